@@ -57,24 +57,25 @@ def unchanged(workspace: Workspace) -> RunOutcome | None:
     None if something is new.
     """
     key = workspace.config.published_as
-    listed = read_publications(workspace.engine, commodity=key).sort_values(["as_of", "id"])
-    listed = listed.loc[listed["as_of"] <= workspace.as_of]
-    newest = [listed.loc[listed["state"] == "published"].tail(1), listed.tail(1)]
-    for one in pd.concat(newest).to_dict("records"):
-        is_published, number = one["state"] == "published", int(one["id"])
-        if one["data_vintage"] != workspace.data_vintage:
+    publications = read_publications(workspace.engine, commodity=key).sort_values(["as_of", "id"])
+    publications = publications.loc[publications["as_of"] <= workspace.as_of]
+    newest = [publications.loc[publications["state"] == "published"].tail(1), publications.tail(1)]
+    for publication in pd.concat(newest).to_dict("records"):
+        is_published, number = publication["state"] == "published", int(publication["id"])
+        if publication["data_vintage"] != workspace.data_vintage:
             continue
         rows = (read_publication if is_published else held_forecasts)(workspace.engine, number)
         if rows["period"].max() != workspace.last_period or not is_current(
             workspace, set(rows["model"])
         ):
             continue
-        folder = report_folder(workspace.settings, workspace.config, one["as_of"], number)
+        folder = report_folder(workspace.settings, workspace.config, publication["as_of"], number)
         if is_published:
-            held, day = "", f"{one['as_of']:%Y-%m-%d}"
+            held, day = "", f"{publication['as_of']:%Y-%m-%d}"
             news = f"nothing new since the forecast of {day}; nothing was published"
         else:
-            held = f"{one['state']}: {one['note'] or from_json(one['held_because'])}"
+            reason = publication["note"] or from_json(publication["held_because"])
+            held = f"{publication['state']}: {reason}"
             folder, news = held_folder(folder), f"nothing new; publication {number} is {held}"
         echo(f"run       {workspace.config.prefix}{news}")
         page = folder / "index.html"
@@ -111,18 +112,18 @@ def run_workspace(workspace: Workspace) -> RunOutcome:
 
 def _recorded(workspace: Workspace) -> RunOutcome:
     with recorded_job(workspace, workspace.config.flow), run_entry(workspace) as models:
-        table, seen = forecast(workspace)
+        table, result = forecast(workspace)
         if not workspace.is_always_trained:  # a run is named by the model that it trains
             models.append(table["model"].mode()[0])
-        return _publish(workspace, table, seen)
+        return _publish(workspace, table, result)
 
 
-def _publish(workspace: Workspace, table: pd.DataFrame, seen: Backtest) -> RunOutcome:
+def _publish(workspace: Workspace, table: pd.DataFrame, result: Backtest) -> RunOutcome:
     """Write the report, then publish: whoever reads the new numbers finds their report."""
     held, key = objections(workspace, table), workspace.config.published_as
     number = published_number(workspace.engine, table, workspace.as_of, workspace.data_vintage, key)
     folder = report_folder(workspace.settings, workspace.config, workspace.as_of, number)
-    state, notes = run_report(workspace, table, seen)
+    state, notes = run_report(workspace, table, result)
     return RunOutcome(
         commodity=key,
         forecasts=table,
@@ -130,7 +131,7 @@ def _publish(workspace: Workspace, table: pd.DataFrame, seen: Backtest) -> RunOu
             workspace.settings, state, notes, held_folder(folder) if held else folder
         ),
         rows_published=publish(workspace, table, held),
-        verdict=verdict(seen) if len(seen.scores) else "no past origin could be scored",
+        verdict=verdict(result) if len(result.scores) else "no past origin could be scored",
         unknowns=[*unknowns(state), *map(str, notes)],
         is_new=True,
         held=str(held or ""),

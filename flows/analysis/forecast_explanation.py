@@ -61,7 +61,7 @@ PART_COLUMNS: Final = (
 )  # fmt: skip
 
 
-def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
+def why(settings: Settings, request: ExplainRequest) -> pd.DataFrame:
     """Return why published medians are what they are.
 
     Of the magnets the parts are those stored on publication; where nothing was published by then,
@@ -71,18 +71,18 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
     Returns:
         One row per month, ``PART_COLUMNS``: p50 and the parts that add up to it, in tonnes.
     """
-    which, config = asked.as_of, RunConfig(asked.commodity)
+    which, config = request.as_of, RunConfig(request.commodity)
     if (
         config == MAGNETS
         and not isinstance(which, int)
         and latest_forecast(store_of(settings), as_of=which).empty
     ):
         echo(f"explain   nothing was published by {which:%Y-%m-%d}: forecasting as of that day")
-        rows = chosen(forecast(open_evidence(settings, which)).assign(as_of=which), asked)
+        rows = chosen(forecast(open_evidence(settings, which)).assign(as_of=which), request)
     else:
-        published = publication(settings, which, commodity=asked.commodity)
+        published = publication(settings, which, commodity=request.commodity)
         echo(f"explain   the forecast of {name_of(published)}")
-        rows = chosen(published, asked)
+        rows = chosen(published, request)
     is_stored = rows["contributions"].fillna("").ne("").all()
     parts = _stored(rows) if is_stored else _computed(settings, rows)
     table = pd.concat([rows[["destination", "period", "as_of", "model", "p50"]], parts], axis=1)
@@ -91,12 +91,12 @@ def why(settings: Settings, asked: ExplainRequest) -> pd.DataFrame:
 
 def _computed(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the parts of published rows of a table; without their model only the level."""
-    known, model = workspace_behind(settings, rows), model_of(settings, rows)
+    workspace, model = workspace_behind(settings, rows), model_of(settings, rows)
     if model is None:
-        origin = known.snapshot.origin
+        origin = workspace.snapshot.origin
         level = rows["destination"].map(dict(zip(origin.series, origin.level, strict=True)))
         return pd.DataFrame(0.0, index=rows.index, columns=list(CONTRIBUTIONS)).assign(level=level)
-    parts = rows[["destination", "period"]].merge(explained(model, known.snapshot), how="left")
+    parts = rows[["destination", "period"]].merge(explained(model, workspace.snapshot), how="left")
     return parts[list(CONTRIBUTIONS)]
 
 
@@ -113,7 +113,7 @@ CHANGE_COLUMNS: Final = (
 
 def changes(
     settings: Settings,
-    asked: ExplainRequest,
+    request: ExplainRequest,
     since: Which,
 ) -> tuple[pd.DataFrame, tuple[NewFigure, ...]]:
     """Return what changed published medians from one publication to another, and the figures since.
@@ -126,14 +126,14 @@ def changes(
         One row per month that both tell, ``CHANGE_COLUMNS``: both medians, the change and the parts
         that add up to it, in tonnes. Then the figures that became known meanwhile.
     """
-    if RunConfig(asked.commodity) != MAGNETS:
+    if RunConfig(request.commodity) != MAGNETS:
         raise DataError(
             "--since explains changes of the magnets' forecast. Expected no --commodity beside it. "
             "Leave one of them out."
         )
     before = publication(settings, since)
-    old, new = common(before, publication(settings, asked.as_of), asked)
-    first, last = ((one["as_of"].iloc[0], one["publication"].iloc[0]) for one in (old, new))
+    old, new = common(before, publication(settings, request.as_of), request)
+    first, last = ((rows["as_of"].iloc[0], rows["publication"].iloc[0]) for rows in (old, new))
     if first > last:
         raise DataError(
             f"--since is {name_of(old)}, which is later than {name_of(new)}. "
@@ -153,17 +153,19 @@ def split_change(
         new: The same destinations and months of the later, in the same order.
     """
     figures: tuple[NewFigure, ...] = ()
-    then, now = (rows["p50"].to_numpy(float) for rows in (old, new))
+    before_p50, after_p50 = (rows["p50"].to_numpy(float) for rows in (old, new))
     recomputed = evidence_replay(settings, old, new)
     if recomputed is None:
-        parts = dict.fromkeys(CHANGES, np.zeros(len(new))) | {NOT_REPRODUCED: now - then}
+        parts = dict.fromkeys(CHANGES, np.zeros(len(new))) | {
+            NOT_REPRODUCED: after_p50 - before_p50
+        }
     else:
-        parts = split(then, now, recomputed.value, changed=recomputed.changed)
+        parts = split(before_p50, after_p50, recomputed.value, changed=recomputed.changed)
         rows = zip(before["destination"], before["period"], before["p50"], strict=True)
         expected = {(name, month): float(p50) for name, month, p50 in rows}
         panel = evidence_behind(settings, new).history.panel(recomputed.after.moment)
         figures = new_figures(recomputed, panel, expected)
-    medians = {"before_p50": then, "after_p50": now, "change": now - then}
+    medians = {"before_p50": before_p50, "after_p50": after_p50, "change": after_p50 - before_p50}
     earlier = {"since": old["as_of"].iloc[0], "since_publication": old["publication"].iloc[0]}
     return new.assign(**earlier, **medians, **parts)[list(CHANGE_COLUMNS)], figures
 
@@ -180,12 +182,12 @@ def evidence_replay(
     Returns:
         None where neither's model is left; one model stands in for one that is gone.
     """
-    engine, both = store_of(settings), (old, new)
-    then, facts = (
+    engine, pair = store_of(settings), (old, new)
+    facts_before, facts = (
         KnownFacts(*known_facts(engine, rows["as_of"].iloc[0], until=facts_until(engine, rows)))
-        for rows in both
+        for rows in pair
     )
-    news = news_of(facts, then)
+    news = news_of(facts, facts_before)
     echo(f"explain   news since {name_of(old)}: {words_of(news, facts)}")
     first = model_of(settings, old)
     is_one = old["model"].iloc[0] == new["model"].iloc[0]
@@ -198,10 +200,10 @@ def evidence_replay(
     )
     cells = list(zip(new["destination"], new["period"], strict=True))
     replay = ChangeReplay(facts, before, after, cells, news)
-    seen = (name in replay.changed for name in ("new_actuals", "revised_actuals"))
+    is_replaced = (name in replay.changed for name in ("new_actuals", "revised_actuals"))
     # The stored panels: the facts are those of then.
-    for rows, snapshot, known in ((old, before, (False, False)), (new, after, seen)):
-        key = (snapshot.moment, *known, snapshot.prior)
+    for rows, snapshot, replaced in ((old, before, (False, False)), (new, after, is_replaced)):
+        key = (snapshot.moment, *replaced, snapshot.prior)
         replay.panels[key] = evidence_behind(settings, rows).history.panel(snapshot.moment)
     return replay
 
@@ -215,8 +217,8 @@ def explain_if_possible(settings: Settings) -> None:
         engine = store_of(settings)
         new = latest_forecast(engine)
         number = 0 if new.empty else int(new["publication"].iloc[0])
-        found = read_explanation(engine, number) if number else None
-        if number and found is None:
+        stored = read_explanation(engine, number) if number else None
+        if number and stored is None:
             save_explanation(engine, number, explanation_of(settings, new))
     except Exception as err:  # noqa: BLE001 - the publication is stored already
         echo(f"explain   not explained ({type(err).__name__}: {err}). The next run tries again")
@@ -232,20 +234,20 @@ def explanation_of(settings: Settings, new: pd.DataFrame) -> StoredExplanation:
     """
     as_of = pd.Timestamp(new["as_of"].iloc[0])
     origin = evidence_behind(settings, new).history.origin(as_of)
-    announced = tuple(sorted(announced_at(origin), key=lambda one: (one.due, one.event_id)))
+    announced = tuple(sorted(announced_at(origin), key=lambda act: (act.due, act.event_id)))
     old = publication_before(store_of(settings), new)
     if old.empty or not set(old["period"]) & set(new["period"]):
         return StoredExplanation(announced=announced)
     keys = old[_CELL].merge(new[_CELL])
     pair = [keys.merge(rows, on=_CELL) for rows in (old, new)]
     models = pair[0]["model"] + "\n" + pair[1]["model"]
-    found = [
-        split_change(settings, old, *(rows[models == one].reset_index(drop=True) for rows in pair))
-        for one in models.unique()
+    splits = [
+        split_change(settings, old, *(rows[models == name].reset_index(drop=True) for rows in pair))
+        for name in models.unique()
     ]
-    parts = pd.concat(table for table, _ in found)
+    parts = pd.concat(table for table, _ in splits)
     # Of the model that made most of it; for others the effect of a figure is not computed.
-    _, figures = max(found, key=lambda one: len(one[0]))
+    _, figures = max(splits, key=lambda split: len(split[0]))
     changes: dict[str, dict[str, dict[str, float]]] = {}
     for row in parts.to_dict("records"):
         causes = {name: round(float(row[name]), DIGITS) for name in CHANGES}

@@ -38,7 +38,7 @@ def track(items: Sequence[_Item], label: str) -> Iterable[_Item]:
 
 def _plain(items: Sequence[_Item], label: str) -> Iterable[_Item]:
     every = max(1, -(-len(items) // LINES))
-    for done, item in enumerate(items, start=1):
+    for count, item in enumerate(items, start=1):
         yield item
-        if done % every == 0 or done == len(items):
-            echo(f"  {label}: {done}/{len(items)}")
+        if count % every == 0 or count == len(items):
+            echo(f"  {label}: {count}/{len(items)}")

@@ -42,11 +42,11 @@ def write_text(text: str, *, out: Path | None) -> None:
         out.write_text(text, encoding="utf-8")
         return
     out.parent.mkdir(parents=True, exist_ok=True)
-    whole = out.resolve()  # a link stays one
-    unfinished = whole.with_name(f".{whole.name}.part")
+    target = out.resolve()  # a link stays one
+    unfinished = target.with_name(f".{target.name}.part")
     try:
         unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(whole)
+        unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -21,13 +21,13 @@ def table_panel(table: PartnerTable) -> StoredPanel:
     """
     cells = Snapshot.of_table(table).published_months
     keys = pd.MultiIndex.from_frame(cells[["destination", "period"]])
-    own = table.released_at.reindex(keys).set_axis(cells.index)
+    released = table.released_at.reindex(keys).set_axis(cells.index)
     of_month = cells["period"].map(table.released_at.groupby("period").max())
     return StoredPanel(
         cells.assign(
             stderr_log=0.0,
-            kind=np.where(own.notna(), "observed", "derived"),
-            available_at=own.fillna(of_month).fillna(table.as_of),
+            kind=np.where(released.notna(), "observed", "derived"),
+            available_at=released.fillna(of_month).fillna(table.as_of),
         ),
         NO_PANEL.contradictions,
     )
@@ -35,8 +35,8 @@ def table_panel(table: PartnerTable) -> StoredPanel:
 
 def other_tables(settings: Settings, as_of: pd.Timestamp, commodity: str) -> str:
     """Say which other full tables were known."""
-    others = [code for code in full_commodities(settings, as_of) if code != commodity]
-    return f"Other full tables known by then: {first_few(others) or 'none'}."
+    codes = [code for code in full_commodities(settings, as_of) if code != commodity]
+    return f"Other full tables known by then: {first_few(codes) or 'none'}."
 
 
 def full_commodities(settings: Settings, as_of: pd.Timestamp) -> list[str]:

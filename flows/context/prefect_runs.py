@@ -112,9 +112,10 @@ def in_prefect(
         return work()
 
     day = [] if as_of is None else [f"{as_of:%Y-%m-%d}"]
-    made = flow(name=job, flow_run_name=" ".join([job, about, *day]), validate_parameters=False)
-    with tags(f"job:{job}", f"about:{about}", *(f"as_of:{one}" for one in day)):
-        return made(run)()
+    name = " ".join([job, about, *day])
+    recorded = flow(name=job, flow_run_name=name, validate_parameters=False)
+    with tags(f"job:{job}", f"about:{about}", *(f"as_of:{label}" for label in day)):
+        return recorded(run)()
 
 
 def prefect_step(name: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:

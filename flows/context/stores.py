@@ -91,8 +91,8 @@ def was_lost(settings: Settings) -> bool:
     file = sqlite_file(settings.url)
     if file is None or (file.exists() and file.stat().st_size):
         return False
-    found = settings.reports_dir.iterdir() if settings.reports_dir.is_dir() else ()
-    return any(not one.name.startswith(".") for one in found)  # a killed run leaves such
+    reports = settings.reports_dir.iterdir() if settings.reports_dir.is_dir() else ()
+    return any(not report.name.startswith(".") for report in reports)  # a killed run leaves such
 
 
 @contextmanager

@@ -424,9 +424,9 @@ def _history(
     data_vintage: str,
     engine: Engine,
     until: int | None,
-    how: tuple[Path, int, PanelPrior],
+    cache_and_prior: tuple[Path, int, PanelPrior],
 ) -> EvidenceHistory:
-    folder, megabytes, prior = how
+    folder, megabytes, prior = cache_and_prior
     cache = DigestCache(folder, megabytes * MEGABYTE)
     facts = known_facts(engine, as_of, until=until)
     history = EvidenceHistory(*facts, cache=cache, prior=prior)

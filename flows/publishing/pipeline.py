@@ -34,7 +34,7 @@ def is_current(workspace: Workspace, models: set[str]) -> bool:
         return True  # nobody else could be asked
     if champion is None:
         return not workspace.is_always_trained and all(
-            workspace.parameters_digest in one for one in models
+            workspace.parameters_digest in name for name in models
         )
     if not _was_trained(workspace):
         return False
@@ -47,20 +47,20 @@ def forecast(workspace: Workspace) -> tuple[pd.DataFrame, Backtest]:
     Where that of a table fails it is forecast without new scores.
     """
     try:
-        seen = backtest(workspace)
+        result = backtest(workspace)
     except FAULTS as err:
         if workspace.is_always_trained:
             raise
         echo(f"run       {workspace.config.prefix}nothing was scored: {reason_of(err).strip()}")
         return forecast_workspace(workspace), Backtest.none()
-    return forecast_workspace(workspace, seen, _trained(workspace, seen)), seen
+    return forecast_workspace(workspace, result, _trained(workspace, result)), result
 
 
 def _was_trained(workspace: Workspace) -> bool:
     """Return whether a run with these facts and choices ended well, whoever it made champion."""
     versions = model_registry.versions(workspace.settings, workspace.config.model)
-    made = (workspace.parameters_digest, workspace.data_vintage)
-    if any((one.recipe, one.data_vintage) == made for one in versions):
+    trained_from = (workspace.parameters_digest, workspace.data_vintage)
+    if any((version.recipe, version.data_vintage) == trained_from for version in versions):
         return True  # a table's run is named after the model that forecast
     runs = read_runs(workspace.engine)
     alike = runs["status"].eq("finished") & runs["data_vintage"].eq(workspace.data_vintage)
@@ -68,9 +68,9 @@ def _was_trained(workspace: Workspace) -> bool:
     return bool(trained.str.contains(workspace.parameters_digest, regex=False).any())
 
 
-def _trained(workspace: Workspace, seen: Backtest) -> int | None:
+def _trained(workspace: Workspace, result: Backtest) -> int | None:
     try:
-        return train(workspace, seen)
+        return train(workspace, result)
     except FAULTS as err:
         echo(f"train     {workspace.config.prefix}nothing was registered: {err}")
         return None

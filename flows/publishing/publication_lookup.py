@@ -46,12 +46,12 @@ def publication(settings: Settings, which: Which, *, commodity: str = COMMODITY)
     engine = store_of(settings)
     if isinstance(which, int):
         return numbered(engine, which, commodity=commodity)
-    found = latest_forecast(engine, as_of=which, commodity=commodity)
-    if found.empty:
-        known = read_forecasts(engine, commodity=commodity)["as_of"]
+    rows = latest_forecast(engine, as_of=which, commodity=commodity)
+    if rows.empty:
+        moments = read_forecasts(engine, commodity=commodity)["as_of"]
         expected = (
-            f"Expected {known.min():%Y-%m-%d} or later, the first publication"
-            if len(known)
+            f"Expected {moments.min():%Y-%m-%d} or later, the first publication"
+            if len(moments)
             else "Expected a published forecast, and there is none"
         )
         key = RunConfig(commodity).table_key
@@ -60,18 +60,18 @@ def publication(settings: Settings, which: Which, *, commodity: str = COMMODITY)
             f"Nothing{of} was published by {which:%Y-%m-%d}. {expected}. "
             "Take a later day, or publish with `magnetcast run --as-of`."
         )
-    return found
+    return rows
 
 
 def numbered(engine: Engine, number: int, *, commodity: str = COMMODITY) -> pd.DataFrame:
     """Return the publication of a number."""
-    found = read_publication(engine, number)
-    if found.empty or found["commodity"].iloc[0] != commodity:
+    rows = read_publication(engine, number)
+    if rows.empty or rows["commodity"].iloc[0] != commodity:
         raise DataError(
             f"No publication {number} of {commodity} was published. Expected a number that "
             "`magnetcast publications list` shows as published under that code. Take one of those."
         )
-    return found
+    return rows
 
 
 def name_of(rows: pd.DataFrame) -> str:
@@ -85,8 +85,8 @@ def facts_until(engine: Engine, rows: pd.DataFrame) -> int | None:
     Args:
         rows: Rows of one publication made from the evidence panel; not modified.
     """
-    now = evidence_digests(engine, as_of=rows["as_of"].iloc[0]).digest
-    if now == rows["data_vintage"].iloc[0]:
+    digest = evidence_digests(engine, as_of=rows["as_of"].iloc[0]).digest
+    if digest == rows["data_vintage"].iloc[0]:
         return None
     ingest = record_of(engine, rows).get("ingest")
     return ingest if isinstance(ingest, int) else None
@@ -129,33 +129,33 @@ def workspace_behind(settings: Settings, rows: pd.DataFrame) -> Workspace:
     )
 
 
-def chosen(table: pd.DataFrame, asked: ExplainRequest) -> pd.DataFrame:
+def chosen(table: pd.DataFrame, request: ExplainRequest) -> pd.DataFrame:
     """Return the rows asked for of one forecast, by month."""
-    rows = table.loc[table["destination"] == asked.destination]
+    rows = table.loc[table["destination"] == request.destination]
     day = f"{table['as_of'].iloc[0]:%Y-%m-%d}"
     if rows.empty:
         raise DataError(
-            f"No forecast for destination {asked.destination!r} as of {day}. "
+            f"No forecast for destination {request.destination!r} as of {day}. "
             f"Expected one of {', '.join(sorted(set(table['destination'])))}. Take one of those."
         )
     months = rows["period"]
-    if asked.period is not None:
-        rows = rows.loc[months == _month(asked.period)]
+    if request.period is not None:
+        rows = rows.loc[months == _month(request.period)]
     if rows.empty:
         raise DataError(
-            f"--period {asked.period} is not forecast as of {day}. "
+            f"--period {request.period} is not forecast as of {day}. "
             f"Expected {months.min()} to {months.max()}. Take one of those months."
         )
     return rows.sort_values("period", ignore_index=True)
 
 
 def common(
-    before: pd.DataFrame, after: pd.DataFrame, asked: ExplainRequest
+    before: pd.DataFrame, after: pd.DataFrame, request: ExplainRequest
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the rows asked for of two publications, month beside month."""
-    old, new = (chosen(table, asked) for table in (before, after))
-    both = sorted(set(old["period"]) & set(new["period"]))
-    if not both:
+    old, new = (chosen(table, request) for table in (before, after))
+    months = sorted(set(old["period"]) & set(new["period"]))
+    if not months:
         spans = [f"{table['period'].iloc[0]} to {table['period'].iloc[-1]}" for table in (old, new)]
         raise DataError(
             f"The forecasts as of {old['as_of'].iloc[0]:%Y-%m-%d} ({spans[0]}) and "
@@ -163,7 +163,7 @@ def common(
             "Expected two that tell of one month. Take days nearer to each other."
         )
     old, new = (
-        table.loc[table["period"].isin(both)].reset_index(drop=True) for table in (old, new)
+        table.loc[table["period"].isin(months)].reset_index(drop=True) for table in (old, new)
     )
     return old, new
 
@@ -178,23 +178,23 @@ def in_order(rows: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
     keys = pd.MultiIndex.from_arrays(
         [features["destination"], features["period"].dt.strftime("%Y-%m")]
     )
-    found = rows.set_index(["destination", "period"])[NUMBERS]
-    if len(found) != len(keys) or not keys.isin(found.index).all():
+    numbers = rows.set_index(["destination", "period"])[NUMBERS]
+    if len(numbers) != len(keys) or not keys.isin(numbers.index).all():
         raise DataError(
-            f"The forecast as of {rows['as_of'].iloc[0]:%Y-%m-%d} has {len(found)} rows that are "
+            f"The forecast as of {rows['as_of'].iloc[0]:%Y-%m-%d} has {len(numbers)} rows that are "
             f"not the {len(keys)} series and months known there. Expected the same. "
             "Publish anew with `magnetcast run`."
         )
-    return found.loc[keys].reset_index(drop=True)
+    return numbers.loc[keys].reset_index(drop=True)
 
 
 def model_of(settings: Settings, rows: pd.DataFrame) -> TrainedModel | None:
     """Return the model that made published rows; None, and a message, where it is gone."""
     name, kind = str(rows["model"].iloc[0]), RunConfig(str(rows["commodity"].iloc[0])).model
     try:
-        found = model_registry.named(settings, name, kind)
-        if found is not None:
-            return model_registry.load(settings, found.version, kind)
+        version = model_registry.named(settings, name, kind)
+        if version is not None:
+            return model_registry.load(settings, version.version, kind)
         problem = f"Model {name} is not in the registry {settings.tracking_uri}."
     except StoreError as err:
         problem = str(err)

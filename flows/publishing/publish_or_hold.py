@@ -59,8 +59,8 @@ def objections(workspace: Workspace, table: pd.DataFrame) -> Message | None:
             "This is a fault of the program: keep its log, and report it."
         )
     checks = (*_absurd(workspace, table), _moved(workspace, table), _doubts(workspace))
-    found = tuple(one for one in checks if one)
-    return sentences(*found) if found else None
+    messages = tuple(check for check in checks if check)
+    return sentences(*messages) if messages else None
 
 
 def publish(workspace: Workspace, table: pd.DataFrame, because: Message | None) -> int:
@@ -98,9 +98,9 @@ def ahead_from(engine: Engine, *, figures: str, now: pd.Timestamp) -> date:
     By the calendar as known then, or later where a figure was published before its day.
     """
     last = ReleaseCalendar.from_frame(read_calendar(engine, as_of=now)).last_released(now)
-    known = last_reported_month(engine, as_of=now, commodity=figures)
-    if known is not None:
-        last = max(last, pd.Timestamp(known))
+    reported = last_reported_month(engine, as_of=now, commodity=figures)
+    if reported is not None:
+        last = max(last, pd.Timestamp(reported))
     return (last + MONTH).date()
 
 
@@ -112,8 +112,8 @@ def report_folder(
     Args:
         number: Of the publication; None is the next of its day.
     """
-    known = read_publications(store_of(settings), commodity=config.published_as)
-    numbers = known.loc[known["as_of"].dt.floor("D") == as_of.floor("D"), "id"]
+    publications = read_publications(store_of(settings), commodity=config.published_as)
+    numbers = publications.loc[publications["as_of"].dt.floor("D") == as_of.floor("D"), "id"]
     before = len(numbers if number is None else numbers[numbers < number])
     day = f"{as_of:%Y-%m-%d}-{config.table_key}".rstrip("-")
     return settings.reports_dir / (f"{day}.{before + 1}" if before else day)
@@ -125,11 +125,11 @@ def held_folder(folder: Path) -> Path:
 
 
 def _freezing(workspace: Workspace) -> PublicationContext:
-    now = utc_now()
+    frozen_at = utc_now()
     made_with = {**environment(), "ingest": newest_ingest(workspace.engine), **workspace.provenance}
     return PublicationContext(
-        at=now,
-        ahead_from=ahead_from(workspace.engine, figures=workspace.config.commodity, now=now),
+        at=frozen_at,
+        ahead_from=ahead_from(workspace.engine, figures=workspace.config.commodity, now=frozen_at),
         made_with=json.dumps(made_with, sort_keys=True),
         panel=workspace.panel,
     )
@@ -157,9 +157,11 @@ def _moved(workspace: Workspace, table: pd.DataFrame) -> Message | None:
 
 def _doubts(workspace: Workspace) -> Message | None:
     """Doubts about the figures that came since the last publication."""
-    listed = read_publications(workspace.engine, commodity=workspace.config.published_as)
-    stands = listed["state"].eq("published") & listed["as_of"].le(workspace.as_of)
-    record = json.loads(listed.loc[stands, "made_with"].iloc[-1] or "{}") if stands.any() else {}
+    publications = read_publications(workspace.engine, commodity=workspace.config.published_as)
+    stands = publications["state"].eq("published") & publications["as_of"].le(workspace.as_of)
+    record = (
+        json.loads(publications.loc[stands, "made_with"].iloc[-1] or "{}") if stands.any() else {}
+    )
     since = record.get("ingest")
     if not since or "evidence" not in record:
         return None
@@ -192,9 +194,9 @@ def run_entry(workspace: Workspace) -> Iterator[list[str]]:
         status = "finished"
     except Exception:
         with suppress(StoreError):
-            one = model_registry.champion(workspace.settings, workspace.config.model)
-            if one is not None and one.model_version == workspace.model_version:
-                echo(f"run       version {one.version}, trained on these facts, is champion")
+            champion = model_registry.champion(workspace.settings, workspace.config.model)
+            if champion is not None and champion.model_version == workspace.model_version:
+                echo(f"run       version {champion.version}, trained on these facts, is champion")
         raise
     finally:
         name = models[0] if models else None

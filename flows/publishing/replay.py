@@ -34,16 +34,20 @@ class Replay:
 
     @property
     def difference(self) -> str:
-        then, now = (table[NUMBERS].to_numpy(dtype=float) for table in (self.rows, self.again))
-        apart = ~np.isclose(now, then, rtol=_SAME, atol=_SAME)
+        published, recomputed = (
+            table[NUMBERS].to_numpy(dtype=float) for table in (self.rows, self.again)
+        )
+        apart = ~np.isclose(recomputed, published, rtol=_SAME, atol=_SAME)
         if not apart.any():
             return ""
-        row, column = np.unravel_index(int(np.abs(then - now).argmax()), then.shape)
+        row, column = np.unravel_index(
+            int(np.abs(published - recomputed).argmax()), published.shape
+        )
         cell = self.rows.iloc[int(row)]
         return (
             f"{int(apart.sum())} of {apart.size} numbers differ, most of all "
             f"{NUMBERS[int(column)]} of {cell['destination']} in {cell['period']}: "
-            f"{then[row, column]:,.3f} published, {now[row, column]:,.3f} now"
+            f"{published[row, column]:,.3f} published, {recomputed[row, column]:,.3f} now"
         )
 
 
@@ -58,26 +62,26 @@ def replayed(settings: Settings, rows: pd.DataFrame) -> Replay:
     features = rows_of(snapshot.origin)
     in_order(rows, features)
     table = pd.DataFrame(np.nan, index=features.index, columns=NUMBERS)
-    for name, own in rows.groupby("model"):
-        made = _answer(workspace, str(name), own, features)
-        is_own = features["destination"].isin(set(own["destination"])).to_numpy()
-        table.loc[is_own, NUMBERS] = made[NUMBERS].to_numpy()[is_own]
+    for name, model_rows in rows.groupby("model"):
+        answer = _answer(workspace, str(name), model_rows, features)
+        is_own = features["destination"].isin(set(model_rows["destination"])).to_numpy()
+        table.loc[is_own, NUMBERS] = answer[NUMBERS].to_numpy()[is_own]
     published = stages_from(table, snapshot.origin, snapshot.effect, snapshot.tree).published
     months = features["period"].dt.strftime("%Y-%m")
-    made = published.set_index([features["destination"], months])
-    numbers = made[NUMBERS].loc[pd.MultiIndex.from_frame(rows[_CELL])]
+    answer = published.set_index([features["destination"], months])
+    numbers = answer[NUMBERS].loc[pd.MultiIndex.from_frame(rows[_CELL])]
     return Replay(rows, rows.assign(**{name: numbers[name].to_numpy() for name in NUMBERS}))
 
 
 def _answer(
-    workspace: Workspace, name: str, own: pd.DataFrame, features: pd.DataFrame
+    workspace: Workspace, name: str, published_rows: pd.DataFrame, features: pd.DataFrame
 ) -> pd.DataFrame:
     """Return what a model says of each row; without one a table's rest on no past errors."""
     for prefix, status in (("statistical-", STATISTICAL), ("seasonal-naive-", NAIVE)):
         if name.startswith(prefix) and not workspace.calibrates_fallback:
             memory = ResidualHistory()
             return plain(status, workspace.origin, features, memory, workspace.parameters).table
-    return modelled(_model(workspace, own), features).table
+    return modelled(_model(workspace, published_rows), features).table
 
 
 def _model(workspace: Workspace, rows: pd.DataFrame) -> TrainedModel:

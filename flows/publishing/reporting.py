@@ -32,11 +32,11 @@ from store.vocabulary import Language
 
 
 def run_report(
-    workspace: Workspace, table: pd.DataFrame, seen: Backtest
+    workspace: Workspace, table: pd.DataFrame, result: Backtest
 ) -> tuple[Publication, list[Message]]:
     """Return what the report on a forecast just made shows, and what is odd about its figures."""
     rows = table.assign(as_of=workspace.as_of, data_vintage=workspace.data_vintage)
-    return _state(workspace, rows, workspace.panel, kept_scores(seen)), workspace.notes
+    return _state(workspace, rows, workspace.panel, kept_scores(result)), workspace.notes
 
 
 def write_run_report(
@@ -93,17 +93,17 @@ def write_past_report(
         folder: Where it goes; None is beside the report of the run, named after the language.
     """
     engine = store_of(settings)
-    one = _publication(engine, number, commodity)
-    key, as_of, which = str(one["commodity"]), one["as_of"], int(one["id"])
-    is_published = one["state"] == "published"
+    publication = _publication(engine, number, commodity)
+    key, as_of, which = str(publication["commodity"]), publication["as_of"], int(publication["id"])
+    is_published = publication["state"] == "published"
     config = RunConfig(key, read_labels(engine).get(key, ""))
     if folder is None:
-        own = report_folder(settings, config, as_of, which)
-        own = own if is_published else held_folder(own)
-        folder = own.with_name(f"{own.name}.{language}")
-    until = json.loads(one["made_with"] or "{}").get("ingest")
+        run_folder = report_folder(settings, config, as_of, which)
+        run_folder = run_folder if is_published else held_folder(run_folder)
+        folder = run_folder.with_name(f"{run_folder.name}.{language}")
+    until = json.loads(publication["made_with"] or "{}").get("ingest")
     workspace = open_workspace(settings, as_of, config, until=until)
-    panel = read_panels(engine, [one["panel"]]).get(one["panel"])
+    panel = read_panels(engine, [publication["panel"]]).get(publication["panel"])
     if panel is None:
         raise DataError(
             f"The panel behind publication {which} is not stored. Expected one, which the "
@@ -116,15 +116,17 @@ def write_past_report(
 
 
 def _publication(engine: Engine, number: int | None, commodity: str) -> Mapping[str, Any]:
-    known = read_publications(engine)
+    publications = read_publications(engine)
     if number is None:
-        own = known.loc[known["commodity"].eq(commodity) & known["state"].eq("published")]
+        matches = publications.loc[
+            publications["commodity"].eq(commodity) & publications["state"].eq("published")
+        ]
         which = f"published forecast of {commodity}"
     else:
-        own, which = known.loc[known["id"] == number], f"publication {number}"
-    if own.empty:
+        matches, which = publications.loc[publications["id"] == number], f"publication {number}"
+    if matches.empty:
         raise DataError(
             f"There is no {which} to report on. Expected one of `magnetcast publications list`. "
             "Take one of those, or publish with `magnetcast run`."
         )
-    return {str(name): value for name, value in own.iloc[-1].items()}
+    return {str(name): value for name, value in matches.iloc[-1].items()}

@@ -97,11 +97,11 @@ def cells_of(settings: Settings, model_version: str) -> pd.DataFrame:
 
 def keep_scores(workspace: Workspace, result: Backtest) -> None:
     """Keep the scores of a backtest in the store, under its model's name, and its cells."""
-    kept = kept_scores(result)
-    named = kept["model"].where(kept["model"] != MODEL, workspace.model_version)
+    scores = kept_scores(result)
+    named = scores["model"].where(scores["model"] != MODEL, workspace.model_version)
     write_scores(
         store_of(workspace.settings),
-        kept.assign(model=named),
+        scores.assign(model=named),
         as_of=workspace.as_of,
         data_vintage=workspace.data_vintage,
         commodity=workspace.config.published_as,
@@ -111,16 +111,16 @@ def keep_scores(workspace: Workspace, result: Backtest) -> None:
 
 def kept_scores(result: Backtest) -> pd.DataFrame:
     """Return the scores of a backtest, how often its bands held, and how errors go together."""
-    own = result.cells.loc[result.cells["model"] == MODEL] if len(result.cells) else result.cells
-    if own.empty:
+    cells = result.cells.loc[result.cells["model"] == MODEL] if len(result.cells) else result.cells
+    if cells.empty:
         return result.scores
-    sums = sum_cells(result.cells, error_copula(own).carry)
+    sums = sum_cells(result.cells, error_copula(cells).carry)
     parts = [
         result.scores,
         group_scores(result.cells),
         coverage_scores(result.cells),
         coverage_scores(sums, SUM_COVERAGE),
-        carried(own),
+        carried(cells),
     ]
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
@@ -131,11 +131,13 @@ _MOST_DRAWN: Final = 12
 
 def kept_cells(result: Backtest) -> pd.DataFrame:
     """Return the model's own forecasts of known months, as the store keeps them to be drawn."""
-    own = result.cells.loc[result.cells["model"] == MODEL]
-    largest = own.groupby("destination")["tonnes"].sum().nlargest(_MOST_DRAWN).index
-    own = own.loc[own["destination"].isin(largest)]
-    months = {name: pd.to_datetime(own[name]).dt.strftime("%Y-%m") for name in ("cutoff", "period")}
-    return own.assign(**months)[list(CELL_COLUMNS)]
+    cells = result.cells.loc[result.cells["model"] == MODEL]
+    largest = cells.groupby("destination")["tonnes"].sum().nlargest(_MOST_DRAWN).index
+    cells = cells.loc[cells["destination"].isin(largest)]
+    months = {
+        name: pd.to_datetime(cells[name]).dt.strftime("%Y-%m") for name in ("cutoff", "period")
+    }
+    return cells.assign(**months)[list(CELL_COLUMNS)]
 
 
 def carried(cells: pd.DataFrame) -> pd.DataFrame:
@@ -145,13 +147,13 @@ def carried(cells: pd.DataFrame) -> pd.DataFrame:
         cells: Those of the product's model in a backtest; not modified.
     """
     reach = {"model": MODEL, "scope": ALL, "horizon_from": 1, "horizon_to": LONGEST_LAG}
-    found = {
+    correlations = {
         ERROR_AUTOCORRELATION: error_autocorrelation(cells),
         ERROR_CORRELATION: error_correlation(cells),
     }
     rows = [
         {**reach, "metric": metric, "value": share, "cells": pairs}
-        for metric, (share, pairs) in found.items()
+        for metric, (share, pairs) in correlations.items()
         if share >= 0
     ]
     return pd.DataFrame(rows, columns=[*reach, "metric", "value", "cells"])
@@ -159,25 +161,27 @@ def carried(cells: pd.DataFrame) -> pd.DataFrame:
 
 def own_metrics(scores: pd.DataFrame) -> dict[str, float]:
     """Return the scores of the product's model by metric and scope."""
-    own = scores.loc[scores["model"] == MODEL]
-    names = own["metric"].str.cat(own["scope"], sep="_")
-    return dict(zip(names, own["value"].astype(float), strict=True))
+    model_scores = scores.loc[scores["model"] == MODEL]
+    names = model_scores["metric"].str.cat(model_scores["scope"], sep="_")
+    return dict(zip(names, model_scores["value"].astype(float), strict=True))
 
 
 def group_metrics(result: Backtest) -> dict[str, float]:
     """Return error and loss by horizon group, the model's and the seasonal naive's."""
-    found = group_scores(result.cells)
-    if found.empty:
+    scores = group_scores(result.cells)
+    if scores.empty:
         return {}
-    own, naive = (found.loc[found["model"].eq(name)] for name in (MODEL, REFERENCE))
-    return _group_metrics(own, "") | _group_metrics(naive, f"_{REFERENCE}")
+    model_scores, naive = (scores.loc[scores["model"].eq(name)] for name in (MODEL, REFERENCE))
+    return _group_metrics(model_scores, "") | _group_metrics(naive, f"_{REFERENCE}")
 
 
 def _group_metrics(scores: pd.DataFrame, suffix: str) -> dict[str, float]:
     shown = scores.loc[scores["metric"].isin(["wape", "sql"])]
     columns = ("metric", "scope", "horizon_from", "horizon_to", "value")
     rows = zip(*(shown[name] for name in columns), strict=True)
-    return {f"{what}_{scope}_{low}-{high}{suffix}": value for what, scope, low, high, value in rows}
+    return {
+        f"{metric}_{scope}_{low}-{high}{suffix}": value for metric, scope, low, high, value in rows
+    }
 
 
 def log_dataset(workspace: Workspace) -> None:
@@ -203,14 +207,14 @@ def score_of(result: Backtest, model: str, metric: str) -> float:
 
 def verdict(result: Backtest) -> str:
     """Say in one line how the model did against the seasonal naive, where it loses too."""
-    own, naive = (score_of(result, model, "wape") for model in (MODEL, REFERENCE))
-    if not (own >= 0 and naive > 0):
+    error, naive = (score_of(result, model, "wape") for model in (MODEL, REFERENCE))
+    if not (error >= 0 and naive > 0):
         return "no error to compare: every scored month or naive error is zero"
-    scores, better = result.scores, 1 - own / naive
+    scores, better = result.scores, 1 - error / naive
     cells = int(scores.loc[scores["model"].eq(MODEL) & scores["scope"].eq(ALL), "cells"].max())
     word = "better" if better >= 0 else "WORSE"
     return (
-        f"error {own:.1%} of tonnes against {naive:.1%} of the seasonal naive "
+        f"error {error:.1%} of tonnes against {naive:.1%} of the seasonal naive "
         f"({abs(better):.0%} {word}), 80% band covered {score_of(result, MODEL, 'coverage80'):.0%} "
         f"of {cells:,} months, horizons 1-{PANEL_HORIZON}"
     )
@@ -253,7 +257,7 @@ def comparison_tables(result: Backtest) -> dict[str, pd.DataFrame]:
 
 
 def _log_curves(board: pd.DataFrame) -> None:
-    own = board.loc[board["model"].eq(MODEL) & board["kind"].eq("horizon")]
-    for row in own.to_dict("records"):
+    curves = board.loc[board["model"].eq(MODEL) & board["kind"].eq("horizon")]
+    for row in curves.to_dict("records"):
         scores = {f"{name}_by_horizon": row[name] for name in CURVES if pd.notna(row[name])}
         mlflow.log_metrics(scores, step=int(row["value"]))

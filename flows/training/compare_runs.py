@@ -66,9 +66,7 @@ class _Side:
         return pd.Timestamp(self.backtest.data.tags["as_of"])
 
 
-def compare_runs(
-    settings: Settings, one: str, other: str, config: RunConfig = MAGNETS
-) -> RunComparison:
+def compare_runs(settings: Settings, a: str, b: str, config: RunConfig = MAGNETS) -> RunComparison:
     """Compare two runs on the cells that both backtests forecast.
 
     Args:
@@ -81,17 +79,17 @@ def compare_runs(
             f"MLflow's database {settings.tracking_uri} holds no run. Expected two to compare. Run "
             "`magnetcast backtest` or `magnetcast train` first."
         )
-    sides = [_side(settings, runs, text, config.model) for text in (one, other)]
+    sides = [_side(settings, runs, text, config.model) for text in (a, b)]
     first, second = sides
     if first.backtest.info.run_id == second.backtest.info.run_id:
         raise DataError(
-            f"{one} and {other} rest on the same backtest, run "
+            f"{a} and {b} rest on the same backtest, run "
             f"{first.backtest.info.run_id[:_SHOWN]}. Expected two backtests. "
             "Name runs of two backtests."
         )
     if first.commodity != second.commodity:
         raise DataError(
-            f"{one} forecasts {first.commodity}, {other} forecasts {second.commodity}. Expected "
+            f"{a} forecasts {first.commodity}, {b} forecasts {second.commodity}. Expected "
             "runs on the same goods. Name two of them."
         )
     one_cells, other_cells = model_cells(first.cells), model_cells(second.cells)
@@ -103,7 +101,7 @@ def compare_runs(
         cutoffs = (side.cells["cutoff"].agg(["min", "max"]) for side in sides)
         reach = ", ".join(f"cutoffs {earliest} to {latest}" for earliest, latest in cutoffs)
         raise DataError(
-            f"{one} and {other} have no scored cell in common: {reach}. "
+            f"{a} and {b} have no scored cell in common: {reach}. "
             "Expected backtests with origins, destinations and months that both forecast. Run "
             "`magnetcast backtest` with the --as-of of the other."
         )
@@ -113,10 +111,10 @@ def compare_runs(
 
 def _side(settings: Settings, runs: Sequence[Run], text: str, model: str) -> _Side:
     run, label = _named(settings, runs, text, model)
-    for one in _near(runs, run):
-        cells = read_cells(settings, one.info.run_id)
+    for candidate in _near(runs, run):
+        cells = read_cells(settings, candidate.info.run_id)
         if len(cells):
-            return _Side(label, run, one, cells)
+            return _Side(label, run, candidate, cells)
     raise DataError(
         f"{label} has no scored cells ({CELLS}). Expected a backtest, or a training or publication "
         "with one, that scored at least one month. Name another run."
@@ -131,14 +129,15 @@ def _named(settings: Settings, runs: Sequence[Run], text: str, model: str) -> tu
         )
     else:
         run_id, words = text.lower(), ""
-    found = [run for run in runs if run.info.run_id.startswith(run_id)]
-    if len(found) == 1:
-        run = found[0]
+    matches = [run for run in runs if run.info.run_id.startswith(run_id)]
+    if len(matches) == 1:
+        run = matches[0]
         return run, f"{words}run {run.info.run_id[:_SHOWN]} ({run.info.run_name})"
-    which = first_few([run.info.run_id[:_SHOWN] for run in found]) or "none"
+    which = first_few([run.info.run_id[:_SHOWN] for run in matches]) or "none"
     raise StoreError(
-        f"{len(found)} runs in {settings.tracking_uri} begin with {text!r}: {which}. Expected one: "
-        "the identifier of a run, how it begins, or the number of a version. `mlflow ui` shows all."
+        f"{len(matches)} runs in {settings.tracking_uri} begin with {text!r}: {which}. Expected "
+        "one: the identifier of a run, how it begins, or the number of a version. "
+        "`mlflow ui` shows all."
     )
 
 
@@ -146,16 +145,21 @@ def _near(runs: Sequence[Run], run: Run) -> list[Run]:
     """Return the runs that may hold the cells of one: itself, its job's, backtests of its model."""
     job = run.data.tags.get(MLFLOW_PARENT_RUN_ID, run.info.run_id)
     model = run.data.tags.get("model_version")
-    kin = [one for one in runs if job in (one.info.run_id, one.data.tags.get(MLFLOW_PARENT_RUN_ID))]
+    kin = [
+        candidate
+        for candidate in runs
+        if job in (candidate.info.run_id, candidate.data.tags.get(MLFLOW_PARENT_RUN_ID))
+    ]
     replays = [
-        one
-        for one in runs
-        if one.data.tags.get("flow") == "backtest" and one.data.tags.get("model_version") == model
+        candidate
+        for candidate in runs
+        if candidate.data.tags.get("flow") == "backtest"
+        and candidate.data.tags.get("model_version") == model
     ]
     return [run, *kin, *replays]
 
 
-def _choices(one: _Side, other: _Side) -> pd.DataFrame:
-    sides = {A: pd.Series(one.params, dtype=object), B: pd.Series(other.params, dtype=object)}
-    both = pd.DataFrame(sides).fillna("")
-    return both.loc[both[A] != both[B]].rename_axis("choice").reset_index()
+def _choices(first: _Side, second: _Side) -> pd.DataFrame:
+    sides = {A: pd.Series(first.params, dtype=object), B: pd.Series(second.params, dtype=object)}
+    pairs = pd.DataFrame(sides).fillna("")
+    return pairs.loc[pairs[A] != pairs[B]].rename_axis("choice").reset_index()

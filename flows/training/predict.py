@@ -62,8 +62,8 @@ def show(workspace: Workspace) -> None:
 
 def trial_forecast(workspace: Workspace) -> pd.DataFrame:
     """Forecast of a model trained on what was known alone; nothing is registered."""
-    made, rows = workspace.train(), rows_of(workspace.origin)
-    steps = [FallbackStep(REPLAY, workspace.model_version, partial(modelled, made, rows))]
+    model, rows = workspace.train(), rows_of(workspace.origin)
+    steps = [FallbackStep(REPLAY, workspace.model_version, partial(modelled, model, rows))]
     return forecast_of(workspace, made_on(workspace, steps))
 
 
@@ -122,50 +122,56 @@ def forecast(
 def forecast_with(workspace: Workspace, model: TrainedModel) -> pd.DataFrame:
     """Return the forecast at an as_of by a model at hand, in the place of the champion."""
     rows = rows_of(workspace.origin)
-    own = FallbackStep(CHAMPION, "named", partial(modelled, model, rows))
+    champion = FallbackStep(CHAMPION, "named", partial(modelled, model, rows))
     return forecast_of(
-        workspace, made_on(workspace, [own, *_without_model(workspace, workspace.snapshot)])
+        workspace, made_on(workspace, [champion, *_without_model(workspace, workspace.snapshot)])
     )
 
 
-def forecast_of(workspace: Workspace, made: TrainedForecast) -> pd.DataFrame:
+def forecast_of(workspace: Workspace, answer: TrainedForecast) -> pd.DataFrame:
     """Return a forecast ready to publish."""
-    if made.effect is not None and (words := words_of(made.effect, made.analogs)):
+    if answer.effect is not None and (words := words_of(answer.effect, answer.analogs)):
         echo(f"predict   {words}")
-    rows, taken, count = made.rows, made.chain.taken, len(made.origin.targets)
-    late = made.origin.late_months > MAX_HORIZON - MONTHS_AHEAD
+    rows, steps, count = (
+        answer.rows,
+        answer.chain.taken,
+        len(answer.origin.targets),
+    )
+    late = answer.origin.late_months > MAX_HORIZON - MONTHS_AHEAD
     labels = rows[["destination", "horizon"]].assign(
-        cutoff=month_label(made.origin.cutoff),
+        cutoff=month_label(answer.origin.cutoff),
         period=rows["period"].dt.strftime("%Y-%m"),
         horizon=rows["horizon"].astype(int),
-        model=np.repeat([one.name for one in taken], count),
-        status=np.repeat([status_of(one.status, late=late) for one in taken], count),
+        model=np.repeat([step.name for step in steps], count),
+        status=np.repeat([status_of(step.status, late=late) for step in steps], count),
     )
-    published = pd.concat([labels, made.stages.published], axis=1)[list(FORECAST_COLUMNS)]
-    published["reason"] = np.repeat(made.chain.reasons, count)
+    published = pd.concat([labels, answer.stages.published], axis=1)[list(FORECAST_COLUMNS)]
+    published["reason"] = np.repeat(answer.chain.reasons, count)
     if workspace.is_explained:
-        published["drivers"], published["contributions"] = why_of(made)
-    for line in _exceptions(made):
+        published["drivers"], published["contributions"] = why_of(answer)
+    for line in _exceptions(answer):
         echo(f"predict   {workspace.config.prefix}{line}")
     return published
 
 
-def why_of(made: TrainedForecast) -> tuple[list[str], list[str]]:
+def why_of(answer: TrainedForecast) -> tuple[list[str], list[str]]:
     """Return drivers and contributions of each row, as JSON."""
-    drivers_of, parts_of = pd.Series("[]", index=made.rows.index), []
-    moved = (made.stages.coherent["p50"], made.stages.published["p50"])
-    for status, forecast in made.chain.by_status.items():
-        own = made.chain.rows_by(status, len(made.origin.targets))
+    drivers_of, parts_of = pd.Series("[]", index=answer.rows.index), []
+    moved = (answer.stages.coherent["p50"], answer.stages.published["p50"])
+    for status, forecast in answer.chain.by_status.items():
+        is_answered = answer.chain.rows_by(status, len(answer.origin.targets))
         if forecast.model is None:
             median = forecast.table["p50"].to_numpy()
-            parts = decomposition.plain_contributions(median, made.rows, made.origin, made.stages)
+            parts = decomposition.plain_contributions(
+                median, answer.rows, answer.origin, answer.stages
+            )
         else:
-            model, rows = forecast.model, answerable(made.rows)
-            parts = decomposition.contributions(model, rows, made.origin, made.stages)
+            model, rows = forecast.model, answerable(answer.rows)
+            parts = decomposition.contributions(model, rows, answer.origin, answer.stages)
             named = decomposition.drivers(model, rows, *moved)
-            drivers_of = drivers_of.mask(own, pd.Series(named))
-        parts_of.append(parts.loc[own])
-    together = pd.concat(parts_of).loc[made.rows.index]
+            drivers_of = drivers_of.mask(is_answered, pd.Series(named))
+        parts_of.append(parts.loc[is_answered])
+    together = pd.concat(parts_of).loc[answer.rows.index]
     return drivers_of.tolist(), [json.dumps(row) for row in together.to_dict("records")]
 
 
@@ -197,7 +203,7 @@ def _without_model(
 
 
 def _models(
-    workspace: Workspace, asked: pd.DataFrame, result: Backtest | None, version: int | None
+    workspace: Workspace, rows: pd.DataFrame, result: Backtest | None, version: int | None
 ) -> list[FallbackStep]:
     """Return the champion of then, else the model trained as of that day; then those before.
 
@@ -213,45 +219,47 @@ def _models(
     except StoreError as err:
         return [FallbackStep(CHAMPION, "none", partial(_raise, err))]
     champion, previous = (
-        one if one and pd.Timestamp(one.as_of) <= workspace.as_of else None for one in holders
+        holder if holder and pd.Timestamp(holder.as_of) <= workspace.as_of else None
+        for holder in holders
     )
     steps = []
     if champion is not None:
-        steps.append(_stored(workspace, asked, CHAMPION, champion))
+        steps.append(_stored(workspace, rows, CHAMPION, champion))
     elif version is not None:
         model = model_registry.at_version(workspace.settings, version, workspace.config.model)
-        steps.append(_stored(workspace, asked, REPLAY, model))
+        steps.append(_stored(workspace, rows, REPLAY, model))
     else:
-        steps.append(_trained_now(workspace, asked, result))
+        steps.append(_trained_now(workspace, rows, result))
     if previous is not None and previous.version not in {version, champion and champion.version}:
-        steps.append(_stored(workspace, asked, PREVIOUS, previous))
+        steps.append(_stored(workspace, rows, PREVIOUS, previous))
     return steps
 
 
 def _stored(
-    workspace: Workspace, asked: pd.DataFrame, status: str, model: RegisteredVersion
+    workspace: Workspace, rows: pd.DataFrame, status: str, model: RegisteredVersion
 ) -> FallbackStep:
     load = partial(model_registry.load, workspace.settings, model.version, workspace.config.model)
-    return FallbackStep(status, model.model_version, lambda: modelled(load(), asked))
+    return FallbackStep(status, model.model_version, lambda: modelled(load(), rows))
 
 
-def _trained_now(
-    workspace: Workspace, asked: pd.DataFrame, result: Backtest | None
-) -> FallbackStep:
+def _trained_now(workspace: Workspace, rows: pd.DataFrame, result: Backtest | None) -> FallbackStep:
     """Return a model trained as of that day as one that may answer."""
     echo(f"predict   {workspace.config.prefix}training as of that day: no champion existed by then")
     train = partial(workspace.train, result)
-    return FallbackStep(REPLAY, workspace.model_version, lambda: modelled(train(), asked))
+    return FallbackStep(REPLAY, workspace.model_version, lambda: modelled(train(), rows))
 
 
 def _raise(err: Exception) -> FallbackForecast:
     raise err
 
 
-def _exceptions(made: TrainedForecast) -> list[str]:
+def _exceptions(answer: TrainedForecast) -> list[str]:
     groups: dict[tuple[str, str], list[str]] = {}
     answers = zip(
-        made.rows["destination"].unique(), made.chain.taken, made.chain.reasons, strict=True
+        answer.rows["destination"].unique(),
+        answer.chain.taken,
+        answer.chain.reasons,
+        strict=True,
     )
     for name, step, reason in answers:
         if reason:

@@ -103,10 +103,10 @@ def rollback(
     name = config.model
     for before in model_registry.champions(settings, name)[-2:-1]:
         check_forecasts(workspace_of(settings, as_of, config), before)
-    now, bad = model_registry.roll_back(settings, name, reason=reason)
+    restored, bad = model_registry.roll_back(settings, name, reason=reason)
     decided = {"decision": "rolled back", "decision_reason": reason}
     _record(settings, "rollback", bad, decided, {"as_of": as_of.isoformat()}, config=config)
-    return now, bad
+    return restored, bad
 
 
 def check_forecasts(workspace: Workspace, model: RegisteredVersion) -> None:
@@ -128,37 +128,37 @@ def _trouble(workspace: Workspace, model: RegisteredVersion) -> str:
     rows = rows_of(origin)
     try:
         loaded = model_registry.load(workspace.settings, model.version, workspace.config.model)
-        made = modelled(loaded, rows).table
+        forecast = modelled(loaded, rows).table
     except FAULTS as err:
         return reason_of(err)
     names = rows["destination"].unique()
     faults = faults_of(
-        made[NUMBERS].to_numpy().reshape(len(names), len(origin.targets), -1), origin
+        forecast[NUMBERS].to_numpy().reshape(len(names), len(origin.targets), -1), origin
     )
-    wrong = [f"{name} ({why})" for name, why in zip(names, faults, strict=True) if why]
+    wrong = [f"{name} ({fault})" for name, fault in zip(names, faults, strict=True) if fault]
     return f"it forecasts no destination: {first_few(wrong)}" if len(wrong) == len(faults) else ""
 
 
 def _challenger(settings: Settings, version: int | None, config: RunConfig) -> RegisteredVersion:
     name = config.model
-    found = (
+    challenger = (
         model_registry.by_alias(settings, model_registry.CHALLENGER, name)
         if version is None
         else model_registry.at_version(settings, version, name)
     )
-    if found is None:
+    if challenger is None:
         raise StoreError(
             f"No version of model {name!r} in {settings.tracking_uri} is challenger. "
             "Expected one, which the last training leaves where it did not pass at once. "
             f"Run `magnetcast train{config.option}`, or name a version."
         )
     champion = model_registry.champion(settings, name)
-    if champion is not None and champion.version == found.version:
+    if champion is not None and champion.version == challenger.version:
         raise DataError(
-            f"Version {found.version} is champion already. Expected another. "
+            f"Version {challenger.version} is champion already. Expected another. "
             f"`mlflow ui` shows the versions, `magnetcast train{config.option}` makes one."
         )
-    return found
+    return challenger
 
 
 def _challenge(
@@ -171,20 +171,20 @@ def _challenge(
     """Return what both backtests scored; a model is never compared with itself."""
     name = config.model
     backtested = cells_of(settings, challenger.model_version) if result is None else result.cells
-    own = model_cells(backtested)
+    cells = model_cells(backtested)
     if champion is None:
-        return Challenge(pd.DataFrame(), own, is_first=True, is_refit=False, is_older=False)
+        return Challenge(pd.DataFrame(), cells, is_first=True, is_refit=False, is_older=False)
     pairs = pd.DataFrame()
     if challenger.model_version != champion.model_version:
-        pairs = paired_cells(own, model_cells(cells_of(settings, champion.model_version)))
+        pairs = paired_cells(cells, model_cells(cells_of(settings, champion.model_version)))
     return Challenge(
         pairs,
-        own,
+        cells,
         is_first=False,
         is_refit=champion.recipe == challenger.recipe != "",
         is_older=pd.Timestamp(challenger.as_of) < pd.Timestamp(champion.as_of),
         rolled_back=_taken_back(settings, name, challenger, champion),
-        best=_against_best(settings, name, challenger, own),
+        best=_against_best(settings, name, challenger, cells),
         fewest=len(MONTHS_BACK) if config.table_key else FEWEST_ORIGINS,
     )
 
@@ -194,14 +194,15 @@ _CHAMPIONS: Final = 12
 
 
 def _against_best(
-    settings: Settings, name: str, challenger: RegisteredVersion, own: pd.DataFrame
+    settings: Settings, name: str, challenger: RegisteredVersion, cells: pd.DataFrame
 ) -> pd.DataFrame:
     """Return the pairs with the champion of the last year that was best on the same months."""
     since = pd.Timestamp(challenger.as_of) - pd.DateOffset(years=1)
     past = model_registry.champions(settings, name)[:-1]
-    late = [one for one in past if pd.Timestamp(one.as_of) >= since][-_CHAMPIONS:]
-    pairs = (paired_cells(own, model_cells(cells_of(settings, one.model_version))) for one in late)
-    return max((one for one in pairs if len(one)), key=_loss_ratio, default=pd.DataFrame())
+    late = [holder for holder in past if pd.Timestamp(holder.as_of) >= since][-_CHAMPIONS:]
+    earlier = (model_cells(cells_of(settings, holder.model_version)) for holder in late)
+    pairs = [paired_cells(cells, champion_cells) for champion_cells in earlier]
+    return max(filter(len, pairs), key=_loss_ratio, default=pd.DataFrame())
 
 
 def _loss_ratio(pairs: pd.DataFrame) -> float:
@@ -248,8 +249,8 @@ def _record(
     with open_run(settings, name=name, tags=tags) as run:
         if rules is not None:
             log_table(rules, "rules.csv")
-    own = {**decided, "decision_run": run.info.run_id}
-    model_registry.set_tags(settings, judged.version, own, config.model)
+    version_tags = {**decided, "decision_run": run.info.run_id}
+    model_registry.set_tags(settings, judged.version, version_tags, config.model)
 
 
 def _word(decision: PromotionDecision, accept: str | None) -> str:

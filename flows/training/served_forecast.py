@@ -18,14 +18,14 @@ from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
 
 
 def served_forecast(
-    boosters: Mapping[str, lgb.Booster], metadata: Mapping[str, object], asked: pd.DataFrame
+    boosters: Mapping[str, lgb.Booster], metadata: Mapping[str, object], cells: pd.DataFrame
 ) -> pd.DataFrame:
     """Return what a stored model forecasts at some moments, as it would be published.
 
     Args:
         boosters: Its boosters.
         metadata: Its metadata.
-        asked: ``as_of``, and ``destination`` and ``period`` (first day of a month) unless all are
+        cells: ``as_of``, and ``destination`` and ``period`` (first day of a month) unless all are
             meant.
 
     Returns:
@@ -35,13 +35,13 @@ def served_forecast(
     ingest_if_empty(settings)
     rows = [
         _rows_at(settings, model, str(as_of), names)
-        for as_of, names in asked.groupby("as_of", sort=False)
+        for as_of, names in cells.groupby("as_of", sort=False)
     ]
     return pd.concat(rows, ignore_index=True)
 
 
 def _rows_at(
-    settings: Settings, model: TrainedModel, as_of: str, asked: pd.DataFrame
+    settings: Settings, model: TrainedModel, as_of: str, cells: pd.DataFrame
 ) -> pd.DataFrame:
     moment = until(as_of, now=utc_now())
     if moment < (learned := pd.Timestamp(str(model.metadata[LEARNED_UNTIL]))):
@@ -55,10 +55,10 @@ def _rows_at(
     columns = [*NAMES, *QUANTILE_COLUMNS, "mean"]
     forecast = forecast_with(workspace, model)[columns]
     forecast = forecast.assign(period=pd.to_datetime(forecast["period"]))
-    names = [name for name in NAMES if name in asked and asked[name].notna().all()]
+    names = [name for name in NAMES if name in cells and cells[name].notna().all()]
     if not names:
         return forecast
-    rows = asked[names].drop_duplicates()
+    rows = cells[names].drop_duplicates()
     if "period" in names:
         rows = rows.assign(period=pd.to_datetime(rows["period"]).astype(forecast["period"].dtype))
     rows = rows.merge(forecast, on=names, how="left")

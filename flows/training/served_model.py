@@ -41,7 +41,7 @@ class ServedModel(PythonModel):
             self.arithmetic.predict_quantiles(self.boosters, self.metadata, model_input)
         )
 
-    def _forecast(self, asked: pd.DataFrame) -> pd.DataFrame:
+    def _forecast(self, cells: pd.DataFrame) -> pd.DataFrame:
         try:
             from flows.training.served_forecast import served_forecast  # noqa: PLC0415 - may lack
         except ImportError as err:
@@ -49,7 +49,7 @@ class ServedModel(PythonModel):
                 "as_of needs magnetcast and its home where the model runs. Expected the features "
                 "instead. Install it and set MAGNETCAST_HOME, or give `magnetcast.features(as_of)`."
             ) from err
-        return served_forecast(self.boosters, self.metadata, asked)
+        return served_forecast(self.boosters, self.metadata, cells)
 
 
 set_model(ServedModel())

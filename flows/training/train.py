@@ -35,12 +35,12 @@ def train(workspace: Workspace, result: Backtest | None = None) -> int:
         return _trained(workspace, backtest(workspace) if result is None else result)
 
 
-def _trained(workspace: Workspace, seen: Backtest) -> int:
+def _trained(workspace: Workspace, result: Backtest) -> int:
     settings, as_of, name = workspace.settings, workspace.as_of, workspace.config.model
-    trained, of = workspace.train(seen), workspace.config.prefix
+    trained, of = workspace.train(result), workspace.config.prefix
     LOG.info("train     %s%s quantile models", of, len(trained.boosters))
-    before = {one.version for one in model_registry.versions(settings, name)}
-    version = record(workspace, trained, seen)
+    before = {registered.version for registered in model_registry.versions(settings, name)}
+    version = record(workspace, trained, result)
     champion = model_registry.champion(settings, name)
     if version in before:
         word = "champion" if champion is not None and champion.version == version else "registered"
@@ -52,14 +52,14 @@ def _trained(workspace: Workspace, seen: Backtest) -> int:
     if champion is not None and as_of < pd.Timestamp(champion.as_of):
         echo(f"train     {of}version {version} is older than the champion; it is not on trial")
         return version
-    outcome = promote(settings, as_of, version, result=seen, config=workspace.config)
+    outcome = promote(settings, as_of, version, result=result, config=workspace.config)
     tell(outcome, workspace.model_version, workspace.config)
     if not outcome.is_champion:  # a new champion leaves another challenger on trial
         model_registry.nominate(settings, version, name)
     return version
 
 
-def record(workspace: Workspace, trained: TrainedModel, seen: Backtest) -> int:
+def record(workspace: Workspace, trained: TrainedModel, result: Backtest) -> int:
     """Log and register a trained model and return its version."""
     config, changed = workspace.config, json.dumps(workspace.parameters.changed, sort_keys=True)
     tags = {"flow": "train", **made_tags(workspace)}
@@ -86,5 +86,5 @@ def record(workspace: Workspace, trained: TrainedModel, seen: Backtest) -> int:
             description=f"{config.label or config.commodity} by destination, "
             f"parameters {workspace.parameters_digest}, data to {until:%Y-%m} as known on "
             f"{workspace.as_of:%Y-%m-%d}. "
-            f"Backtest: {verdict(seen) if len(seen.scores) else 'no month scored'}.",
+            f"Backtest: {verdict(result) if len(result.scores) else 'no month scored'}.",
         )

@@ -115,13 +115,13 @@ class NewRows:
     @property
     def inputs(self) -> frozenset[str]:
         policy = self.events.any() or self.analog_events.any() or self.analog_figures.any()
-        found = {
+        is_changed = {
             "new_actuals": self.new_actuals.any(),
             "revised_actuals": self.revised_actuals.any(),
             "tariffs": self.tariffs.any(),
             "policy": policy,
         }
-        return frozenset(name for name, is_new in found.items() if is_new)
+        return frozenset(name for name, is_new in is_changed.items() if is_new)
 
 
 def news_of(facts: KnownFacts, before: KnownFacts) -> NewRows:
@@ -129,13 +129,15 @@ def news_of(facts: KnownFacts, before: KnownFacts) -> NewRows:
     figures = facts.observations
     late = _unknown(figures, before.observations, OBSERVATION_KEY)
     # Partners' codes are evidence on magnets too; what has no such code is another mineral.
-    own = figures["commodity"].eq(COMMODITY) | figures["commodity"].str.fullmatch(PARTNER_KEY)
+    is_evidence = figures["commodity"].eq(COMMODITY) | figures["commodity"].str.fullmatch(
+        PARTNER_KEY
+    )
     cells = pd.MultiIndex.from_frame(figures[list(_CELL)])
-    known = cells.isin(cells[~late])
-    magnets = own.to_numpy(dtype=bool)
+    is_published = cells.isin(cells[~late])
+    magnets = is_evidence.to_numpy(dtype=bool)
     return NewRows(
-        new_actuals=late & magnets & ~known,
-        revised_actuals=late & magnets & known,
+        new_actuals=late & magnets & ~is_published,
+        revised_actuals=late & magnets & is_published,
         analog_figures=late & ~magnets,
         events=_unknown(facts.events, before.events, EVENT_KEY),
         tariffs=_unknown(facts.tariffs, before.tariffs, TARIFF_KEY),
@@ -162,8 +164,8 @@ def words_of(news: NewRows, facts: KnownFacts) -> str:
 def _unknown(rows: pd.DataFrame, before: pd.DataFrame, key: Sequence[str]) -> Flags:
     """Flag the versions of facts that were not known before."""
     names = [*key, "available_at"]
-    known = pd.MultiIndex.from_frame(before[names])
-    return ~pd.MultiIndex.from_frame(rows[names]).isin(known)
+    earlier_versions = pd.MultiIndex.from_frame(before[names])
+    return ~pd.MultiIndex.from_frame(rows[names]).isin(earlier_versions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +183,13 @@ class ChangeReplay:
 
     @property
     def changed(self) -> frozenset[str]:
-        found = set(self.news.inputs)
+        names = set(self.news.inputs)
         if self.after.moment != self.before.moment:
-            found.add("passing_time")
+            names.add("passing_time")
         before, after = self.before, self.after
         if (before.model, before.prior) != (after.model, after.prior):
-            found.add("model")
-        return frozenset(found)
+            names.add("model")
+        return frozenset(names)
 
     def value(self, replaced: frozenset[str], shown: Flags | None = None) -> MedianForecast:
         """Return the medians with these inputs of the later snapshot, the others of the earlier.
@@ -271,9 +273,9 @@ def new_figures(
     """
     rows = _named_figures(replay)
     subjects = [part for _, part in rows.groupby(_SUBJECT, sort=False)]
-    found = [_figure(part.iloc[0], panel, expected) for part in subjects]
-    rank = [(one.expected_t is None, one.destination != WORLD) for one in found]
-    apart = sorted(range(len(found)), key=rank.__getitem__)[:_APART]
+    figures = [_figure(part.iloc[0], panel, expected) for part in subjects]
+    rank = [(figure.expected_t is None, figure.destination != WORLD) for figure in figures]
+    apart = sorted(range(len(figures)), key=rank.__getitem__)[:_APART]
     base = replay.changed & {"passing_time"}
     shown: Flags = np.zeros(len(replay.facts.observations), dtype=bool)
     reached = replay.value(base).p50 if apart else np.zeros(0)
@@ -283,8 +285,8 @@ def new_figures(
         moved: dict[str, dict[str, float]] = {}
         for (name, month), tonnes in zip(replay.cells, (reached - before).tolist(), strict=True):
             moved.setdefault(name, {})[month] = round(tonnes, DIGITS)
-        found[at] = dataclasses.replace(found[at], moved=moved)
-    return tuple(found)
+        figures[at] = dataclasses.replace(figures[at], moved=moved)
+    return tuple(figures)
 
 
 def _named_figures(replay: ChangeReplay) -> pd.DataFrame:
@@ -295,8 +297,8 @@ def _named_figures(replay: ChangeReplay) -> pd.DataFrame:
     news, figures = replay.news, replay.facts.observations
     late = news.new_actuals | news.revised_actuals
     cells = [*_CELL, "value"]
-    known = pd.MultiIndex.from_frame(figures.loc[~late, cells])
-    is_repeated = pd.MultiIndex.from_frame(figures[cells]).isin(known)
+    earlier_cells = pd.MultiIndex.from_frame(figures.loc[~late, cells])
+    is_repeated = pd.MultiIndex.from_frame(figures[cells]).isin(earlier_cells)
     rows = evidence_figures(figures.assign(is_revision=news.revised_actuals)[late & ~is_repeated])
     rows = rows.loc[rows["commodity"].eq(COMMODITY) & rows["measure"].isin(_PRINCIPAL)]
     rank = rows["measure"].map(_PRINCIPAL.index)
@@ -310,8 +312,14 @@ def _figure(
     name = str(row["destination"])
     first, last = (f"{row[end]:%Y-%m}" for end in ("period_from", "period_to"))
     months = panel.frame
-    own = months.loc[months["destination"].eq(name) & months["period"].eq(row["period_from"])]
-    settled = own.loc[own["kind"].ne("estimated"), "tonnes"].tolist() if first == last else []
+    subject_months = months.loc[
+        months["destination"].eq(name) & months["period"].eq(row["period_from"])
+    ]
+    published_tonnes = (
+        subject_months.loc[subject_months["kind"].ne("estimated"), "tonnes"].tolist()
+        if first == last
+        else []
+    )
     median = expected.get((name, first)) if first == last else None
     return NewFigure(
         destination=name,
@@ -324,7 +332,7 @@ def _figure(
         source_url=str(row["source_url"]),
         is_revision=bool(row["is_revision"]),
         expected_t=None if median is None else round(median, DIGITS),
-        published_t=round(settled[0], DIGITS) if settled else None,
+        published_t=round(published_tonnes[0], DIGITS) if published_tonnes else None,
     )
 
 

@@ -72,9 +72,9 @@ def reconciled(table: pd.DataFrame, origin: Origin, tree: Tree) -> tuple[Ints, p
     season = series_stats(origin.tonnes).season
     mean, quantiles = reconcile(mean, quantiles, errors_within(origin.tonnes, season), tree)
     rows = np.flatnonzero(np.isfinite(mean).all(axis=1))
-    found = quantiles[rows].reshape(-1, len(QUANTILES))
-    made = pd.DataFrame(found, columns=list(QUANTILE_COLUMNS))
-    return rows, made.assign(mean=mean[rows].reshape(-1))
+    quantile_rows = quantiles[rows].reshape(-1, len(QUANTILES))
+    forecast = pd.DataFrame(quantile_rows, columns=list(QUANTILE_COLUMNS))
+    return rows, forecast.assign(mean=mean[rows].reshape(-1))
 
 
 def conditioned(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
@@ -91,8 +91,8 @@ def conditioned(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
         return table
     shape = (len(origin.series), len(origin.targets), len(QUANTILES))
     plain = table[list(QUANTILE_COLUMNS)].to_numpy(dtype=float).reshape(shape)
-    known = (later.row, later.column)
-    at = np.clip(drawing.ranks_within(plain[known], later.tonnes), RAREST, 1.0 - RAREST)
+    published_cells = (later.row, later.column)
+    at = np.clip(drawing.ranks_within(plain[published_cells], later.tonnes), RAREST, 1.0 - RAREST)
     middle, spread = _given(ndtri(at), plain, origin, later)
 
     def drawn(levels: Floats) -> Floats:
@@ -104,9 +104,9 @@ def conditioned(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
     growth = drawn(GRID).mean(axis=0) / np.maximum(before.mean(axis=0), drawing.LEAST)
     mean = table["mean"].to_numpy(dtype=float).reshape(shape[:2]) * growth
     error = np.exp(later.stderr[:, None] * ndtri(QUANTILES))
-    quantiles[known], mean[known] = later.tonnes[:, None] * error, later.tonnes
-    found = dict(zip(QUANTILE_COLUMNS, quantiles.reshape(-1, len(QUANTILES)).T, strict=True))
-    return table.assign(**found, mean=mean.reshape(-1))
+    quantiles[published_cells], mean[published_cells] = later.tonnes[:, None] * error, later.tonnes
+    columns = dict(zip(QUANTILE_COLUMNS, quantiles.reshape(-1, len(QUANTILES)).T, strict=True))
+    return table.assign(**columns, mean=mean.reshape(-1))
 
 
 def _correlation(plain: Floats, origin: Origin, cells: Ints) -> Floats:
@@ -134,8 +134,10 @@ def _given(
     same = np.repeat(np.arange(shape[0]), shape[1])[:, None] == later.row
     theirs = correlation * np.where(same, 1.0, loading[:, None] * loading[cells])
     gain = np.linalg.solve(theirs[cells] + NOISE * np.eye(len(cells)), theirs.T).T
-    left = 1.0 - np.einsum("ij,ij->i", gain, theirs)
-    return (gain @ score).reshape(shape), np.sqrt(np.clip(left, 0.0, 1.0)).reshape(shape)
+    remaining_variance = 1.0 - np.einsum("ij,ij->i", gain, theirs)
+    return (gain @ score).reshape(shape), np.sqrt(np.clip(remaining_variance, 0.0, 1.0)).reshape(
+        shape
+    )
 
 
 def _shared(score: Floats, correlation: Floats, series: Ints) -> Floats:
@@ -144,14 +146,16 @@ def _shared(score: Floats, correlation: Floats, series: Ints) -> Floats:
     The largest surprise of a destination counts, given the figures of the others: where those fell
     too, it is no stop of its own.
     """
-    found = np.empty(len(score))
-    for own in (series == row for row in np.unique(series)):
-        place = int(np.abs(np.where(own, score, 0.0)).argmax())
-        others = correlation[np.ix_(~own, ~own)] + NOISE * np.eye(int((~own).sum()))
-        gain = np.linalg.solve(others, correlation[~own, place])
-        left = 1.0 - gain @ correlation[~own, place]
-        surprise = (score[place] - gain @ score[~own]) ** 2 / left
+    probability = np.empty(len(score))
+    for is_member in (series == row for row in np.unique(series)):
+        place = int(np.abs(np.where(is_member, score, 0.0)).argmax())
+        covariance = correlation[np.ix_(~is_member, ~is_member)] + NOISE * np.eye(
+            int((~is_member).sum())
+        )
+        gain = np.linalg.solve(covariance, correlation[~is_member, place])
+        remaining_variance = 1.0 - gain @ correlation[~is_member, place]
+        surprise = (score[place] - gain @ score[~is_member]) ** 2 / remaining_variance
         usual = (1.0 - ALONE) * np.exp(-surprise / 2.0)
         alone = ALONE / ALONE_SPREAD * np.exp(-surprise / 2.0 / ALONE_SPREAD**2)
-        found[own] = usual / (usual + alone)
-    return found
+        probability[is_member] = usual / (usual + alone)
+    return probability

@@ -58,8 +58,8 @@ def log_shares(model: TrainedModel, rows: pd.DataFrame) -> pd.DataFrame:
     names = middle.feature_name()
     matrix = np.ascontiguousarray(rows[names].to_numpy(dtype=float))
     weight = ensemble_weight(metadata, rows)[:, None]
-    found = weight * np.asarray(middle.predict(matrix, pred_contrib=True))
-    shares = pd.DataFrame(found, columns=[*names, MEAN], index=rows.index)
+    contributions = weight * np.asarray(middle.predict(matrix, pred_contrib=True))
+    shares = pd.DataFrame(contributions, columns=[*names, MEAN], index=rows.index)
     shares[BASE_TONNES] = (1.0 - weight[:, 0]) * base_distance(metadata, rows)
     return shares
 
@@ -155,9 +155,9 @@ def stages_from(
     """
     plain = coherent(model, origin, tree)
     answer = plain if effect is None or effect.is_none else respond(plain, effect, origin)
-    given = conditioned(answer, origin)
-    published = plain if given is plain else coherent(given, origin, tree)
-    return Stages(model, plain, answer, given, published)
+    conditional = conditioned(answer, origin)
+    published = plain if conditional is plain else coherent(conditional, origin, tree)
+    return Stages(model, plain, answer, conditional, published)
 
 
 def explained(model: TrainedModel, snapshot: Snapshot) -> pd.DataFrame:
@@ -204,10 +204,10 @@ def _parts_in_moves(
     """Parts of a model whose boosters count in scales of the series: tonnes, which need no logs."""
     parts = {name: share * rows[SCALE].to_numpy() for name, share in shares.items()}
     level = rows["destination"].map(dict(zip(origin.series, origin.level, strict=True))).to_numpy()
-    own, published = (stage["p50"].to_numpy() for stage in (stages.model, stages.published))
+    modelled, published = (stage["p50"].to_numpy() for stage in (stages.model, stages.published))
     parts["experts"] += rows[LEVEL].to_numpy() - level
-    parts |= {"level": level, "past_errors": own - level - sum(parts.values())}
-    parts["reconciliation"] = published - own
+    parts |= {"level": level, "past_errors": modelled - level - sum(parts.values())}
+    parts["reconciliation"] = published - modelled
     return pd.DataFrame(parts, index=rows.index).reindex(
         columns=list(CONTRIBUTIONS), fill_value=0.0
     )
@@ -253,16 +253,16 @@ def _parts(
 
 def stage_shares(stages: Stages, offset: Floats) -> dict[str, Floats]:
     """Return the logs by which controls, later figures and sums moved each median."""
-    model, plain, answered, given, published = (
+    model, plain, answered, conditional, published = (
         stage["p50"].to_numpy()
         for stage in (
             stages.model, stages.coherent, stages.answered, stages.conditioned, stages.published
         )
     )  # fmt: skip
-    summed = log_ratio(plain, model, offset) + log_ratio(published, given, offset)
+    summed = log_ratio(plain, model, offset) + log_ratio(published, conditional, offset)
     return {
         "policy_response": log_ratio(answered, plain, offset),
-        "trade": log_ratio(given, answered, offset),
+        "trade": log_ratio(conditional, answered, offset),
         "reconciliation": summed,
     }
 

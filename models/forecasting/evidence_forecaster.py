@@ -67,18 +67,18 @@ def past_moments(as_of: pd.Timestamp) -> list[pd.Timestamp]:
 
 def _settled(origin: Origin) -> Flags:
     """Tell of each series and target, flat, whether a figure after the cutoff settles it."""
-    found = np.zeros((len(origin.series), len(origin.targets)), dtype=bool)
+    is_published = np.zeros((len(origin.series), len(origin.targets)), dtype=bool)
     if origin.later is not None:
-        found[origin.later.row, origin.later.column] = True
-    return found.reshape(-1)
+        is_published[origin.later.row, origin.later.column] = True
+    return is_published.reshape(-1)
 
 
 def trained_boosters(
     history: EvidenceHistory, parameters: ModelParameters, moment: pd.Timestamp
 ) -> Boosters:
     """Return what a model learns from a snapshot alone, whatever the errors of its forecasts."""
-    now = history.origin(moment)
-    return boosters_of(training_set(history.past(moment), now, parameters), now, parameters)
+    origin = history.origin(moment)
+    return boosters_of(training_set(history.past(moment), origin, parameters), origin, parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +98,16 @@ class EvidenceForecaster:
         """Return the model trained on a snapshot."""
         history, moment = snapshot.evidence
         boosters = self.trained.get(moment) or trained_boosters(history, self.parameters, moment)
-        known = self.residuals.residuals(MODEL, snapshot.origin)
+        residuals = self.residuals.residuals(MODEL, snapshot.origin)
         names = boosters["p50"].feature_name()
-        return TrainedModel(boosters, metadata_of(names, known, self.parameters, MAX_HORIZON))
+        return TrainedModel(boosters, metadata_of(names, residuals, self.parameters, MAX_HORIZON))
 
     def key(self, history: EvidenceHistory, moments: Sequence[pd.Timestamp]) -> str:
         """Return the key of the forecasts from the last of some origins.
 
         They are calibrated by the errors of those before it.
         """
-        past = [one.isoformat() for one in moments]
+        past = [moment.isoformat() for moment in moments]
         return history.key(moments[-1], "forecast", self.parameters.by_name, past, fact_names=FACTS)
 
     def train_ahead(
@@ -118,13 +118,18 @@ class EvidenceForecaster:
         Each comes once its boosters are at hand or its forecasts are kept; it has to be compared
         before the next, and no other.
         """
-        keys = {one: self.key(history, moments[: place + 1]) for place, one in enumerate(moments)}
-        fresh = [moment for moment, key in keys.items() if not history.cache.holds(key)]
-        found = executor.map(partial(trained_boosters, history, self.parameters), fresh, "backtest")
+        keys = {
+            origin_moment: self.key(history, moments[: place + 1])
+            for place, origin_moment in enumerate(moments)
+        }
+        uncached = [moment for moment, key in keys.items() if not history.cache.holds(key)]
+        trained = executor.map(
+            partial(trained_boosters, history, self.parameters), uncached, "backtest"
+        )
         for moment in moments:
-            if moment in fresh:
+            if moment in uncached:
                 self.trained.clear()
-                self.trained[moment] = next(found)
+                self.trained[moment] = next(trained)
             yield Snapshot.of_evidence(history, moment)
 
 
@@ -155,27 +160,30 @@ class FittedEvidence:
         """
         residuals, (history, moment) = self.forecaster.residuals, self.snapshot.evidence
         residuals.moments.append(moment)
-        kept = history.cache.fetch(self.forecaster.key(history, residuals.moments), self._values)
-        table: pd.DataFrame = kept.pop(_TABLE)
-        for model, (low, middle, high) in kept.items():
+        values = history.cache.fetch(self.forecaster.key(history, residuals.moments), self._values)
+        table: pd.DataFrame = values.pop(_TABLE)
+        for model, (low, middle, high) in values.items():
             residuals.add(model, RawPrediction(self.snapshot.origin, (low, middle, high)))
         return table
 
     def _values(self) -> Values:
         """Return the forecasts, and by model what its boosters predict."""
         origin = self.snapshot.origin
-        rows, found = rows_of(origin), dict[str, pd.DataFrame]()
+        rows, forecasts = rows_of(origin), dict[str, pd.DataFrame]()
         predicted = self._predictions(rows)
         for model, values in predicted.items():
-            made = quantile_model.quantiles_of(values, self._metadata(model), rows)
+            quantiles = quantile_model.quantiles_of(values, self._metadata(model), rows)
             if model == MODEL:
-                stages = stages_from(made, origin, self._effect)
-                found |= {MODEL: stages.published, UNANSWERED: stages.coherent}
+                stages = stages_from(quantiles, origin, self._effect)
+                forecasts |= {MODEL: stages.published, UNANSWERED: stages.coherent}
             else:
-                found[model] = coherent(made, origin)
+                forecasts[model] = coherent(quantiles, origin)
         open_, keys = ~_settled(origin), _keys(rows)
-        tables = [pd.concat([keys, one], axis=1).assign(model=name) for name, one in found.items()]
-        table = pd.concat([one.loc[open_] for one in tables], ignore_index=True).assign(
+        tables = [
+            pd.concat([keys, forecast], axis=1).assign(model=name)
+            for name, forecast in forecasts.items()
+        ]
+        table = pd.concat([forecast.loc[open_] for forecast in tables], ignore_index=True).assign(
             as_of=self.snapshot.evidence[1], cutoff=month_label(origin.cutoff)
         )
         return {_TABLE: table, **predicted}
@@ -184,20 +192,20 @@ class FittedEvidence:
         """Return what the model, its parts and the baselines predict, before calibration."""
         trees = quantile_model.booster_distances(self.model.boosters, self.model.metadata, rows)
         origin = self.snapshot.origin
-        others = {
+        baselines = {
             name: statistical_distances(name, origin, rows) for name in (BASE_MEDIAN, *BASELINES)
         }
         return {
             MODEL: quantile_model.combined(trees, self.model.metadata, rows),
             TREES: trees,
-            **others,
+            **baselines,
         }
 
     def _metadata(self, model: str) -> Mapping[str, object]:
         if model == MODEL:
             return self.model.metadata
-        known = self.forecaster.residuals.residuals(model, self.snapshot.origin)
-        return metadata_of((), known, self.forecaster.parameters, MAX_HORIZON)
+        residuals = self.forecaster.residuals.residuals(model, self.snapshot.origin)
+        return metadata_of((), residuals, self.forecaster.parameters, MAX_HORIZON)
 
     @property
     def _effect(self) -> PolicyEffect:

@@ -95,12 +95,14 @@ class FallbackResult:
 
     @property
     def model(self) -> TrainedModel | None:
-        found = [one.model for one in self.by_status.values() if one.model is not None]
-        return found[0] if found else None
+        models = [
+            forecast.model for forecast in self.by_status.values() if forecast.model is not None
+        ]
+        return models[0] if models else None
 
     def rows_by(self, step: str, targets: int) -> Flags:
         """Tell which rows a step forecasts."""
-        return np.repeat([one.status == step for one in self.taken], targets)
+        return np.repeat([taken_step.status == step for taken_step in self.taken], targets)
 
 
 def run_fallback_chain(
@@ -117,11 +119,11 @@ def run_fallback_chain(
     """
     count = len(origin.targets)
     table = pd.DataFrame(np.nan, index=range(len(series) * count), columns=NUMBERS)
-    taken: list[FallbackStep | None] = [None] * len(series)
+    steps_taken: list[FallbackStep | None] = [None] * len(series)
     wrong: list[list[str]] = [[] for _ in series]
     by_status: dict[str, FallbackForecast] = {}
     for step in steps:
-        waiting = [row for row, one in enumerate(taken) if one is None]
+        waiting = [row for row, candidate in enumerate(steps_taken) if candidate is None]
         if not waiting:
             break
         try:
@@ -136,22 +138,24 @@ def run_fallback_chain(
             if faults[row]:
                 wrong[row].append(f"{step.status}: {faults[row]}")
                 continue
-            taken[row] = step
+            steps_taken[row] = step
             by_status.setdefault(step.status, predicted)
             table.iloc[row * count : (row + 1) * count] = values[row]
-    found = tuple(one for one in taken if one is not None)
-    if len(found) < len(taken):
-        left = [
+    complete_steps = tuple(candidate for candidate in steps_taken if candidate is not None)
+    if len(complete_steps) < len(steps_taken):
+        unforecast = [
             f"{name} ({'; '.join(wrong[row])})"
             for row, name in enumerate(series)
-            if taken[row] is None
+            if steps_taken[row] is None
         ]
         raise DataError(
-            f"No model of the fallback chain can forecast {first_few(left)}. "
+            f"No model of the fallback chain can forecast {first_few(unforecast)}. "
             "Expected at least one known month of each. "
             "Restore what is missing; nothing was published."
         )
-    return FallbackResult(table, found, tuple("; ".join(one) for one in wrong), by_status)
+    return FallbackResult(
+        table, complete_steps, tuple("; ".join(reasons) for reasons in wrong), by_status
+    )
 
 
 def status_of(step: str, *, late: bool) -> str:
@@ -160,8 +164,8 @@ def status_of(step: str, *, late: bool) -> str:
     Args:
         late: Whether the figures are too old for the months that are forecast.
     """
-    own = "" if step in {CHAMPION, REPLAY} else f", {step}"
-    return f"{STALE}{own}" if late else step
+    suffix = "" if step in {CHAMPION, REPLAY} else f", {step}"
+    return f"{STALE}{suffix}" if late else step
 
 
 def reason_of(err: Exception) -> str:
@@ -176,9 +180,9 @@ def faults_of(values: Floats, origin: Origin) -> list[str]:
         values: Series x targets x quantiles and mean, in tonnes.
     """
     wrong = numeric_faults(values)
-    is_sound = np.array([not one for one in wrong])
+    is_sound = np.array([not fault for fault in wrong])
     absurd = absurdities(np.where(is_sound[:, None, None], values, 0.0), origin)
-    return [one or str(why or "") for one, why in zip(wrong, absurd, strict=True)]
+    return [fault or str(reason or "") for fault, reason in zip(wrong, absurd, strict=True)]
 
 
 def numeric_faults(values: Floats) -> list[str]:
@@ -189,7 +193,7 @@ def numeric_faults(values: Floats) -> list[str]:
     ordered: Flags = np.logical_and.reduce(steps >= 0, axis=1)
     negative: Flags = np.logical_or.reduce(np.nan_to_num(flat) < 0, axis=1)
     kinds = ["no finite forecast from what is known", "its quantiles cross", "it is negative"]
-    return [str(one) for one in np.select([~finite, ~ordered, negative], kinds, "")]
+    return [str(fault) for fault in np.select([~finite, ~ordered, negative], kinds, "")]
 
 
 def modelled(model: TrainedModel, rows: pd.DataFrame) -> FallbackForecast:

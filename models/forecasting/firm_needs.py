@@ -91,19 +91,19 @@ def outlook_of(
         as_of: When the stock is counted.
     """
     months = tuple(f"{period:%Y-%m}" for period in periods)
-    whole = np.array([firm.by_month.get(month, firm.tonnes) for month in months])
+    needs = np.array([firm.by_month.get(month, firm.tonnes) for month in months])
     paths = sample_paths(quantiles[None], ErrorCopula(carry))[:, 0]
     pending = pd.Timedelta(days=firm.licence_days if firm.controlled else 0)
-    needed = whole * _left_after(as_of, periods)
-    open_part = whole * _left_after(as_of + pending, periods)
-    lacking = running_gap(open_part * paths / np.maximum(whole, normal * firm.part), needed)
+    needed = needs * _left_after(as_of, periods)
+    open_part = needs * _left_after(as_of + pending, periods)
+    lacking = running_gap(open_part * paths / np.maximum(needs, normal * firm.part), needed)
     largest = np.maximum.accumulate(lacking, axis=1)
     held = [float(np.quantile(largest[:, -1], part, method="inverted_cdf")) for part in _HELD]
     return FirmOutlook(
         months,
-        tuple(whole.tolist()),
+        tuple(needs.tolist()),
         tuple((largest > firm.stock + 1e-9).mean(axis=0).tolist()),
-        firm.stock / whole[0] * WEEKS_A_MONTH,
+        firm.stock / needs[0] * WEEKS_A_MONTH,
         *held,
     )
 
@@ -122,8 +122,8 @@ def running_gap(paths: Floats, needed: Floats) -> Floats:
         paths: What arrives, paths x months, the first month first.
         needed: By month.
     """
-    gap, found = np.zeros(len(paths)), np.zeros_like(paths)
+    gap, gaps = np.zeros(len(paths)), np.zeros_like(paths)
     for month, need in enumerate(needed):
         gap = np.maximum(gap + need - paths[:, month], 0.0)
-        found[:, month] = gap
-    return found
+        gaps[:, month] = gap
+    return gaps

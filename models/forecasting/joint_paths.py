@@ -60,11 +60,11 @@ def quantiles_of_sums(quantiles: Floats, carry: float, count: int = PATHS) -> Fl
     rows, months = quantiles.shape[:2]
     at = _ranks(1, months, ErrorCopula(carry), count)
     step = max(_MOST_DRAWN // (count * max(months, 1)), 1)
-    found = np.empty((rows, len(QUANTILES)))
+    sums = np.empty((rows, len(QUANTILES)))
     for start in range(0, rows, step):
         total = drawn(quantiles[start : start + step], at).sum(axis=2)
-        found[start : start + step] = np.quantile(total, QUANTILES, axis=0).T
-    return found
+        sums[start : start + step] = np.quantile(total, QUANTILES, axis=0).T
+    return sums
 
 
 @lru_cache(maxsize=8)
@@ -72,8 +72,8 @@ def _ranks(series: int, months: int, copula: ErrorCopula, count: int) -> Floats:
     """Return where each month lies in its distribution, paths x series x months, 0 to 1."""
     if series == 1:
         return month_ranks(months, copula.carry, count, SEED)[:, None]
-    common, *own = (
+    common, *specific = (
         ndtri(month_ranks(months, copula.carry, count, SEED + place)) for place in range(series + 1)
     )
     shared = np.sqrt(copula.together) * common[:, None]
-    return np.asarray(ndtr(shared + np.sqrt(1.0 - copula.together) * np.stack(own, axis=1)))
+    return np.asarray(ndtr(shared + np.sqrt(1.0 - copula.together) * np.stack(specific, axis=1)))

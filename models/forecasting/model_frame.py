@@ -37,53 +37,57 @@ def rows_of(origin: Origin) -> pd.DataFrame:
     )
 
 
-def training_set(past: Sequence[Origin], now: Origin, parameters: ModelParameters) -> TrainingSet:
-    """Return the rows that past origins teach at ``now``.
+def training_set(
+    past: Sequence[Origin], scored_at: Origin, parameters: ModelParameters
+) -> TrainingSet:
+    """Return the rows that past origins teach at ``scored_at``.
 
     Args:
-        past: Origins at earlier moments, with the series of ``now``.
+        past: Origins at earlier moments, with the series of ``scored_at``.
     """
-    parts = [part for origin in past if (part := _rows_of(origin, now, parameters)) is not None]
+    parts = [
+        part for origin in past if (part := _rows_of(origin, scored_at, parameters)) is not None
+    ]
     if not parts:
-        raise too_few(now.cutoff)
+        raise too_few(scored_at.cutoff)
     return join(parts)
 
 
 @lru_cache(maxsize=128)
-def outcome(origin: Origin, now: Origin) -> tuple[Floats, Floats]:
+def outcome(origin: Origin, scored_at: Origin) -> tuple[Floats, Floats]:
     """Return log ratio to the base and log standard error of an origin's targets.
 
-    Both are series x targets as known at ``now``; months that are not known then are NaN.
+    Both are series x targets as known at ``scored_at``; months that are not known then are NaN.
     """
-    column = origin.targets - now.first
-    known = origin.targets <= now.cutoff
+    column = origin.targets - scored_at.first
+    is_known = origin.targets <= scored_at.cutoff
     tonnes = np.full((len(origin.series), len(column)), np.nan)
     stderr = np.full_like(tonnes, np.nan)
-    tonnes[:, known] = now.tonnes[:, column[known]]
-    stderr[:, known] = now.stderr[:, column[known]]
+    tonnes[:, is_known] = scored_at.tonnes[:, column[is_known]]
+    stderr[:, is_known] = scored_at.stderr[:, column[is_known]]
     offset = origin.offset[:, None]
     ratio = np.log((np.maximum(tonnes, 0.0) + offset) / (base_of(origin) + offset))
     return ratio, stderr
 
 
-def _rows_of(origin: Origin, now: Origin, parameters: ModelParameters) -> TrainingSet | None:
+def _rows_of(origin: Origin, scored_at: Origin, parameters: ModelParameters) -> TrainingSet | None:
     """Return what one past origin teaches.
 
     Of an estimated month the target is a draw within its standard error, so that boosters learn how
     far months lie apart, not how smooth estimates are; uncertain cells count less.
     """
-    ratio, stderr = outcome(origin, now)
+    ratio, stderr = outcome(origin, scored_at)
     usable = np.isfinite(ratio) & (stderr <= parameters.stderr_limit)
     if not usable.any():
         return None
-    found = features_at(origin)
-    drawn = np.random.default_rng([parameters.seed, origin.cutoff]).standard_normal(ratio.shape)
+    features = features_at(origin)
+    noise = np.random.default_rng([parameters.seed, origin.cutoff]).standard_normal(ratio.shape)
     row, column = np.nonzero(usable)
     offset = origin.offset[row]
     return TrainingSet(
-        names=found.names,
-        features=found.features[usable],
-        target=(ratio + stderr * drawn)[usable],
+        names=features.names,
+        features=features.features[usable],
+        target=(ratio + stderr * noise)[usable],
         weight=parameters.cell_noise**2 / (parameters.cell_noise**2 + stderr[usable] ** 2),
         origin=np.full(len(row), origin.cutoff),
         horizon=origin.horizons[column],
@@ -92,9 +96,9 @@ def _rows_of(origin: Origin, now: Origin, parameters: ModelParameters) -> Traini
     )
 
 
-def boosters_of(data: TrainingSet, now: Origin, parameters: ModelParameters) -> Boosters:
+def boosters_of(data: TrainingSet, origin: Origin, parameters: ModelParameters) -> Boosters:
     """Return the boosters that learn from some cells at an origin."""
-    [boosters] = fitted(data, [np.ones(len(data), dtype=bool)], now.cutoff, parameters)
+    [boosters] = fitted(data, [np.ones(len(data), dtype=bool)], origin.cutoff, parameters)
     if boosters is None:
-        raise too_few(now.cutoff)
+        raise too_few(origin.cutoff)
     return boosters

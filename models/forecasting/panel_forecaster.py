@@ -51,8 +51,10 @@ class KnownFuture:
             last: Column of the cutoff in the panel's table.
             horizon: Months to forecast.
         """
-        known = covariates.at(covariates.first + last, horizon, needed=needed)
-        change = np.abs(known[:, :, YEAR:] - known[:, :, :-YEAR]).reshape(len(known), -1)
+        past_values = covariates.at(covariates.first + last, horizon, needed=needed)
+        change = np.abs(past_values[:, :, YEAR:] - past_values[:, :, :-YEAR]).reshape(
+            len(past_values), -1
+        )
         count = np.isfinite(change).sum(axis=1)
         usual = np.nan_to_num(change).sum(axis=1) / np.maximum(count, 1)
         return cls(covariates, horizon, np.where(usual > 0, usual, 1.0))
@@ -69,19 +71,21 @@ class KnownFuture:
         """
         view = self.covariates.view(self.covariates.first + origin, self.horizon)[:, rows]
         pairs = zip(view, self.units, strict=True)
-        parts = [_views(one / unit, self.horizon) for one, unit in pairs]
+        parts = [_views(covariate / unit, self.horizon) for covariate, unit in pairs]
         return np.concatenate(parts, axis=2).astype(np.float32)
 
 
 def _views(values: Floats, horizon: int) -> Floats:
     """Return series x months x ``VIEWS`` of one covariate up to the last month to forecast."""
-    there = values[:, -horizon:]
+    target_values = values[:, -horizon:]
     past = values[:, :-horizon]
     mean = mean_known(past[:, -YEAR:])
-    left = np.arange(horizon)[::-1]
-    after = np.cumsum(there[:, ::-1], axis=1)[:, ::-1] - there
-    later = np.where(left > 0, after / np.maximum(left, 1) - there, 0.0)
-    return np.stack([there, there - mean[:, None], there - past[:, -1:], later], axis=2)
+    months_left = np.arange(horizon)[::-1]
+    after = np.cumsum(target_values[:, ::-1], axis=1)[:, ::-1] - target_values
+    later = np.where(months_left > 0, after / np.maximum(months_left, 1) - target_values, 0.0)
+    return np.stack(
+        [target_values, target_values - mean[:, None], target_values - past[:, -1:], later], axis=2
+    )
 
 
 def shift_of(values: Floats) -> Floats:
@@ -140,14 +144,14 @@ class PanelForecaster:
             )
         names = () if planned is None else planned.names
         view = PanelView(values, snapshot.first, snapshot.horizon, planned, names)
-        boosters, metadata, known = trained(view, self.parameters)
+        boosters, metadata, training_set = trained(view, self.parameters)
         return FittedPanel(
             snapshot,
             view,
             self.parameters,
             boosters,
             metadata,
-            known,
+            training_set,
             self.baselines,
             shift,
         )
@@ -202,8 +206,8 @@ class FittedPanel:
         return [rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK)]
 
     def _some(self) -> list[Ints]:
-        if found := self.chunks():
-            return found
+        if chunks := self.chunks():
+            return chunks
         raise DataError(
             "No series has a value in the year before the cutoff. Expected at least one. "
             "Take an earlier cutoff."
@@ -215,18 +219,22 @@ class FittedPanel:
         metadata_by_model = {
             name: metadata_of((), self._errors(name), plain, months) for name in self.baselines
         }
-        made: dict[str, list[pd.DataFrame]] = {name: [] for name in (MODEL, *metadata_by_model)}
+        forecasts: dict[str, list[pd.DataFrame]] = {
+            name: [] for name in (MODEL, *metadata_by_model)
+        }
         for rows in self._some():
-            point, asked = self.view.prediction_rows(rows)
-            made[MODEL].append(self._model(point, asked))
+            point, features = self.view.prediction_rows(rows)
+            forecasts[MODEL].append(self._model(point, features))
             for name, metadata in metadata_by_model.items():
-                values = plain_distances(self._tonnes(name, rows, point).reshape(-1), asked)
-                made[name].append(quantiles_of(values, metadata, asked))
-        tables = {name: pd.concat(parts, ignore_index=True) for name, parts in made.items()}
+                values = plain_distances(self._tonnes(name, rows, point).reshape(-1), features)
+                forecasts[name].append(quantiles_of(values, metadata, features))
+        tables = {name: pd.concat(parts, ignore_index=True) for name, parts in forecasts.items()}
         rows = self.view.current
-        own = self._coherent(rows, tables.pop(MODEL)).assign(model=MODEL)
-        others = [self._labelled(rows, one).assign(model=name) for name, one in tables.items()]
-        return pd.concat([own, *others], ignore_index=True)
+        coherent = self._coherent(rows, tables.pop(MODEL)).assign(model=MODEL)
+        baselines = [
+            self._labelled(rows, table).assign(model=name) for name, table in tables.items()
+        ]
+        return pd.concat([coherent, *baselines], ignore_index=True)
 
     def on(self, table: pd.DataFrame) -> "FittedPanel":
         """Return the trained model on other series of the panel that it was trained on a part of.
@@ -247,21 +255,23 @@ class FittedPanel:
 
     def nothing(self) -> pd.DataFrame:
         """Return the table of ``predict`` without rows."""
-        made = pd.DataFrame(np.empty((0, len(QUANTILES) + 1)), columns=[*QUANTILE_COLUMNS, "mean"])
-        return self._labelled(np.empty(0, dtype=np.int64), made)
+        quantiles = pd.DataFrame(
+            np.empty((0, len(QUANTILES) + 1)), columns=[*QUANTILE_COLUMNS, "mean"]
+        )
+        return self._labelled(np.empty(0, dtype=np.int64), quantiles)
 
     def on_none(self) -> "FittedPanel":
         """Return the trained model without series and training rows, small enough to send."""
         return replace(self.on(self.snapshot.table.iloc[:0]), known=None)
 
-    def _model(self, point: OriginFeatures, asked: pd.DataFrame) -> pd.DataFrame:
+    def _model(self, point: OriginFeatures, features: pd.DataFrame) -> pd.DataFrame:
         """Return the quantiles and means of the product's own model."""
         if self.boosters is None:
-            values = plain_distances(point.base.reshape(-1), asked)
+            values = plain_distances(point.base.reshape(-1), features)
         else:
-            values = quantile_model.booster_distances(self.boosters, self.metadata, asked)
+            values = quantile_model.booster_distances(self.boosters, self.metadata, features)
         return quantiles_of(
-            quantile_model.combined(values, self.metadata, asked), self.metadata, asked
+            quantile_model.combined(values, self.metadata, features), self.metadata, features
         )
 
     def _tonnes(self, name: str, rows: Ints, point: OriginFeatures) -> Floats:
@@ -271,31 +281,35 @@ class FittedPanel:
 
     def _errors(self, name: str) -> PastErrors:
         """Return the errors of a baseline at past origins; the last value has the naive's."""
-        known = self.known
-        assert known is not None  # noqa: S101 - only what was trained here is compared
+        training_set = self.known
+        assert training_set is not None  # noqa: S101 - only what was trained here is compared
         of = REFERENCE if name == LAST_VALUE else name
-        error = known.target if name == BASE_MEDIAN else known.target - known.base_forecasts[of]
+        error = (
+            training_set.target
+            if name == BASE_MEDIAN
+            else training_set.target - training_set.base_forecasts[of]
+        )
         scored = np.flatnonzero(np.isfinite(error))
         scored = scored[:: max(1, len(scored) // MOST_CELLS)]
         return PastErrors(
-            horizon=known.horizon[scored].astype(float),
-            age=(self.view.last - known.origin[scored]).astype(float),
+            horizon=training_set.horizon[scored].astype(float),
+            age=(self.view.last - training_set.origin[scored]).astype(float),
             distance=error[scored],
             spread=np.full(len(scored), PLAIN_SIDE),
         )
 
-    def _coherent(self, rows: Ints, made: pd.DataFrame) -> pd.DataFrame:
+    def _coherent(self, rows: Ints, forecast: pd.DataFrame) -> pd.DataFrame:
         """Return a forecast whose means add up where there is a tree, in the order of series."""
         if self.snapshot.tree is None:
-            return self._labelled(rows, made)
-        found = reconciled(made, self.snapshot.origin, self.snapshot.tree)
-        return self._labelled(*found)
+            return self._labelled(rows, forecast)
+        summed = reconciled(forecast, self.snapshot.origin, self.snapshot.tree)
+        return self._labelled(*summed)
 
-    def _labelled(self, rows: Ints, made: pd.DataFrame) -> pd.DataFrame:
+    def _labelled(self, rows: Ints, forecast: pd.DataFrame) -> pd.DataFrame:
         """Return the forecasts of some series with their names and months."""
         months, targets = self.view.horizon, month_starts(self.snapshot.origin.targets).to_numpy()
         if self.shift is not None:
-            made = made.sub(np.repeat(self.shift[rows], months), axis=0)
+            forecast = forecast.sub(np.repeat(self.shift[rows], months), axis=0)
         labels = pd.DataFrame(
             {
                 "destination": np.repeat(
@@ -306,4 +320,4 @@ class FittedPanel:
                 "horizon": np.tile(np.arange(1, months + 1), len(rows)),
             }
         )
-        return pd.concat([labels, made.reset_index(drop=True)], axis=1)
+        return pd.concat([labels, forecast.reset_index(drop=True)], axis=1)

@@ -54,13 +54,13 @@ def absurdities(values: Floats, origin: Origin) -> list[Message | None]:
     median = values[:, :, _MEDIAN]
     recent = origin.tonnes[:, -12 * _YEARS :]
     explained = explained_series(origin)
-    found: list[Message | None] = []
-    for row, known in enumerate(np.isfinite(recent)):
-        if not known.any():
-            found.append(None)
+    messages: list[Message | None] = []
+    for row, is_known in enumerate(np.isfinite(recent)):
+        if not is_known.any():
+            messages.append(None)
             continue
-        found.append(_worded(row, median[row], recent[row, known], origin, explained[row]))
-    return found
+        messages.append(_worded(row, median[row], recent[row, is_known], origin, explained[row]))
+    return messages
 
 
 def explained_series(origin: Origin) -> Flags:
@@ -76,17 +76,17 @@ def explained_series(origin: Origin) -> Flags:
         steps = origin.tariffs
         importers = set(steps.loc[pd.to_datetime(steps["effective_from"]) >= start, "importer"])
         charged = charged_by(origin)
-        touched |= {name for one in importers for name in charged.get(one, ())}
+        touched |= {name for importer in importers for name in charged.get(importer, ())}
     return np.array(
         [any(origin.series[member] in touched for member in group) for group in origin.groups]
     )
 
 
 def _worded(
-    row: int, median: Floats, known: Floats, origin: Origin, is_explained: np.bool_
+    row: int, median: Floats, observed: Floats, origin: Origin, is_explained: np.bool_
 ) -> Message | None:
     """Say what is absurd of one series' medians beside the months known of it."""
-    name, low, high = origin.series[row], float(known.min()), float(known.max())
+    name, low, high = origin.series[row], float(observed.min()), float(observed.max())
     most = max(high, 1.0) * (EXPLAINED if is_explained else _HIGHEST)
     top, bottom = int(median.argmax()), int(median.argmin())
     if median[top] > most:
@@ -153,18 +153,18 @@ def moves(new: pd.DataFrame, published: pd.DataFrame) -> list[MedianShift]:
         for table in (new, published)
     )
     least = LARGE * max(float(before.get(WORLD, 0.0)), float(after.get(WORLD, 0.0)))
-    found = [
+    shifts = [
         MedianShift(str(name), float(before[name]), float(after[name]))
         for name in before.index.intersection(after.index)
         if max(before[name], after[name]) >= least
     ]
-    return sorted(found, key=lambda move: (-abs(move.share), move.destination))
+    return sorted(shifts, key=lambda move: (-abs(move.share), move.destination))
 
 
-def too_far(found: list[MedianShift], limit_pct: float) -> Message | None:
+def too_far(shifts: list[MedianShift], limit_pct: float) -> Message | None:
     """Say which moves exceed a limit, in percent of the published value; None if none does."""
-    far = [move for move in found if abs(move.share) * 100 > limit_pct]
-    listed = tuple(
+    far = [move for move in shifts if abs(move.share) * 100 > limit_pct]
+    excesses = tuple(
         message(
             "%(destination)s %(before)s to %(after)s t (%(change)s)",
             destination=move.destination,
@@ -179,7 +179,7 @@ def too_far(found: list[MedianShift], limit_pct: float) -> Message | None:
             "The next %(months)s months move by more than %(limit)s%%: %(moves)s.",
             months=MONTHS,
             limit=f"{limit_pct:g}",
-            moves=listed,
+            moves=excesses,
         )
         if far
         else None

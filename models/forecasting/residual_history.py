@@ -54,9 +54,9 @@ class ResidualHistory:
         """Keep a forecast of a model."""
         self.predictions.setdefault(model, []).append(prediction)
 
-    def residuals(self, model: str, now: Origin) -> PastErrors:
-        """Return the errors of a model's forecasts that are known at ``now``."""
-        parts = [_errors(one, now) for one in self.predictions.get(model, [])]
+    def residuals(self, model: str, scored_at: Origin) -> PastErrors:
+        """Return the errors of a model's forecasts that are known at ``scored_at``."""
+        parts = [_errors(prediction, scored_at) for prediction in self.predictions.get(model, [])]
         return join(parts) if parts else PastErrors.none()
 
 
@@ -70,9 +70,9 @@ def statistical_distances(model: str, origin: Origin, rows: pd.DataFrame) -> Dis
     if model == BASE_MEDIAN:
         tonnes = rows[quantile_model.BASE_TONNES].to_numpy()
     else:
-        made = BASELINES[model](origin.tonnes, len(origin.targets))
-        own = [origin.series.index(name) for name in rows["destination"].unique()]
-        tonnes = np.maximum(made[own], 0.0).reshape(-1)
+        baseline = BASELINES[model](origin.tonnes, len(origin.targets))
+        members = [origin.series.index(name) for name in rows["destination"].unique()]
+        tonnes = np.maximum(baseline[members], 0.0).reshape(-1)
     return plain_distances(np.where(rows["known_months"] > 0, tonnes, np.nan), rows)
 
 
@@ -92,12 +92,12 @@ def plain_distances(tonnes: Floats, rows: pd.DataFrame) -> Distances:
     return middle - side, middle, middle + side
 
 
-def _errors(made: RawPrediction, now: Origin) -> PastErrors:
-    ratio, stderr = outcome(made.origin, now)
-    horizon = np.broadcast_to(made.origin.horizons.astype(float), ratio.shape)
+def _errors(prediction: RawPrediction, scored_at: Origin) -> PastErrors:
+    ratio, stderr = outcome(prediction.origin, scored_at)
+    horizon = np.broadcast_to(prediction.origin.horizons.astype(float), ratio.shape)
     sure = (np.isfinite(ratio) & (stderr <= SURE_STDERR)).reshape(-1)
-    low, middle, high = made.boosters
-    age = np.full(int(sure.sum()), float(now.cutoff - made.origin.cutoff))
+    low, middle, high = prediction.boosters
+    age = np.full(int(sure.sum()), float(scored_at.cutoff - prediction.origin.cutoff))
     return PastErrors(
         horizon=horizon.reshape(-1)[sure],
         age=age,

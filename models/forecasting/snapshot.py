@@ -47,12 +47,17 @@ class Snapshot:
         no published month.
         """
         tree = tree_of(table.parts, table.tonnes.index)
-        made = cls.of_panel(add_sums(table.tonnes, tree), table.horizon, tree=tree)
-        own, parts = made.tonnes, table.tonnes.drop(index=[*tree.sum_names], errors="ignore")
-        is_silent = np.isnan(own[:, -YEAR:]).all(axis=1, keepdims=True)
-        tonnes = np.where(is_silent & np.isnan(own), add_sums(parts, tree).to_numpy(), own)
-        origin = replace(made.origin, tonnes=tonnes, late_months=table.late_months)
-        return replace(made, origin=origin)
+        snapshot = cls.of_panel(add_sums(table.tonnes, tree), table.horizon, tree=tree)
+        tonnes_known, parts = (
+            snapshot.tonnes,
+            table.tonnes.drop(index=[*tree.sum_names], errors="ignore"),
+        )
+        is_silent = np.isnan(tonnes_known[:, -YEAR:]).all(axis=1, keepdims=True)
+        tonnes = np.where(
+            is_silent & np.isnan(tonnes_known), add_sums(parts, tree).to_numpy(), tonnes_known
+        )
+        origin = replace(snapshot.origin, tonnes=tonnes, late_months=table.late_months)
+        return replace(snapshot, origin=origin)
 
     @classmethod
     def of_panel(
