@@ -74,7 +74,7 @@ def writer(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     """Who may write, at a service that tells nothing without a token."""
     home = tmp_path_factory.mktemp("closed")
     engine = open_store(copied(published_store, home))
-    token = create_token(engine, name="desk", scopes=["write"], at=NEWEST)
+    token = create_token(engine, name="planner", scopes=["write"], at=NEWEST)
     with online(make_app(engine, CLOSED, answers(home))) as address, requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {token}"
         yield Served(address, session)

@@ -15,7 +15,6 @@ from models.forecasting.joint_paths import USUAL_CARRY
 from service.api.response_models import Page, Problem
 from service.planning import entries
 from service.planning.entries import override_cells, value_added
-from service.web import planning_pages
 from service.words import chance_below
 from store.database import open_store
 from store.planning.audit import Actor, create_token, revoke_token
@@ -89,25 +88,6 @@ def test_a_need_has_the_chance_of_a_shortfall_and_the_buffer(planner: TestClient
     Page[entries.NeedResponse].model_validate(planner.get(f"{API}/needs").json())
 
 
-def test_a_firm_is_told_when_it_runs_out_and_nothing_is_stored(untouched: TestClient) -> None:
-    asked = "destination=DEU&tonnes=12&stock=24&lead_days=45"
-
-    answer = untouched.get(f"{API}/stock-outlook?{asked}").json()
-    page = untouched.get(f"/needs?{asked}").text
-    wrong = untouched.get(f"{API}/stock-outlook?{asked}&by_month=2027")
-
-    assert answer["is_small"]
-    assert 0 < answer["stock_90_t"] <= answer["stock_95_t"]
-    assert answer["weeks_of_cover"] == 8.7
-    chances = [month["chance_out"] for month in answer["months"]]
-    assert chances == sorted(chances)
-    assert chances[0] == 0.05
-    assert "under 5%" in page
-    assert "Your 24" in page
-    assert (wrong.status_code, "by_month: " in wrong.json()["detail"]) == (400, True)
-    assert len(planned(untouched).needs) == 0
-
-
 def test_rules_are_made_and_listed_before_anything_is_published(tmp_path: Path) -> None:
     engine = open_store(f"sqlite:///{tmp_path / 'empty.db'}")
     writer = create_token(engine, name="planner", scopes=["write"], at=NEWEST)
@@ -138,25 +118,6 @@ def test_a_need_beyond_the_forecast_has_no_buffer(planner: TestClient) -> None:
 
     assert (made["months"], made["buffer_90_t"], made["chance_any_month"]) == ([], None, None)
     assert "there is no safety stock to compute" in planner.get("/needs").text
-
-
-@pytest.mark.slow
-def test_how_much_carries_over_comes_from_the_published_backtest(
-    engine: Engine, planner: TestClient
-) -> None:
-    usual = posted(planner, "needs", NEED)
-    row = {"model": "m", "scope": "ALL", "horizon_from": 1,
-           "horizon_to": 6, "metric": ERROR_AUTOCORRELATION, "value": 0.0, "cells": 99}  # fmt: skip
-    write_scores(engine, pd.DataFrame([row]), as_of=NEWEST)
-    planner.app.state.shared.live.refresh()
-    answer = planner.get(f"{API}/needs/1").json()
-
-    assert usual["carry_over"] == USUAL_CARRY
-    assert "no backtest published" in usual["carry_over_source"]
-    assert answer["carry_over"] == 0.0
-    assert answer["carry_over_source"] == "backtest as of 24 Nov 2026, 99 pairs of months"
-    assert answer["buffer_95_t"] < usual["buffer_95_t"]
-    assert "carry_over" not in planner.get("/track-record").text
 
 
 @pytest.mark.parametrize("path", ["needs", "alert-rules", "overrides"])
@@ -287,25 +248,6 @@ def test_the_override_written_last_is_the_newest_though_the_clock_went_back(
     assert [row["counts"] for row in rows] == [True, False, False, True]
 
 
-def test_exports_have_overrides_in_columns_of_their_own(planner: TestClient) -> None:
-    posted(planner, "overrides", {**OVERRIDE, "reason": "=cmd|' /C calc'!A0"})
-
-    for path in ("forecasts/USA?format=csv", "forecasts?format=csv&limit=1000"):
-        rows = list(csv.DictReader(io.StringIO(planner.get(f"{API}/{path}").text)))
-        own = {r["period"]: r for r in rows if r["destination"] == "USA"}
-        assert own["2026-12"]["override_t"] == "450.5"
-        assert own["2026-12"]["override_by"] == "planner"
-        assert own["2026-12"]["override_reason"] == "'=cmd|' /C calc'!A0"
-        assert own["2027-01"]["override_t"] == ""
-    book = CalamineWorkbook.from_filelike(
-        io.BytesIO(planner.get("/destinations/USA/forecast.xlsx").content)
-    )
-    head, *lines = book.get_sheet_by_name("Forecast").to_python()
-    line = next(line for line in lines if date(2026, 12, 1) in line)
-    assert line[head.index("override_t")] == 450.5
-    assert line[head.index("override_reason")] == "=cmd|' /C calc'!A0"
-
-
 @pytest.mark.slow
 def test_overrides_are_scored_against_the_model_by_what_came(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
@@ -348,66 +290,6 @@ def test_overrides_are_scored_against_the_model_by_what_came(
     assert "+75.0%</strong> of the model's error" in page
 
 
-RULE_FORM = {"name": "down", "watched": "median:USA", "points": "5"}
-
-
-@pytest.mark.slow
-def test_forms_write_and_lead_to_what_was_written(planner: TestClient, token: str) -> None:
-    del planner.headers["Authorization"]
-    planner.auth = ("any", token)
-    overridden = {**OVERRIDE, "tonnes": "450.5", "as_of": "2026-11-24T00:00:00Z"}
-
-    answers = [
-        form(planner, "/needs", {**NEED, "tonnes": "600"}),
-        form(planner, "/alert-rules", {**RULE_FORM, "watched": "shortfall:1"}),
-        form(planner, "/overrides", overridden),
-    ]
-
-    places = [(answer.status_code, answer.headers["location"]) for answer in answers]
-    assert places == [(303, "/needs#need-1"), (303, "/needs#rules"),
-                      (303, "/destinations/USA#months-head")]  # fmt: skip
-    page = planner.get("/needs").text
-    assert "Motor plant: 600&nbsp;t a month for" in page
-    assert "need 1</a>" in page
-    assert "two licences" in planner.get("/destinations/USA").text
-    assert "two licences" not in planner.get("/destinations/DEU").text
-    ended = form(planner, "/needs/1/end", {})
-    assert (ended.status_code, ended.headers["location"]) == (303, "/needs?ended=1#needs-head")
-    assert planner.get(f"{API}/alert-rules").json()["total"] == 0
-    assert 'action="/needs/1/restore"' in planner.get("/needs?ended=1").text
-
-    undone = form(planner, "/needs/1/restore", {})
-
-    assert (undone.status_code, undone.headers["location"]) == (303, "/needs#need-1")
-    assert planner.get("/needs?ended=1").text.count("/needs/1/restore") == 0
-    assert [row["need_id"] for row in planner.get(f"{API}/alert-rules").json()["items"]] == [1]
-    assert planner.get(f"{API}/needs/1").json()["name"] == NEED["name"]
-    assert planner.post(f"{API}/needs/1/restore").status_code == 404
-
-
-def test_a_page_of_needs_is_rendered_once_and_anew_after_each_write(
-    planner: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rendered: list[str] = []
-    real = planning_pages.needs_page
-    monkeypatch.setattr(
-        planning_pages, "needs_page", lambda *a, **k: rendered.append("") or real(*a, **k)
-    )
-    live, addresses = planner.app.state.shared.live, ("/needs", "/needs?destination=USA")
-
-    def shown() -> list[str]:
-        return [planner.get(path).text for path in (*addresses, *addresses)]
-
-    empty = shown()
-    posted(planner, "needs", NEED)
-    needed = shown()
-    end_need(live.engine, 1, actor=Actor("another process"), at=live.clock())
-    live.refresh()
-
-    assert [empty, ["Motor plant" in page for page in needed]] == [shown(), [True] * 4]
-    assert len(rendered) == 6
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "headers",
@@ -441,40 +323,6 @@ def test_where_a_browser_sends_no_site_its_origin_counts(planner: TestClient) ->
     assert planner.get("/destinations/USA").headers["referrer-policy"] == "same-origin"
 
 
-@pytest.mark.parametrize(
-    ("path", "sent", "message"),
-    [
-        ("/needs", {**NEED, "tonnes": "many"}, "&#34;many&#34; is not a plain number"),
-        ("/needs", {**NEED, "tonnes": "\uff16\u0660\u0660"}, "is not a plain number"),
-        ("/needs", {**NEED, "period_from": "2\u0660\u0662\u0666-12"}, "is not a month"),
-        ("/needs", {**NEED, "period_from": "soon"},
-         "&#34;soon&#34; is not a month. Write period_from"),
-        ("/needs", {**NEED, "period_to": "0000-01"},
-         "&#34;0000-01&#34; is not a month. Write period_to"),
-        ("/needs", {"name": "x"}, "The form has no field &#39;destination&#39;"),
-        ("/alert-rules", {**RULE_FORM, "watched": "shortfall:x"}, "need_id=None"),
-        ("/alert-rules", {**RULE_FORM, "watched": "noise"}, "A rule on &#39;noise&#39;"),
-    ],
-)  # fmt: skip
-def test_a_form_that_makes_no_sense_is_shown_again_as_it_was_typed(
-    untouched: TestClient, path: str, sent: dict, message: str
-) -> None:
-    answer = form(untouched, path, sent)
-
-    assert answer.status_code == 400
-    assert "magnetcast.invalid" not in answer.text
-    assert answer.headers["content-type"].startswith("text/html")
-    assert answer.headers["referrer-policy"] == "same-origin"
-    _, _, after = answer.text.partition('role="alert">')
-    complaint, _, rest = after.partition(f'action="{path}"')
-    assert complaint.startswith("Not saved. ")
-    assert message in complaint
-    shown = rest.partition("</form>")[0]
-    for name, value in sent.items():
-        if name not in {"destination", "watched", "reason"}:
-            assert re.search(f'name="{name}"[^>]* value="{re.escape(str(value))}"', shown)
-
-
 @pytest.mark.slow
 def test_hostile_words_of_planners_are_shown_and_never_run(engine: Engine) -> None:
     token = create_token(engine, name=ATTACK, scopes=["write"], at=NEWEST)
@@ -492,3 +340,113 @@ def test_hostile_words_of_planners_are_shown_and_never_run(engine: Engine) -> No
     for text in tables:
         for row in csv.reader(io.StringIO(text)):
             assert not [cell for cell in row if cell.startswith(("=", "+", "@"))]
+
+
+def test_a_stock_outlook_is_computed_and_nothing_is_stored(untouched: TestClient) -> None:
+    asked = f"{API}/stock-outlook?destination=DEU&tonnes=12&stock=24&lead_days=45"
+
+    answer = untouched.get(asked).json()
+
+    assert answer["is_small"]
+    assert 0 < answer["stock_90_t"] <= answer["stock_95_t"]
+    assert answer["weeks_of_cover"] == 8.7
+    chances = [month["chance_out"] for month in answer["months"]]
+    assert chances == sorted(chances)
+    assert chances[0] == 0.05
+    assert untouched.get(f"{asked}&by_month=2027").status_code == 400
+    assert planned(untouched).needs.empty
+
+
+@pytest.mark.slow
+def test_error_autocorrelation_comes_from_the_published_backtest(
+    engine: Engine, planner: TestClient
+) -> None:
+    usual = posted(planner, "needs", NEED)
+    row = {"model": "m", "scope": "ALL", "horizon_from": 1,
+           "horizon_to": 6, "metric": ERROR_AUTOCORRELATION, "value": 0.0, "cells": 99}  # fmt: skip
+    write_scores(engine, pd.DataFrame([row]), as_of=NEWEST)
+    planner.app.state.shared.live.refresh()
+    answer = planner.get(f"{API}/needs/1").json()
+
+    assert (usual["carry_over"], answer["carry_over"]) == (USUAL_CARRY, 0.0)
+    assert answer["buffer_95_t"] < usual["buffer_95_t"]
+
+
+def test_exports_have_overrides_in_columns_of_their_own(planner: TestClient) -> None:
+    formula = "=cmd|' /C calc'!A0"
+    posted(planner, "overrides", {**OVERRIDE, "reason": formula})
+
+    table = csv.DictReader(io.StringIO(planner.get(f"{API}/forecasts/USA?format=csv").text))
+    december = next(row for row in table if row["period"] == "2026-12")
+    workbook = planner.get("/destinations/USA/forecast.xlsx").content
+    book = CalamineWorkbook.from_filelike(io.BytesIO(workbook))
+    head, *lines = book.get_sheet_by_name("Forecast").to_python()
+    line = dict(zip(head, next(one for one in lines if date(2026, 12, 1) in one), strict=True))
+
+    names = ("override_t", "override_by", "override_reason")
+    assert [december[name] for name in names] == ["450.5", "planner", f"'{formula}"]
+    assert next(table)["override_t"] == ""
+    assert [line[name] for name in names] == [450.5, "planner", formula]
+
+
+@pytest.mark.slow
+def test_forms_write_and_lead_to_what_was_written(planner: TestClient, token: str) -> None:
+    del planner.headers["Authorization"]
+    planner.auth = ("any", token)
+    overridden = {**OVERRIDE, "tonnes": "450.5", "as_of": "2026-11-24T00:00:00Z"}
+    sent = [
+        ("/needs", {**NEED, "tonnes": "600"}, "/needs#need-1"),
+        ("/alert-rules", {"name": "low", "watched": "shortfall:1", "points": "5"}, "/needs#rules"),
+        ("/overrides", overridden, "/destinations/USA#months-head"),
+        ("/needs/1/end", {}, "/needs?ended=1#needs-head"),
+        ("/needs/1/restore", {}, "/needs#need-1"),
+    ]
+
+    answers = [form(planner, path, fields) for path, fields, _ in sent]
+
+    places = [(answer.status_code, answer.headers["location"]) for answer in answers]
+    assert places == [(303, place) for *_, place in sent]
+    assert "two licences" in planner.get("/destinations/USA").text
+    assert [row["need_id"] for row in planner.get(f"{API}/alert-rules").json()["items"]] == [1]
+    assert planner.post(f"{API}/needs/1/restore").status_code == 404
+
+
+def test_a_page_of_needs_follows_each_write(planner: TestClient) -> None:
+    live = planner.app.state.shared.live
+
+    def shown() -> list[bool]:
+        paths = ("/needs", "/needs?destination=USA")
+        return ["Motor plant" in planner.get(path).text for path in paths]
+
+    before = shown()
+    posted(planner, "needs", NEED)
+    stated = shown()
+    end_need(live.engine, 1, actor=Actor("another process"), at=live.clock())
+    live.refresh()
+
+    assert [before, stated, shown()] == [[False] * 2, [True] * 2, [False] * 2]
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "message"),
+    [
+        ("/needs", {**NEED, "tonnes": "\uff16\u0660\u0660"}, "is not a plain number"),
+        ("/needs", {**NEED, "period_from": "2\u0660\u0662\u0666-12"}, "is not a month"),
+        ("/needs", {"name": "x"}, "The form has no field &#39;destination&#39;"),
+        ("/alert-rules", {"name": "a", "watched": "noise", "points": "5"}, "&#39;noise&#39;"),
+    ],
+)
+def test_a_form_that_makes_no_sense_is_shown_again_as_it_was_typed(
+    untouched: TestClient, path: str, sent: dict, message: str
+) -> None:
+    answer = form(untouched, path, sent)
+
+    assert answer.status_code == 400
+    assert answer.headers["referrer-policy"] == "same-origin"
+    _, _, after = answer.text.partition('role="alert">')
+    complaint, _, rest = after.partition(f'action="{path}"')
+    assert message in complaint
+    shown = rest.partition("</form>")[0]
+    for name, value in sent.items():
+        if name not in {"destination", "watched"}:
+            assert re.search(f'name="{name}"[^>]* value="{re.escape(str(value))}"', shown)

@@ -52,9 +52,7 @@ def test_destinations_and_csv_can_be_chosen(what_if: WhatIf) -> None:
 
 
 @pytest.mark.slow
-def test_equal_questions_have_equal_answers_however_they_are_spelled(
-    what_if: WhatIf,
-) -> None:
+def test_equal_questions_have_equal_answers_however_they_are_spelled(what_if: WhatIf) -> None:
     spelled = '{"name": "Rate of 60", "tariffs": [{"importer": "USA", "rate_pct": 60, '
     spelled += '"effective_from": "2027-01-01"}]}'
 
@@ -102,9 +100,7 @@ def test_what_a_form_of_another_site_can_send_is_not_taken(what_if: WhatIf, kind
     assert (answer.status_code, answer.headers["content-type"]) == (415, PROBLEM)
 
 
-def test_an_unknown_destination_is_reported_before_anything_is_computed(
-    what_if: WhatIf,
-) -> None:
+def test_an_unknown_destination_is_reported_before_anything_is_computed(what_if: WhatIf) -> None:
     answer = what_if.post(tariff(61), "?destination=XXX")
 
     assert answer.status_code == 404

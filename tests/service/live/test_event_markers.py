@@ -19,46 +19,12 @@ def _pick(
     )
 
 
-def _only(event_id: str) -> pd.DataFrame:
-    events = make_events()
-    return events[events["event_id"] == event_id]
-
-
-def test_april_2025_licences_are_marked_everywhere() -> None:
-    for destination in ("WLD", "DEU", "ROW"):
-        markers, _ = _pick(make_events(), destination)
-
-        assert "2025-04-cn-no18-seven-ree" in {marker.event_id for marker in markers}
-
-
 def test_markers_are_numbered_in_date_order_and_capped() -> None:
     markers, left_out = _pick(make_events(), "USA")
 
     assert [marker.number for marker in markers] == list(range(1, MOST_MARKERS + 1))
     assert [marker.when for marker in markers] == sorted(marker.when for marker in markers)
     assert left_out > 0
-
-
-def test_binding_restriction_of_another_destination_is_marked() -> None:
-    (marker,), _ = _pick(_only("2026-01-cn-no1-japan-dual-use-ban"), "DEU")
-
-    assert not marker.relevant
-
-
-def test_scheduled_event_is_marked_ahead_and_hollow() -> None:
-    (marker,), _ = _pick(_only("sched-2027-01-10-truce-expiry"), "USA")
-
-    assert (marker.in_force, marker.ahead, marker.symbol) == (False, True, "▽")
-    assert marker.title == "Extended US-China truce ends."
-
-
-def test_announced_event_is_ahead_until_its_day() -> None:
-    event = _only("2026-01-us-s301-magnets-25")
-
-    (before,), _ = _pick(event, "USA", pd.Timestamp("2025-12-31"))
-    (after,), _ = _pick(event, "USA", pd.Timestamp("2026-01-01"))
-
-    assert (before.state, after.state) == ("restrictive, scheduled", "restrictive")
 
 
 @pytest.mark.parametrize(
@@ -80,3 +46,23 @@ def test_an_event_touches_the_destinations_it_names(
     destination: str, codes: list[str], *, expected: bool
 ) -> None:
     assert touches(destination, codes) is expected
+
+
+@pytest.mark.parametrize(
+    ("event_id", "destination", "day", "relevant", "symbol"),
+    [
+        ("2025-04-cn-no18-seven-ree", "ROW", "2026-11-24", True, "▼"),
+        ("2026-01-cn-no1-japan-dual-use-ban", "DEU", "2026-11-24", False, "▼"),
+        ("sched-2027-01-10-truce-expiry", "USA", "2026-11-24", True, "▽"),
+        ("2026-01-us-s301-magnets-25", "USA", "2025-12-31", True, "▽"),
+        ("2026-01-us-s301-magnets-25", "USA", "2026-01-01", True, "▼"),
+    ],
+)
+def test_a_marker_is_hollow_until_its_day_and_tells_whom_it_touches(
+    event_id: str, destination: str, day: str, symbol: str, *, relevant: bool
+) -> None:
+    events = make_events().loc[lambda rows: rows["event_id"] == event_id]
+
+    (marker,), _ = _pick(events, destination, pd.Timestamp(day))
+
+    assert (marker.relevant, marker.symbol, marker.ahead) == (relevant, symbol, symbol == "▽")

@@ -66,7 +66,7 @@ def test_without_a_token_nothing_is_read_but_probes_and_styles(guarded: TestClie
 def test_a_token_opens_the_api_and_as_a_password_the_pages(
     engine: Engine, guarded: TestClient
 ) -> None:
-    token = create_token(engine, name="desk", scopes=["read"], at=NEWEST)
+    token = create_token(engine, name="planner", scopes=["read"], at=NEWEST)
     guarded.app.state.shared.live.refresh()
 
     api = guarded.get("/api/v1/forecasts/USA", headers={"Authorization": f"Bearer {token}"})
@@ -79,11 +79,11 @@ def test_a_token_opens_the_api_and_as_a_password_the_pages(
 
 
 def test_a_revoked_token_opens_nothing(engine: Engine, guarded: TestClient) -> None:
-    token = create_token(engine, name="desk", scopes=["read"], at=NEWEST)
+    token = create_token(engine, name="planner", scopes=["read"], at=NEWEST)
     revoke_token(engine, int(read_tokens(engine)["id"].iloc[0]), at=NEWEST)
     guarded.app.state.shared.live.refresh()
 
-    assert guarded.get("/", auth=("desk", token)).status_code == 401
+    assert guarded.get("/", auth=("planner", token)).status_code == 401
 
 
 def test_a_failure_of_ours_tells_no_details(engine: Engine) -> None:
@@ -101,7 +101,7 @@ def test_a_failure_of_ours_tells_no_details(engine: Engine) -> None:
     assert "Traceback" not in answer.text
 
 
-PUBLIC = frozenset({"magnets.example.org", "desk"})
+PUBLIC = frozenset({"magnets.example.org", "magnets"})
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,22 +10,11 @@ from sqlalchemy import Engine, text
 from starlette.testclient import TestClient
 
 from service.api.forecast_routes import document_of
-from service.live import live_publication as module
-from service.live.publication import Memo, Panels
-from service.request_errors import NothingPublishedError
 from store.database import open_store, writing
 from store.publications.panels import NO_PANEL
-from store.publications.publication_rows import Published, read_mark
-from tests.service.second_commodity import GOODS
+from store.publications.publication_rows import read_mark
 from tests.service.serve_process import ENDING_S
-from tests.service.stores import (
-    NEWEST,
-    copied,
-    fill_store,
-    make_app,
-    make_live,
-    publish,
-)
+from tests.service.stores import NEWEST, fill_store, make_app, make_live, publish
 
 LATER = datetime(2026, 11, 25, tzinfo=UTC)
 
@@ -145,11 +133,6 @@ def test_nothing_published_is_reported_and_answers_once_there_is_a_forecast(tmp_
     engine.dispose()
 
 
-def test_before_it_is_read_there_is_no_publication(engine: Engine) -> None:
-    with pytest.raises(NothingPublishedError, match="The store has not been read yet"):
-        _ = make_live(engine).publication
-
-
 def test_the_mark_changes_with_every_kind_of_news(store_url: str) -> None:
     engine = open_store(store_url)
     marks = [read_mark(engine)]
@@ -162,51 +145,6 @@ def test_the_mark_changes_with_every_kind_of_news(store_url: str) -> None:
     assert set(marks[0]) == {0}
     assert marks[1][0] == 180
     assert marks[2] == marks[1]
-
-
-def test_other_goods_are_read_once_after_a_change_and_their_panels_once_for_all(
-    two_goods: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    engine = open_store(copied(two_goods, tmp_path))
-    read, kept = list[str](), list[set[str]]()
-    originals = module.read_other, module.read_new_panels
-
-    def slow(*given: object, commodity: str) -> object:
-        read.append(commodity)
-        time.sleep(0.2)
-        return originals[0](*given, commodity=commodity)
-
-    def noted(given: Engine, published: Published, before: Panels) -> Panels:
-        kept.append(set(before))
-        return originals[1](given, published, before)
-
-    live = make_live(engine)
-    live.refresh()
-    monkeypatch.setattr(module, "read_other", slow)
-    monkeypatch.setattr(module, "read_new_panels", noted)
-
-    with ThreadPoolExecutor(4) as readers:
-        first = list(readers.map(live.of, [GOODS] * 4))
-        publish(engine, LATER, cutoff="2026-07")
-        live.refresh()
-        then = list(readers.map(live.of, [GOODS] * 4))
-    engine.dispose()
-
-    assert read == [GOODS, GOODS]
-    assert [len({id(one) for one in found}) for found in (first, then)] == [1, 1]
-    assert first[0] is not then[0]
-    assert kept[0] == set()
-    assert kept[-1] == set(first[0].published.panels.values()) != set()
-
-
-def test_a_memo_keeps_none_too_and_drops_a_lock_with_its_value() -> None:
-    memo, made = Memo(2), list[str]()
-
-    for key in ("a", "a", "b", "c", "d"):
-        memo.make(key, lambda key=key: made.append(key))
-
-    assert made == ["a", "b", "c", "d"]
-    assert set(memo._locks) == {"c", "d"}
 
 
 @pytest.mark.slow

@@ -21,10 +21,7 @@ def reading(monitor: str, *, fired: bool, bound: float | None = 0.5) -> dict[str
 def test_what_the_monitors_found_last_is_reported_and_nothing_older(engine: Engine) -> None:
     older, newer = NOW - pd.Timedelta(days=1), NOW - pd.Timedelta(hours=1)
     save_readings(engine, [reading("naive", fired=True)], at=older, as_of=NEWEST)
-    rows = [
-        reading("score-drift", fired=True),
-        reading("coverage", fired=False, bound=None),
-    ]
+    rows = [reading("score-drift", fired=True), reading("coverage", fired=False, bound=None)]
     save_readings(engine, rows, at=newer, as_of=NEWEST)
 
     with TestClient(make_app(engine)) as client:

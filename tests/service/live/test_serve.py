@@ -70,7 +70,7 @@ def test_a_public_address_needs_a_proxy_and_a_token_to_bind_and_a_token_to_read(
     bare = magnetcast("serve", "--host", EVERYWHERE, "--port", "0")
     monkeypatch.setenv("MAGNETCAST_PROXIES", "192.0.2.1")
     refused = magnetcast("serve", "--host", EVERYWHERE, "--port", "0")
-    _, made, notes = magnetcast("token", "create", "desk")
+    _, made, notes = magnetcast("token", "create", "planner")
     token = made.strip()
     with serving(home, "--host", EVERYWHERE) as (address, _):
         local = address.replace(EVERYWHERE, "127.0.0.1")
@@ -90,7 +90,7 @@ def test_a_public_address_needs_a_proxy_and_a_token_to_bind_and_a_token_to_read(
         assert f"--host 0.0.0.0 can be reached by other machines, and {why}" in message
     assert token.startswith("mc_")
     assert token not in notes + listed
-    assert listed.splitlines()[1].startswith("1,desk,read,")
+    assert listed.splitlines()[1].startswith("1,planner,read,")
     assert (closed, opened) == (401, 200)
     assert "token     1 is revoked" in revoked
 

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine
 from flows.alert_delivery import alert
 from flows.context.stores import store_of
 from service.language.choice import LANGUAGES, in_language
-from service.language.phrases import CATALOGUES, catalogue_of, gettext, translations_of
+from service.language.phrases import gettext, translations_of
 from service.web.page_charts import KINDS
 from service.web.render import environment
 from service.web.report import render_page
@@ -28,7 +28,6 @@ from tests.service.scenario_service import WhatIf, what_if_over
 from tests.service.second_commodity import GOODS
 from tests.service.stores import NEWEST, NOW, copied, make_app, publish
 
-PLACEHOLDER: Final = re.compile(r"%(?:%|\((\w+)\)s)")
 LEVERS: Final = (
     "tariff_importer=USA&tariff_rate=60&tariff_from=2027-01",
     "licence_kind=export_ban&licence_for=JPN&licence_from=2027-02-10&licence_kept=0",
@@ -58,33 +57,6 @@ ENTRY: Final = {
 }  # fmt: skip
 FORMS: Final = ({}, ENTRY, ENTRY | {"tonnes": "x", "points": "x"})
 """What is sent to each address of a form: nothing, what is taken, what is refused."""
-
-
-@pytest.mark.parametrize("code", sorted(path.stem for path in CATALOGUES.glob("*.po")))
-def test_translations_have_just_the_placeholders_of_their_sentences(code: str) -> None:
-    messages = [message for message in catalogue_of(code) if message.id]
-
-    wrong = [
-        text
-        for message in messages
-        for text in _forms(message.string)
-        if not _parses(text) or _names(text) not in [_names(one) for one in _forms(message.id)]
-    ]
-
-    assert len(messages) > 1000
-    assert wrong == []
-
-
-def _forms(text: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (text,) if isinstance(text, str) else tuple(text)
-
-
-def _parses(text: str) -> bool:
-    return "%" not in PLACEHOLDER.sub("", text)
-
-
-def _names(text: str) -> set[str]:
-    return set(PLACEHOLDER.findall(text)) - {""}
 
 
 def test_a_translation_that_cannot_be_formatted_is_logged_and_english(

@@ -14,19 +14,16 @@ import jsonschema_rs
 import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
 
 from service.charts.chart import COLOURS, Chart, instant
 from service.charts.fan import Fan, fan_of
 from service.charts.fan_chart import fan_chart, spread
 from service.charts.record_charts import outcome
 from service.charts.stills import has_glyphs, still
-from service.language.choice import in_language
 from service.queries.destination_months import month_rows, sums_of
 from service.web.page_charts import KINDS
 from service.web.render import CHARTS_ADDRESS, FOR_GOOD, LIBRARY_ADDRESS
 from tests.service.builders import make_cells, make_events, make_forecasts, make_panel, make_report
-from tests.service.stores import make_app
 
 MOST_LIBRARY_BYTES = 320_000
 MOST_SCRIPT_BYTES = 10_000
@@ -79,18 +76,6 @@ def test_vega_lite_knows_every_kind_and_it_names_its_source_inside(
     assert ("Quelle: magnetcast" in source) == (kind != "small")
     vega_lite.validate(description)
     assert client.get(f"/charts/{kind}/USA.csv").text.count("\n") > 1
-
-
-def test_a_small_chart_says_what_it_has_and_is_made_when_it_is_looked_at(engine: Engine) -> None:
-    app = make_app(engine)
-    with TestClient(app) as client:
-        page = client.get("/").text
-        made = app.state.shared.live.publication.memo.get(("chart", "small", "USA", "en"))
-        label = client.get("/charts/small/USA.json").json()["description"]
-
-    assert made is None
-    assert f'alt="{label}"' in page
-    assert "marked" not in label
 
 
 def test_the_numbers_are_those_of_the_api(client: TestClient) -> None:
@@ -175,11 +160,6 @@ def test_a_published_month_counts_as_published_in_the_year() -> None:
         for found in (make_report(), one_more)
     )
     assert after == (before[0] + 1, *before[1:])
-
-
-def test_fallback_is_named_on_its_own_chart_only() -> None:
-    assert "fallback" in drawn("THA")["title"]["subtitle"]["expr"]
-    assert "fallback" not in drawn("JPN")["title"]["subtitle"]["expr"]
 
 
 def test_rows_that_layers_share_stand_once() -> None:
@@ -284,11 +264,3 @@ def test_pages_with_charts_run_own_scripts_only_and_one_may_be_framed(client: Te
     assert re.findall(r'<script[^>]*src="([^"]*)"', page.text) == [CHARTS_ADDRESS]
     assert client.get("/embed/charts/fan/XXX").status_code == 404
     assert client.get("/charts/pie/USA.svg").status_code == 404
-
-
-def test_the_words_of_a_chart_are_in_the_language_of_the_page() -> None:
-    with in_language("ja"):
-        description = drawn("DEU")
-
-    assert "中国税関" in description["title"]["subtitle"]["expr"]
-    assert description["config"]["locale"]["time"]["shortMonths"][0] == "1月"

@@ -1,7 +1,6 @@
 """The pages in Debian's Chromium, served by a process of their own."""
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -108,27 +107,6 @@ def test_the_keyboard_alone_reaches_content_and_search(watch: Watch) -> None:
 
 def focused(page: Page) -> str:
     return str(page.evaluate("document.activeElement.textContent"))
-
-
-FILES = {
-    "CSV": ("magnets_USA.csv", b"as_of,destination,cutoff,period"),
-    "XLSX": ("magnets_USA_2026-11-24.xlsx", b"PK\x03\x04"),
-    "PNG": ("magnets_fan_USA_2026-11-24.png", b"\x89PNG\r\n"),
-    "History as CSV": ("history_USA.csv", b"destination,period,tonnes"),
-}
-
-
-def test_files_of_a_destination_can_be_downloaded(watch: Watch, tmp_path: Path) -> None:
-    watch.page.goto("/destinations/USA")
-    for link, (name, start) in FILES.items():
-        with watch.page.expect_download() as waiting:
-            links = watch.page.get_by_role("link", name=link, exact=True)  # charts have a CSV too
-            (links.last if link == "CSV" else links.first).click()
-
-        file = tmp_path / "file"
-        waiting.value.save_as(file)
-        assert waiting.value.suggested_filename == name
-        assert file.read_bytes().startswith(start)
 
 
 def test_only_charts_on_screen_are_asked_for_and_a_phone_reads_them(

@@ -20,9 +20,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def place(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """Address of a service and a token that may write to it."""
-    home = tmp_path_factory.mktemp("desk")
+    home = tmp_path_factory.mktemp("planning")
     engine = open_store(copied(two_goods, home))
-    token = create_token(engine, name="planning desk", scopes=["write"], at=utc_now())
+    token = create_token(engine, name="planning team", scopes=["write"], at=utc_now())
     engine.dispose()
     with serving(home) as (address, _):
         yield address, token
@@ -44,8 +44,7 @@ def planner(browser: Browser, place: tuple[str, str], **options: object) -> Watc
 
 
 def test_a_planner_states_a_need_a_rule_and_an_override_by_keyboard_alone(
-    browser: Browser,
-    place: tuple[str, str],
+    browser: Browser, place: tuple[str, str]
 ) -> None:
     watch = planner(browser, place)
     page = watch.page
@@ -88,11 +87,11 @@ def test_a_planner_states_a_need_a_rule_and_an_override_by_keyboard_alone(
     assert "Motor plant <b>: 650\u00a0t a month for United States, Dec 2026 to May 2027" in result
     assert "to cover 90" in result
     row = page.get_by_role("row", name="Dec 2026")
-    assert "planning desk" in row.inner_text()
+    assert "planning team" in row.inner_text()
     assert "Two licences were granted" in row.inner_text()
     page.goto("/audit")
     trail = page.locator("tbody").inner_text()
-    for word in ("planning desk", "need 1", "alert rule 1", "override"):
+    for word in ("planning team", "need 1", "alert rule 1", "override"):
         assert word in trail
     # The first write is refused until the browser has its password.
     assert [text for text in watch.complaints if "401" not in text] == []
@@ -102,8 +101,7 @@ def test_a_planner_states_a_need_a_rule_and_an_override_by_keyboard_alone(
 
 
 def test_a_need_that_makes_no_sense_stays_in_its_form_with_what_is_wrong_in_sight(
-    browser: Browser,
-    place: tuple[str, str],
+    browser: Browser, place: tuple[str, str]
 ) -> None:
     watch = planner(browser, place)
     page = watch.page
@@ -134,9 +132,7 @@ def test_a_need_that_makes_no_sense_stays_in_its_form_with_what_is_wrong_in_sigh
     ],
 )  # fmt: skip
 def test_a_page_of_needs_has_no_serious_fault_and_fits_a_phone(
-    browser: Browser,
-    place: tuple[str, str],
-    path: str,
+    browser: Browser, place: tuple[str, str], path: str
 ) -> None:
     watch = planner(browser, place, viewport={"width": 360, "height": 740})
     watch.page.goto(path)

@@ -30,26 +30,6 @@ def test_a_permanent_address_shows_the_same_after_a_newer_publication(engine: En
     assert before[1].startswith(b"publication,as_of,destination,cutoff,period,horizon,p05")
 
 
-def test_a_publication_that_was_not_made_is_a_clear_page(client: TestClient) -> None:
-    answer = client.get("/publications/99", headers={"Accept": "text/html"})
-
-    assert answer.status_code == 404
-    assert "No publication 99 was published." in Outline(answer.text).text
-    answer = client.get("/publications/99?lang=ja", headers={"Accept": "text/html"})
-    assert "公表番号99の公表はありません。" in Outline(answer.text).text
-
-
-@pytest.mark.parametrize("answer", ["Vintage", "RefusedFileResponse"])
-def test_the_api_shows_a_sample_of_every_field_of_ingests_and_refused_files(
-    client: TestClient, answer: str
-) -> None:
-    schemas = client.get("/api/v1/openapi.json").json()["components"]["schemas"]
-
-    assert [
-        name for name, one in schemas[answer]["properties"].items() if "examples" not in one
-    ] == []
-
-
 def test_the_page_of_the_api_lists_every_operation(client: TestClient) -> None:
     document = client.get("/api/v1/openapi.json").json()
 

@@ -1,17 +1,11 @@
-from dataclasses import replace
-from datetime import UTC, datetime
-
 import pandas as pd
 import pytest
-from sqlalchemy import Engine
-from starlette.testclient import TestClient
 
 from service.queries.freshness import basis_words, data_through
 from service.queries.unknowns import unknowns
 from store.publications.basis import Basis, bases_of
 from tests.data.builders import make_events
 from tests.service.builders import make_panel, make_report
-from tests.service.stores import NEWEST, make_app, panel_at, publish
 
 KINDS = [("observed", 0.1)] * 2 + [("derived", 2.0)] + [("estimated", 20.0)] * 9
 
@@ -26,17 +20,6 @@ def basis(kinds: list[tuple[str, float]], *, later: str = "", tonnes: float = 10
         tonnes=tonnes,
     )
     return bases_of(panel, "2026-12")["DEU"]
-
-
-def test_a_page_says_to_which_month_a_destination_is_published() -> None:
-    since = "last published month Feb 2026; estimated since, ±26%"
-    assert basis_words(basis(KINDS)) == since
-    assert basis_words(basis(KINDS[3:])) == "never published; estimated, ±26%"
-    assert basis_words(basis(KINDS[2:3])) == "never published, derived from other figures"
-    assert basis_words(basis(KINDS[:3])) == "last published month Nov 2026"
-    assert basis_words(basis(KINDS[::-1])) == (
-        "last published month Dec 2026; 9 of twelve months estimated, ±26%"
-    )
 
 
 def test_a_month_after_those_of_the_world_is_the_last_published_and_not_of_the_year() -> None:
@@ -60,33 +43,6 @@ def test_the_reach_of_the_data_is_not_one_date_for_all() -> None:
     assert data_through("2026-12", {}) == "Data through December 2026."
 
 
-@pytest.fixture
-def later(engine: Engine) -> Engine:
-    """A store whose newest publication knows one month of the USA after the world's last."""
-    panel = panel_at(engine, NEWEST)
-    row = panel.months.query("destination == 'USA' and kind == 'observed'").tail(1)
-    known_at = pd.Timestamp("2026-09-21", tz="UTC")
-    row = row.assign(period=pd.Timestamp("2026-08-01"), tonnes=622.0, available_at=known_at)
-    months = pd.concat([panel.months, row], ignore_index=True)
-    day = datetime(2026, 11, 25, tzinfo=UTC)
-    publish(engine, day, cutoff="2026-07", factor=1.1, panel=replace(panel, months=months))
-    return engine
-
-
-@pytest.mark.slow
-def test_a_month_of_a_destination_after_the_worlds_is_named(later: Engine) -> None:
-    paths = ("/", "/destinations/USA", "/publications/3")
-    with TestClient(make_app(later)) as client:
-        answers = {path: " ".join(client.get(path).text.split()) for path in paths}
-
-    reach = "Data: world to July 2026; United States to August 2026; others by destination."
-    notice = "Published of single destinations meanwhile: United States: August 2026."
-    for path, answer in answers.items():
-        assert reach in answer
-        assert (notice in answer) == (path != "/publications/3")
-        assert path == "/publications/3" or "Latest figure published 21 Sep 2026" in answer
-
-
 def test_a_report_does_not_say_that_nothing_is_published_of_such_a_month() -> None:
     panel = make_panel()
     row = panel.query("destination == 'USA'").tail(1).assign(period=pd.Timestamp("2026-08-01"))
@@ -106,3 +62,19 @@ def test_an_act_of_unknown_coverage_is_listed_among_what_the_forecast_could_not_
     lines = unknowns(make_report(events=make_events(act)))
 
     assert any(line.startswith("What 1 act covers (2026-11-open)") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "words"),
+    [
+        (KINDS, "last published month Feb 2026; estimated since, ±26%"),
+        (KINDS[3:], "never published; estimated, ±26%"),
+        (KINDS[2:3], "never published, derived from other figures"),
+        (KINDS[:3], "last published month Nov 2026"),
+        (KINDS[::-1], "last published month Dec 2026; 9 of twelve months estimated, ±26%"),
+    ],
+)
+def test_a_page_says_to_which_month_a_destination_is_published(
+    kinds: list[tuple[str, float]], words: str
+) -> None:
+    assert basis_words(basis(kinds)) == words

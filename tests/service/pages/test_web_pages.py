@@ -86,23 +86,6 @@ def test_a_page_can_be_read_by_machine_and_keyboard(page: Outline) -> None:
     assert "viewport" in {meta.get("name") for meta in page.all("meta")}
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_bears_the_stamp(client: TestClient, path: str) -> None:
-    answer = " ".join(Outline(client.get(path).text).text.split())
-
-    reach = "Data: world to July 2026; United States to March 2026; others by destination."
-    stamp, cited = answer.split("Cite this forecast")
-    published = "Published 25 Nov 2026 at 03:00 UTC."
-    assert f"{reach} Latest figure published 31 Aug 2026. {published} Publication 2." in stamp
-    assert "Forecast as of 24 Nov 2026. 2 notices" in stamp
-    assert "magnetcast-7" not in stamp.split("Forecast as of 24 Nov 2026")[1][:300]
-    assert f"forecast as of 24 Nov 2026. Publication 2. {published}" in cited
-    assert "Model: magnetcast-7." in cited
-    assert "Next release expected about 20 Dec 2026, for November 2026" in answer
-    assert "Late data: the world's figures for August 2026 to October 2026" in answer
-    assert "Fallback: last good model, training failed its gate: Thailand." in answer
-
-
 def test_a_page_sets_no_cookie_and_is_guarded(client: TestClient) -> None:
     for path in [*PAGES, "/nothing", "/api/v1/forecasts/USA"]:
         answer = client.get(path)
@@ -142,32 +125,6 @@ def test_every_link_within_the_site_leads_somewhere(client: TestClient) -> None:
         seen |= inside
         waiting += [address for address in inside if is_followed(address)]
     assert {"/track-record", "/policy", "/data", "/status", "/destinations/ROW"} <= seen
-
-
-def test_the_first_page_answers_in_order_with_chart_change_and_advice(client: TestClient) -> None:
-    page = client.get("/?country=USA").text
-    text = " ".join(Outline(page).text.split())
-    row = client.get("/api/v1/forecasts/USA").json()["months"][4]
-
-    p50, p10, p90 = (f"{row[name]:,.0f}" for name in ("p50", "p10", "p90"))
-    assert row["period"] == "2026-12"  # the reader's day is 25 November
-    answers = (
-        f"United States, December 2026: {p50} t (80%: {p10} to {p90})",
-        "last published month Mar 2026; estimated since, ",
-        "Compared with publication 1 (",
-        "chance above 5% of less than half of the usual ",
-        "Next dates: 28 Nov 2026 (Article 2 of No. 46 returns unless prolonged); 20 Dec 2026 (fig",
-        "In the backtest 172 of 220 (78%) forecasts this far ahead",
-    )
-    places = [text.find(one) for one in answers]
-    assert places == sorted(places)
-    assert places[0] > 0
-    assert page.index(answers[0].split(":")[0]) < page.index("<figure") < page.index(answers[2])
-    rows = page[page.index('id="outlook-head"') :].split("</table>")[0]
-    assert [f">{one}</th>" in rows for one in ("Dec 2026", "Feb 2027", "Nov 2026")] == [
-        True, True, False,
-    ]  # fmt: skip
-    assert f"{p50}<span" in rows[rows.index("/destinations/USA") :].split("</tr>")[0]
 
 
 def test_the_first_page_opens_on_the_country_asked_for_picked_or_of_the_language(
@@ -211,19 +168,6 @@ def test_a_digest_says_in_plain_text_what_the_page_says_first(client: TestClient
     assert all(notice in english for notice in client.get("/api/v1/ready").json()["notices"])
 
 
-def test_on_paper_a_page_has_its_whole_address(client: TestClient) -> None:
-    for path in (
-        "/destinations/USA?lang=de",
-        "/?country=JPN",
-        "/policy?q=fentanyl",
-        "/track-record",
-    ):
-        printed = re.search('<p class="printed" lang="en">(.*?)</p>', client.get(path).text)
-        assert printed
-        assert printed[1].startswith(f"http://testserver{path}")
-    assert "magnetcast.invalid" not in client.get("/").text
-
-
 def test_the_dates_are_a_calendar(client: TestClient) -> None:
     answer = client.get("/destinations/USA/dates.ics")
 
@@ -236,23 +180,12 @@ def test_the_dates_are_a_calendar(client: TestClient) -> None:
 
 
 def test_an_unknown_page_or_destination_is_reported_as_a_page(client: TestClient) -> None:
-    for path in ("/nothing", "/destinations/XXX", "/policy?page=0"):
+    for path in ("/nothing", "/destinations/XXX", "/policy?page=0", "/publications/99"):
         answer = client.get(path)
 
         assert answer.status_code in {404, 422}
         assert answer.headers["content-type"].startswith("text/html")
         assert "Back to the overview" in answer.text
-
-
-def test_the_policy_ledger_is_searched_and_paged(client: TestClient) -> None:
-    searched = client.get("/policy?q=fentanyl&destination=USA")
-    second = client.get("/policy?page=2")
-
-    assert "matching events" in searched.text
-    assert 'value="fentanyl"' in searched.text
-    assert '<option value="USA" selected>' in searched.text
-    assert 'rel="prev">Newer' in second.text
-    assert "No matching events." in client.get("/policy?q=zzzz").text
 
 
 @pytest.mark.slow
@@ -311,3 +244,29 @@ def test_the_spreadsheet_has_the_published_numbers(client: TestClient) -> None:
     place = rows[0].index("p50")
     assert [row[place] for row in rows[1:]] == [month["p50"] for month in result["months"]]
     assert 'filename="magnets_USA_2026-11-24.xlsx"' in answer.headers["content-disposition"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_bears_the_stamp_and_its_whole_address(client: TestClient, path: str) -> None:
+    page = client.get(path).text
+
+    assert f'<p class="printed" lang="en">http://testserver{path}' in page
+    text = " ".join(Outline(page).text.split())
+    reach = "Data: world to July 2026; United States to March 2026; others by destination."
+    assert f"{reach} Latest figure published 31 Aug 2026. Published 25 Nov 2026 at 03:00" in text
+    assert "Next release expected about 20 Dec 2026, for November 2026" in text
+
+
+def test_the_first_page_answers_first_and_lists_the_months_ahead_of_the_reader(
+    client: TestClient,
+) -> None:
+    page = client.get("/?country=USA").text
+    row = client.get("/api/v1/forecasts/USA").json()["months"][4]
+
+    p50, p10, p90 = (f"{row[name]:,.0f}" for name in ("p50", "p10", "p90"))
+    answer = f"United States, December 2026: {p50} t (80%: {p10} to {p90})"
+    assert row["period"] == "2026-12"  # the reader's day is 25 November
+    assert answer in " ".join(Outline(page).text.split())
+    months = page[page.index('id="outlook-head"') :].split("</table>")[0]
+    shown = [f">{one}</th>" in months for one in ("Dec 2026", "Feb 2027", "Nov 2026")]
+    assert shown == [True, True, False]

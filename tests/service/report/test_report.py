@@ -111,36 +111,6 @@ def test_tables_are_those_of_the_pages_to_the_letter(client: TestClient, engine:
         assert tables[0] in report
 
 
-def test_versions_unknowns_and_inconsistent_figures_are_listed(page: str) -> None:
-    text = _text(page)
-
-    for fact in ("2026-11-24 00:00 UTC", "Jul 2026", "magnetcast-7", VINTAGE):
-        assert fact in text[text.rindex("Sources and versions") :]
-    assert "Fallback: last good model, training failed its gate: Thailand." in text
-    assert "Exports of August to October 2026 (3 complete months): no figure of the world" in text
-    assert "World, 2024-02, exports, t: 3326 \N{MINUS SIGN}1,120 \N{MINUS SIGN}8.40 source" in text
-
-
-def test_without_a_backtest_and_pictures_the_page_says_so_and_has_no_gaps() -> None:
-    page = render_page(make_report(kept=TWO, scores=pd.DataFrame()), pictures=False)
-
-    assert "No backtest was published with these forecasts." in page
-    assert "<img" not in page
-    assert "<figure" not in page
-
-
-def test_a_month_published_after_the_last_of_the_world_is_no_score_of_a_new_forecast() -> None:
-    panel = make_panel()
-    newest = panel.loc[panel["destination"] == "THA"].iloc[[-1]]
-    after = newest.assign(period=newest["period"] + pd.DateOffset(months=1), kind="observed")
-    page = render_page(
-        make_report(kept=TWO, panel=pd.concat([panel, after], ignore_index=True)), pictures=False
-    )
-
-    assert "Sources and versions" in _text(page)
-    assert "nan" not in _text(page)
-
-
 @pytest.mark.slow
 def test_hostile_text_is_escaped_everywhere_and_only_web_addresses_become_links() -> None:
     attack = "<script>alert(1)</script>"
@@ -178,6 +148,29 @@ def test_the_old_report_stays_where_a_new_one_fails(
         write_report(make_report(kept=TWO), tmp_path)
 
     assert {path.read_text(encoding="utf-8") for path in tmp_path.iterdir()} == {"old"}
+
+
+def test_versions_and_inconsistent_figures_are_listed(page: str) -> None:
+    text = _text(page)
+
+    for fact in ("2026-11-24 00:00 UTC", "Jul 2026", "magnetcast-7", VINTAGE):
+        assert fact in text[text.rindex("Sources and versions") :]
+    assert "3326 \N{MINUS SIGN}1,120 \N{MINUS SIGN}8.40 source" in text
+
+
+def test_without_a_backtest_and_with_a_newer_month_of_one_destination_no_number_is_missing() -> (
+    None
+):
+    panel = make_panel()
+    newest = panel.loc[panel["destination"] == "THA"].iloc[[-1]]
+    after = newest.assign(period=newest["period"] + pd.DateOffset(months=1), kind="observed")
+    months = pd.concat([panel, after], ignore_index=True)
+
+    for report in (
+        make_report(kept=TWO, scores=pd.DataFrame()),
+        make_report(kept=TWO, panel=months),
+    ):
+        assert "nan" not in _text(render_page(report, pictures=False))
 
 
 def test_other_files_in_the_folder_stay(tmp_path: Path) -> None:

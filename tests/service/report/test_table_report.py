@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from service.live.publication import Publication
-from service.web.report import render_page, write_report
+from service.web.report import write_report
 from store.messages import message
 from tests.service.builders import make_forecasts, make_panel, make_report
 
@@ -25,23 +25,16 @@ def make_table_report(label: str = "") -> Publication:
 
 @pytest.mark.slow
 def test_a_table_has_all_destinations_on_one_page_and_no_policy(tmp_path: Path) -> None:
-    page = write_report(make_table_report(), tmp_path / "report", notes=[LATE])
+    page = write_report(make_table_report("磁 <magnets>"), tmp_path / "report", notes=[LATE])
     text = page.read_text(encoding="utf-8")
 
     assert {path.name for path in page.parent.iterdir()} == {
         "index.html", "forecasts.csv", "scores.csv",
     }  # fmt: skip
-    assert "commodity 850511 to 10 destinations" in text
+    assert "磁 &lt;magnets&gt; (850511) to 10 destinations" in text
     outlook = text[text.index('id="WLD-outlook-head"') :].partition("</table>")[0]
     for name in ("World", "European Union (27)", "France", "Mexico", "Germany"):
         assert f">{name}</" in outlook
     assert text.count("<img") == 14
     assert "Inconsistent published figures" not in text
     assert "2026-05: late, so missing and not zero: &lt;USA&gt;" in text
-
-
-def test_a_label_is_said_with_the_code_and_may_be_anything_that_prints() -> None:
-    page = render_page(make_table_report("磁 <magnets>"), pictures=False)
-
-    assert "<h1>China's exports of 磁 &lt;magnets&gt; (850511) to 10 destinations" in page
-    assert "Notes on the figures" not in page

@@ -12,14 +12,7 @@ from models.forecasting.snapshot import Snapshot
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "benchmarks"))
 
-from policy_imports import (
-    announced,
-    duty_covariates,
-    forecasts_at,
-    known_on,
-    read_steps,
-    rise_of,
-)
+from policy_imports import announced, duty_covariates, forecasts_at, known_on, read_steps, rise_of
 
 from models.learning.parameters import PANEL_PRESET
 from store.months import month_number

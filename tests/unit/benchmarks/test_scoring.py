@@ -39,9 +39,7 @@ def test_errors_are_scaled_by_the_difference_to_the_year_before() -> None:
 
 
 def test_series_that_never_moved_are_left_out() -> None:
-    result = pd.DataFrame(
-        [forecast("ours", name, "2022-01", p50=124.0) for name in ("A", "B")],
-    )
+    result = pd.DataFrame([forecast("ours", name, "2022-01", p50=124.0) for name in ("A", "B")])
 
     scores = scores_of(measured(truth(), result))
 

@@ -4,12 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.controls.controls import (
-    Control,
-    controls_at,
-    current_control,
-    tonnes_without,
-)
+from features.controls.controls import Control, controls_at, current_control, tonnes_without
 from features.origin import Origin
 from tests.data.builders import make_events, make_origin
 

@@ -10,15 +10,7 @@ from models.forecasting.evidence_forecaster import FACTS
 from store.asof import LeakError
 from store.digest_cache import DigestCache
 from store.months import month_label
-from tests.data.builders import (
-    World,
-    at,
-    bundled_world,
-    make_world,
-    only_known,
-    poisoned,
-    revised,
-)
+from tests.data.builders import World, at, bundled_world, make_world, only_known, poisoned, revised
 
 MOMENT = at("2025-04-25")
 

@@ -2,11 +2,7 @@ import pandas as pd
 import pytest
 
 from features.controls.controls import controls_at
-from features.controls.levers import (
-    announcement_months,
-    warnings_of,
-    with_levers,
-)
+from features.controls.levers import announcement_months, warnings_of, with_levers
 from features.families.tariffs import monthly_rates
 from store.months import month_number
 from store.schema.scenario import Scenario

@@ -8,12 +8,7 @@ from features.panel.partner_table import PartnerTable, partner_table
 from store.errors import DataError
 from store.months import month_number
 from tests.data.builders import at
-from tests.data.partner_builders import (
-    COMMODITY,
-    make_cells,
-    make_partner_rows,
-    make_partner_world,
-)
+from tests.data.partner_builders import COMMODITY, make_cells, make_partner_rows, make_partner_world
 
 NOW = at("2022-01-26")
 """The day after December 2021 was published."""

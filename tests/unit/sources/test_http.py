@@ -44,12 +44,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
     return Waits()
 
 
-def client(
-    settings: Settings,
-    waits: Waits,
-    *,
-    keys: ApiKeys | None = None,
-) -> HttpClient:
+def client(settings: Settings, waits: Waits, *, keys: ApiKeys | None = None) -> HttpClient:
     return HttpClient(
         settings,
         provider="comtrade",

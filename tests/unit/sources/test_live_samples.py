@@ -66,11 +66,7 @@ def fetch(providers: Providers, live_settings: Settings) -> Fetch:
         ),
         ("sdmxtest_footer.xml", 200, "defers the answer to a separate file.*Request fewer months"),
         ("sdmxtest_footer2.xml", 200, "defers the answer to a separate file.*Request fewer months"),
-        (
-            "sdmxtest_NAMA_10_GDP-ss.xml",
-            200,
-            "lacks reporter; partner; .*may have changed",
-        ),
+        ("sdmxtest_NAMA_10_GDP-ss.xml", 200, "lacks reporter; partner; .*may have changed"),
     ],
 )
 def test_eurostats_answers_without_our_data_say_what_to_do(

@@ -19,44 +19,43 @@ def deep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def checkout(folder: Path, text: str = '[project]\nname = "magnetcast"\n') -> None:
-    (folder / "pyproject.toml").write_text(text)
+def checkout(folder: Path, name: str = "magnetcast") -> None:
+    (folder / "pyproject.toml").write_text(name if " " in name else PROJECT.format(name))
 
 
-def test_without_any_other_the_home_is_among_the_users_data_and_is_not_made(deep: Path) -> None:
+PROJECT = '[project]\nname = "{}"\n'
+USERS, FOUND = "among the user's data", "found upwards from the current folder"
+
+
+@pytest.mark.parametrize(
+    ("folders", "project", "home", "source"),
+    [
+        ((), None, "user/magnetcast", USERS),
+        ((FOLDER, f"a/b/{FOLDER}"), ("a", "magnetcast"), f"a/b/{FOLDER}", FOUND),
+        (
+            (f"a/{FOLDER}",),
+            ("a/b", "magnetcast"),
+            "a/b/var",
+            "of the checkout around the current folder",
+        ),
+        ((), ("a/b", "other"), "user/magnetcast", USERS),
+        ((), ("a/b", "no TOML ["), "user/magnetcast", USERS),
+    ],
+    ids=["none", "nearest folder", "checkout", "another project", "no TOML"],
+)
+def test_the_home_is_the_nearest_folder_upwards_or_a_checkouts_or_among_the_users_data(
+    deep: Path, folders: tuple[str, ...], project: tuple[str, str] | None, home: str, source: str
+) -> None:
+    top = deep.parents[2]
+    for folder in folders:
+        (top / folder).mkdir()
+    if project is not None:
+        checkout(top / project[0], project[1])
+
     settings = Settings()
 
-    assert settings.home == deep.parents[2] / "user" / "magnetcast"
-    assert settings.home_source == "among the user's data"
-    assert not settings.home.exists()
-
-
-def test_the_nearest_folder_upwards_is_the_home(deep: Path) -> None:
-    for folder in (deep.parents[2], deep.parents[0]):
-        (folder / FOLDER).mkdir()
-    checkout(deep.parents[1])
-
-    settings = Settings()
-
-    assert settings.home == deep.parents[0] / FOLDER
-    assert settings.home_source == "found upwards from the current folder"
-
-
-def test_a_checkout_of_magnetcast_has_its_home_in_var(deep: Path) -> None:
-    (deep.parents[1] / FOLDER).mkdir()
-    checkout(deep.parents[0])
-
-    settings = Settings()
-
-    assert settings.home == deep.parents[0] / "var"
-    assert settings.home_source == "of the checkout around the current folder"
-
-
-@pytest.mark.parametrize("text", ['[project]\nname = "other"\n', "no TOML ["])
-def test_a_pyproject_of_another_project_makes_no_home(deep: Path, text: str) -> None:
-    checkout(deep.parents[0], text)
-
-    assert find_home().path == deep.parents[2] / "user" / "magnetcast"
+    assert (settings.home, settings.home_source) == (top / home, source)
+    assert settings.home.exists() == (home == f"a/b/{FOLDER}")
 
 
 def test_what_belongs_to_another_user_is_passed_over(

@@ -5,11 +5,7 @@ from sqlalchemy import Engine, select, text
 from store.database import writing
 from store.errors import DataError
 from store.facts.reading import latest_forecast, read_forecasts
-from store.publications.integrity import (
-    content_hash,
-    read_publications,
-    tampered,
-)
+from store.publications.integrity import content_hash, read_publications, tampered
 from store.publications.publication_writing import (
     PublicationContext,
     approve,

@@ -6,11 +6,7 @@ from sqlalchemy import Engine
 from store.facts.batch import Batch, FileRows, WriteReport
 from store.facts.reading import read_observations, read_tariffs, read_vintages
 from store.facts.writing import write_batch
-from tests.data.store_builders import (
-    make_batch,
-    make_observations,
-    make_steps,
-)
+from tests.data.store_builders import make_batch, make_observations, make_steps
 
 SEPTEMBER = pd.Timestamp("2025-09-01T12:00", tz="UTC")
 OCTOBER = pd.Timestamp("2025-10-01T12:00", tz="UTC")
@@ -18,10 +14,7 @@ AUGUST_20 = "2025-08-20T00:00:00Z"
 
 
 def fetch(
-    engine: Engine,
-    *changes: Mapping[str, object],
-    sha: str,
-    moment: pd.Timestamp = SEPTEMBER,
+    engine: Engine, *changes: Mapping[str, object], sha: str, moment: pd.Timestamp = SEPTEMBER
 ) -> WriteReport:
     batch = make_batch(make_observations(*changes), sha256=sha * 64)
     return write_batch(engine, batch, ingested_at=moment, revises=True)
@@ -94,9 +87,7 @@ def test_a_provider_that_goes_back_to_an_old_answer_is_believed(engine: Engine) 
 
 def test_tariffs_know_their_news_too(engine: Engine) -> None:
     def ingest(sha: str, later: str, value: float) -> WriteReport:
-        tables = {
-            "tariff_steps": make_steps({"available_at": later, "rate_pct": value}),
-        }
+        tables = {"tariff_steps": make_steps({"available_at": later, "rate_pct": value})}
         return write_batch(
             engine,
             Batch((FileRows("hts", "hts", sha * 64, tables),)),

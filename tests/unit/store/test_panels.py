@@ -6,10 +6,7 @@ import pytest
 from sqlalchemy import Engine, func, select, text, update
 
 from store.database import writing
-from store.publications.integrity import (
-    read_publications,
-    tampered,
-)
+from store.publications.integrity import read_publications, tampered
 from store.publications.panels import StoredPanel, read_panels
 from store.publications.publication_writing import (
     PublicationContext,

@@ -2,9 +2,7 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from store.facts.commodities import evidence_digests, read_evidence
-from store.facts.reading import (
-    read_observations,
-)
+from store.facts.reading import read_observations
 from store.facts.writing import write_batch
 from tests.data.store_builders import make_batch, make_observations
 

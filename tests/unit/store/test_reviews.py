@@ -13,16 +13,16 @@ AUGUST = pd.Timestamp("2025-08-01T10:00", tz="UTC")
 SEPTEMBER = pd.Timestamp("2025-09-01T10:00", tz="UTC")
 
 
-def test_items_wait_on_the_desk_in_the_order_they_came(engine: Engine) -> None:
+def test_items_wait_for_review_in_the_order_they_came(engine: Engine) -> None:
     items = make_proposals({"item_key": "z"}, {"item_key": "a", "published_on": None})
 
     assert propose(engine, items, at=AUGUST) == 2
 
-    desk = read_reviews(engine)
-    assert desk["item_key"].tolist() == ["z", "a"]
-    assert desk["published_on"].tolist() == [pd.Timestamp("2025-06-02"), pd.NaT]
-    assert desk["proposed_at"].tolist() == [AUGUST, AUGUST]
-    assert desk["decision"].tolist() == ["", ""]
+    waiting = read_reviews(engine)
+    assert waiting["item_key"].tolist() == ["z", "a"]
+    assert waiting["published_on"].tolist() == [pd.Timestamp("2025-06-02"), pd.NaT]
+    assert waiting["proposed_at"].tolist() == [AUGUST, AUGUST]
+    assert waiting["decision"].tolist() == ["", ""]
 
 
 def test_an_item_is_proposed_once_even_after_it_was_decided(engine: Engine) -> None:
@@ -35,7 +35,7 @@ def test_an_item_is_proposed_once_even_after_it_was_decided(engine: Engine) -> N
     assert read_reviews(engine)["item_key"].tolist() == ["b"]
 
 
-def test_a_decision_is_noted_and_clears_the_desk(engine: Engine) -> None:
+def test_a_decision_is_noted_and_ends_the_waiting(engine: Engine) -> None:
     propose(engine, make_proposals(), at=AUGUST)
 
     decide(engine, 1, decision="accepted", at=SEPTEMBER, actor="ada", note="binding")
@@ -54,7 +54,7 @@ def test_a_decided_item_stays_decided(engine: Engine) -> None:
         decide(engine, 1, decision="rejected", at=SEPTEMBER, actor="bob")
 
 
-def test_proposals_in_a_batch_reach_the_desk_in_its_transaction(engine: Engine) -> None:
+def test_proposals_in_a_batch_await_review_in_its_transaction(engine: Engine) -> None:
     good = FileRows("federal_register", "f", "a" * 64, {"proposals": make_proposals()})
 
     report = write_batch(engine, Batch((good,)), ingested_at=AUGUST)

@@ -20,7 +20,7 @@ AT = datetime(2026, 11, 25, tzinfo=UTC)
 
 
 def test_a_token_is_reported_once_and_kept_as_a_digest(engine: Engine) -> None:
-    token = create_token(engine, name="desk", scopes=["read"], at=AT)
+    token = create_token(engine, name="planner", scopes=["read"], at=AT)
 
     with engine.begin() as connection:
         (row,) = connection.execute(select(tokens)).all()
@@ -31,7 +31,7 @@ def test_a_token_is_reported_once_and_kept_as_a_digest(engine: Engine) -> None:
 
 
 def test_only_tokens_in_force_allow_anything(engine: Engine) -> None:
-    first = create_token(engine, name="desk", scopes=["write", "read"], at=AT)
+    first = create_token(engine, name="planner", scopes=["write", "read"], at=AT)
     second = create_token(engine, name="guest", scopes=["read"], at=AT)
 
     revoke_token(engine, 2, at=AT)
@@ -42,7 +42,7 @@ def test_only_tokens_in_force_allow_anything(engine: Engine) -> None:
 
 
 def test_a_token_expires_after_a_year_or_the_days_given(engine: Engine) -> None:
-    usual = digest_of(create_token(engine, name="desk", scopes=["write"], at=AT))
+    usual = digest_of(create_token(engine, name="planner", scopes=["write"], at=AT))
     brief = digest_of(create_token(engine, name="guest", scopes=["write"], at=AT, days=2))
     kept = [set(scopes_in_force(engine, AT + timedelta(days=days))) for days in (1, 2, 364, 365)]
 
@@ -54,11 +54,11 @@ def test_a_token_expires_after_a_year_or_the_days_given(engine: Engine) -> None:
         pass
     for days in (0, 3651):
         with pytest.raises(DataError, match=r"Expected 1 to 3650"):
-            create_token(engine, name="desk", scopes=["read"], at=AT, days=days)
+            create_token(engine, name="planner", scopes=["read"], at=AT, days=days)
 
 
 def test_what_is_revoked_or_unknown_cannot_be_revoked(engine: Engine) -> None:
-    create_token(engine, name="desk", scopes=["read"], at=AT)
+    create_token(engine, name="planner", scopes=["read"], at=AT)
     revoke_token(engine, 1, at=AT)
 
     with pytest.raises(DataError, match=r"No token 1 to revoke .* there is none"):
@@ -71,9 +71,9 @@ def test_what_is_revoked_or_unknown_cannot_be_revoked(engine: Engine) -> None:
     ("name", "said"),
     [
         (" ", "'' as the name of a token"),
-        ("desk\u202egpj", "printable characters on one line"),
-        ("d\u200besk", "printable characters on one line"),
-        ("desk\x1b[2J", "printable characters on one line"),
+        ("name\u202egpj", "printable characters on one line"),
+        ("na\u200bme", "printable characters on one line"),
+        ("name\x1b[2J", "printable characters on one line"),
     ],
 )
 def test_a_token_needs_a_name(engine: Engine, name: str, said: str) -> None:

@@ -5,8 +5,6 @@ import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
-from models.forecasting.decomposition import RESPONSE
-from models.quantile_model import BASE_TONNES
 from service.charts.fan import pick_steps
 from service.http.responses import csv_answer, records
 from service.live.publication import Publication
@@ -215,10 +213,6 @@ def test_tariff_steps_of_a_chart_are_those_of_its_importer(publication: Publicat
     assert [step.letter for step in usa] == list("abcdefghijklmnopqrstuvwxyz")[: len(usa)]
     assert world == ()
     assert "MFN 2.2%" in " ".join(italy[0].changes)
-
-
-def test_every_driver_that_is_no_feature_has_words(publication: Publication) -> None:
-    assert {RESPONSE, BASE_TONNES} <= set(publication.meanings)
 
 
 def test_scheduled_days_since_the_newest_act_have_no_outcome_in_the_data(
