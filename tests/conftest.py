@@ -41,7 +41,7 @@ LONGEST = (
     "service/pages/test_web_pages.py",
     "flows/publishing/test_releases.py",
     "service/api/test_openapi.py",
-    "flows/cli/test_command.py",
+    "flows/cli/test_run_command.py",
     "service/pages/test_pages_and_api_agree.py",
     "unit/models/test_event_study.py",
     "flows/cli/test_ingest_commands.py",

@@ -65,10 +65,10 @@ def ports() -> Iterator[str]:
         server.shutdown()
 
 
-def written(page: str) -> dict[str, Any]:
-    """Return the names that the last block of Python of a page defines."""
+def written(page: str, place: int = -1) -> dict[str, Any]:
+    """Names that a block of Python of a page defines, by default its last."""
     names: dict[str, Any] = {"__name__": "written"}
-    exec(Page(DOCS / "how-to" / f"{page}.md").code[-1], names)  # noqa: S102 - our own words
+    exec(Page(DOCS / "how-to" / f"{page}.md").code[place], names)  # noqa: S102 - our own words
     return names
 
 
@@ -78,23 +78,14 @@ def source_of_the_page(settings: Settings, url: str) -> HttpSource:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_path_of_a_page_exists(page: str) -> None:
+def test_every_path_and_class_of_a_page_exists(page: str) -> None:
     text = (DOCS / "how-to" / f"{page}.md").read_text(encoding="utf-8")
 
     paths = set(re.findall(rf"`((?:{ROOMS}|tests|data|docs)/[\w/.]*)`", text))
 
     assert paths
     assert [path for path in sorted(paths) if not (PROJECT_ROOT / path).exists()] == []
-
-
-@pytest.mark.parametrize("page", PAGES[:1])
-def test_every_class_of_a_page_exists(page: str) -> None:
-    text = (DOCS / "how-to" / f"{page}.md").read_text(encoding="utf-8")
-
-    named = set(re.findall(rf"`((?:{ROOMS})(?:\.\w+)+\.[A-Z]\w+)`", text))
-
-    assert named
-    for name in named:
+    for name in re.findall(rf"`((?:{ROOMS})(?:\.\w+)+\.[A-Z]\w+)`", text):
         module, _, kind = name.rpartition(".")
         assert hasattr(import_module(module), kind), name
 
@@ -123,6 +114,10 @@ def test_the_expert_of_the_page_reaches_the_magnets(monkeypatch: pytest.MonkeyPa
     season = series_stats(origin.tonnes).season
     forecasts = dynamics.base_forecasts(origin.tonnes, season, len(origin.targets))
     before = dynamics.median_forecast(forecasts)
+    halfway = BASE_FORECASTS["halfway"](
+        np.array([[1.0, 2.0, 4.0, np.nan, 8.0]]), np.ones((1, 12)), 3
+    )
+    np.testing.assert_allclose(halfway, [[6.0, 6.0, 6.0]])
 
     monkeypatch.setattr(dynamics, "IN_MEDIAN", (*IN_MEDIAN, "halfway"))
 
@@ -147,6 +142,8 @@ def test_the_index_of_the_page_is_known_from_the_day_it_was_published(tmp_path: 
     assert moved.shape == (1, len(after.targets))
     assert moved == pytest.approx(np.log(151.2 / 147.6))
     assert (before.tonnes == after.tonnes).all(), "an index is no evidence of trade"
+    days = written("add-a-feature", 0)["compute"](after)["days_of_month"]
+    assert set(days[0]) <= {28.0, 29.0, 30.0, 31.0}
 
 
 @pytest.mark.parametrize("destination", COUNTRIES)

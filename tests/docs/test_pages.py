@@ -4,18 +4,12 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from cyclopts import CycloptsError
 
-from features.origin import Origin
-from features.statistical.base_forecasts import BaseForecast
-from features.statistical.seasonality import season_profiles
 from flows.cli.command_line import VERBS, app
 from store.settings import PROJECT_ROOT
-from tests.data.builders import at, make_world
 from tests.docs.pages import DOCS, Page, followed, mentioned
 
 ELSEWHERE = re.compile(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=\"?(?:https?:)?//[^\s>]+")
@@ -62,15 +56,6 @@ def test_no_page_loads_anything_from_another_host(site: Path) -> None:
     assert not {tag for tag in found if 'rel="canonical"' not in tag}
 
 
-@pytest.mark.slow
-def test_the_reference_tells_each_verb(site: Path) -> None:
-    page = (site / "reference" / "commands" / "index.html").read_text()
-
-    verbs = [name for name in app if not name.startswith("-")]
-    assert len(verbs) > 20
-    assert [verb for verb in verbs if f"magnetcast {verb}" not in page] == []
-
-
 def test_the_page_of_commands_has_every_verb_under_its_heading() -> None:
     page = (DOCS / "cli.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
@@ -100,32 +85,3 @@ def test_a_page_asks_for_something_and_every_make_target_exists(page: Page) -> N
     assert page.commands
     asked = {line.split()[1] for line in page.commands if line.startswith("make ")}
     assert asked <= targets
-
-
-def test_the_features_of_the_page_are_some() -> None:
-    world, yen = (executed("how-to/add-a-feature.md", place) for place in (0, 1))
-    origin: Origin = make_world().history().origin(at("2020-07-25"))
-
-    values = world["compute"](origin)
-
-    assert world["DAYS"].name in values
-    assert values["days_of_month"].shape == (1, len(origin.targets))
-    assert set(values["days_of_month"][0]) <= {28.0, 29.0, 30.0, 31.0}
-    assert yen["compute"](origin)[yen["YEN"].name].shape == (1, len(origin.targets))
-
-
-def test_the_model_of_the_page_is_one() -> None:
-    expert: BaseForecast = executed("how-to/add-a-model.md")["HALFWAY"]
-    values = np.array([[1.0, 2.0, 4.0, np.nan, 8.0]])
-
-    forecast = expert(values, np.ones((1, 12)), 3)
-
-    np.testing.assert_allclose(forecast, [[6.0, 6.0, 6.0]])
-    assert season_profiles(values).shape == (1, 12)
-
-
-def executed(path: str, place: int = 0) -> dict[str, Any]:
-    """Return the names that a block of a page's Python defines."""
-    names: dict[str, Any] = {}
-    exec(Page(DOCS / path).code[place], names)  # noqa: S102 - the documentation's own words
-    return names

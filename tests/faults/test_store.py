@@ -75,10 +75,7 @@ def no_room(home: Home) -> Iterator[Callable[[int], None]]:
 
 @pytest.mark.parametrize(
     ("words", "until"),
-    [
-        ("ingest bundled", ""),
-        pytest.param("run", "backtest  error", marks=pytest.mark.long),
-    ],
+    [("ingest bundled", ""), pytest.param("run", "backtest  error", marks=pytest.mark.long)],
     ids=["ingest", "run"],
 )
 def test_a_full_disk(no_room: Callable[[int], None], home: Home, words: str, until: str) -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -198,6 +199,16 @@ def copied_settings(there: Settings, folder: Path, data_dir: Path) -> Settings:
     assert database is not None
     move_locations(database, there.artifact_dir, settings.artifact_dir)
     return settings
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copy the database of a home, in use or not, into another."""
+    target.mkdir(parents=True)
+    with (
+        closing(sqlite3.connect(source / "magnetcast.db")) as old,
+        closing(sqlite3.connect(target / "magnetcast.db")) as new,
+    ):
+        old.backup(new)
 
 
 @pytest.fixture

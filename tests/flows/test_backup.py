@@ -94,10 +94,7 @@ def test_what_was_restored_is_what_was_backed_up(
     [
         ("UPDATE model_versions SET storage_location = 'file:///etc'", "names file:///etc in"),
         ("UPDATE model_versions SET source = 'http://example.org/m'", "names http://example.org/m"),
-        (
-            "UPDATE model_versions SET source = source || '/%2e%2E/m'",
-            "/%2e%2E/m in model_versions",
-        ),
+        ("UPDATE model_versions SET source = source || '/%2e%2E/m'", "/%2e%2E/m in model_versions"),
     ],
 )
 def test_files_outside_the_home_are_refused(
@@ -137,23 +134,21 @@ def test_nothing_is_restored_where_anything_is(
 
 
 @pytest.mark.slow
-def test_backup_and_restore_say_what_they_did(
+def test_the_verbs_back_up_and_restore(
     published: Published, magnetcast: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there, path, home = published.settings, tmp_path / "all.tar.gz", tmp_path / "home"
-    monkeypatch.setenv("MAGNETCAST_HOME", str(there.home))
-    monkeypatch.setenv("MAGNETCAST_TRACKING_URI", there.tracking_uri)
-    monkeypatch.setenv("MAGNETCAST_ARTIFACT_DIR", str(there.artifact_dir))
+    places = ("HOME", "TRACKING_URI", "ARTIFACT_DIR")
+    for name in places:
+        monkeypatch.setenv(f"MAGNETCAST_{name}", str(getattr(there, name.lower())))
     code, _, err = magnetcast("backup", str(path))
     assert code == 0, err
-    assert "sha256 " in err
-    monkeypatch.delenv("MAGNETCAST_TRACKING_URI")
-    monkeypatch.delenv("MAGNETCAST_ARTIFACT_DIR")
+    for name in places[1:]:
+        monkeypatch.delenv(f"MAGNETCAST_{name}")
 
     code, _, err = magnetcast("restore", str(path), "--home", str(home))
 
     assert code == 0, err
-    assert f"{home}: state of" in err
     assert (home / "mlruns" / "mlflow.db").exists()
     assert last_backup(there) is not None
     path.unlink()

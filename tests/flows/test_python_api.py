@@ -79,28 +79,6 @@ def test_a_stored_model_forecasts_no_moment_before_what_it_learned_from(home: Pu
         model.predict(pd.DataFrame({"as_of": ["2020-01-25"]}))
 
 
-def test_the_forecast_is_the_published_one(home: Published) -> None:
-    made = mc.forecast(AS_OF, destinations=["USA", "DEU"])
-
-    published = home.outcome.forecasts.set_index(["destination", "period"])
-    mine = made.assign(period=made["period"].dt.strftime("%Y-%m"))
-    mine = mine.set_index(["destination", "period"])
-    assert set(made["destination"]) == {"USA", "DEU"}
-    numbers = ["p05", "p10", "p25", "p50", "p75", "p90", "p95", "mean"]
-    pd.testing.assert_frame_equal(
-        mine[numbers], published.loc[mine.index, numbers], check_exact=True
-    )
-
-
-@pytest.mark.slow
-def test_a_backtest_puts_forecasts_beside_what_came() -> None:
-    cells = mc.backtest(LATER, destinations="WLD")
-
-    assert set(cells["destination"]) == {"WLD"}
-    assert {"model", "cutoff", "period", "p50", "tonnes"} <= set(cells.columns)
-    assert cells["tonnes"].notna().all()
-
-
 @pytest.mark.slow
 def test_a_scenario_may_be_a_file_or_a_dictionary(tmp_path: Path) -> None:
     step = {"importer": "USA", "rate_pct": 60, "effective_from": "2020-08-01"}
@@ -115,21 +93,7 @@ def test_a_scenario_may_be_a_file_or_a_dictionary(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_parameter_makes_another_forecast() -> None:
-    usual, other = mc.forecast(LATER, "USA"), mc.forecast(LATER, "USA", num_leaves=16)
-
-    assert (usual["p50"] != other["p50"]).any()
-
-
-def test_an_unknown_parameter_is_named() -> None:
-    with pytest.raises(mc.DataError, match=r"no parameter 'learing_rate'\. Did you mean"):
-        mc.backtest(AS_OF, learing_rate=0.1)
-
-
-@pytest.mark.slow
-def test_a_version_is_trained_compared_and_promoted_as_by_the_verbs(
-    later_home: Published,
-) -> None:
+def test_a_version_is_trained_compared_and_promoted_as_by_the_verbs(later_home: Published) -> None:
     before = model_registry.champion(later_home.settings)
     assert before is not None
 
@@ -142,16 +106,6 @@ def test_a_version_is_trained_compared_and_promoted_as_by_the_verbs(
     }
     assert mc.promote(version, accept="a test").is_champion
     mc.promote(before.version, accept="as it was")
-
-
-def test_an_unknown_destination_is_said_with_those_there_are() -> None:
-    with pytest.raises(DataError, match=r"destinations has XXX, which are not forecast.*USA"):
-        mc.forecast(AS_OF, destinations=["XXX"])
-
-
-def test_a_moment_in_the_future_is_refused() -> None:
-    with pytest.raises(DataError, match=r"as_of 2999-01-01 lies in the future"):
-        mc.panel("2999-01-01")
 
 
 def test_every_public_name_is_there_and_documented() -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flows.cli.command_line import _of_prefect
 from flows.context.prefect_runs import auth_string, is_up
 from flows.up import LOOPBACK, environment, listening_socket
 from models.registry import model_registry
@@ -212,10 +211,3 @@ def test_no_password_is_an_argument_and_the_login_is_made_once(tmp_path: Path) -
     assert first["PREFECT_SERVER_API_AUTH_STRING"] == second["PREFECT_API_AUTH_STRING"]
     assert first["MAGNETCAST_TRACKING_URI"] == settings.tracking_uri
     assert len(first["PREFECT_API_AUTH_STRING"]) > 40
-
-
-def test_an_ephemeral_server_that_does_not_start_is_a_sentence() -> None:
-    late = "Timed out while attempting to connect to ephemeral Prefect API server."
-
-    assert _of_prefect(RuntimeError(late)).startswith("Prefect's server does not answer")
-    assert _of_prefect(RuntimeError("anything else")) == ""

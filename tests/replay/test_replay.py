@@ -47,9 +47,7 @@ def test_features_of_the_backtest_equal_those_of_a_live_run(place: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "place",
-    [pytest.param(0, marks=pytest.mark.slow), 3],
-    ids=lambda i: str(MOMENTS[i].date()),
+    "place", [pytest.param(0, marks=pytest.mark.slow), 3], ids=lambda i: str(MOMENTS[i].date())
 )
 def test_forecast_of_the_backtest_equals_that_of_a_live_run(place: int) -> None:
     forecasts, residuals = backtested()[place]

@@ -1,9 +1,6 @@
 import io
 import json
-import re
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,7 +19,7 @@ from store.publications.publication_writing import PublicationContext, publish_f
 from store.settings import Settings
 from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED
 from tests.data.builders import at
-from tests.flows.conftest import AS_OF, Published, environment, settings_of
+from tests.flows.conftest import AS_OF, Published, copy_database, environment, settings_of
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -36,7 +33,7 @@ PARTS = [*CONTRIBUTIONS, NOT_REPRODUCED]
 def twice(published: Published, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a store on which the champion published a second time, a month later."""
     folder = tmp_path_factory.mktemp("twice")
-    copy_store(published.settings.home, folder / "var")
+    copy_database(published.settings.home, folder / "var")
     variables = environment(published.folder, data_dir) | {"MAGNETCAST_HOME": str(folder / "var")}
     settings = settings_of(variables)
     publish_forecasts(
@@ -49,15 +46,6 @@ def twice(published: Published, data_dir: Path, tmp_path_factory: pytest.TempPat
     return folder / "var"
 
 
-def copy_store(source: Path, target: Path) -> None:
-    target.mkdir(parents=True)
-    with (
-        closing(sqlite3.connect(source / "magnetcast.db")) as old,
-        closing(sqlite3.connect(target / "magnetcast.db")) as new,
-    ):
-        old.backup(new)
-
-
 @pytest.fixture
 def home(
     twice: Path,
@@ -67,15 +55,11 @@ def home(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
     """Point the environment at a copy of the store and at the models that published."""
-    copy_store(twice, tmp_path / "var")
+    copy_database(twice, tmp_path / "var")
     variables = environment(published.folder, data_dir)
     for name, value in (variables | {"MAGNETCAST_HOME": str(tmp_path / "var")}).items():
         monkeypatch.setenv(name, value)
     return tmp_path / "var"
-
-
-def table_of(text: str) -> pd.DataFrame:
-    return pd.read_csv(io.StringIO(text))
 
 
 @pytest.mark.usefixtures("home")
@@ -83,7 +67,7 @@ def test_every_published_month_of_a_destination_is_explained(magnetcast: Call) -
     code, text, err = magnetcast("explain", "USA", "--as-of", AS_OF, "--format", "csv")
 
     assert code == 0, err
-    table = table_of(text)
+    table = pd.read_csv(io.StringIO(text))
     assert table["period"].tolist() == [
         str(month) for month in pd.period_range("2020-04", "2021-03", freq="M")
     ]
@@ -92,8 +76,6 @@ def test_every_published_month_of_a_destination_is_explained(magnetcast: Call) -
     assert table[PARTS].sum(axis=1).tolist() == pytest.approx(rows["p50"].tolist(), rel=1e-9)
     assert table[NOT_REPRODUCED].abs().max() < 1e-6
     assert (table[list(CONTRIBUTIONS[1:])].abs().max() > 0.1).sum() > 5
-    assert err.count("United States, ") == 12
-    assert "United States, April 2020: " in err
 
 
 @pytest.mark.slow
@@ -113,11 +95,6 @@ def test_a_change_is_split_into_parts_that_add_up(magnetcast: Call, tmp_path: Pa
     assert table["new_actuals"].abs().max() > 1.0
     for name in ("model", "revised_actuals", NOT_REPRODUCED):
         assert table[name].abs().max() < 1e-6, name
-    assert "news since 2020-04-22 (publication 1): new figures: " in err
-    figure = r"World, April 2020: [\d,.]+ t, published \d+ May 2020 \(.+\)"
-    effect = r"moved the medians of these months by \S[\d,]+ t in sum\."
-    assert re.search(rf"{figure}; the forecast before expected [\d,]+ t; {effect}", err)
-    assert f"as of {LATER}" in err
 
 
 @pytest.mark.usefixtures("home")
@@ -134,7 +111,7 @@ def test_rows_that_came_in_late_do_not_reach_the_explanation(magnetcast: Call) -
     code, text, err = magnetcast("explain", "USA", "--as-of", AS_OF, "--format", "csv")
 
     assert code == 0, err
-    table = table_of(text)
+    table = pd.read_csv(io.StringIO(text))
     assert table[NOT_REPRODUCED].abs().max() < 1e-6
     assert table[PARTS].sum(axis=1).tolist() == pytest.approx(table["p50"].tolist(), rel=1e-9)
 
@@ -147,19 +124,16 @@ def test_rows_that_came_in_late_do_not_reach_the_explanation(magnetcast: Call) -
          r"No forecast for destination 'XXX' as of 2020-04-22. Expected one of DEU, EU27"),
         (("USA", "--period", "2023-01", "--as-of", AS_OF),
          "--period 2023-01 is not forecast as of 2020-04-22. Expected 2020-04 to 2021-03."),
-        (("USA", "--period", "", "--as-of", AS_OF), "--period '' is no month. Expected YYYY-MM"),
         (("USA", "--period", "spring", "--as-of", AS_OF),
          "--period 'spring' is no month. Expected YYYY-MM"),
         (("USA", "--since", "2020-04-21"),
          "Nothing was published by 2020-04-21. Expected 2020-04-22 or later"),
-        (("USA", "--since", "soon"), "--since 'soon' is no date."),
         (("USA", "--since", LATER, "--as-of", AS_OF),
          f"--since is {LATER} (publication 2), which is later than {AS_OF} (publication 1)."),
         (("USA", "--since", AS_OF, "--period", "2021-04"),
          "--period 2021-04 is not forecast as of 2020-04-22."),
     ],
-    ids=["destination", "period", "no-month", "month", "too-early", "no-day", "wrong-way",
-         "not-in-both"],
+    ids=["destination", "period", "no-month", "too-early", "wrong-way", "not-in-both"],
 )  # fmt: skip
 def test_what_cannot_be_explained_is_reported(
     magnetcast: Call, words: tuple[str, ...], message: str

@@ -2,7 +2,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
@@ -45,22 +44,6 @@ def engine(
     made.dispose()
 
 
-def test_a_typed_figure_is_an_observation_with_its_vintage(
-    magnetcast: Call, engine: Engine
-) -> None:
-    code, _, output = magnetcast(*FIGURE)
-
-    assert code == 0, output
-    kept = read_observations(engine)
-    row = kept.loc[kept["source_url"] == "https://example.org/report"].iloc[0]
-    assert (row["destination"], row["value"], row["half_width"]) == ("USA", 512.0, 0.5)
-    assert row["available_at"] == pd.Timestamp("2026-09-20", tz="UTC")
-
-    code, _, output = magnetcast(*FIGURE)
-    assert code == 0
-    assert "nothing new" in output
-
-
 @pytest.mark.slow
 def test_a_figure_corrected_today_counts_in_a_command_that_names_no_moment(
     magnetcast: Call, engine: Engine
@@ -71,22 +54,6 @@ def test_a_figure_corrected_today_counts_in_a_command_that_names_no_moment(
 
     known = read_observations(engine, as_of=moment(None)).sort_values("available_at")
     assert known.query("source == 'example.org'")["value"].tolist() == [5121.0, 512.0]
-
-
-def test_a_bad_figure_names_each_bad_cell_and_writes_nothing(
-    magnetcast: Call, engine: Engine
-) -> None:
-    before = len(read_vintages(engine))
-
-    code, _, output = magnetcast(
-        "ingest", "figure", "--period", "2026-13", "--destination", "XXX", "--tonnes", "5x",
-        "--source", "https://example.org/report",
-    )  # fmt: skip
-
-    assert code == 1
-    for cell in ("'2026-13'", "'XXX'", "'5x'"):
-        assert cell in output
-    assert len(read_vintages(engine)) == before
 
 
 @pytest.mark.slow

@@ -12,11 +12,7 @@ from tests.small_disk import read_only
 pytestmark = pytest.mark.slow
 
 Call = Callable[..., tuple[int, str, str]]
-READING = {
-    "data vintages": "published_figures",
-    "publications list": "",
-    "token list": "",
-}
+READING = {"data vintages": "published_figures", "publications list": "", "token list": ""}
 FIGURE = "ingest figure --period 2026-08 --destination USA --tonnes 512 --source https://e.org/r"
 WRITING = [FIGURE, "token create x", "prune"]
 

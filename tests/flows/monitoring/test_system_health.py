@@ -8,10 +8,7 @@ import pytest
 
 from flows.context.stores import made_store, single_writer
 from flows.monitoring.system_health import HealthFacts, examine, report_of, status_lines
-from models.forecasting.plausibility import MedianShift, too_far
-from models.monitoring import AlarmName, Monitor, Reading, coverage_drift, score_drift
-from service.language.choice import in_language
-from service.words import rendered
+from models.monitoring import AlarmName, Monitor, Reading
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.database import open_store
 from store.facts.writing import write_batch
@@ -74,35 +71,6 @@ def test_each_thing_that_is_wrong_raises_its_own_alarm(
     assert (found.name, 1 + found.is_broken) == (alarm, code)
 
 
-def test_every_alarm_and_line_is_known_in_the_languages_of_pages() -> None:
-    months = pd.DataFrame({"log_error": 1.0, "covered": 0.5, "cells": 8}, index=range(12))
-    readings = [score_drift(months), coverage_drift(months), score_drift(months.head(3))]
-    move = MedianShift("WLD", 100.0, 200.0)
-    held = message(
-        "Publication %(number)s as of %(day)s (%(commodity)s) is held: %(reason)s.",
-        number=4, day="2026-11-24", commodity="85051110", reason=too_far([move], 50.0),
-    )  # fmt: skip
-    changes: list[dict[str, Any]] = [
-        {"held": (held,)}, {"newest": pd.Timestamp("2026-09-01")},
-        {"forecast_as_of": None}, {"forecast_as_of": at("2026-11-19")}, {"last_run": "failed"},
-        {"last_run": "running"}, {"champion": None}, {"champion_trouble": "its files are gone"},
-        {"last_run": "running", "is_busy": True}, {"failed": ("250410",)},
-        {"quarantined": 2, "unasked": ("census",)}, {"free_bytes": 1 << 20}, {"watched": None},
-        {"backup_at": None}, {"backup_at": at("2026-11-16")},
-        {"readings": tuple(replace(one, fired=True) for one in readings)},
-    ]  # fmt: skip
-    facts = [replace(FINE, **change) for change in changes]
-    reports = [report_of(case) for case in facts]
-    alarms = {one.words for report in reports for one in report.alarms}
-    lines = {line for report in reports for line in (report.headline, *report.lines)}
-
-    with in_language("ja"):
-        unknown = [one for one in alarms | lines if rendered(one) == str(one)]
-
-    assert unknown == []
-    assert len(alarms) >= len(changes) + len(readings) - 3
-
-
 @pytest.mark.parametrize("day", ["2026-11-20", "2026-11-22"])
 def test_figures_and_forecast_have_some_days_after_a_release(day: str) -> None:
     facts = replace(FINE, moment=at(day), newest=pd.Timestamp("2026-09-01"))
@@ -117,9 +85,7 @@ def test_an_empty_store_is_broken_and_states_so(magnetcast: Call) -> None:
     code, out, _ = magnetcast("status")
 
     assert code == 2
-    assert out.startswith("magnetcast is broken.")
     assert "No forecast was ever published." in out
-    assert "census is not asked: MAGNETCAST_CENSUS_KEY is not set, free at https://api" in out
 
 
 def test_a_damaged_database_is_broken(tmp_path: Path) -> None:

@@ -22,8 +22,7 @@ def forecast(settings: Settings) -> pd.DataFrame:
 
 @pytest.mark.slow
 def test_a_figure_equal_to_its_forecast_moves_no_other_and_a_surprise_does(
-    home: Settings,
-    magnetcast: Callable[..., tuple[int, str, str]],
+    home: Settings, magnetcast: Callable[..., tuple[int, str, str]]
 ) -> None:
     before = forecast(home)
 

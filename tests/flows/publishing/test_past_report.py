@@ -1,8 +1,6 @@
 """The report on a publication written again: the same, and in other languages one after another."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
@@ -12,8 +10,6 @@ from store.settings import Settings
 from store.vocabulary import COMMODITY, Language
 from tests.flows.conftest import Published
 from tests.flows.publishing.test_publications import LATER, copy, draft
-
-Call = Callable[..., tuple[int, str, str]]
 
 __all__ = ["copy"]
 
@@ -50,11 +46,3 @@ def test_a_held_forecast_is_reported_on_before_it_is_decided(copy: Settings) -> 
 
     assert page.parent == copy.reports_dir / f"{LATER}-held.de"
     assert "Stand 10. Mai 2020" in page.read_text(encoding="utf-8")
-
-
-def test_the_verb_refuses_another_language_and_names_the_five(magnetcast: Call) -> None:
-    code, _, message = magnetcast("report", "1", "--lang", "fr")
-
-    assert code == 2
-    assert message.count("\n") == 1
-    assert all(f'"{one}"' in message for one in get_args(Language))

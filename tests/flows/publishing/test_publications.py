@@ -14,11 +14,7 @@ from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_evidence
 from flows.monitoring.system_health import examine
 from flows.publishing.publication_lookup import publication
-from flows.publishing.publish_or_hold import (
-    ahead_from,
-    objections,
-    publish,
-)
+from flows.publishing.publish_or_hold import ahead_from, objections, publish
 from flows.publishing.replay import Replay, replayed
 from flows.run import run
 from store.errors import DataError
@@ -26,7 +22,7 @@ from store.facts.reading import latest_forecast, read_forecasts
 from store.publications.integrity import read_publications
 from store.settings import Settings
 from tests.data.builders import at
-from tests.flows.conftest import AS_OF, Published
+from tests.flows.conftest import AS_OF, Published, copy_database
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -37,12 +33,7 @@ LATER = "2020-05-10"
 def copy(published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Return the settings of a copy of the published store; the models are those of the first."""
     home = tmp_path / "var"
-    home.mkdir()
-    source = sqlite3.connect(published.settings.home / "magnetcast.db")
-    target = sqlite3.connect(home / "magnetcast.db")
-    source.backup(target)
-    source.close()
-    target.close()
+    copy_database(published.settings.home, home)
     shutil.copytree(published.settings.reports_dir, home / "reports")
     settings = published.settings.model_copy(update={"home": home})
     for name in ("home", "data_dir", "tracking_uri", "artifact_dir"):

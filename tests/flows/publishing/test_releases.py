@@ -138,11 +138,7 @@ def know_only_the_past(data: Path) -> None:
 
 @pytest.fixture
 def world(
-    place: Path,
-    data_dir: Path,
-    magnetcast: Call,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    place: Path, data_dir: Path, magnetcast: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> World:
     """Point everything at a folder in which the figures up to October 2020 are known."""
     assert place.exists()

@@ -3,14 +3,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import Run
 
 from flows.context.stores import store_of
-from flows.context.workspace import open_evidence
-from flows.publishing.publish_or_hold import run_entry
 from flows.run import run
 from models.registry import model_registry
-from models.registry import runs as mlflow_client
+from models.registry.runs import EXPERIMENT
 from models.registry.stored_model import MODEL
 from store.errors import DataError
 from store.facts.commodities import evidence_digests
@@ -59,44 +56,12 @@ def test_the_champion_is_tagged_with_day_data_and_commit(published: Published) -
     assert len(tags["git_commit"].removesuffix("-dirty")) in {40, len("unknown")}
 
 
-def test_a_run_that_fails_later_says_whom_it_made_champion(
-    home: Settings, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for day in (AS_OF, "2020-04-23"):
-        with pytest.raises(DataError, match="full"), run_entry(open_evidence(home, at(day))):
-            raise DataError("The disk is full.")
-
-    output = capsys.readouterr().err
-    assert output == "run       version 1, trained on these facts, is champion\n"
-
-
-@pytest.mark.parametrize("flow", ["backtest", "train"])
-def test_each_flow_leaves_one_tagged_run_in_mlflow(published: Published, flow: str) -> None:
-    client = MlflowClient(published.settings.tracking_uri)
-    experiment = client.get_experiment_by_name(mlflow_client.EXPERIMENT)
-    assert experiment is not None
-
-    runs = client.search_runs([experiment.experiment_id], f"tags.flow = '{flow}'")
-
-    [one] = runs
-    assert {"as_of", "data_vintage", "git_commit", "model_version"} <= set(one.data.tags)
-    assert one.inputs.dataset_inputs
-    kept = {file.path for file in client.list_artifacts(one.info.run_id)}
-    assert ("importances.csv" in kept, bool(one.data.metrics)) == (
-        flow == "train",
-        flow == "backtest",
-    )
-
-
-def mlflow_runs(settings: Settings) -> dict[str, Run]:
-    client = MlflowClient(settings.tracking_uri)
-    experiment = client.get_experiment_by_name(mlflow_client.EXPERIMENT)
-    assert experiment is not None
-    return {str(run.info.run_name): run for run in client.search_runs([experiment.experiment_id])}
-
-
 def test_the_job_is_one_run_in_mlflow_and_its_steps_are_parts(published: Published) -> None:
-    found = mlflow_runs(published.settings)
+    client = MlflowClient(published.settings.tracking_uri)
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    found = {str(run.info.run_name): run for run in runs}
 
     [name] = [name for name in found if name.startswith(f"run {AS_OF} ")]
     whole = found.pop(name)
@@ -106,37 +71,6 @@ def test_the_job_is_one_run_in_mlflow_and_its_steps_are_parts(published: Publish
     assert (whole.data.tags["job"], whole.data.tags["commodity"]) == ("run", "85051110")
     assert {"as_of", "data_vintage", "git_commit"} <= set(whole.data.tags)
     assert {run.info.status for run in [whole, *found.values()]} == {"FINISHED"}
-
-
-def test_the_version_states_what_it_is_and_how_good(published: Published) -> None:
-    client = MlflowClient(published.settings.tracking_uri)
-
-    version = client.get_model_version(MODEL, "1")
-
-    assert "HS 85051110" in client.get_registered_model(MODEL).description
-    assert f"data to 2020-03 as known on {AS_OF}. Backtest: error " in version.description
-    [logged] = client.search_logged_models([client.get_run(version.run_id).info.experiment_id])
-    assert logged.params["learning_rate"] == "0.05"
-
-
-@pytest.mark.slow
-def test_a_second_run_publishes_nothing_and_states_so(
-    published: Published, capsys: pytest.CaptureFixture[str]
-) -> None:
-    engine = store_of(published.settings)
-    before = read_forecasts(engine)
-
-    again = run(published.settings, at(AS_OF))
-
-    assert (again.is_new, again.rows_published) == (False, 0)
-    assert "nothing new since the forecast of 2020-04-22; nothing was published" in (
-        capsys.readouterr().err
-    )
-    pd.testing.assert_frame_equal(read_forecasts(engine), before)
-    assert len(read_runs(engine)) == 1
-    client = MlflowClient(published.settings.tracking_uri)
-    assert len(client.search_model_versions(f"name = '{MODEL}'")) == 1
-    assert len([name for name in mlflow_runs(published.settings) if name[:4] == "run "]) == 1
 
 
 @pytest.mark.slow

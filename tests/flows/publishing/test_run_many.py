@@ -1,6 +1,5 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,11 +8,8 @@ from pydantic import SecretStr
 
 from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now
-from flows.context.run_config import config_of
 from flows.context.stores import made_store, single_writer, store_of
-from flows.context.workspace import open_workspace
 from flows.monitoring.system_health import examine
-from flows.run import RunOutcome, run_workspace
 from store.errors import StoreError
 from store.facts.batch import Batch, FileRows
 from store.facts.commodities import save_label
@@ -122,23 +118,3 @@ def test_rules_on_goods_look_after_a_run_on_them_and_are_sent_once(filled: Setti
     assert (result["fired"], result["attempts"]) == (True, 1)
     assert result["after"] == pytest.approx(2 * result["before"])
     assert f"{GRAPHITE} (250410), United States: median in" in result["message"]
-
-
-def test_where_no_model_can_be_trained_the_experts_answer_with_the_reason(
-    new_folder: Callable[[], Path], data_dir: Path
-) -> None:
-    settings = filled_settings(settings_of(environment(new_folder(), data_dir)))
-    own = open_workspace(settings, at(NOW), config_of("811292"))
-    broken = replace(
-        own, parameters=replace(own.parameters, num_leaves=1)
-    )  # LightGBM refuses a tree of one leaf
-
-    found = run_workspace(broken)
-
-    assert isinstance(found, RunOutcome)
-    rows = latest_forecast(store_of(settings), commodity="811292")
-    assert set(rows["status"]) == {"statistical ensemble"}
-    assert rows["reason"].str.startswith("replay: Check failed: (num_leaves)").all()
-    [entry] = read_runs(store_of(settings)).to_dict("records")
-    assert entry["status"] == "finished"
-    assert [entry["model_version"]] == rows["model"].unique().tolist()

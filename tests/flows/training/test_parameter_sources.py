@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
@@ -71,22 +70,3 @@ def test_other_parameters_at_the_same_as_of_stays_beside_the_first_and_is_kept_o
     made = made_with(store_of(home), int(rows["publication"].iloc[0]))
     assert made["parameters"] == OTHER.changed
     assert replayed(home, publication(home, at(LATER))).difference == ""
-
-
-def test_wrong_parameters_change_nothing(home: Settings, magnetcast: Call, tmp_path: Path) -> None:
-    path = tmp_path / "old.toml"
-    path.write_text("format = 0\n")
-    before = len(find_runs(home, {}))
-
-    for words, message in (
-        (("--set", "learning_rat=0.1"), "Did you mean 'learning_rate'?"),
-        (("--set", "num_leaves=1", "--parameters", "default"), "num_leaves=1 does not fit"),
-        (("--set", "num_leaves=3", "--set", "num_leaves=4"), "--set num_leaves is given twice"),
-        (("--parameters", str(path)), "has format 0. Expected 1"),
-        (("--parameters", str(tmp_path / "none.toml")), "cannot be read"),
-    ):
-        for verb in ("train", "backtest", "predict") if "learning_rat=0.1" in words else ("train",):
-            code, out, err = magnetcast(verb, "--as-of", AS_OF, *words)
-            assert (code, out) == (1, "")
-            assert message in err
-    assert len(find_runs(home, {})) == before

@@ -55,10 +55,7 @@ def test_the_champion_still_stays_later(published: Published) -> None:
 
 @pytest.mark.slow
 def test_rows_that_came_out_later_leave_the_file_of_a_forecast_the_same_to_the_byte(
-    new_folder: Callable[[], Path],
-    data_dir: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    new_folder: Callable[[], Path], data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("flows.context.workspace.MAGNETS_PRESET", QUICK)
     batch = load_bundled(data_dir)

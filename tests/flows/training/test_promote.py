@@ -117,26 +117,17 @@ def test_a_model_that_nothing_compares_stays_challenger_until_a_person_accepts_i
     for text in own.artifact_dir.rglob("p50.txt"):
         text.write_text("tree\n", encoding="utf-8")
 
-    code, _, output = magnetcast("train", "--as-of", LATER)
+    assert magnetcast("train", "--as-of", LATER)[0] == 0
 
-    assert code == 0
-    assert "version 2 stays challenger: paired origins: not compared" in output
-    assert "a person has to decide" in output
     assert aliases(own) == {"champion": 1, "challenger": 2}
     assert tags_of_version(own, 2)["decision"] == "not compared"
 
-    code, _, err = magnetcast("promote", "--as-of", LATER, "--accept", "")
-    assert code == 1
-    assert "--accept without a reason promotes nothing" in err
-    code, out, err = magnetcast("promote", "--as-of", LATER, "--format", "csv")
-    assert code == 1
-    assert out.startswith("rule,measured,expected,verdict,reason")
+    for words in (("--accept", ""), ()):
+        assert magnetcast("promote", "--as-of", LATER, *words)[0] == 1
+        assert aliases(own) == {"champion": 1, "challenger": 2}
 
     code, _, err = magnetcast("promote", "--as-of", LATER, "--accept", "looked at its errors")
     assert code == 0, err
-    assert "(accepted: looked at its errors) is champion" in err
-    assert "all rules held" not in err
-    assert "not compared: paired origins" in err
     assert aliases(own) == {"champion": 2, "previous": 1}
     tags = tags_of_version(own, 2)
     assert (tags["decision"], tags["decision_reason"]) == ("accepted", "looked at its errors")

@@ -62,49 +62,40 @@ def apart(made: pd.DataFrame, expected: pd.DataFrame) -> float:
     return float((made / expected - 1).abs().to_numpy().max())
 
 
-def test_a_folder_is_forecast_as_its_series_in_one_file(tmp_path: Path) -> None:
-    panel = rows()
-    files = written(tmp_path / "in", panel.iloc[: 7 * 60], panel.iloc[7 * 60 :])
-
-    predict_folder(
-        Settings(home=tmp_path), files, horizon=3, out=tmp_path / "out", parameters=BRIEF
-    )
-
-    assert apart(pd.read_parquet(tmp_path / "out"), whole(tmp_path, panel)) < 1e-9
+PARTS = {
+    "whole series": (slice(7 * 60), slice(7 * 60, None)),
+    "series in several files": (slice(None, None, 2), slice(1, None, 2)),
+}
+"""Rows of each file of a folder."""
 
 
-@pytest.mark.slow
-def test_a_series_in_several_files_is_brought_together(tmp_path: Path) -> None:
-    panel = rows()
-    files = written(tmp_path / "in", panel.iloc[::2], panel.iloc[1::2])
+@pytest.mark.parametrize(
+    ("parts", "dask"),
+    [
+        ("whole series", ""),
+        pytest.param("series in several files", "", marks=pytest.mark.slow),
+        pytest.param("whole series", "local:2", marks=pytest.mark.slow),
+    ],
+)
+def test_a_folder_is_forecast_as_its_series_in_one_file(
+    tmp_path: Path, parts: str, dask: str
+) -> None:
+    panel, out = rows(), tmp_path / "out"
+    files = written(tmp_path / "in", *(panel.iloc[part] for part in PARTS[parts]))
 
-    predict_folder(
-        Settings(home=tmp_path), files, horizon=3, out=tmp_path / "out", parameters=BRIEF
-    )
+    settings = Settings(home=tmp_path, dask=dask)
+    predict_folder(settings, files, horizon=3, out=out, parameters=BRIEF)
 
-    assert apart(pd.read_parquet(tmp_path / "out"), whole(tmp_path, panel)) < 1e-9
+    assert apart(pd.read_parquet(out), whole(tmp_path, panel)) < 1e-9
 
 
 def test_a_series_that_was_not_drawn_is_forecast_too(tmp_path: Path) -> None:
     files = written(tmp_path / "in", rows())
-    parameters = replace(PANEL_PRESET, pairs=400, num_iterations=5, most_series=8)
+    parameters, settings = replace(BRIEF, most_series=8), Settings(home=tmp_path)
 
-    predict_folder(
-        Settings(home=tmp_path), files, horizon=3, out=tmp_path / "out", parameters=parameters
-    )
+    predict_folder(settings, files, horizon=3, out=tmp_path / "out", parameters=parameters)
 
     assert pd.read_parquet(tmp_path / "out")["destination"].nunique() == 12
-
-
-@pytest.mark.slow
-def test_workers_of_a_local_cluster_forecast_the_same(tmp_path: Path) -> None:
-    panel = rows()
-    files = written(tmp_path / "in", panel.iloc[: 7 * 60], panel.iloc[7 * 60 :])
-    settings = Settings(home=tmp_path, dask="local:2")
-
-    predict_folder(settings, files, horizon=3, out=tmp_path / "out", parameters=BRIEF)
-
-    assert apart(pd.read_parquet(tmp_path / "out"), whole(tmp_path, panel)) < 1e-9
 
 
 def test_forecasts_go_into_a_new_folder_that_a_failure_does_not_leave(tmp_path: Path) -> None:

@@ -163,18 +163,6 @@ def test_a_clone_has_the_parameters_and_nothing_learned(frame: pd.DataFrame) -> 
         copy.predict(1)
 
 
-@pytest.mark.parametrize(
-    "given", [{"num_leaves": 2.5}, {"learning_rate": "fast"}, {"num_iterations": -1}]
-)
-def test_a_parameter_of_the_wrong_kind_is_named(
-    frame: pd.DataFrame, given: dict[str, object]
-) -> None:
-    [(name, value)] = given.items()
-
-    with pytest.raises(DataError, match=rf"{name}={value} does not fit"):
-        mc.Forecaster(**given).fit(frame)
-
-
 def test_a_bad_series_is_refused_by_name_with_its_row(frame: pd.DataFrame) -> None:
     bad = frame.assign(y=frame["y"].where(frame.index != 75, -3.0))
 
@@ -183,13 +171,6 @@ def test_a_bad_series_is_refused_by_name_with_its_row(frame: pd.DataFrame) -> No
 
     assert list(model.refused_) == ["B"]
     assert set(model.predict(1)["unique_id"]) == {"A", "C"}
-
-
-def test_two_rows_for_one_date_name_the_date_and_both_rows(frame: pd.DataFrame) -> None:
-    twice = pd.concat([frame, frame.iloc[[10]].assign(y=1.0)], ignore_index=True)
-
-    with pytest.warns(UserWarning, match=r"A: row 216: 2018-11 stands twice .* in row 10"):
-        mc.Forecaster().fit(twice)
 
 
 def test_negative_values_are_forecast_where_that_is_allowed() -> None:

@@ -141,8 +141,4 @@ def test_a_poisoned_future_leaves_the_result_the_same_to_the_bit() -> None:
 
     pd.testing.assert_frame_equal(found.table, on_one().table, check_exact=True)
     pd.testing.assert_frame_equal(found.totals, on_one().totals, check_exact=True)
-    assert (found.fall, found.depth, found.late) == (
-        on_one().fall,
-        on_one().depth,
-        on_one().late,
-    )
+    assert (found.fall, found.depth, found.late) == (on_one().fall, on_one().depth, on_one().late)

@@ -1,12 +1,7 @@
 import numpy as np
 import pytest
 
-from models.event_study import (
-    PlaceboWindow,
-    fall_months,
-    found,
-    least_ratios,
-)
+from models.event_study import PlaceboWindow, fall_months, found, least_ratios
 
 MONTHS = 9
 SPREAD = 0.12

@@ -35,7 +35,6 @@ def test_a_worse_challenger_is_refused_by_loss_and_by_its_worst_destination() ->
     decision = judge(trial_of(make_cells(bias=0.25), make_cells()))
 
     assert {"loss against the champion", "worst destination"} <= set(broken(decision))
-    assert "worse" in decision.reasons
 
 
 def test_new_parameters_as_good_as_the_champions_are_refused_and_a_refit_passes() -> None:
@@ -46,13 +45,10 @@ def test_new_parameters_as_good_as_the_champions_are_refused_and_a_refit_passes(
 
 
 def test_one_ruined_destination_is_refused_whatever_the_rest_gains() -> None:
-    champion = make_cells(bias=0.2)
-    ruined = make_cells(bias=0.6)
     challenger = make_cells()
-    rows = challenger["destination"] == "ITA"
-    challenger = challenger.where(~rows, ruined)
+    challenger = challenger.where(challenger["destination"] != "ITA", make_cells(bias=0.6))
 
-    decision = judge(trial_of(challenger, champion))
+    decision = judge(trial_of(challenger, make_cells(bias=0.2)))
 
     assert "worst destination" in broken(decision)
     assert "ITA" in decision.reasons
@@ -104,7 +100,6 @@ def test_a_pair_without_a_common_month_waits_for_a_person() -> None:
     assert broken(decision) == []
     open_rules = [rule.rule for rule in decision.of("not compared")]
     assert open_rules == ["paired origins", "loss against the champion", "worst destination"]
-    assert "loss against the champion: not compared" in decision.reasons
 
 
 def test_a_refit_passes_by_its_parameters_where_nothing_is_kept_to_compare_with() -> None:
@@ -114,10 +109,6 @@ def test_a_refit_passes_by_its_parameters_where_nothing_is_kept_to_compare_with(
     verdicts = decision.table.set_index("rule")["verdict"]
     assert verdicts["same parameters"] == "held"
     assert verdicts["loss against the champion"] == "waived"
-    assert decision.summary == (
-        "held: is newer, was not rolled back, same parameters, 80% band; waived: paired origins, "
-        "loss against the champion, worst destination (same parameters as the champion)"
-    )
 
 
 def test_the_champion_is_scored_on_the_months_as_known_now() -> None:

@@ -1,12 +1,7 @@
 import pandas as pd
 import pytest
 
-from models.evaluation.scores import (
-    cell_scores,
-    group_scores,
-    scoreboard,
-    summarise,
-)
+from models.evaluation.scores import cell_scores, group_scores, scoreboard, summarise
 from store.vocabulary import QUANTILE_COLUMNS
 
 MAY, JUNE = pd.Timestamp("2025-05-01"), pd.Timestamp("2025-06-01")

@@ -65,15 +65,6 @@ def test_the_origins_held_out_do_not_change_the_search() -> None:
     assert usual.held_out < 1.0 < other.held_out
 
 
-def test_each_trial_is_told_as_it_ends() -> None:
-    told = []
-
-    tune(cells_of, AS_OF, trials=2, parameters=SPEC, tell=lambda *one: told.append(one))
-
-    assert [number for number, _, _ in told] == [0, 1]
-    assert told[0][1:] == (SPEC, 1.0)
-
-
 @pytest.mark.parametrize(
     ("moment", "words"), [(LATE, "before"), (EARLY, "after")], ids=["late alone", "early alone"]
 )

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from features.panel.estimation import evidence_panel
-from models.forecasting.changes import MedianForecast, new_figures, news_of, split, words_of
+from models.forecasting.changes import MedianForecast, new_figures, news_of, split
 from store.vocabulary import CHANGED_INPUTS, CHANGES
 from tests.data.builders import at, make_events, make_tariffs
 from tests.data.store_builders import make_observations
-from tests.data.why_builders import AFTER, BEFORE, KnownFacts, facts_with, known_by, replay
+from tests.data.why_builders import AFTER, BEFORE, KnownFacts, known_by, replay
 
 
 def figure(day: str, **changes: object) -> dict[str, object]:
@@ -51,14 +51,6 @@ def test_partners_codes_are_actuals_and_other_minerals_are_policy(
     result = facts(figure("2019-07-20"), figure("2019-08-20", commodity=commodity))
 
     assert news_of(result, known_by(result, at("2019-07-25"))).inputs == {input_name}
-
-
-def test_news_are_counted_in_words_and_events_named() -> None:
-    result = facts_with("new_actuals", "revised_actuals", "policy", "tariffs")
-
-    assert words_of(news_of(result, known_by(result, BEFORE)), result) == (
-        "new figures: 1; revised figures: 1; tariff steps: 1; policy events: 1 (2019-08-control)"
-    )
 
 
 def test_inputs_are_replaced_in_their_order_and_each_step_is_a_part() -> None:

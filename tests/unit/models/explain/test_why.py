@@ -8,12 +8,7 @@ from features.build import ALL_FEATURES
 from features.controls.analogs import Analog
 from features.origin import Origin
 from models.forecasting.changes import reconciled_tonnes
-from models.forecasting.decomposition import (
-    EXPLAINS,
-    Stages,
-    contributions,
-    stages_of,
-)
+from models.forecasting.decomposition import EXPLAINS, Stages, contributions, stages_of
 from models.forecasting.model_frame import rows_of
 from models.policy.policy_effect import PolicyEffect, effect_at
 from models.quantile_model import OFFSET, TrainedModel

@@ -5,9 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.statistical.base_forecasts import BASE_FORECASTS
 from models.evaluation.backtest import Backtest, backtest_panel
-from models.forecasting.model_names import BASE_MEDIAN, MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import PANEL_PRESET
@@ -33,16 +31,6 @@ def predict(snapshot: Snapshot) -> pd.DataFrame:
 @cache
 def result() -> Backtest:
     return backtest_panel(FORECASTER, make_snapshot(), CUTOFFS)
-
-
-def test_a_panel_is_forecast_from_each_cutoff_once_by_every_model() -> None:
-    forecasts = result().forecasts
-
-    assert sorted(forecasts["cutoff"].unique()) == ["2021-06", "2021-12"]
-    assert not forecasts.duplicated(["model", "cutoff", "destination", "period"]).any()
-    counts = forecasts.groupby("model").size().to_dict()
-    assert counts == dict.fromkeys([MODEL, BASE_MEDIAN, *BASE_FORECASTS], 2 * 4 * 3)
-    assert sorted(forecasts["horizon"].unique()) == [1, 2, 3]
 
 
 def test_the_scale_of_a_panel_is_the_seasonal_step_up_to_the_cutoff() -> None:

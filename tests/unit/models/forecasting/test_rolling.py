@@ -8,10 +8,9 @@ import pytest
 from features.build import ALL_FEATURES
 from features.evidence_history import EvidenceHistory, release_moments
 from features.origin import LaterFigures, Origin
-from features.statistical.base_forecasts import BASELINES
 from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.model_frame import rows_of
-from models.forecasting.model_names import BASE_MEDIAN, MODEL, UNANSWERED
+from models.forecasting.model_names import BASE_MEDIAN, MODEL
 from models.forecasting.residual_history import TREES, ResidualHistory
 from models.forecasting.snapshot import Snapshot
 from models.quantile_model import TrainedModel, predict_quantiles
@@ -47,20 +46,6 @@ def trained() -> TrainedModel:
 
 
 @pytest.mark.slow
-def test_every_model_speaks_of_every_series_and_month_at_every_moment() -> None:
-    steps, memory = backtested()
-
-    assert len(steps) == 4
-    for place, forecasts in enumerate(steps):
-        counts = forecasts.groupby("model").size().to_dict()
-        origin = origin_at(place)
-        rows = len(origin.series) * len(origin.targets)
-        assert counts == dict.fromkeys([MODEL, UNANSWERED, TREES, BASE_MEDIAN, *BASELINES], rows)
-    remembered = {name: len(made) for name, made in memory.predictions.items()}
-    assert remembered == dict.fromkeys([MODEL, TREES, BASE_MEDIAN, *BASELINES], 4)
-
-
-@pytest.mark.slow
 def test_a_month_that_a_figure_has_settled_is_no_forecast() -> None:
     past = make_world().unsolved()
     then = past.origin(AS_OF)
@@ -73,17 +58,6 @@ def test_a_month_that_a_figure_has_settled_is_no_forecast() -> None:
     nearest = table.groupby(["destination", "model"])["horizon"].min()
     assert set(nearest["USA"]) == {2}
     assert set(nearest.drop("USA")) == {1}
-
-
-def test_means_of_destinations_add_up_to_those_of_the_world_and_of_eu27() -> None:
-    own = backtested()[0][-1].query("model == @MODEL")
-
-    mean = own.pivot_table(index="period", columns="destination", values="mean")
-    parts = mean.drop(columns=["WLD", "EU27"])
-    np.testing.assert_allclose(parts.sum(axis=1), mean["WLD"], rtol=1e-6)
-    np.testing.assert_allclose(
-        mean[["DEU", "ITA", "EU27_REST"]].sum(axis=1), mean["EU27"], rtol=1e-6
-    )
 
 
 def test_errors_are_those_of_months_known_by_now() -> None:

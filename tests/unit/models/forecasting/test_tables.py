@@ -9,13 +9,9 @@ from models.evaluation.backtest import rolling_origin_backtest
 from models.forecasting.decomposition import stages_of
 from models.forecasting.model_frame import rows_of
 from models.forecasting.model_names import forecast_file
-from models.forecasting.panel_forecaster import (
-    PLAIN,
-    PanelForecaster,
-)
+from models.forecasting.panel_forecaster import PLAIN, PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from store.months import month_label
-from store.vocabulary import EU27_MEMBERS, FORECAST_COLUMNS
 from tests.data.builders import at
 from tests.data.engine_builders import BRIEF
 from tests.data.partner_builders import COMMODITY, make_partner_world
@@ -43,28 +39,10 @@ def forecast() -> pd.DataFrame:
     return forecast_at(table_at(NOW))
 
 
-def test_every_destination_and_sum_is_forecast_a_year_ahead(forecast: pd.DataFrame) -> None:
-    assert tuple(forecast.columns) == FORECAST_COLUMNS
-    assert set(forecast["destination"]) == {*WORLD.tonnes.index, "WLD", "EU27"}
-    assert sorted(forecast["period"].unique()) == [
-        str(month) for month in pd.period_range("2024-01", "2024-12", freq="M")
-    ]
-    assert set(forecast["status"]) == {"champion"}
-
-
 def test_a_trained_model_served_by_rows_says_what_the_engine_does(forecast: pd.DataFrame) -> None:
     engine = next(PanelForecaster(BRIEF).fit(Snapshot.of_table(table_at(NOW))).predict())
 
     pd.testing.assert_frame_equal(forecast_file(engine, status="champion"), forecast, rtol=1e-12)
-
-
-def test_destinations_add_up_to_the_world_and_members_to_the_union(forecast: pd.DataFrame) -> None:
-    mean = forecast.pivot_table(index="period", columns="destination", values="mean")
-    parts = mean.drop(columns=["WLD", "EU27"])
-    members = parts.columns.intersection(sorted(EU27_MEMBERS))
-
-    np.testing.assert_allclose(parts.sum(axis=1), mean["WLD"], rtol=1e-9)
-    np.testing.assert_allclose(parts[members].sum(axis=1), mean["EU27"], rtol=1e-9)
 
 
 def test_a_sum_unknown_for_a_year_is_forecast_by_its_parts_and_no_published_month() -> None:

@@ -31,10 +31,6 @@ def test_parameters_have_the_names_of_lightgbm() -> None:
     parameters = with_changes(MAGNETS_PRESET, given, where="--set")
 
     assert parameters == replace(MAGNETS_PRESET, num_leaves=15, learning_rate=0.1, lambda_l2=2.0)
-    assert (
-        parameters.digest
-        == replace(MAGNETS_PRESET, num_leaves=15, learning_rate=0.1, lambda_l2=2.0).digest
-    )
     assert parameters.changed == given_numbers
     assert given_numbers.items() <= parameters.boosting.items()
     assert replace(parameters, threads=8).changed == given_numbers  # of the machine
@@ -47,11 +43,9 @@ def test_parameters_have_the_names_of_lightgbm() -> None:
         ({"zzz": "1"}, "no parameter 'zzz'. Expected one of 23"),
         ({"span": "12"}, "'span' is a parameter of the model 'panel' only"),
         ({"max_bin": "8.5"}, r"max_bin=8.5 does not fit. Expected a whole number from 3 to 255"),
-        ({"max_bin": "many"}, "max_bin=many does not fit"),
         ({"max_bin": True}, "max_bin=True does not fit"),
         ({"learning_rate": "nan"}, "learning_rate=nan does not fit"),
         ({"learning_rate": 7}, r"Expected a number from 0.0001 to 1 \(share\)"),
-        ({"learning_rate": [0.1]}, "does not fit"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -64,13 +58,6 @@ def test_a_wrong_parameter_is_refused(given: dict[str, object], words: str) -> N
 def test_a_text_that_sets_nothing_is_refused(text: str) -> None:
     with pytest.raises(DataError, match=r"sets nothing. Expected NAME=VALUE"):
         parse_assignment(text)
-
-
-def test_a_parameter_file_names_what_is_not_at_its_default(tmp_path: Path) -> None:
-    path = tmp_path / "slow.toml"
-    path.write_text('format = 1\nmodel = "magnets"\n[parameters]\nnum_leaves = 7\n')
-
-    assert read_parameters(path, MAGNETS_PRESET) == replace(MAGNETS_PRESET, num_leaves=7)
 
 
 @pytest.mark.parametrize(
@@ -93,12 +80,14 @@ def test_a_wrong_parameter_file_is_refused(tmp_path: Path, text: str, words: str
         read_parameters(path, MAGNETS_PRESET)
 
 
-def test_a_parameter_file_of_one_model_is_refused_by_the_other(tmp_path: Path) -> None:
+def test_a_parameter_file_names_its_model_and_what_is_not_at_its_default(tmp_path: Path) -> None:
+    path = tmp_path / "slow.toml"
+    path.write_text('format = 1\nmodel = "magnets"\n[parameters]\nnum_leaves = 7\n')
+    assert read_parameters(path, MAGNETS_PRESET) == replace(MAGNETS_PRESET, num_leaves=7)
+
     path = tmp_path / "found.json"
     made = replace(PANEL_PRESET, learning_rate=0.06, span=36)
     content = {"format": 1, "model": "panel", "parameters": made.changed, "found": {"trials": 2}}
     path.write_text(json.dumps(content))
 
     assert read_parameters(path, PANEL_PRESET) == made
-    with pytest.raises(DataError, match="is for the model 'panel'"):
-        read_parameters(path, MAGNETS_PRESET)

@@ -153,23 +153,6 @@ def test_a_lapse_of_a_felt_control_brings_trade_back_towards_the_level_before() 
     assert usa["scenario_p50"]["2021-06"] < 1.2 * tonnes[0, 0]
 
 
-def test_what_carries_the_answer_is_said() -> None:
-    alone = make_standing(analogs=(halted("2019-12-only"),))
-
-    notes = [str(note) for note in paired(alone, make_scenario(DUTY, alone)).notes]
-
-    assert "100% of the weight is on one of them, 2019-12-only (gallium)." in notes
-    assert "months until 80% of the level before" in notes[-1]
-
-
-def test_a_control_that_no_past_one_answers_is_said_so() -> None:
-    alone = make_standing(analogs=())
-    asked = make_scenario(DUTY + TARIFF % ("60", "2020-09-01"), alone)
-
-    (note,) = paired(alone, asked).notes
-    assert str(note) == "No effect of 2020-10-duty is computed: no past control is known by then."
-
-
 def test_a_licence_lets_nothing_pass_a_ban() -> None:
     licensed = make_standing(events=make_events({"event_id": "licence"}))
 

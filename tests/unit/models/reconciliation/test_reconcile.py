@@ -1,34 +1,8 @@
 import numpy as np
 import pytest
 
-from models.reconciliation.reconcile import (
-    coherent_factors,
-    coherent_means,
-    moved_quantiles,
-    reconcile,
-)
+from models.reconciliation.reconcile import coherent_means, moved_quantiles, reconcile
 from models.reconciliation.tree import tree_of
-
-GROUPS = tuple(np.array(rows) for rows in ([0], [1], [2], [0, 1, 2], [0, 1]))
-
-
-def coherent(mean: list[float], spread: list[float]) -> np.ndarray:
-    values = np.array(mean)[:, None]
-    return (values * coherent_factors(values, np.array(spread)[:, None], GROUPS))[:, 0]
-
-
-def test_means_that_add_up_already_stay() -> None:
-    mean = [10.0, 20.0, 30.0, 60.0, 30.0]
-
-    assert coherent(mean, [1.0] * 5) == pytest.approx(mean, rel=1e-9)
-
-
-def test_means_of_parts_add_up_to_those_of_sums() -> None:
-    found = coherent([10.0, 20.0, 30.0, 90.0, 40.0], [1.0, 2.0, 3.0, 4.0, 5.0])
-
-    assert found[:3].sum() == pytest.approx(found[3])
-    assert found[:2].sum() == pytest.approx(found[4])
-
 
 NAN = np.nan
 NAMES = ("W", "X", "Y", "a", "b", "c", "d")

@@ -58,12 +58,3 @@ def test_a_search_writes_parameters_and_each_trial_is_a_run(
     assert set(first.data.params) == {choice.name for choice in SEARCH_SPACE}
     kept = {item.path for item in client.list_artifacts(search.info.run_id)}
     assert kept == {"trials.csv", "parameters.json"}
-
-
-@pytest.mark.usefixtures("home")
-def test_a_search_on_the_magnets_needs_scored_origins(magnetcast: Call) -> None:
-    code, _, err = magnetcast("train", "--tune", "1", "--as-of", AS_OF)
-
-    assert code == 1
-    assert "No month is scored before 2019-04-22" in err
-    assert "Take a later --as-of." in err

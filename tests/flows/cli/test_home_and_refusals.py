@@ -49,16 +49,23 @@ REFUSED = {
     "ingest nothing": "'nothing' is neither a file nor a source. Expected a downloaded",
     "ingest events none.yaml": "Cannot read none.yaml",
     "ingest figure --period 2026-10 --destination JPN --tonnes many --source x": "'many' is not a",
+    "ingest figure --period 2026-13 --destination JPN --tonnes 5 --source x": "'2026-13'",
     "ingest comtrade --since 2150-01": "--since 2150-01 lies in the future",
+    **{
+        f"{verb} --as-of 2200-01-01": "--as-of 2200-01-01 lies in the future"
+        for verb in ("backtest", "data panel", "predict", "run", "train")
+    },
     "predict --set fancy=1": "there is no parameter 'fancy'",
     "predict --set num_leaves=many": "num_leaves=many does not fit",
+    "predict --set num_leaves=3 --set num_leaves=4": "--set num_leaves is given twice",
     "predict --parameters old.toml": "old.toml has format 0. Expected 1",
     "restore none.tar.gz": "none.tar.gz is refused: [Errno 2]",
     "restore old.toml": "old.toml is refused: not a gzip file",
+    "run --as-of soon": "--as-of 'soon' is no date",
     "scenario none.yaml": "Cannot read none.yaml",
     "scenario old.toml --as-of 2200-01-01": "lies in the future",
 }
-"""By bad input what is said of it."""
+"""Message by bad input."""
 
 
 @pytest.fixture
@@ -102,15 +109,15 @@ def test_every_verb_was_tried_on_a_home_that_is_not_there() -> None:
     assert {words.split()[0] for words in READING} | ELSEWHERE == verbs
 
 
-@pytest.mark.parametrize(("words", "said"), REFUSED.items())
+@pytest.mark.parametrize(("words", "expected"), REFUSED.items())
 def test_bad_input_is_one_message_and_makes_nothing(
-    nowhere: Path, magnetcast: Call, words: str, said: str
+    nowhere: Path, magnetcast: Call, words: str, expected: str
 ) -> None:
     code, out, err = magnetcast("--home", "../home", *words.split())
 
     assert (code, out) == (1, "")
     assert err.startswith("error: ")
-    assert said in err
+    assert expected in err
     assert made(nowhere) == []
 
 
