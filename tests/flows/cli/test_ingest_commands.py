@@ -4,11 +4,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from flows.clock import utc_now
 from flows.context.stores import has_store, store_of
+from flows.context.workspace import open_evidence
+from models.policy.policy_effect import effect_at
 from store.facts.commodities import read_labels
 from store.facts.reading import latest_forecast, read_events, read_observations
 from store.facts.reviews import read_reviews
 from store.settings import Settings
+from tests.data.scenario_builders import halted
 from tests.data.store_builders import EVENT, write_csv
 from tests.flows.cli.conftest import copy_home
 from tests.providers.answers import Fault
@@ -155,6 +159,11 @@ def test_an_accepted_act_on_magnets_moves_the_forecast_that_is_known_next(
         ),
         encoding="utf-8",
     )
+
+    def share_let_through() -> float:
+        origin = open_evidence(Settings(), utc_now()).origin
+        return float(effect_at(origin, (halted("ga"),), rate=0.0).retained.mean())
+
     before = share_let_through()
 
     code, _, output = magnetcast("data", "review", "accept", number, "--event", str(draft))
