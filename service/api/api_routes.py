@@ -26,13 +26,13 @@ async def health() -> dict[str, str]:
 @probes.get("/ready", **_OPEN)
 async def ready(current: Current, shared: Shared) -> Ready:
     """Report whether there is a forecast to show (else 503), and how fresh it is."""
-    fresh = freshness_of(current, now=shared.live.clock())
+    freshness = freshness_of(current, now=shared.live.clock())
     return Ready(
         status="ready",
         as_of=current.as_of.to_pydatetime(),
         cutoff=current.snapshot.cutoff,
-        next_release=fresh.next_release.date(),
-        notices=list(fresh.notices),
+        next_release=freshness.next_release.date(),
+        notices=list(freshness.notices),
         trouble=shared.live.trouble,
     )
 
@@ -44,29 +44,29 @@ async def ready(current: Current, shared: Shared) -> Ready:
     **_OPEN,
 )
 async def metrics(shared: Shared) -> Response:
-    """Return counts, times and monitor readings for Prometheus."""
+    """Counts, times and monitor readings for Prometheus."""
     return Response(generate_latest(shared.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
 @status_router.get("/status")
 async def status(shared: Shared) -> Status:
-    """Return the state of the system, and its alarms in words."""
-    found = await shared.health.newest()
+    """State of the system, and its alarms in words."""
+    report = await shared.health.newest()
     alarms = [
-        AlarmResponse(alarm=one.name, broken=one.is_broken, words=str(one.words))
-        for one in found.alarms
+        AlarmResponse(alarm=alarm.name, broken=alarm.is_broken, words=str(alarm.words))
+        for alarm in report.alarms
     ]
     return Status(
-        at=found.at.to_pydatetime(),
-        code=found.code,
-        headline=str(found.headline),
-        lines=[str(line) for line in found.lines],
+        at=report.at.to_pydatetime(),
+        code=report.code,
+        headline=str(report.headline),
+        lines=[str(line) for line in report.lines],
         alarms=alarms,
     )
 
 
 def api_routes() -> list[BaseRoute]:
-    """Return the routes under ``/api/v1``; probes need no token."""
+    """Routes under ``/api/v1``; probes need no token."""
     parts = (
         probes, forecast_routes.router, scenario_routes.router, status_router, list_routes.router,
         planning_routes.router, planning_routes.trail, planning_routes.writing,

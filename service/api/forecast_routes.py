@@ -1,4 +1,4 @@
-"""Forecasts over the API, narrowed on request, and why their medians are what they are."""
+"""Routes of forecasts, narrowed on request, and of the parts of their medians."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -54,13 +54,13 @@ async def forecast(
     quantile: Quantiles = None,
     form: FormQuery = "json",
 ) -> Response:
-    """Return the published forecast of one destination."""
+    """Published forecast of one destination."""
     known_destination(current, destination, moment)
     document = document_of(current, planning, moment, destination)
-    chosen = narrowed(document, horizons=horizon, quantiles=quantile)
+    document = narrowed(document, horizons=horizon, quantiles=quantile)
     if form == "csv":
-        return reply(request, csv_answer(flat_rows(chosen), _columns(quantile)))
-    return reply(request, json_answer(chosen))
+        return reply(request, csv_answer(flat_rows(document), _columns(quantile)))
+    return reply(request, json_answer(document))
 
 
 @router.get("/forecasts", response_model=Page[ForecastResponse], responses=CSV_TOO)
@@ -73,7 +73,7 @@ def forecasts(
     horizon: Horizons = None,
     quantile: Quantiles = None,
 ) -> Response:
-    """Return the published forecasts of all destinations; as CSV one row a destination and month.
+    """Published forecasts of all destinations; as CSV one row a destination and month.
 
     Pages count destinations, in CSV rows.
     """
@@ -91,9 +91,9 @@ def forecasts(
 def document_of(
     current: Publication, planning: PlanningState, moment: pd.Timestamp, destination: str
 ) -> Record:
-    """Return the forecast made of a destination at a moment, with overrides beside its medians."""
-    made = current.document_at(moment, destination)
-    return with_overrides(made, planning.newest_overrides(current.commodity, destination, moment))
+    """Forecast of a destination at a moment, with overrides beside its medians."""
+    overrides = planning.newest_overrides(current.commodity, destination, moment)
+    return with_overrides(current.document_at(moment, destination), overrides)
 
 
 def _columns(quantiles: list[Quantile] | None) -> list[str]:
@@ -119,7 +119,7 @@ def explain(
     period: Month = None,
     form: FormQuery = "json",
 ) -> Response:
-    """Return the parts of the published medians of one destination, in tonnes and words."""
+    """Parts of the published medians of one destination, in tonnes and words."""
     document = explanation(current, destination, moment, period)
     if form == "csv":
         return reply(request, csv_answer(flat_parts(document), EXPLAINED_COLUMNS))
@@ -127,7 +127,7 @@ def explain(
 
 
 def flat_parts(document: Record) -> list[Record]:
-    """Return one row a month of an explanation."""
+    """One row a month of an explanation."""
     about = {name: document[name] for name in ("as_of", "destination")}
     return [
         {

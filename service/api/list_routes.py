@@ -42,32 +42,27 @@ Place = Annotated[str, AfterValidator(str.upper)]
 
 @router.get("/publications", response_model=Page[PublicationResponse], tags=["forecasts"])
 def publications(current: Chosen, shown: Shown) -> Response:
-    """Return the forecasts published so far, newest first."""
-    rows = listings.publications(current)
-    return shown.reply(rows, columns_of(PublicationResponse))
+    """Forecasts published so far, newest first."""
+    return shown.reply(listings.publications(current), columns_of(PublicationResponse))
 
 
 @router.get("/commodities", response_model=Page[CommodityResponse], tags=["forecasts"])
 def published_commodities(current: Current, shared: Shared, shown: Shown) -> Response:
-    """Return the commodities with forecasts, the magnets first, each with its newest forecast."""
+    """Commodities with forecasts, the magnets first, each with its newest forecast."""
     rows = listings.listing(current, shared.live.engine)
     return shown.reply(rows, columns_of(CommodityResponse))
 
 
 @router.get("/destinations", response_model=Page[DestinationResponse], tags=["forecasts"])
 def destinations(*, current: Chosen, shown: Shown, moment: Moment) -> Response:
-    """Return what is forecast, and how far each destination is published."""
+    """Destinations forecast, each with its last published month."""
     rows = freshness.destinations(current, moment=moment)
     return shown.reply(rows, ("destination", "name", *BASIS_COLUMNS))
 
 
-@router.get(
-    "/history/{destination}",
-    response_model=Page[HistoryMonth],
-    tags=["history"],
-)
+@router.get("/history/{destination}", response_model=Page[HistoryMonth], tags=["history"])
 def months(*, current: Chosen, destination: Code, shown: Shown, moment: Moment) -> Response:
-    """Return past months as known at a published forecast, oldest first, with their basis."""
+    """Past months as known at a published forecast, oldest first, with their basis."""
     rows = destination_months.months_of(current, destination, moment=moment)
     return shown.reply(rows, columns_of(HistoryMonth))
 
@@ -80,7 +75,7 @@ def figures(
     destination: Annotated[Choice, Place] = "",
     period: Month = None,
 ) -> Response:
-    """Return published figures, newest first; revisions of one figure are rows of their own."""
+    """Published figures, newest first; revisions of one figure are rows of their own."""
     rows = listings.figures(current, destination=destination or None, period=period)
     return shown.reply(rows, columns_of(FigureResponse))
 
@@ -94,21 +89,21 @@ def sums(
         list[Place], Query(description="Taken together; repeat for several.", max_length=20)
     ],
 ) -> Response:
-    """Return quarters, the year and the next twelve months of destinations taken together."""
-    rows = [one.record for one in sums_of(current, destination)]
+    """Quarters, the year and the next twelve months of destinations taken together."""
+    rows = [total.record for total in sums_of(current, destination)]
     return shown.reply(rows, columns_of(SumResponse))
 
 
 @router.get("/scores", response_model=Page[ScoreResponse], tags=["scores"])
 def scores(*, current: Chosen, shown: Shown, scope: Choice = "", metric: Choice = "") -> Response:
-    """Return the scores of backtests, the newest first."""
+    """Scores of backtests, the newest first."""
     rows = listings.scores(current, scope=scope, metric=metric)
     return shown.reply(rows, columns_of(ScoreResponse))
 
 
 @router.get("/track-record", response_model=Page[TrackCell], tags=["scores"])
 def track_record(current: Chosen, shown: Shown) -> Response:
-    """Return all published months with an actual figure, beside it."""
+    """Published forecasts of all months that have an actual figure, beside it."""
     rows = current.memo.make("track record", lambda: records(track.cells_of(current)))
     return shown.reply(rows, columns_of(TrackCell))
 
@@ -122,27 +117,28 @@ def events(
     destination: Choice = "",
     instrument: Choice = "",
 ) -> Response:
-    """Return policy events, latest announcement first."""
+    """Policy events, latest announcement first."""
     rows = listings.events(current, listings.LedgerQuery(q, destination, instrument))
     return shown.reply(rows, columns_of(Event))
 
 
 @router.get("/tariffs", response_model=Page[Tariff], tags=["policy"])
 def tariffs(*, current: Current, shown: Shown, q: Words = "", importer: Choice = "") -> Response:
-    """Return tariff steps, latest start first."""
+    """Tariff steps, latest start first."""
     rows = listings.tariffs(current, importer=importer, text=q)
     return shown.reply(rows, columns_of(Tariff))
 
 
 @router.get("/vintages", response_model=Page[Vintage], tags=["data"])
 def vintages(current: Current, shown: Shown) -> Response:
-    """Return the ingests, newest first."""
-    rows = listings.vintages(current)
-    return shown.reply(rows, columns_of(Vintage))
+    """Ingests, newest first."""
+    return shown.reply(
+        listings.newest_first(current.published.vintages, Vintage), columns_of(Vintage)
+    )
 
 
 @router.get("/quarantine", response_model=Page[RefusedFileResponse], tags=["data"])
 def quarantine(current: Current, shown: Shown) -> Response:
-    """Return the files that the data checks rejected, newest first, without their rows."""
-    rows = listings.quarantine(current)
+    """Files that the data checks rejected, newest first, without their rows."""
+    rows = listings.newest_first(current.published.quarantine, RefusedFileResponse)
     return shown.reply(rows, columns_of(RefusedFileResponse))

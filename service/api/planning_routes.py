@@ -16,11 +16,12 @@ from service.http.replies import Shown, reply
 from service.http.responses import Record, json_answer
 from service.planning import entries
 from service.planning.firm import PARAMETERS, FirmAnswer, firm_answer, question_in
-from service.queries.needs import NEED_COLUMNS, need_documents, need_of
+from service.queries.destination_months import known_moment
+from service.queries.needs import need_documents, need_of
 from service.queries.row_models import columns_of
 from service.state import Chosen, Named, Planning, Shared, Writer, api_router, may_audit, may_read
 from store.planning import planning_rows as stored
-from store.planning.planning_rows import AlertRule, NeedRow
+from store.planning.planning_rows import AlertRule, NeedRow, OverrideRow
 
 router = api_router(may_read, tag="planning")
 trail = api_router(may_audit, tag="planning")
@@ -36,104 +37,98 @@ _GONE: Final[dict[str, Any]] = {"status_code": HTTPStatus.NO_CONTENT, **_TOKEN}
 
 @router.get("/needs", response_model=Page[entries.NeedResponse], responses=CSV_TOO)
 def needs(current: Chosen, planning: Planning, shown: Shown) -> Response:
-    """Return the active needs beside the newest forecast; CSV without the months."""
-    rows = need_documents(current, planning)
-    return shown.reply(rows, NEED_COLUMNS)
+    """Active needs beside the newest forecast; CSV without the months."""
+    columns = [
+        n for n in columns_of(entries.NeedResponse) if n not in {"destination_name", "months"}
+    ]
+    return shown.reply(need_documents(current, planning), columns)
 
 
 @router.get("/stock-outlook", response_model=FirmAnswer, openapi_extra={"parameters": PARAMETERS})
 async def outlook(
     request: Request, *, current: Chosen, shared: Shared, what_if: bool = False
 ) -> FirmAnswer:
-    """Return when a firm's stock runs out and what it should hold; nothing is stored."""
-    asked = question_in(request.query_params)
-    return await firm_answer(current, asked, shared.scenarios if what_if else None)
+    """When a firm's stock runs out, and its safety stock; nothing is stored."""
+    question = question_in(request.query_params)
+    return await firm_answer(current, question, shared.scenarios if what_if else None)
 
 
 @router.get("/needs/{number}", response_model=entries.NeedResponse)
 def need(request: Request, shared: Shared, planning: Planning, number: Number) -> Response:
-    """Return one need: the chance of a shortfall in each month, and the safety stock."""
+    """One need: the chance of a shortfall in each month, and the safety stock."""
     return reply(request, json_answer(need_of(shared.live.of, planning, number)))
 
 
 @router.get("/alert-rules", response_model=Page[entries.RuleResponse], responses=CSV_TOO)
 def alert_rules(named: Named, planning: Planning, shown: Shown) -> Response:
-    """Return the active alert rules, newest first."""
-    rows = entries.rules(planning, named)
-    return shown.reply(rows, columns_of(entries.RuleResponse))
+    """Active alert rules, newest first."""
+    return shown.reply(entries.rules(planning, named), columns_of(entries.RuleResponse))
 
 
 @router.get("/alerts", response_model=Page[entries.AlertResponse], responses=CSV_TOO)
 def alerts(named: Named, planning: Planning, shown: Shown) -> Response:
-    """Return the alerts, newest first."""
-    rows = entries.alerts(planning, named)
-    return shown.reply(rows, columns_of(entries.AlertResponse))
+    """Alerts, newest first."""
+    return shown.reply(entries.alerts(planning, named), columns_of(entries.AlertResponse))
 
 
 @router.get("/overrides", response_model=Page[entries.OverrideResponse], responses=CSV_TOO)
 def overrides(current: Chosen, planning: Planning, shown: Shown) -> Response:
-    """Return all overrides beside the model's medians, newest first."""
+    """Overrides beside the model's medians, newest first."""
     rows = entries.overrides(current, planning)
     return shown.reply(rows, columns_of(entries.OverrideResponse))
 
 
 @trail.get("/audit", response_model=Page[entries.AuditEntryResponse], responses=CSV_TOO, **_TOKEN)
 def audit(planning: Planning, shown: Shown) -> Response:
-    """Return the audit trail, newest first; it always needs a token."""
+    """Audit trail, newest first; it always needs a token."""
     answer = shown.reply(entries.audit(planning), columns_of(entries.AuditEntryResponse))
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
 
 @writing.post("/needs", response_model=entries.NeedResponse, **_MADE)
-def add_need(body: entries.NewNeed, *, who: Writer, shared: Shared) -> Record:
+def add_need(body: entries.NewNeed, *, actor: Writer, shared: Shared) -> Record:
     """Record a need."""
     current = shared.live.of(body.commodity)
     months = (pd.Timestamp(body.period_from), pd.Timestamp(body.period_to))
-    made = NeedRow(body.name, body.destination, *months, body.tonnes, current.commodity)
-    number = entries.write(shared.live, stored.add_need, made, who=who)
+    row = NeedRow(body.name, body.destination, *months, body.tonnes, current.commodity)
+    number = entries.write(shared.live, stored.add_need, row, actor=actor)
     return need_of(lambda _: current, shared.live.planning, number)
 
 
 @writing.delete("/needs/{number}", **_GONE)
-def end_need(number: Number, *, who: Writer, shared: Shared) -> None:
+def end_need(number: Number, *, actor: Writer, shared: Shared) -> None:
     """End a need and the alert rules on it; the audit trail keeps what it was."""
-    entries.write(shared.live, stored.end_need, number, who=who)
+    entries.write(shared.live, stored.end_need, number, actor=actor)
 
 
 @writing.post("/needs/{number}/restore", **_GONE)
-def restore_need(number: Number, *, who: Writer, shared: Shared) -> None:
+def restore_need(number: Number, *, actor: Writer, shared: Shared) -> None:
     """Take back the end of a need and of the alert rules that ended with it."""
-    entries.write(shared.live, stored.restore_need, number, who=who)
+    entries.write(shared.live, stored.restore_need, number, actor=actor)
 
 
 @writing.post("/alert-rules", response_model=entries.RuleResponse, **_MADE)
-def add_rule(body: entries.NewRule, *, who: Writer, shared: Shared) -> Record:
+def add_rule(body: entries.NewRule, *, actor: Writer, shared: Shared) -> Record:
     """Create an alert rule."""
     rule = AlertRule(**{**body.model_dump(), "commodity": body.commodity or ""})
-    number = entries.create_rule(shared.live, who, rule)
+    number = entries.create_rule(shared.live, actor, rule)
     return next(row for row in entries.rules(shared.live.planning) if row["id"] == number)
 
 
 @writing.delete("/alert-rules/{number}", **_GONE)
-def end_rule(number: Number, *, who: Writer, shared: Shared) -> None:
+def end_rule(number: Number, *, actor: Writer, shared: Shared) -> None:
     """End an alert rule."""
-    entries.write(shared.live, stored.end_rule, number, who=who)
+    entries.write(shared.live, stored.end_rule, number, actor=actor)
 
 
 @writing.post("/overrides", response_model=entries.OverrideResponse, **_MADE)
-def add_override(body: entries.NewOverride, *, who: Writer, shared: Shared) -> Record:
+def add_override(body: entries.NewOverride, *, actor: Writer, shared: Shared) -> Record:
     """Record an override beside a published median; earlier ones stay."""
-    made = entries.record_override(
-        shared.live,
-        who,
-        body.destination,
-        pd.Timestamp(body.period),
-        body.as_of,
-        tonnes=body.tonnes,
-        reason=body.reason,
-        commodity=body.commodity,
-    )
-    key = (made.destination, f"{made.period:%Y-%m}", f"{made.as_of:%Y-%m-%dT%H:%M:%SZ}")
-    rows = entries.overrides(shared.live.of(body.commodity), shared.live.planning)
+    current = shared.live.of(body.commodity)
+    moment = known_moment(current, body.as_of, now=shared.live.clock())
+    fields = body.model_dump() | {"period": pd.Timestamp(body.period), "as_of": moment}
+    entries.record_override(shared.live, actor, OverrideRow(**fields))
+    key = (body.destination, body.period, f"{moment:%Y-%m-%dT%H:%M:%SZ}")
+    rows = entries.overrides(current, shared.live.planning)
     return next(r for r in rows if (r["destination"], r["period"], r["as_of"]) == key)

@@ -48,8 +48,8 @@ _PROBLEM: Final = {"content": {PROBLEM: {"schema": {"$ref": "#/components/schema
 
 @router.get("/scenarios", response_model=Page[WorkedScenario], responses=CSV_TOO)
 def worked(shared: Shared, shown: Shown) -> Response:
-    """Return example scenarios, ready to be posted."""
-    rows = [one.model_dump() for one in shared.scenarios.what_if.worked]
+    """Example scenarios, ready to be posted."""
+    rows = [example.model_dump() for example in shared.scenarios.what_if.worked]
     return shown.reply(rows, tuple(WorkedScenario.model_fields))
 
 
@@ -71,7 +71,7 @@ async def ask(
     destinations: Wanted = None,
     form: FormQuery = "json",
 ) -> Response:
-    """Return forecasts with and without a scenario, and the difference with its own band.
+    """Forecasts with and without a scenario, and the difference with its own band.
 
     Nothing is stored, so read access is enough. Scenarios are computed one at a time, equal ones
     once.
@@ -87,7 +87,7 @@ async def ask(
 
 
 async def body_text(request: Request) -> bytes:
-    """Return the body of a request that is JSON or YAML."""
+    """Body of a request that is JSON or YAML."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in _KINDS:
         raise HTTPException(

@@ -1,4 +1,4 @@
-"""Who may ask, and by which name: tokens, forms of our own pages, accepted hosts."""
+"""Access: tokens, forms of our own pages, accepted host names."""
 
 import base64
 import binascii
@@ -17,7 +17,7 @@ _REALM: Final = 'realm="magnetcast"'
 
 
 def demand(request: Request, scope: Scope, tokens: Mapping[str, frozenset[str]]) -> str:
-    """Return the digest of a request's token, which must allow a scope.
+    """Digest of a request's token, which must allow a scope.
 
     A program sends it as ``Authorization: Bearer TOKEN``; a browser as the password of any user
     name, so that no cookie is needed.
@@ -62,8 +62,8 @@ async def from_own_page(request: Request) -> None:
     the site of a form; no page can change either.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
-    own = origin == f"{request.url.scheme}://{request.headers.get('host')}"
-    if site == "same-origin" or (site is None and own):
+    is_own = origin == f"{request.url.scheme}://{request.headers.get('host')}"
+    if site == "same-origin" or (site is None and is_own):
         return
     raise HTTPException(
         HTTPStatus.FORBIDDEN,
@@ -88,7 +88,7 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def is_own_name(header: str, public: frozenset[str]) -> bool:
-    """Tell whether a ``Host`` header names this service: a page of another name may not ask."""
+    """Whether a ``Host`` header names this service; guards against DNS rebinding."""
     try:
         name = urlsplit(f"//{header}").hostname or ""
     except ValueError:

@@ -22,7 +22,7 @@ ENDING_S: Final = 5
 
 
 def server_config(app: ASGIApp, proxies: str = "") -> uvicorn.Config:
-    """Return how uvicorn serves the app; ``proxies`` are believed where they name the client."""
+    """Settings of uvicorn; the client address given by ``proxies`` is trusted."""
     return uvicorn.Config(
         app,
         http="h11",
@@ -102,7 +102,7 @@ class RequestLimits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun, status = time.perf_counter(), [int(HTTPStatus.INTERNAL_SERVER_ERROR)]
+        started, status = time.perf_counter(), [int(HTTPStatus.INTERNAL_SERVER_ERROR)]
         answer = _with_headers(send, status)
         method = scope["method"]
         if method == "HEAD":
@@ -114,10 +114,10 @@ class RequestLimits:
             # The path with its parameters by name, so that there is one label a route.
             route = getattr(scope.get("route"), "path", UNROUTED)
             self._metrics.requests.labels(route, method, str(status[0])).inc()
-            self._metrics.seconds.labels(route).observe(time.perf_counter() - begun)
+            self._metrics.seconds.labels(route).observe(time.perf_counter() - started)
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:
-        """Return the response to a request by a foreign name or over the limit, else None."""
+        """Response to a foreign host name or too large a body, else None."""
         headers = Headers(scope=scope)
         if not is_own_name(host := ", ".join(headers.getlist("host")), self._names):
             return problem(
@@ -138,13 +138,13 @@ class RequestLimits:
 
     def _counted(self, receive: Receive) -> Receive:
         """Stop a body that grows beyond the limit without a Content-Length."""
-        seen = 0
+        received = 0
 
         async def counted() -> Message:
-            nonlocal seen
+            nonlocal received
             message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self._most:
+            received += len(message.get("body", b""))
+            if received > self._most:
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._too_large)
             return message
 

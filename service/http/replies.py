@@ -45,7 +45,7 @@ Page = Callable[[int, str, str, str], str]
 def problem(
     status: int, detail: str, *, instance: str, headers: dict[str, str] | None = None
 ) -> Response:
-    """Return an error for programs.
+    """Problem document of an error.
 
     Args:
         detail: What is wrong, where, what was expected and what to do.
@@ -91,9 +91,13 @@ def _handler(
 
 
 def _allowed(request: Request) -> str:
-    """Return the methods of all routes of a path; HEAD goes with GET."""
-    routes = (one for one in request.app.routes if one.matches(request.scope)[0] is not Match.NONE)
-    methods = {method for one in routes for method in one.methods}
+    """Methods of all routes of a path; HEAD goes with GET."""
+    methods = {
+        method
+        for route in request.app.routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods
+    }
     return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
@@ -136,7 +140,7 @@ def _no_details(_: Exception) -> str:
 
 
 def _detail(err: HTTPException) -> str:
-    """Return the detail of an error, a sentence where the framework only names its status."""
+    """Detail of an error; a sentence if the framework only names its status."""
     if err.detail == HTTPStatus(err.status_code).phrase:
         return gettext(_DEFAULT_DETAILS.get(err.status_code, err.detail))
     return err.detail if isinstance(err.detail, str) else str(err.detail)
@@ -172,7 +176,7 @@ FormQuery = Annotated[Literal["json", "csv"], Query(alias="format", description=
 
 
 def reply(request: Request, answer: Answer, headers: dict[str, str] | None = None) -> Response:
-    """Return an answer, or 304 where the client has it already.
+    """Response with an answer, or 304 if the client has it already.
 
     The tag is weak, as the compressed answer has the same.
     """
@@ -180,22 +184,22 @@ def reply(request: Request, answer: Answer, headers: dict[str, str] | None = Non
     headers = {"ETag": f"W/{answer.etag}", "Vary": "Authorization", **(headers or {})}
     named = request.headers.get("if-none-match", "").split(",")
     if request.method == "GET" and answer.etag in {tag.strip().removeprefix("W/") for tag in named}:
-        found = Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-        found.headers.add_vary_header("Accept-Encoding")  # as that of a body, which is compressed
-        return found
+        response = Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        response.headers.add_vary_header("Accept-Encoding")  # as of a compressed body
+        return response
     return Response(answer.body, headers=headers, media_type=answer.media)
 
 
 def refusal(
     request: Request, answer: Answer, status: HTTPStatus, headers: dict[str, str] | None = None
 ) -> Response:
-    """Return a page that says what was refused; it has no tag, for nothing keeps it."""
+    """Page that says what was refused; it has no tag, as it is not cached."""
     shown = _addressed(request, answer)
     return Response(shown.body, status, headers, media_type=shown.media)
 
 
 def _addressed(request: Request, answer: Answer) -> Answer:
-    """Return a page with the address of this service where ``ORIGIN`` stands for it."""
+    """Page with the address of this service where ``ORIGIN`` stands for it."""
     if answer.media not in {HTML, TEXT, ATOM}:
         return answer
     origin = html.escape(str(request.base_url)).rstrip("/")
@@ -212,7 +216,7 @@ class ListReply:
     form: FormQuery = "json"
 
     def reply(self, rows: Sequence[Record], columns: Sequence[str]) -> Response:
-        """Return one page of a list; of CSV the header ``X-Total-Count`` counts all rows."""
+        """One page of a list; the header ``X-Total-Count`` counts all rows."""
         part = rows[self.offset : self.offset + self.limit]
         headers = {"X-Total-Count": str(len(rows))}
         if self.form == "csv":

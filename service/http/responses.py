@@ -17,7 +17,7 @@ TEXT: Final = "text/plain; charset=utf-8"
 ATOM: Final = "application/atom+xml; charset=utf-8"
 
 ORIGIN: Final = "https://magnetcast.invalid"
-"""Stands in pages for the scheme and name by which their reader reached the service."""
+"""Placeholder in pages for the scheme and host by which the reader reached the service."""
 
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", *"＝＋－＠")  # noqa: RUF001
 """A spreadsheet reads a text that begins with one of these as a formula, full-width ones in Asia.
@@ -39,18 +39,18 @@ class Answer:
 
 
 def answer_of(body: bytes, media: str) -> Answer:
-    """Return bytes with their tag."""
+    """Response from its bytes, with their tag."""
     return Answer(body, media, f'"{hashlib.sha256(body).hexdigest()[:24]}"')
 
 
 def json_answer(value: object) -> Answer:
-    """Return a value as JSON; NaN is an error of ours."""
+    """Value as JSON; NaN raises ValueError."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return answer_of(text.encode(), _JSON)
 
 
 def csv_answer(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> Answer:
-    """Return rows as CSV in which no text is read as a formula."""
+    """Rows as CSV in which no text is read as a formula."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(columns)
@@ -60,14 +60,14 @@ def csv_answer(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> 
 
 
 def harmless(value: object) -> object:
-    """Return a cell for a spreadsheet; a text that looks like a formula gets a quote in front."""
+    """Cell for a spreadsheet; a text that looks like a formula gets a quote in front."""
     if isinstance(value, str) and value.startswith(FORMULA_STARTS):
         return f"'{value}"
     return value
 
 
 def records(frame: pd.DataFrame) -> list[Record]:
-    """Return rows as plain values: days and UTC moments as ISO text, what is missing as None."""
+    """Rows as plain values: days and UTC moments as ISO text, missing values as None."""
     plain = pd.DataFrame({name: _plain(frame[name]) for name in frame.columns}, dtype=object)
     rows: list[Record] = plain.to_dict("records")  # type: ignore[assignment]  # names are text
     return rows

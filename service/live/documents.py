@@ -31,16 +31,16 @@ def forecast_document(
     scores: pd.DataFrame,
     basis: Basis | None,
 ) -> Record:
-    """Return the forecast of one destination and moment; numbers are tonnes a month.
+    """Forecast of group destination and moment; numbers are tonnes a month.
 
     Args:
         rows: Forecasts of one moment (columns of ``read_forecasts``); not modified.
         destination: One that is in ``rows``.
-        basis: How its past months are known; None without a panel.
+        basis: Of its past months; None without a panel.
     """
-    own = rows.loc[rows["destination"] == destination].sort_values("period")
-    first = own.iloc[0]
-    status = "; ".join(dict.fromkeys(own["status"].astype(str)))
+    months = rows.loc[rows["destination"] == destination].sort_values("period")
+    first = months.iloc[0]
+    status = "; ".join(dict.fromkeys(months["status"].astype(str)))
     return {
         "destination": destination,
         "name": name_of(destination),
@@ -50,18 +50,18 @@ def forecast_document(
         "cutoff": str(first["cutoff"]),
         "model": str(first["model"]),
         "status": status,
-        "reason": "; ".join(dict.fromkeys(own["reason"].dropna().astype(str))),
+        "reason": "; ".join(dict.fromkeys(months["reason"].dropna().astype(str))),
         "data_vintage": str(first["data_vintage"]),
         "basis": basis and basis.record,
-        "coverage": [_coverage(one) for one in coverage_of(scores, destination, status)],
-        "months": [_month(row, meanings) for row in own.to_dict("records")],
+        "coverage": [_coverage(group) for group in coverage_of(scores, destination, status)],
+        "months": [_month(row, meanings) for row in months.to_dict("records")],
     }
 
 
 def narrowed(
     document: Record, *, horizons: Collection[int] | None, quantiles: Collection[str] | None
 ) -> Record:
-    """Return a document with only some of its months and quantiles; None leaves all."""
+    """Document with only some of its months and quantiles; None leaves all."""
     dropped = set(QUANTILE_COLUMNS) - set(QUANTILE_COLUMNS if quantiles is None else quantiles)
     months = [
         {name: value for name, value in month.items() if name not in dropped}
@@ -72,7 +72,7 @@ def narrowed(
 
 
 def with_overrides(document: Record, overrides: Mapping[str, Record]) -> Record:
-    """Return a document with overrides beside its medians.
+    """Document with overrides beside its medians.
 
     Args:
         document: As ``forecast_document``; not modified.
@@ -86,7 +86,7 @@ def with_overrides(document: Record, overrides: Mapping[str, Record]) -> Record:
 
 
 def flat_rows(document: Record) -> list[Record]:
-    """Return a document as the rows of a forecast file, one a month: ``FILE_COLUMNS``."""
+    """Document as the rows of a forecast file, one a month: ``FILE_COLUMNS``."""
     about = {name: document[name] for name in ("as_of", "destination", "cutoff")}
     return [
         {
@@ -105,13 +105,13 @@ def _override_columns(override: Record | None) -> Record:
     return dict(zip(OVERRIDE_COLUMNS, values, strict=True))
 
 
-def _coverage(found: Coverage) -> Record:
-    fields = asdict(found)
+def _coverage(group: Coverage) -> Record:
+    fields = asdict(group)
     shares = {
         name: None if math.isnan(fields[name]) else round(fields[name], 4)
         for name in ("share", "pooled_share")
     }
-    return {**fields, **shares, "words": found.words}
+    return {**fields, **shares, "words": group.words}
 
 
 def _month(row: Mapping[object, object], meanings: Mapping[str, str]) -> Record:

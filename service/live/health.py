@@ -13,7 +13,7 @@ from models.monitoring import HealthReport
 from service.live.publication import Publication
 from service.request_errors import NothingPublishedError
 
-KEPT_FOR: Final = pd.Timedelta(minutes=1)
+CACHED_FOR: Final = pd.Timedelta(minutes=1)
 """A check loads the champion and all figures, which takes seconds."""
 
 
@@ -31,15 +31,15 @@ class HealthCache:
         self._examine = examine
         self._clock = clock
         self._guard = asyncio.Lock()
-        self._found: HealthReport | None = None
+        self._report: HealthReport | None = None
 
     async def newest(self) -> HealthReport:
-        """Return a report no older than a minute."""
+        """Report no older than a minute."""
         async with self._guard:
-            now, found = self._clock(), self._found
-            if found is None or not pd.Timedelta(0) <= now - found.at < KEPT_FOR:
-                found = self._found = await run_in_threadpool(self._examine, now)
-            return found
+            moment, report = self._clock(), self._report
+            if report is None or not pd.Timedelta(0) <= moment - report.at < CACHED_FOR:
+                report = self._report = await run_in_threadpool(self._examine, moment)
+            return report
 
 
 class StoreMetrics(Collector):
@@ -58,18 +58,19 @@ class StoreMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics; nothing before the first publication."""
         try:
-            found = self._publication()
+            publication = self._publication()
         except NothingPublishedError:
             return
-        now = self._clock()
-        published = found.published
-        yield _gauge("forecast_age_seconds", "Age of the newest forecast.", _age(now, found.as_of))
+        moment = self._clock()
+        published = publication.published
+        age = _age(moment, publication.as_of)
+        yield _gauge("forecast_age_seconds", "Age of the newest forecast.", age)
         waiting = published.quarantine["released_at"].isna().sum()
         yield _gauge("quarantine_waiting", "Rejected files that await review.", float(waiting))
         if len(published.readings):
             measured = pd.Timestamp(published.readings["measured_at"].max())
             help_text = "Time since the monitors last ran."
-            yield _gauge("measured_age_seconds", help_text, _age(now, measured))
+            yield _gauge("measured_age_seconds", help_text, _age(moment, measured))
             yield _of_monitors(published.readings)
 
 
@@ -86,5 +87,5 @@ def _gauge(name: str, help_text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"magnetcast_{name}", help_text, value=value)
 
 
-def _age(now: pd.Timestamp, then: pd.Timestamp) -> float:
-    return float((now - then).total_seconds())
+def _age(moment: pd.Timestamp, since: pd.Timestamp) -> float:
+    return float((moment - since).total_seconds())

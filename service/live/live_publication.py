@@ -38,14 +38,14 @@ class PlanningState:
         return _active(self.rows.rules)
 
     def overrides_of(self, commodity: str) -> pd.DataFrame:
-        """Return all overrides of a commodity, oldest first."""
+        """Overrides of a commodity, oldest first."""
         rows = self.rows.overrides
         return rows.loc[rows["commodity"] == commodity]
 
     def newest_overrides(
         self, commodity: str, destination: str, as_of: pd.Timestamp
     ) -> dict[str, Record]:
-        """Return the newest override of each month of a published forecast.
+        """Newest override of each month of a published forecast.
 
         Returns:
             By month, ``YYYY-MM``: tonnes, author, reason and available_at of the newest.
@@ -57,13 +57,13 @@ class PlanningState:
 def _newest_overrides(
     rows: pd.DataFrame,
 ) -> dict[tuple[str, str, pd.Timestamp], dict[str, Record]]:
-    """Return the newest override of each month by commodity, destination and moment."""
+    """Newest override of each month by commodity, destination and moment."""
     shown = ["period", "tonnes", "author", "reason", "available_at"]
     keys = zip(rows["commodity"], rows["destination"], rows["as_of"], strict=True)
-    found: dict[tuple[str, str, pd.Timestamp], dict[str, Record]] = {}
+    overrides: dict[tuple[str, str, pd.Timestamp], dict[str, Record]] = {}
     for key, row in zip(keys, records(rows[shown]), strict=True):  # the oldest come first
-        found.setdefault(key, {})[row.pop("period")[:7]] = row
-    return found
+        overrides.setdefault(key, {})[row.pop("period")[:7]] = row
+    return overrides
 
 
 def _active(rows: pd.DataFrame) -> pd.DataFrame:
@@ -71,7 +71,7 @@ def _active(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 _MOST: Final = 16
-"""Commodities kept; docs/service.md has what one takes."""
+"""Commodities in memory; docs/service.md gives the size of one."""
 
 _LOG: Final = logging.getLogger("magnetcast.service")
 
@@ -101,7 +101,7 @@ class LivePublication:
         self._others = Memo(_MOST)
         self._panels_of_others = Memo(_MOST)
         self._panels: Panels = {}
-        self._seen: tuple[Mark, date] | None = None
+        self._state: tuple[Mark, date] | None = None
         self._publication: Publication | None = None
         self._planning: PlanningState | None = None
         self._planning_guard = threading.Lock()
@@ -115,18 +115,18 @@ class LivePublication:
 
     @property
     def publication(self) -> Publication:
-        """Return the newest publication.
+        """Newest publication.
 
         Raises:
             NothingPublishedError: There is none yet.
         """
-        found = self._publication
-        if found is None:
+        publication = self._publication
+        if publication is None:
             raise self._missing
-        return found
+        return publication
 
     def of(self, commodity: str) -> Publication:
-        """Return the newest publication of a commodity; all but the magnets are read on demand.
+        """Newest publication of a commodity; all but the magnets are read on demand.
 
         Raises:
             NothingPublishedError: The magnets have no forecast yet.
@@ -141,8 +141,8 @@ class LivePublication:
 
     def _read_other(self, magnets: Publication, commodity: str) -> Publication:
         published = read_other(self.engine, magnets.published, commodity=commodity)
-        kept = self._panels_of_others.get(commodity, {})
-        panels = read_new_panels(self.engine, published, kept)
+        cached = self._panels_of_others.get(commodity, {})
+        panels = read_new_panels(self.engine, published, cached)
         self._panels_of_others.keep(commodity, panels)
         return make_publication(published, panels, meanings=self.meanings, now=self.clock())
 
@@ -153,15 +153,15 @@ class LivePublication:
     def refresh_planning(self) -> PlanningState:
         """Read the newest needs, rules and overrides; called after each write."""
         with self._planning_guard:
-            found = self._planning
-            if found is None or found.rows.mark != read_planning_mark(self.engine):
-                found = self._planning = PlanningState(read_planning(self.engine))
-            return found
+            planning = self._planning
+            if planning is None or planning.rows.mark != read_planning_mark(self.engine):
+                planning = self._planning = PlanningState(read_planning(self.engine))
+            return planning
 
     def start(self) -> None:
         """Read the store, then follow its changes."""
         self.refresh()
-        self._thread = threading.Thread(target=self._look_after, name="refresh", daemon=True)
+        self._thread = threading.Thread(target=self._follow, name="refresh", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -171,25 +171,25 @@ class LivePublication:
             self._thread.join()
 
     def refresh(self) -> bool:
-        """Check the store once for a change, load it, and tell whether there was one."""
-        now = self.clock()
-        self.tokens = MappingProxyType(dict(scopes_in_force(self.engine, now)))
+        """Load what changed in the store; whether anything did."""
+        moment = self.clock()
+        self.tokens = MappingProxyType(dict(scopes_in_force(self.engine, moment)))
         self.refresh_planning()
-        if (read_mark(self.engine), now.date()) == self._seen:
+        if (read_mark(self.engine), moment.date()) == self._state:
             return False
         published = read_published(self.engine)
-        seen = (published.mark, now.date())
+        state = (published.mark, moment.date())
         try:
             panels = read_new_panels(self.engine, published, self._panels)
-            made = make_publication(published, panels, meanings=self.meanings, now=now)
+            publication = make_publication(published, panels, meanings=self.meanings, now=moment)
         except NothingPublishedError as err:
-            self._seen, self.trouble, self._missing = seen, str(err), err
+            self._state, self.trouble, self._missing = state, str(err), err
             return False
         self._panels = panels
-        self._publication, self._seen, self.trouble = made, seen, ""
+        self._publication, self._state, self.trouble = publication, state, ""
         return True
 
-    def _look_after(self) -> None:
+    def _follow(self) -> None:
         logged = float("-inf")
         while not self._stop.wait(self._refresh_s):
             try:
@@ -200,4 +200,4 @@ class LivePublication:
                     reason = " ".join(f"{type(err).__name__}: {err}".split())
                     _LOG.warning("refresh failed (%s); the previous publication stays", reason)
                     logged = time.monotonic()
-                self._seen = None
+                self._state = None

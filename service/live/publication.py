@@ -1,4 +1,4 @@
-"""One state of all that the service shows: made whole, then put in place of the one before."""
+"""One state of all that the service shows: built whole, then put in place of the last one."""
 
 import threading
 from collections.abc import Callable, Hashable, Mapping
@@ -23,33 +23,33 @@ from store.publications.publication_rows import Published
 from store.schema import database_tables as tables
 from store.schema.frames import frame_of
 
-_Made = TypeVar("_Made")
+_Value = TypeVar("_Value")
 _MISSING: Final = object()
 
 
 class Memo:
-    """Values kept by key, each computed once even under concurrent requests.
+    """Values cached by key, each computed once even under concurrent requests.
 
     Without a limit its keys come from a closed set, as those of a publication.
     """
 
     def __init__(self, most: int | None = None) -> None:
-        """Begin empty; of more than ``most`` values those used last are kept, all if None."""
+        """Begin empty; of more than ``most`` values those used last stay, all if None."""
         self._most = most
         self._values: dict[Hashable, Any] = {}
         self._locks: dict[Hashable, threading.Lock] = {}
         self._guard = threading.Lock()
 
     def get(self, key: Hashable, default: object = None) -> Any:  # noqa: ANN401 - values of any type
-        """Return the value of a key, ``default`` where there is none."""
+        """Value of a key, ``default`` where there is none."""
         with self._guard:
-            if (found := self._values.pop(key, _MISSING)) is _MISSING:
+            if (value := self._values.pop(key, _MISSING)) is _MISSING:
                 return default
-            self._values[key] = found
-            return found
+            self._values[key] = value
+            return value
 
     def keep(self, key: Hashable, value: object) -> None:
-        """Keep a value, and drop the one used least recently where there are too many."""
+        """Store a value, and drop the one used least recently if there are too many."""
         with self._guard:
             self._values.pop(key, None)
             self._values[key] = value
@@ -58,16 +58,16 @@ class Memo:
                 del self._values[oldest]
                 self._locks.pop(oldest, None)
 
-    def make(self, key: Hashable, build: Callable[[], _Made]) -> _Made:
-        """Return the value of a key, computed now if it is not there."""
+    def make(self, key: Hashable, build: Callable[[], _Value]) -> _Value:
+        """Value of a key, computed now if it is not there."""
         with self._guard:
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:
-            found: _Made = self.get(key, _MISSING)
-            if found is _MISSING:
-                found = build()
-                self.keep(key, found)
-            return found
+            value: _Value = self.get(key, _MISSING)
+            if value is _MISSING:
+                value = build()
+                self.keep(key, value)
+            return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +91,18 @@ class KnownState:
     """``statement, residual_t, z, source_url``, worst first."""
     ledger: PolicyLedger
     bases: Mapping[str, Basis]
-    """How each destination is known; none without a panel."""
+    """Basis of each destination; empty without a panel."""
 
 
 def state_at(published: Published, as_of: pd.Timestamp, panel: StoredPanel) -> KnownState:
-    """Return what was known at the moment of a forecast."""
-    own = published.forecasts["as_of"] == as_of
-    cutoff = str(published.forecasts.loc[own, "cutoff"].max())
-    return KnownState(
-        as_of=as_of,
-        cutoff=cutoff,
-        panel=panel.frame,
-        suspicious=panel.contradictions,
-        ledger=ledger_at(published, as_of),
-        bases=bases_of(panel.frame, cutoff),
-    )
+    """Trade and policy as known at the moment of a forecast."""
+    cutoff = str(published.forecasts.loc[published.forecasts["as_of"] == as_of, "cutoff"].max())
+    bases, ledger = bases_of(panel.frame, cutoff), ledger_at(published, as_of)
+    return KnownState(as_of, cutoff, panel.frame, panel.contradictions, ledger, bases)
 
 
 def ledger_at(published: Published, as_of: pd.Timestamp) -> PolicyLedger:
-    """Return the newest version of each event and tariff step known at a moment."""
+    """Newest version of each event and tariff step known at a moment."""
     return PolicyLedger(
         events=known_at(published.events, key=EVENT_KEY, as_of=as_of),
         tariffs=known_at(published.tariffs, key=TARIFF_KEY, as_of=as_of),
@@ -117,7 +110,7 @@ def ledger_at(published: Published, as_of: pd.Timestamp) -> PolicyLedger:
 
 
 MOST_IN_ORDER: Final = 12
-"""Of more destinations than these the largest are drawn, and listed first."""
+"""Above this number of destinations only the largest are drawn, and listed first."""
 
 Panels = dict[str, StoredPanel]
 """Panels read from the store, by digest."""
@@ -128,7 +121,7 @@ PublicationKey = tuple[pd.Timestamp, Mark]
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One state, never changed but for what is drawn of it on demand (``memo``)."""
+    """One immutable state, with a cache of what is computed from it on demand (``memo``)."""
 
     published: Published
     as_of: pd.Timestamp
@@ -138,9 +131,9 @@ class Publication:
     ledger: PolicyLedger
     """Policy as known when this state was read."""
     meanings: Mapping[str, str]
-    """What the name of a driver means, in words."""
+    """Meaning of each driver, in words."""
     destinations: list[str]
-    """What the newest forecast is of, in reading order."""
+    """Destinations of the newest forecast, in reading order."""
     memo: Memo = field(default_factory=Memo, repr=False, compare=False)
 
     @property
@@ -176,16 +169,16 @@ class Publication:
         return sorted(self.snapshots, reverse=True)
 
     def scores_at(self, as_of: pd.Timestamp) -> pd.DataFrame:
-        """Return the scores of the newest backtest up to a moment."""
+        """Scores of the newest backtest up to a moment."""
         return newest_scores(self.published.scores, as_of)
 
     def forecasts_at(self, as_of: pd.Timestamp) -> pd.DataFrame:
-        """Return the forecasts of one moment."""
+        """Forecasts of one moment."""
         rows = self.published.forecasts
         return rows.loc[rows["as_of"] == as_of]
 
     def document_at(self, as_of: pd.Timestamp, destination: str) -> Record:
-        """Return the forecast made of a destination at a moment, without overrides."""
+        """Forecast of a destination at a moment, without overrides."""
         scores, bases = self.scores_at(as_of), self.snapshots[as_of].bases
         return self.memo.make(
             ("document", as_of, destination),
@@ -196,17 +189,17 @@ class Publication:
 
 
 def newest_scores(scores: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Return the scores of the newest backtest up to a moment."""
+    """Scores of the newest backtest up to a moment."""
     newest = scores.loc[scores["as_of"] <= as_of, "as_of"].max()
-    found: pd.DataFrame = scores.loc[scores["as_of"] == newest]
-    return found
+    rows: pd.DataFrame = scores.loc[scores["as_of"] == newest]
+    return rows
 
 
-def read_new_panels(engine: Engine, published: Published, kept: Panels) -> Panels:
-    """Return the panels behind what is published; those kept are not read again."""
-    named = set(published.panels.values())
-    known = {digest: kept[digest] for digest in named & set(kept)}
-    return known | read_panels(engine, named - set(known))
+def read_new_panels(engine: Engine, published: Published, cached: Panels) -> Panels:
+    """Panels of all published forecasts; cached ones are not read again."""
+    digests = set(published.panels.values())
+    panels = {digest: cached[digest] for digest in digests & set(cached)}
+    return panels | read_panels(engine, digests - set(panels))
 
 
 def make_publication(
@@ -216,7 +209,7 @@ def make_publication(
     meanings: Mapping[str, str],
     now: pd.Timestamp,
 ) -> Publication:
-    """Make a state whole from rows of one state of the store.
+    """State built from the rows of one state of the store.
 
     Args:
         panels: The panels behind the forecasts, by digest; without its panel a forecast is shown
@@ -237,7 +230,7 @@ def make_publication(
     snapshots = {
         moment: state_at(published, moment, behind.get(moment) or NO_PANEL) for moment in moments
     }
-    made = Publication(
+    publication = Publication(
         published=published,
         as_of=newest,
         snapshots=MappingProxyType(snapshots),
@@ -245,9 +238,9 @@ def make_publication(
         meanings=meanings,
         destinations=in_reading_order(rows["destination"]),
     )
-    for name in made.destinations:  # now, so that rows that cannot be read are never shown
-        made.document_at(newest, name)
-    return made
+    for name in publication.destinations:  # now, so that rows that cannot be read are never shown
+        publication.document_at(newest, name)
+    return publication
 
 
 def of_one_forecast(
@@ -259,7 +252,7 @@ def of_one_forecast(
     label: str = "",
     **facts: pd.DataFrame,
 ) -> Publication:
-    """Make the state of one forecast by itself, published or not yet.
+    """State of a single forecast, published or not yet.
 
     Args:
         rows: Of one moment and commodity, as ``store.facts.reading.read_forecasts``.
@@ -267,18 +260,17 @@ def of_one_forecast(
         facts: ``events``, ``tariffs`` and ``calendar`` as known then; those not given are empty.
     """
     commodity, as_of = str(rows["commodity"].iloc[0]), rows["as_of"].iloc[0]
-    days = {"published_at": pd.NaT, "ahead_from": pd.NaT}
-    own = {"id": 0, "as_of": as_of, "state": "published", **days}
-    none = {name: frame_of(None, list(table.columns)) for name, table in _TABLES.items()}
+    row = {"id": 0, "as_of": as_of, "state": "published", "panel": panel.digest}
+    empty = {name: frame_of(None, list(table.columns)) for name, table in _TABLES.items()}
     published = Published(
-        **{**none, **facts},
+        **{**empty, **facts},
         mark=(),
         commodity=commodity,
         forecasts=rows,
         every=rows,
         scores=scores.assign(as_of=as_of),
         cells=pd.DataFrame(columns=list(CELL_COLUMNS)),
-        publications=pd.DataFrame([{**own, "panel": panel.digest}]),
+        publications=pd.DataFrame([{**row, "published_at": pd.NaT, "ahead_from": pd.NaT}]),
         explanation=None,
         commodities=(commodity,),
         labels={commodity: label} if label else {},

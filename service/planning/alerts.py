@@ -49,30 +49,30 @@ _MESSAGES: Final = {
 
 
 def finding_of(
-    rule: Record, need: Record | None, newest: Publication, before: Publication
+    rule: Record, need: Record | None, newest: Publication, previous: Publication
 ) -> AlertFinding:
-    """Return the finding of one rule: the future month that moved most between publications."""
-    new, old = (_watched(rule, need, part) for part in (newest, before))
+    """Finding of one rule: the future month that changed most between two publications."""
+    new, old = (_watched(rule, need, part) for part in (newest, previous))
     start = newest.as_of.tz_localize(None).normalize().replace(day=1)
-    moves = {
+    changes = {
         month: round(abs(_points(rule, old[month], new[month])), ROUNDING)
         for month in sorted(set(new) & set(old))
         if month >= start and not math.isnan(new[month] + old[month])
     }
-    about = {"rule_id": rule["id"], "as_of": newest.as_of, "against": before.as_of}
-    if not moves:
+    about = {"rule_id": rule["id"], "as_of": newest.as_of, "against": previous.as_of}
+    if not changes:
         text = "The two publications have no month in common for this rule."
         return AlertFinding(
             **about, fired=False, period=None, before=None, after=None, message=text
         )
-    month = max(moves, key=moves.__getitem__)  # of equal moves the earliest
+    month = max(changes, key=changes.__getitem__)  # of equal changes the earliest
     about |= {"period": month.date(), "before": old[month], "after": new[month]}
     text = _message(rule, need, about, newest.published.labels)
-    return AlertFinding(**about, fired=moves[month] >= rule["points"], message=text)
+    return AlertFinding(**about, fired=changes[month] >= rule["points"], message=text)
 
 
 def _watched(rule: Record, need: Record | None, publication: Publication) -> Months:
-    """Return by month what a rule watches: a chance, or the median in tonnes."""
+    """Watched value of a rule by month: a chance, or the median in tonnes."""
     if need is not None:
         rows, full = months_needed(publication, need).to_dict("records"), met_at(publication, need)
         return {
@@ -87,33 +87,33 @@ def _watched(rule: Record, need: Record | None, publication: Publication) -> Mon
 
 
 def _points(rule: Record, old: float, new: float) -> float:
-    """Return a move in percentage points, of a median in percent of the earlier one."""
+    """Change in percentage points; of a median in percent of the earlier one."""
     if rule["measure"] != "median":
         return 100.0 * (new - old)
     return 100.0 * (new - old) / old if old > 0 else (100.0 if new > 0 else 0.0)
 
 
-def _message(rule: Record, need: Record | None, found: Record, labels: Mapping[str, str]) -> str:
-    """Describe what was found in one line, in the language in use."""
+def _message(rule: Record, need: Record | None, finding: Record, labels: Mapping[str, str]) -> str:
+    """Finding in one line, in the language in use."""
     form = _MESSAGES[rule["measure"]]
     words = tonnes if rule["measure"] == "median" else chance_words
-    moved = _points(rule, found["before"], found["after"])
+    moved = _points(rule, finding["before"], finding["after"])
     return gettext(
         form,
         about=_about(rule, need, labels),
-        month=dated(pd.Timestamp(found["period"]), "long month"),
-        old=words(found["before"]),
-        new=words(found["after"]),
+        month=dated(pd.Timestamp(finding["period"]), "long month"),
+        old=words(finding["before"]),
+        new=words(finding["after"]),
         moved=separated(f"{moved:+.1f}"),
         threshold=separated(f"{rule['points']:g}"),
-        day=plain_day(found["as_of"]),
-        earlier=plain_day(found["against"]),
+        day=plain_day(finding["as_of"]),
+        earlier=plain_day(finding["against"]),
     )
 
 
 def _about(rule: Record, need: Record | None, labels: Mapping[str, str]) -> str:
-    goods = "" if rule["commodity"] == COMMODITY else f"{words_of(rule['commodity'], labels)}, "
-    where = f"{goods}{name_of(rule['destination'])}"
+    commodity = "" if rule["commodity"] == COMMODITY else f"{words_of(rule['commodity'], labels)}, "
+    where = f"{commodity}{name_of(rule['destination'])}"
     if need is None:
         return where
     return gettext(
@@ -125,13 +125,13 @@ def _about(rule: Record, need: Record | None, labels: Mapping[str, str]) -> str:
 
 
 def plain_day(moment: datetime | str) -> str:
-    """Return a day; programs read the English one."""
+    """Day in the language in use; ISO in English, for programs."""
     day = pd.Timestamp(moment)
     return f"{day:%Y-%m-%d}" if language() == DEFAULT else dated(day, "day")
 
 
 def alerts_in_words(planning: PlanningState, labels: Mapping[str, str]) -> list[Record]:
-    """Return the alerts as ``entries.alerts``, in the language in use."""
+    """Alerts as ``entries.alerts``, in the language in use."""
     rules, needs = (
         {row["id"]: row for row in records(rows)}
         for rows in (planning.rows.rules, planning.rows.needs)
@@ -147,7 +147,7 @@ def alerts_in_words(planning: PlanningState, labels: Mapping[str, str]) -> list[
 
 
 def alert_id(uid: str, as_of: pd.Timestamp) -> str:
-    """Return the permanent id of an alert, in the feed as in messages."""
+    """Permanent id of an alert, in the feed as in messages."""
     return uuid.uuid5(uuid.UUID(hex=uid), f"{as_of:%Y-%m-%dT%H:%M:%SZ}").urn
 
 
@@ -159,7 +159,7 @@ _MOST_ENTRIES: Final = 100
 
 
 def atom(planning: PlanningState, *, began: pd.Timestamp, labels: Mapping[str, str]) -> Answer:
-    """Return the feed of the alerts, newest first.
+    """Feed of the alerts, newest first.
 
     Args:
         began: When the feed was last changed if there is nothing in it.
@@ -177,7 +177,7 @@ def atom(planning: PlanningState, *, began: pd.Timestamp, labels: Mapping[str, s
 
 
 def digest_feed(digest: Answer, publication: Publication, destination: str) -> Answer:
-    """Return a feed whose one entry is the digest of the newest publication."""
+    """Feed whose one entry is the digest of the newest publication."""
     title, _, text = digest.body.decode().partition("\n\n")
     number = int(publication.latest["publication"].max())
     at = published_at(publication, publication.latest) or publication.as_of
@@ -211,7 +211,7 @@ def _entry(feed: ET.Element, page: str, **texts: str) -> ET.Element:
 
 
 def _in_language(address: str) -> str:
-    """Return an address in the language that the feed's own address names."""
+    """Address in the language that the feed's own address names."""
     path, mark, part = address.partition("#")
     named = chosen().named
     return f"{path}?{PARAMETER}={named}{mark}{part}" if named else address

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from service.http.responses import Record, records
 from service.live.live_publication import LivePublication, PlanningState
 from service.live.publication import Publication
-from service.queries.destination_months import known_moment
 from service.queries.row_models import ResponseModel, columns_of
 from service.queries.track import TRUTH
 from service.request_errors import NothingPublishedError
@@ -24,7 +23,7 @@ from store.vocabulary import COMMODITY, MONTH_PATTERN
 Month = Annotated[str, StringConstraints(pattern=MONTH_PATTERN)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
 Code = Annotated[str, StringConstraints(max_length=20)]
-Goods = Annotated[str, StringConstraints(max_length=100)]
+CommodityCode = Annotated[str, StringConstraints(max_length=100)]
 
 COMMODITY_HELP: Final = "Commodity; see /api/v1/commodities."
 
@@ -39,7 +38,7 @@ class NewNeed(PlanningRequest):
     """A need in tonnes a month."""
 
     name: Name = Field(examples=["Motor plant Stuttgart"])
-    commodity: Goods = Field(COMMODITY, description=COMMODITY_HELP, examples=[COMMODITY])
+    commodity: CommodityCode = Field(COMMODITY, description=COMMODITY_HELP, examples=[COMMODITY])
     destination: Code = Field(examples=["DEU"])
     period_from: Month = Field(examples=["2026-12"])
     period_to: Month = Field(examples=["2027-06"])
@@ -61,7 +60,7 @@ class NewRule(PlanningRequest):
         examples=[10.0],
     )
     need_id: int | None = Field(None, description="For shortfall.", examples=[1])
-    commodity: Goods | None = Field(
+    commodity: CommodityCode | None = Field(
         None,
         description="For the other measures, 85051110 by default; for a shortfall the need has it.",
         examples=[None],
@@ -72,7 +71,7 @@ class NewRule(PlanningRequest):
 class NewOverride(PlanningRequest):
     """An estimate beside a published median, and its reason."""
 
-    commodity: Goods = Field(COMMODITY, description=COMMODITY_HELP, examples=[COMMODITY])
+    commodity: CommodityCode = Field(COMMODITY, description=COMMODITY_HELP, examples=[COMMODITY])
     destination: Code = Field(examples=["USA"])
     period: Month = Field(examples=["2026-12"])
     as_of: str | None = Field(
@@ -203,13 +202,13 @@ _KEY: Final = ["destination", "period", "as_of"]
 
 
 def rules(planning: PlanningState, commodity: str | None = None) -> list[Record]:
-    """Return the active alert rules of one commodity, or of all if None, newest first."""
-    own = _of(planning.rules, commodity)
-    return records(own[columns_of(RuleResponse)].sort_values("id", ascending=False))
+    """Active alert rules of one commodity, or of all if None, newest first."""
+    rows = _of(planning.rules, commodity)
+    return records(rows[columns_of(RuleResponse)].sort_values("id", ascending=False))
 
 
 def alerts(planning: PlanningState, commodity: str | None = None) -> list[Record]:
-    """Return the alerts, newest first; evaluations without an alert are left out.
+    """Alerts, newest first; evaluations without an alert are left out.
 
     For one commodity, or for all if None.
     """
@@ -223,14 +222,14 @@ def alerts(planning: PlanningState, commodity: str | None = None) -> list[Record
 
 
 def audit(planning: PlanningState) -> list[Record]:
-    """Return the audit trail, newest first."""
+    """Audit trail, newest first."""
     return records(
         planning.rows.audit[columns_of(AuditEntryResponse)].sort_values("id", ascending=False)
     )
 
 
 def override_cells(publication: Publication, planning: PlanningState) -> pd.DataFrame:
-    """Return every override of a commodity beside median and actual: ``OverrideResponse``.
+    """Every override of a commodity beside median and actual: ``OverrideResponse``.
 
     Of each month and publication the newest, the last written, counts. The newest of those made
     before the month's figure was published is scored. Newest first; ``period`` is the first day of
@@ -244,27 +243,27 @@ def override_cells(publication: Publication, planning: PlanningState) -> pd.Data
         columns={"tonnes": "actual", "available_at": "out_at"}
     )
     # Microseconds as in the store: a merge needs equal types.
-    found = rows.astype({"as_of": medians["as_of"].dtype, "period": medians["period"].dtype})
-    found = found.merge(medians, on=_KEY, how="left", validate="many_to_one")
-    found = found.merge(
+    cells = rows.astype({"as_of": medians["as_of"].dtype, "period": medians["period"].dtype})
+    cells = cells.merge(medians, on=_KEY, how="left", validate="many_to_one")
+    cells = cells.merge(
         truth[["destination", "period", "actual", "out_at"]],
         on=["destination", "period"], how="left", validate="many_to_one",
     )  # fmt: skip
-    in_time = found["out_at"].notna() & (found["available_at"] < found["out_at"])
-    newest = ~found.duplicated(_KEY, keep="last")
-    last_in_time = found.loc[in_time].drop_duplicates(_KEY, keep="last").index
-    marked = found.assign(counts=newest, scored=found.index.isin(last_in_time))
+    in_time = cells["out_at"].notna() & (cells["available_at"] < cells["out_at"])
+    newest = ~cells.duplicated(_KEY, keep="last")
+    last_in_time = cells.loc[in_time].drop_duplicates(_KEY, keep="last").index
+    marked = cells.assign(counts=newest, scored=cells.index.isin(last_in_time))
     return marked[columns_of(OverrideResponse)].iloc[::-1].reset_index(drop=True)
 
 
 def overrides(publication: Publication, planning: PlanningState) -> list[Record]:
-    """Return all overrides of a commodity, newest first."""
+    """Overrides of a commodity, newest first."""
     cells = override_cells(publication, planning)
     return records(cells.assign(period=cells["period"].dt.strftime("%Y-%m")))
 
 
 def value_added(publication: Publication, planning: PlanningState) -> dict[str, float] | None:
-    """Return the value added by overrides, None if none is scored yet.
+    """Value added by overrides, None if none is scored yet.
 
     Returns:
         ``cells``; ``override`` and ``model``, absolute errors as a share of actual tonnes;
@@ -291,56 +290,43 @@ def _of(rows: pd.DataFrame, commodity: str | None) -> pd.DataFrame:
     return rows if commodity is None else rows.loc[rows["commodity"] == commodity]
 
 
-_Made = TypeVar("_Made")
+_Result = TypeVar("_Result")
 
 
 def write(
-    live: LivePublication, act: Callable[..., _Made], *given: object, who: Actor, **named: object
-) -> _Made:
-    """Do now what writes planning rows (``store.planning.planning_rows``), and show it at once."""
-    made = act(live.engine, *given, actor=who, at=live.clock(), **named)
+    live: LivePublication,
+    function: Callable[..., _Result],
+    *args: object,
+    actor: Actor,
+    **options: object,
+) -> _Result:
+    """Write by a function of ``store.planning.planning_rows``, and show the rows at once."""
+    result = function(live.engine, *args, actor=actor, at=live.clock(), **options)
     live.refresh_planning()
-    return made
+    return result
 
 
-def create_rule(live: LivePublication, who: Actor, rule: AlertRule) -> int:
+def create_rule(live: LivePublication, actor: Actor, rule: AlertRule) -> int:
     """Record an alert rule and return its number; as ``store.planning.planning_rows.add_rule``."""
     needs = live.planning.needs
     of_need = needs.loc[needs["id"].isin([rule.need_id]), "commodity"]
     newest = None
     with suppress(NothingPublishedError):
         newest = live.of(rule.commodity or next(iter(of_need), COMMODITY)).as_of.to_pydatetime()
-    return write(live, add_rule, rule, who=who, since=newest)
+    return write(live, add_rule, rule, actor=actor, since=newest)
 
 
-def record_override(
-    live: LivePublication,
-    who: Actor,
-    destination: str,
-    period: pd.Timestamp,
-    as_of: str | None,
-    *,
-    tonnes: float,
-    reason: str,
-    commodity: str,
-) -> OverrideRow:
-    """Record an override and return it; as ``store.planning.planning_rows.add_override``.
-
-    Without a moment it is for the newest publication.
-    """
-    publication = live.of(commodity)
-    moment = known_moment(publication, as_of, now=live.clock())
-    panel = publication.snapshot.panel
-    own = panel["destination"].eq(destination) & panel["period"].eq(period)
-    if (panel.loc[own, "kind"] == TRUTH).any():
+def record_override(live: LivePublication, actor: Actor, override: OverrideRow) -> None:
+    """Record an override of a month that is not yet published."""
+    panel = live.of(override.commodity).snapshot.panel
+    is_month = panel["destination"].eq(override.destination) & panel["period"].eq(override.period)
+    if (panel.loc[is_month, "kind"] == TRUTH).any():
         raise DataError(
             message(
                 "An override of %(destination)s in %(month)s, whose figure is already published. "
                 "Expected a month that is not yet known. Choose a later one.",
-                destination=destination,
-                month=f"{period:%Y-%m}",
+                destination=override.destination,
+                month=f"{override.period:%Y-%m}",
             )
         )
-    made = OverrideRow(destination, period, moment, tonnes, reason, commodity)
-    write(live, add_override, made, who=who)
-    return made
+    write(live, add_override, override, actor=actor)

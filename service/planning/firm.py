@@ -1,4 +1,4 @@
-"""When a firm's stock runs out: asked in an address, on the page of needs and over the API."""
+"""When a firm's stock runs out, for the page of needs and the API."""
 
 import re
 from collections.abc import Mapping
@@ -59,7 +59,7 @@ class FirmQuestion(BaseModel):
 
 
 def question_in(fields: Mapping[str, str]) -> FirmQuestion:
-    """Return the question of an address; what is wrong is named by its field."""
+    """Question from the fields of an address; errors name the field."""
     filled = {name: text for name, text in fields.items() if text}
     try:
         numbers = {n: plain_number(filled[n]) for n in ("tonnes", "stock") if n in filled}
@@ -116,56 +116,58 @@ class FirmAnswer(FirmRun):
 
 
 async def firm_answer(
-    publication: Publication, asked: FirmQuestion, pool: ScenarioPool | None
+    publication: Publication, question: FirmQuestion, pool: ScenarioPool | None
 ) -> FirmAnswer:
-    """Return the answers to a firm, with those of the example scenarios if there is a pool."""
-    name = known_destination(publication, asked.destination)
+    """Outlook of a firm, with one for each example scenario if there is a pool."""
+    name = known_destination(publication, question.destination)
     results: list[tuple[str, ScenarioResult]] = []
     if pool is not None:
-        worked = pool.what_if.worked
-        results = [(one.name, await pool.answer(publication, one.text.encode())) for one in worked]
-    found = firm_outlook(publication, name, asked.firm)
+        results = [
+            (example.name, await pool.answer(publication, example.text.encode()))
+            for example in pool.what_if.worked
+        ]
+    outlook = firm_outlook(publication, name, question.firm)
     runs = [
-        _run(title, firm_outlook(publication, name, asked.firm, _scenario(result)))
+        _run(title, firm_outlook(publication, name, question.firm, _scenario(result)))
         for title, result in results
     ]
     normal = normal_month(publication, name)
     median = publication.latest.loc[publication.latest["destination"].eq(name), "p50"].median()
     return FirmAnswer(
-        **_run("", found).model_dump(), destination=name, destination_name=name_of(name),
+        **_run("", outlook).model_dump(), destination=name, destination_name=name_of(name),
         as_of=f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}", normal_t=round(normal, 1),
-        share=round(asked.tonnes / normal, 5), is_small=bool(asked.tonnes < SMALL * median),
-        stock_t=asked.stock, weeks_of_cover=round(found.weeks_of_cover, 1),
-        stock_95_t=round(found.stock_95, 1), **_order(publication, asked.lead_days),
+        share=round(question.tonnes / normal, 5), is_small=bool(question.tonnes < SMALL * median),
+        stock_t=question.stock, weeks_of_cover=round(outlook.weeks_of_cover, 1),
+        stock_95_t=round(outlook.stock_95, 1), **_order(publication, question.lead_days),
         months=[
             FirmMonth(period=month, tonnes=need, chance_out=bounded(chance))
-            for month, need, chance in found.rows
+            for month, need, chance in outlook.rows
         ],
         what_if=runs,
     )  # fmt: skip
 
 
-def _run(title: str, found: FirmOutlook) -> FirmRun:
+def _run(title: str, outlook: FirmOutlook) -> FirmRun:
     return FirmRun(
-        scenario=title, out_in=found.out_in, chance_out=bounded(found.chances_out[-1]),
-        stock_90_t=round(found.stock_90, 1),
+        scenario=title, out_in=outlook.out_in, chance_out=bounded(outlook.chances_out[-1]),
+        stock_90_t=round(outlook.stock_90, 1),
     )  # fmt: skip
 
 
 def _scenario(result: ScenarioResult) -> pd.DataFrame:
-    """Return the months of a result by the quantiles of its scenario."""
+    """Months of a result, with the quantiles of its scenario."""
     columns = {f"scenario_{name}": name for name in QUANTILE_COLUMNS}
     return result.table[["destination", "period", *columns]].rename(columns=columns)
 
 
 def _order(publication: Publication, lead_days: int) -> Record:
-    """Return the next announced day that matters, and the last to order before it."""
+    """Next announced act, and the last day to order before it."""
     explained = publication.published.explanation or StoredExplanation()
     today = f"{publication.as_of:%Y-%m-%d}"
-    coming = sorted((one.due, one.event_id) for one in explained.announced if one.due > today)
-    if not coming:
+    acts = sorted((act.due, act.event_id) for act in explained.announced if act.due > today)
+    if not acts:
         return {"next_date": None, "next_act": "", "order_by": None}
-    due, event = coming[0]
+    due, event = acts[0]
     titles = publication.snapshot.ledger.events.set_index("event_id")["summary"]
     order = pd.Timestamp(due) - pd.Timedelta(days=lead_days + 1)
     words = act_words(str(titles.get(event, event)))

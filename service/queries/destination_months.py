@@ -33,7 +33,7 @@ from store.vocabulary import (
 
 
 def months_of(publication: Publication, destination: str, *, moment: pd.Timestamp) -> list[Record]:
-    """Return the months of a destination, oldest first, as known at a published forecast.
+    """Months of a destination, oldest first, as known at a published forecast.
 
     Args:
         moment: Of a published forecast.
@@ -49,15 +49,14 @@ def months_of(publication: Publication, destination: str, *, moment: pd.Timestam
 
 
 def _months(panel: pd.DataFrame, destination: str) -> list[Record]:
-    own = panel.loc[panel["destination"] == destination]
-    named = own.assign(period=own["period"].dt.strftime("%Y-%m"))
-    return records(named[columns_of(HistoryMonth)].sort_values("period"))
+    rows = panel.loc[panel["destination"] == destination, columns_of(HistoryMonth)]
+    return records(rows.assign(period=rows["period"].dt.strftime("%Y-%m")).sort_values("period"))
 
 
 def known_destination(
     publication: Publication, destination: str, moment: pd.Timestamp | None = None
 ) -> str:
-    """Return a code that is forecast, or was at the moment of a published forecast."""
+    """Destination itself, if it is forecast, or was at the moment of a published forecast."""
     names = publication.destinations
     if moment not in {None, publication.as_of}:
         names = in_reading_order(publication.forecasts_at(moment)["destination"])
@@ -75,12 +74,12 @@ def known_destination(
 
 
 def known_moment(publication: Publication, as_of: str | None, *, now: pd.Timestamp) -> pd.Timestamp:
-    """Return the moment of the newest forecast as of a moment or earlier; of all if None."""
+    """Moment of the newest forecast as of ``as_of`` or earlier; the newest of all if None."""
     if as_of is None:
         return publication.as_of
     limit, moments = until(as_of, now=now), publication.moments
-    if found := [moment for moment in moments if moment <= limit]:
-        return found[0]
+    if earlier := [moment for moment in moments if moment <= limit]:
+        return earlier[0]
     raise UnknownError(
         f"No forecast is as of {as_of} or earlier. Expected {moments[-1]:%Y-%m-%d} or later, the "
         f"first. See /api/v1/publications{_query(publication)}."
@@ -93,7 +92,7 @@ def _query(publication: Publication) -> str:
 
 
 def titles(publication: Publication) -> list[tuple[str, str]]:
-    """Return code and name of every destination forecast, in reading order."""
+    """Code and name of every destination forecast, in reading order."""
     return [(code, name_of(code)) for code in publication.destinations]
 
 
@@ -113,13 +112,13 @@ class MonthRow:
     p90: float
     year_ago: float
     coverage: str
-    """How often the 80% band held at its horizon; empty where that is not known."""
+    """Coverage of the 80% band at its horizon, in words; empty if unknown."""
     chance_below: float
     """Chance that the month stays below the year before; NaN of a published one."""
 
 
 def month_rows(fan: Fan) -> tuple[MonthRow, ...]:
-    """Return the forecast months of one destination as its table shows them."""
+    """Forecast months of one destination as its table shows them."""
     past = {
         month: tonnes
         for part in (fan.history, fan.later)
@@ -132,11 +131,11 @@ def month_rows(fan: Fan) -> tuple[MonthRow, ...]:
 def _month_row(
     fan: Fan, row: Mapping[Any, Any], past: Mapping[Any, float], later: Mapping[Any, float]
 ) -> MonthRow:
-    """Return what the table shows of a forecast row, from the months before and ``later``."""
+    """Row of the table, from a forecast row, past months and ``later`` published ones."""
     period = pd.Timestamp(row["period"])
     published = later.get(period)
     year_ago = past.get(period - pd.DateOffset(years=1), float("nan"))
-    held = (coverage_words(one) for one in fan.coverage if one.holds(int(row["horizon"])))
+    words = (coverage_words(group) for group in fan.coverage if group.holds(int(row["horizon"])))
     return MonthRow(
         month=dated(period, "month"),
         period=f"{period:%Y-%m}",
@@ -146,32 +145,29 @@ def _month_row(
         p50=float(row["p50"]),
         p90=float(row["p90"]),
         year_ago=year_ago,
-        coverage=next(held, ""),
+        coverage=next(words, ""),
         chance_below=float("nan")
         if published is not None
         else chance_below([float(row[name]) for name in QUANTILE_COLUMNS], year_ago),
     )
 
 
-_NORMAL_MONTHS: Final = 12
-
-
-def normal_month(publication: Publication, destination: str) -> float:
-    """Return the mean tonnes of the last twelve months of a destination, estimates among them."""
-    fan = fan_of(publication, destination)
-    tonnes = pd.concat([fan.history["tonnes"], fan.later["tonnes"]])
-    return float(tonnes.tail(_NORMAL_MONTHS).mean())
-
-
 _YEAR: Final = 12
 _BASES: Final = ("observed", "derived", "estimated")
 
 
+def normal_month(publication: Publication, destination: str) -> float:
+    """Mean tonnes of the last twelve months of a destination, estimates among them."""
+    fan = fan_of(publication, destination)
+    tonnes = pd.concat([fan.history["tonnes"], fan.later["tonnes"]])
+    return float(tonnes.tail(_YEAR).mean())
+
+
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """Some months taken together, in tonnes; NaN where a month of the year before is not known."""
+    """Sum over some months, in tonnes; NaN where a month of the year before is unknown."""
 
-    what: str
+    label: str
     first: pd.Timestamp
     last: pd.Timestamp
     past: tuple[int, ...]
@@ -182,82 +178,73 @@ class Sum:
     """Chance to stay below the year before."""
 
     def at(self, name: str) -> float:
-        """Return a quantile by its column name."""
+        """Quantile by its column name."""
         return self.quantiles[QUANTILE_COLUMNS.index(name)]
 
     @property
     def record(self) -> Record:
         numbers = dict(zip(QUANTILE_COLUMNS, self.quantiles, strict=True))
-        known = not np.isnan(self.year_before)
+        has_year_before = not np.isnan(self.year_before)
         return {
-            "what": self.what,
+            "what": self.label,
             "first": f"{self.first:%Y-%m}",
             "last": f"{self.last:%Y-%m}",
             "past_months": sum(self.past),
             "published_months": self.past[0],
             **{name: round(value, KILOGRAMS) for name, value in numbers.items()},
-            "year_before": round(self.year_before, KILOGRAMS) if known else None,
-            "chance_below": round(self.chance_below, 4) if known else None,
+            "year_before": round(self.year_before, KILOGRAMS) if has_year_before else None,
+            "chance_below": round(self.chance_below, 4) if has_year_before else None,
         }
 
 
 def newest_score(publication: Publication, metric: str) -> "pd.Series[Any] | None":
-    """Return the newest score of all destinations by a metric; None where no backtest has it."""
+    """Newest score of all destinations by a metric; None where no backtest has it."""
     scores = publication.published.scores
     if scores.empty:
         return None
-    own = scores.loc[scores["metric"].eq(metric) & (scores["as_of"] <= publication.as_of)]
-    return None if own.empty else own.sort_values("as_of", kind="stable").iloc[-1]
+    rows = scores.loc[scores["metric"].eq(metric) & (scores["as_of"] <= publication.as_of)]
+    return None if rows.empty else rows.sort_values("as_of", kind="stable").iloc[-1]
 
 
 def copula_at(publication: Publication) -> ErrorCopula:
-    """Return how errors went together in the newest backtest, the usual where none tells."""
-    usual = ErrorCopula()
-    carry, together = (
-        newest_score(publication, metric) for metric in (ERROR_AUTOCORRELATION, ERROR_CORRELATION)
-    )
-    return ErrorCopula(
-        usual.carry if carry is None else float(carry["value"]),
-        usual.together if together is None else float(together["value"]),
-    )
+    """Error correlations of the newest backtest; defaults without one."""
+    fields = {"carry": ERROR_AUTOCORRELATION, "together": ERROR_CORRELATION}
+    scores = {name: newest_score(publication, metric) for name, metric in fields.items()}
+    return ErrorCopula(**{name: float(s["value"]) for name, s in scores.items() if s is not None})
 
 
 def sums_of(publication: Publication, destinations: Sequence[str]) -> list[Sum]:
-    """Return the quarters ahead, the year to its end and the next twelve months.
+    """Sums over the quarters ahead, the calendar year and the next twelve months.
 
     Args:
-        destinations: Taken together; none of them holds another.
+        destinations: Summed; none of them contains another.
 
     Returns:
         Spans whose every month is known or forecast.
     """
-    _check_apart(publication, destinations)
-    known = _Known.of(publication, destinations)
-    months = known.forecast_months
-    paths = sample_paths(known.quantiles, copula_at(publication)).sum(axis=1)
+    _check_disjoint(publication, destinations)
+    table = _MonthTable.of(publication, destinations)
+    months = table.forecast_months
+    paths = sample_paths(table.quantiles, copula_at(publication)).sum(axis=1)
     today = publication.as_of.tz_convert("UTC").tz_localize(None).to_period("M")
     spans = [
         *(
             (
-                gettext("Quarter %(number)s of %(year)s", number=q.quarter, year=q.year),
-                q.asfreq("M", "start"),
+                gettext("Quarter %(number)s of %(year)s", number=first.quarter, year=first.year),
+                first,
                 3,
             )
-            for q in months.asfreq("Q").unique()
-            if q.asfreq("M", "start") >= months[0]
+            for first in months.asfreq("Q").unique().asfreq("M", "S")
+            if first >= months[0]
         ),
-        (
-            gettext("Year %(year)s", year=today.year),
-            pd.Period(year=today.year, month=1, freq="M"),
-            _YEAR,
-        ),
+        (gettext("Year %(year)s", year=today.year), today.asfreq("Y").asfreq("M", "S"), _YEAR),
         (gettext("Next twelve months"), today, _YEAR),
     ]
-    found = (known.sum(what, first, first + (count - 1), paths) for what, first, count in spans)
-    return [one for one in found if one is not None]
+    sums = (table.sum(label, first, first + (count - 1), paths) for label, first, count in spans)
+    return [total for total in sums if total is not None]
 
 
-def _check_apart(publication: Publication, destinations: Sequence[str]) -> None:
+def _check_disjoint(publication: Publication, destinations: Sequence[str]) -> None:
     parts = [
         part
         for name in destinations
@@ -272,7 +259,7 @@ def _check_apart(publication: Publication, destinations: Sequence[str]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _MonthTable:
     past: pd.Series
     """Tonnes by month."""
     stderr: pd.Series
@@ -283,37 +270,37 @@ class _Known:
     forecast_months: pd.PeriodIndex
 
     @classmethod
-    def of(cls, publication: Publication, destinations: Sequence[str]) -> "_Known":
+    def of(cls, publication: Publication, destinations: Sequence[str]) -> "_MonthTable":
         panel = publication.snapshot.panel
-        own = panel.loc[panel["destination"].isin(list(destinations))]
-        month = pd.PeriodIndex(own["period"], freq="M")
-        tonnes = own["tonnes"].groupby(month).sum(min_count=len(destinations)).dropna()
-        stderr = (own["stderr_t"] ** 2).groupby(month).sum() ** 0.5
-        kinds = own["kind"].map(_BASES.index).groupby(month).max()
+        past = panel.loc[panel["destination"].isin(list(destinations))]
+        month = pd.PeriodIndex(past["period"], freq="M")
+        tonnes = past["tonnes"].groupby(month).sum(min_count=len(destinations)).dropna()
+        stderr = (past["stderr_t"] ** 2).groupby(month).sum() ** 0.5
+        kinds = past["kind"].map(_BASES.index).groupby(month).max()
         rows = publication.latest
         rows = rows.assign(period=pd.PeriodIndex(rows["period"], freq="M")).sort_values("period")
-        each = [rows.loc[rows["destination"] == name] for name in destinations]
-        quantiles = np.stack([part[list(QUANTILE_COLUMNS)].to_numpy(float) for part in each])
-        return cls(tonnes, stderr, kinds, quantiles, pd.PeriodIndex(each[0]["period"]))
+        parts = [rows.loc[rows["destination"] == name] for name in destinations]
+        quantiles = np.stack([part[list(QUANTILE_COLUMNS)].to_numpy(float) for part in parts])
+        return cls(tonnes, stderr, kinds, quantiles, pd.PeriodIndex(parts[0]["period"]))
 
-    def sum(self, what: str, first: pd.Period, last: pd.Period, paths: Floats) -> Sum | None:
-        """Return a span of months taken together, None where one is neither known nor forecast."""
+    def sum(self, label: str, first: pd.Period, last: pd.Period, paths: Floats) -> Sum | None:
+        """Sum over a span of months; None if one of them is neither known nor forecast."""
         span = pd.period_range(first, last, freq="M")
         ahead = span.intersection(self.forecast_months)
         past = span.difference(ahead)
         if not len(ahead) or not past.isin(self.past.index).all():
             return None
         noise = float(np.sqrt((self.stderr[past] ** 2).sum()))
-        drawn = paths[:, self.forecast_months.isin(ahead)].sum(axis=1) + self.past[past].sum()
-        drawn += noise * np.random.default_rng(SEED + 1).standard_normal(PATHS)
-        quantiles = np.quantile(drawn, QUANTILES)
+        totals = paths[:, self.forecast_months.isin(ahead)].sum(axis=1) + self.past[past].sum()
+        totals += noise * np.random.default_rng(SEED + 1).standard_normal(PATHS)
+        quantiles = np.quantile(totals, QUANTILES)
         before = span - _YEAR
         later = ahead[ahead.isin(self.past.index)]
         published = int((self.kinds[later] == 0).sum())
-        observed, *others = (int((self.kinds[past] == at).sum()) for at in range(len(_BASES)))
+        observed, *rest = (int((self.kinds[past] == at).sum()) for at in range(len(_BASES)))
         year = float(self.past[before].sum()) if before.isin(self.past.index).all() else np.nan
         return Sum(
-            what, first.to_timestamp(), last.to_timestamp(),
-            (observed + published, *others),
+            label, first.to_timestamp(), last.to_timestamp(),
+            (observed + published, *rest),
             tuple(quantiles.tolist()), year, chance_below(quantiles.tolist(), year),
         )  # fmt: skip

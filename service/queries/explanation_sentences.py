@@ -1,4 +1,4 @@
-"""Why a forecast is what it is and what changed it, in sentences whose numbers add up."""
+"""Causes of a forecast and of its changes, in sentences whose numbers add up."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ SMALL_TONNES: Final = 20.0
 
 _ADJUSTMENT: Final = "adjustment"
 _ADJUSTING: Final = {"past_errors", "reconciliation", NOT_REPRODUCED}
-"""Parts that say nothing about the trade: shown as one, together with what is too small."""
+"""Technical parts: shown as one, together with the smallest parts."""
 
 CAUSES: Final[dict[str, str]] = {
     "season": marked("seasonal pattern"),
@@ -64,7 +64,7 @@ CHANGE_CAUSES: Final[dict[str, str]] = {
 
 
 def forecast_sentences(destination: str, period: str, parts: Mapping[str, float]) -> list[str]:
-    """Return why a median is what it is: the median, its main causes, the others.
+    """Sentences on a median: the median, its main causes, the others.
 
     Args:
         period: ``YYYY-MM``.
@@ -72,18 +72,18 @@ def forecast_sentences(destination: str, period: str, parts: Mapping[str, float]
             median. The numbers shown are rounded so that they add up too.
     """
     median = sum(parts.values())
-    whole = rounded(_folded(parts, median), median)
+    tonnes_by_part = rounded(_folded(parts, median), median)
     head = gettext(
         "%(name)s, %(month)s: %(tonnes)s",
         name=name_of(destination),
         month=_month(period),
-        tonnes=_tonnes(sum(whole.values()), median),
+        tonnes=_tonnes(sum(tonnes_by_part.values()), median),
     )
-    level = _tonnes(whole.pop("level"), median)
+    level = _tonnes(tonnes_by_part.pop("level"), median)
     start = gettext(
         "the average of the last twelve months, estimates included, is %(tonnes)s", tonnes=level
     )
-    main, *rest = _causes(whole, CAUSES, median)
+    main, *rest = _causes(tonnes_by_part, CAUSES, median)
     second = _joined([start, main]) if main else start
     return [_sentence(text) for text in (head, second, *rest)]
 
@@ -92,23 +92,23 @@ _LEVEL: Final = marked("average of the last twelve months")
 
 
 def steps_of(parts: Mapping[str, float]) -> tuple[tuple[str, float], list[tuple[str, float]]]:
-    """Return the level of a median and what is added to it, in words and tonnes, largest first."""
+    """Level of a median and its other parts, largest first; each in words and tonnes."""
     median = sum(parts.values())
-    whole = rounded(_folded(parts, median), median)
-    level = whole.pop("level")
-    order = sorted(whole.items(), key=lambda part: -abs(part[1]))
+    tonnes_by_part = rounded(_folded(parts, median), median)
+    level = tonnes_by_part.pop("level")
+    order = sorted(tonnes_by_part.items(), key=lambda part: -abs(part[1]))
     steps = [(_cause(CAUSES[name], value), value) for name, value in order if value]
     return (gettext(_LEVEL), level), steps
 
 
 def _folded(parts: Mapping[str, float], median: float) -> dict[str, float]:
-    """Return the parts that matter; ``MINOR_SHARE`` of the median decides which are too small."""
-    own = {
+    """Parts of at least ``MINOR_SHARE`` of the median; the rest is the adjustment."""
+    main_parts = {
         name: value
         for name, value in parts.items()
         if name == "level" or (name not in _ADJUSTING and abs(value) >= MINOR_SHARE * abs(median))
     }
-    return {**own, _ADJUSTMENT: median - sum(own.values())}
+    return {**main_parts, _ADJUSTMENT: median - sum(main_parts.values())}
 
 
 def change_sentences(
@@ -119,7 +119,7 @@ def change_sentences(
     after: float,
     days: tuple[str, str],
 ) -> list[str]:
-    """Return what changed a median: by how much, the main causes, the others.
+    """Sentences on the change of a median: its size, its main causes, the others.
 
     Args:
         period: ``YYYY-MM``.
@@ -127,19 +127,19 @@ def change_sentences(
         after: The later median, in tonnes.
         days: Of the earlier and the later forecast, ``YYYY-MM-DD``.
     """
-    whole = rounded(parts, after)
-    change = sum(whole.values())
+    tonnes_by_cause = rounded(parts, after)
+    change = sum(tonnes_by_cause.values())
     head = f"{name_of(destination)}, {_month(period)}: {_tonnes(after, after)} as of {days[1]}"
     moved = f"the same as on {days[0]}"
     if change:
         side = "more" if change > 0 else "less"
         moved = f"{_tonnes(abs(change), after)} {side} than on {days[0]}"
-    main, *rest = _causes(whole, CHANGE_CAUSES, after)
+    main, *rest = _causes(tonnes_by_cause, CHANGE_CAUSES, after)
     return [_sentence(text) for text in (f"{head}, {moved}", main or "no cause of change", *rest)]
 
 
 def figure_sentence(figure: NewFigure, destination: str, months: Sequence[str]) -> str:
-    """Return what became known, what was expected of it, and what it moved.
+    """Sentence on a new figure: its value, the earlier forecast, its effect on medians.
 
     Args:
         destination: A code, whose medians are meant.
@@ -158,7 +158,7 @@ def figure_sentence(figure: NewFigure, destination: str, months: Sequence[str]) 
 
 
 def in_brief(figure: NewFigure, destination: str, month: str) -> str:
-    """Return the same of one month in one line."""
+    """New figure and its effect on one month, in one line."""
     values = {
         "figure": _named(figure),
         "effect": signed_tonnes(moved_by(figure, destination, [month]) or 0.0),
@@ -174,27 +174,27 @@ def in_brief(figure: NewFigure, destination: str, month: str) -> str:
 
 
 def moved_by(figure: NewFigure, destination: str, months: Sequence[str]) -> float | None:
-    """Return by how much a figure moved the medians of some months in sum; None if unknown."""
-    own = (figure.moved or {}).get(destination)
-    return None if own is None else sum(own.get(month, 0.0) for month in months)
+    """Tonnes by which a figure moved the sum of some medians; None if not computed."""
+    effects = (figure.moved or {}).get(destination)
+    return None if effects is None else sum(effects.get(month, 0.0) for month in months)
 
 
 def _named(figure: NewFigure) -> str:
-    """Name a figure as published, with the tonnes that it makes."""
+    """Figure as published, and its tonnes."""
     first, last = (pd.Timestamp(month) for month in (figure.first, figure.last))
     value = separated(f"{figure.value:,.10g}").replace("-", MINUS)
     if figure.measure == "net_weight_t":
-        what = gettext("%(tonnes)s t", tonnes=value)
+        amount = gettext("%(tonnes)s t", tonnes=value)
     else:
-        what = f"{measure_words(figure.measure)} {value}"
+        amount = f"{measure_words(figure.measure)} {value}"
         if figure.published_t is not None:
-            what = f"{what} ({_tonnes(figure.published_t, figure.published_t)})"
+            amount = f"{amount} ({_tonnes(figure.published_t, figure.published_t)})"
     months = months_between(first, last)
     return gettext(
         "%(name)s, %(month)s: %(tonnes)s",
         name=name_of(figure.destination),
         month=months,
-        tonnes=what,
+        tonnes=amount,
     )
 
 
@@ -209,18 +209,18 @@ def _effect_of(figure: NewFigure, destination: str, months: Sequence[str]) -> st
 
 
 def causes_of_change(parts: Mapping[str, float], median: float) -> str:
-    """Return the causes of a change in a sentence, or two.
+    """One or two sentences on the causes of a change.
 
     Args:
         parts: Tonnes by ``CHANGES``.
-        median: What changed, in tonnes; it decides how the numbers are rounded.
+        median: Tonnes; numbers are rounded to its digits.
     """
-    found = _causes(rounded(parts, median), CHANGE_CAUSES, median)
-    return " ".join(_sentence(text) for text in found if text)
+    sentences = _causes(rounded(parts, median), CHANGE_CAUSES, median)
+    return " ".join(_sentence(text) for text in sentences if text)
 
 
 def rounded(parts: Mapping[str, float], median: float) -> dict[str, float]:
-    """Return parts rounded so that they add up to their rounded sum.
+    """Parts rounded so that they add up to their rounded sum.
 
     All are rounded down, then those that lost most are raised by one step.
     """
@@ -234,9 +234,9 @@ def rounded(parts: Mapping[str, float], median: float) -> dict[str, float]:
 
 def _causes(parts: Mapping[str, float], words: Mapping[str, str], median: float) -> list[str]:
     order = sorted((name for name in parts if parts[name]), key=lambda name: -abs(parts[name]))
-    main, others = order[:MAIN], order[MAIN:]
-    named = [name for name in others if abs(parts[name]) >= MINOR_SHARE * median]
-    small = sum(parts[name] for name in others if name not in named)
+    main, smaller = order[:MAIN], order[MAIN:]
+    named = [name for name in smaller if abs(parts[name]) >= MINOR_SHARE * median]
+    small = sum(parts[name] for name in smaller if name not in named)
 
     def effects(names: list[str]) -> list[str]:
         return [_effect(words[name], parts[name], median) for name in names]
@@ -285,42 +285,40 @@ def _month(period: str) -> str:
 def explanation(
     publication: Publication, destination: str, moment: pd.Timestamp, period: str | None
 ) -> Record:
-    """Return the parts of the medians of a destination.
+    """Document of the parts of each median of a destination.
 
     Args:
         period: ``YYYY-MM``; None for all months.
     """
-    rows = publication.forecasts_at(moment)
     known_destination(publication, destination, moment)
-    own = rows.loc[rows["destination"] == destination].sort_values("period")
-    chosen = own if period is None else own.loc[own["period"] == period]
-    if chosen.empty:
+    rows = publication.forecasts_at(moment)
+    rows = rows.loc[rows["destination"] == destination].sort_values("period")
+    months = rows if period is None else rows.loc[rows["period"] == period]
+    if months.empty:
         raise UnknownError(
             f"No month {period} in the forecast of {destination!r} as of {moment:%Y-%m-%d}. "
-            f"Expected {own['period'].min()} to {own['period'].max()}. Choose one of those."
+            f"Expected {rows['period'].min()} to {rows['period'].max()}. Choose one of those."
         )
     return {
         "destination": destination,
         "name": name_of(destination),
         "unit": "t",
         "as_of": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
-        "months": [_explained(destination, row) for row in chosen.to_dict("records")],
+        "months": [_explained(destination, row) for row in months.to_dict("records")],
         "change": _change(publication, destination) if moment == publication.as_of else None,
     }
 
 
 def _change(publication: Publication, destination: str) -> Record | None:
-    found = publication.published.explanation
-    if found is None or not found.since:
+    change = publication.published.explanation
+    if change is None or not change.since:
         return None
-    figures = (
-        {**asdict(one), "moved": (one.moved or {}).get(destination)} for one in found.figures
-    )
-    return {
-        "since": found.since,
-        "causes": found.changes.get(destination, {}),
-        "figures": list(figures),
-    }
+    figures = [
+        {**asdict(figure), "moved": (figure.moved or {}).get(destination)}
+        for figure in change.figures
+    ]
+    causes = change.changes.get(destination, {})
+    return {"since": change.since, "causes": causes, "figures": figures}
 
 
 def _explained(destination: str, row: dict[object, object]) -> Record:

@@ -34,7 +34,7 @@ class Freshness:
     """The stamp of a page; days are naive."""
 
     reach: str
-    """To which months the data reach, in a sentence."""
+    """Sentence on the last months with data."""
     data_day: pd.Timestamp | None
     """When the newest figure of the world's last month, or of a later one, was published."""
     as_of: pd.Timestamp
@@ -51,7 +51,7 @@ class Freshness:
 
 
 def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
-    """Return how fresh the newest forecast is.
+    """Freshness of the newest forecast.
 
     Args:
         now: The moment of the request (UTC).
@@ -87,7 +87,7 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
 def releases_ahead(
     publication: Publication, *, now: pd.Timestamp
 ) -> dict[pd.Timestamp, pd.Timestamp]:
-    """Return when the next months of the world are expected to be published, by month."""
+    """Expected release days of the next months of the world, by month."""
     today = now.tz_convert("UTC").tz_localize(None).normalize()
     cutoff = pd.Timestamp(f"{publication.snapshot.cutoff}-01")
     due = _due_days(publication, cutoff, today + pd.DateOffset(months=_RELEASES))
@@ -103,7 +103,7 @@ def _data_day(publication: Publication, cutoff: pd.Timestamp) -> pd.Timestamp | 
 def _due_days(
     publication: Publication, cutoff: pd.Timestamp, today: pd.Timestamp
 ) -> dict[pd.Timestamp, pd.Timestamp]:
-    """Return by month after the cutoff when its figures are due, up to the first day ahead."""
+    """Day on which each month after the cutoff is due, up to the first after today."""
     lag = pd.Timedelta(days=_lag_days(publication))
     due: dict[pd.Timestamp, pd.Timestamp] = {}
     month = cutoff
@@ -124,19 +124,19 @@ def _lag_days(publication: Publication) -> int:
 
 
 def _held(publication: Publication) -> list[str]:
-    known = publication.published.publications
+    publications = publication.published.publications
     shown = publication.latest["publication"].iloc[0]
-    later = (known["as_of"] > publication.as_of) | (
-        known["as_of"].eq(publication.as_of) & (known["id"] > shown)
+    later = (publications["as_of"] > publication.as_of) | (
+        publications["as_of"].eq(publication.as_of) & (publications["id"] > shown)
     )
-    newer = known.loc[(known["state"] == "held") & later]
+    newer = publications.loc[(publications["state"] == "held") & later]
     return [
         gettext(
             "Held: a newer forecast, as of %(day)s, awaits approval: %(reason)s.",
-            day=dated(one["as_of"], "long day"),
-            reason=as_clause(rendered(from_json(one["held_because"]))),
+            day=dated(held["as_of"], "long day"),
+            reason=as_clause(rendered(from_json(held["held_because"]))),
         )
-        for one in newer.to_dict("records")
+        for held in newer.to_dict("records")
     ]
 
 
@@ -154,12 +154,13 @@ def _aged(as_of: pd.Timestamp, now: pd.Timestamp) -> list[str]:
 
 
 def _late(publication: Publication, due: dict[pd.Timestamp, pd.Timestamp]) -> list[str]:
-    """Report months whose figures of the world are overdue, and what else is known of them."""
+    """Notice of months of the world that are overdue, with what is published meanwhile."""
     if len(due) < LATE_MONTHS:
         return []
     first, last = min(due), max(due)
     calendar = publication.published.calendar
-    out = calendar.loc[calendar["what"].eq("detail") & calendar["period_to"].between(first, last)]
+    is_release = calendar["what"].eq("detail") & calendar["period_to"].between(first, last)
+    releases = calendar.loc[is_release].sort_values("period_to")
     notice = gettext(
         "Late data: the world's figures for %(first)s to %(last)s were due by %(day)s and have "
         "not been loaded; these months are forecasts too.",
@@ -167,53 +168,54 @@ def _late(publication: Publication, due: dict[pd.Timestamp, pd.Timestamp]) -> li
         last=dated(last, "long month"),
         day=dated(due[last], "long day"),
     )
-    known = published_later(publication.snapshot.panel, publication.snapshot.cutoff)
-    if out.empty:
-        return [f"{notice} {known}".rstrip()]
-    newest = out.sort_values("period_to").iloc[-1]
+    meanwhile = published_later(publication.snapshot.panel, publication.snapshot.cutoff)
+    if releases.empty:
+        return [f"{notice} {meanwhile}".rstrip()]
+    newest = releases.iloc[-1]
     release = gettext(
         "China Customs published %(month)s on %(day)s; that release has not been loaded yet.",
         month=dated(newest["period_to"], "long month"),
         day=dated(newest["released_on"], "long day"),
     )
-    return [f"{notice} {release} {known}".rstrip()]
+    return [f"{notice} {release} {meanwhile}".rstrip()]
 
 
 def _statuses(publication: Publication) -> list[str]:
-    """Report the destinations that another than the usual model forecast, and why."""
+    """Notices of destinations forecast by a fallback, and why."""
     rows = publication.latest.fillna({"reason": ""})
     other = rows.loc[rows["status"] != "champion"].drop_duplicates(["destination", "status"])
-    found = []
+    notices = []
     for (status, reason), group in other.groupby(["status", "reason"]):
-        why = f" ({reason})" if reason else ""
-        whole = not publication.is_magnets and len(group) == len(publication.destinations)
-        names = ", ".join(map(name_of, group["destination"]))
+        is_all = not publication.is_magnets and len(group) == len(publication.destinations)
+        names = (
+            gettext("all destinations") if is_all else ", ".join(map(name_of, group["destination"]))
+        )
         words = model_words(str(status))
-        found.append(
+        notices.append(
             gettext(
                 "%(model)s: %(destinations)s%(reason)s.",
                 model=f"{words[:1].upper()}{words[1:]}",
-                destinations=gettext("all destinations") if whole else names,
-                reason=why,
+                destinations=gettext("all destinations") if is_all else names,
+                reason=f" ({reason})" if reason else "",
             )
         )
-    return found
+    return notices
 
 
 def published_at(publication: Publication, rows: pd.DataFrame) -> pd.Timestamp | None:
-    """Return when a forecast was published, or its run ended; None where neither is recorded."""
-    known = publication.published.publications
-    moments = known.loc[known["id"] == rows["publication"].iloc[0], "published_at"]
+    """When a forecast was published, or its run ended; None if neither is recorded."""
+    publications = publication.published.publications
+    moments = publications.loc[publications["id"] == rows["publication"].iloc[0], "published_at"]
     if moments.notna().any():
         return pd.Timestamp(moments.iloc[0])
     runs = publication.published.runs
-    own = runs["commodity"].eq(publication.commodity) & runs["as_of"].eq(rows["as_of"].iloc[0])
-    ended = runs.loc[own & runs["status"].eq("finished"), "finished_at"]
+    is_own = runs["commodity"].eq(publication.commodity) & runs["as_of"].eq(rows["as_of"].iloc[0])
+    ended = runs.loc[is_own & runs["status"].eq("finished"), "finished_at"]
     return None if ended.isna().all() else pd.Timestamp(ended.max())
 
 
 def publication_words(publication: Publication, rows: pd.DataFrame) -> str:
-    """Name a publication by number, day and time of day, for there may be several a day."""
+    """Number, day and time of a publication, in words; there may be several a day."""
     moment, at = pd.Timestamp(rows["as_of"].iloc[0]), published_at(publication, rows)
     if at is None:
         return gettext("the forecast of %(day)s", day=dated(moment, "day"))
@@ -226,7 +228,7 @@ def publication_words(publication: Publication, rows: pd.DataFrame) -> str:
 
 
 def basis_words(basis: Basis | None) -> str:
-    """Return in a few words to which month a destination is published; empty where unknown."""
+    """Last published month of a destination, in a few words; empty if unknown."""
     if basis is None:
         return ""
     error = "" if not basis.estimated else percentage(f"{100 * basis.error:.0f}")
@@ -253,7 +255,7 @@ _MOST_NAMED: Final = 3
 
 
 def data_through(cutoff: str, bases: Mapping[str, Basis]) -> str:
-    """Say to which month the data reach: those of the world and of the newest destinations.
+    """Sentence on the last month with data, of the world and of the newest destinations.
 
     Args:
         cutoff: Last month of the world, ``YYYY-MM``.
@@ -274,26 +276,28 @@ def data_through(cutoff: str, bases: Mapping[str, Basis]) -> str:
 
 
 def published_later(panel: pd.DataFrame, cutoff: str) -> str:
-    """Name the months after the world's that are published of destinations; empty without any.
+    """Sentence on months published of destinations only; empty without any.
 
     Args:
         panel: ``PANEL_COLUMNS``; not modified.
         cutoff: Last month of the world, ``YYYY-MM``.
     """
     is_later = panel["period"].gt(pd.Timestamp(cutoff)) & panel["kind"].eq("observed")
-    months = {str(name): rows for name, rows in panel.loc[is_later].groupby("destination")}
+    months = {
+        str(name): listed([dated(month, "long month") for month in rows["period"]])
+        for name, rows in panel.loc[is_later].groupby("destination")
+    }
     if not months:
         return ""
-    found = [
-        f"{name_of(name)}: {listed([dated(one, 'long month') for one in months[name]['period']])}"
-        for name in in_reading_order(months)
-    ]
-    named = gettext("; ").join(found)
-    return gettext("Published of single destinations meanwhile: %(months)s.", months=named)
+    phrases = [f"{name_of(name)}: {months[name]}" for name in in_reading_order(months)]
+    return gettext(
+        "Published of single destinations meanwhile: %(months)s.",
+        months=gettext("; ").join(phrases),
+    )
 
 
 def destinations(publication: Publication, *, moment: pd.Timestamp) -> list[Record]:
-    """Return the destinations of the forecast of a moment whose past months are stored."""
+    """Destinations of the forecast of a moment, with the basis of their past months."""
     bases = publication.snapshots[moment].bases
     return [
         {"destination": name, "name": name_of(name), **bases[name].record}

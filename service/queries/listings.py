@@ -16,11 +16,9 @@ from service.queries.row_models import (
     Event,
     FigureResponse,
     PublicationResponse,
-    RefusedFileResponse,
     ResponseModel,
     ScoreResponse,
     Tariff,
-    Vintage,
     columns_of,
 )
 from service.words import label_of
@@ -33,23 +31,18 @@ AFTERWARDS: Final = pd.Timedelta(days=7)
 """A forecast published so long after its moment may come from a newer method."""
 
 
-def vintages(publication: Publication) -> list[Record]:
-    """Return the ingests, newest first."""
-    return _newest_first(publication.published.vintages, Vintage)
-
-
-def quarantine(publication: Publication) -> list[Record]:
-    """Return the files that the data checks rejected, newest first, without their rows."""
-    return _newest_first(publication.published.quarantine, RefusedFileResponse)
+def newest_first(rows: pd.DataFrame, row: type[ResponseModel]) -> list[Record]:
+    """Numbered rows, newest first, with the columns of a documented row."""
+    return records(rows.sort_values("id", ascending=False)[columns_of(row)])
 
 
 def suspicious(publication: Publication) -> list[Record]:
-    """Return the published figures inconsistent with the others, worst first."""
+    """Published figures inconsistent with the others, worst first."""
     return records(publication.snapshot.suspicious[list(SUSPICIOUS_COLUMNS)])
 
 
 def scores(publication: Publication, *, scope: str = "", metric: str = "") -> list[Record]:
-    """Return the scores of backtests, the newest moment first."""
+    """Scores of backtests, the newest moment first."""
     rows = publication.published.scores
     for name, value in (("scope", scope), ("metric", metric)):
         rows = rows.loc[rows[name] == value] if value else rows
@@ -59,11 +52,11 @@ def scores(publication: Publication, *, scope: str = "", metric: str = "") -> li
 
 
 def publications(publication: Publication) -> list[Record]:
-    """Return one row a publication, newest first; of one day the last comes first."""
+    """One row a publication, newest first."""
     rows = publication.published.every
-    own = rows.groupby(["as_of", "publication"], sort=True)
-    known = [_summary(publication, part) for _, part in own]
-    return records(pd.DataFrame(known[::-1], columns=columns_of(PublicationResponse)))
+    groups = rows.groupby(["as_of", "publication"], sort=True)
+    summaries = [_summary(publication, part) for _, part in groups]
+    return records(pd.DataFrame(summaries[::-1], columns=columns_of(PublicationResponse)))
 
 
 def _summary(publication: Publication, rows: pd.DataFrame) -> Record:
@@ -79,31 +72,27 @@ def _summary(publication: Publication, rows: pd.DataFrame) -> Record:
     }
 
 
-def _newest_first(rows: pd.DataFrame, row: type[ResponseModel]) -> list[Record]:
-    return records(rows.sort_values("id", ascending=False)[columns_of(row)])
-
-
 def listing(publication: Publication, engine: Engine) -> list[Record]:
-    """Return one row a commodity, the magnets first; read once a publication."""
+    """One row a commodity, the magnets first; read once a publication."""
     rows: list[Record] = publication.memo.make("commodities", lambda: _rows(publication, engine))
     return rows
 
 
 def _rows(publication: Publication, engine: Engine) -> list[Record]:
-    known = publication.published
-    found = []
-    for code in sorted(known.commodities, key=lambda code: (code != COMMODITY, code)):
+    published = publication.published
+    commodities = []
+    for code in sorted(published.commodities, key=lambda code: (code != COMMODITY, code)):
         rows = latest_forecast(engine, commodity=code, columns=["destination", "status"])
-        found.append(
+        commodities.append(
             {
                 **_extent(rows),
                 "commodity": code,
-                "label": label_of(code, known.labels),
+                "label": label_of(code, published.labels),
                 "months": rows["period"].nunique(),
                 "status": rows["status"].max(),
             }
         )
-    return records(pd.DataFrame(found, columns=columns_of(CommodityResponse)))
+    return records(pd.DataFrame(commodities, columns=columns_of(CommodityResponse)))
 
 
 def _extent(rows: pd.DataFrame) -> Record:
@@ -130,7 +119,7 @@ class LedgerQuery:
 
 
 def events(publication: Publication, search: LedgerQuery) -> list[Record]:
-    """Return the newest version of each matching event, latest announcement first."""
+    """Newest version of each matching event, latest announcement first."""
     rows = publication.ledger.events
     if search.instrument:
         rows = rows.loc[rows["instrument"] == search.instrument]
@@ -143,14 +132,14 @@ def events(publication: Publication, search: LedgerQuery) -> list[Record]:
 
 
 def newest_act(publication: Publication) -> pd.Timestamp | None:
-    """Return the day of the newest announcement in the data; None where there is none."""
+    """Day of the newest announcement in the data; None where there is none."""
     rows = publication.ledger.events
     announced = rows.loc[~rows["event_id"].str.startswith(SCHEDULED_PREFIX), "announced_on"]
     return None if announced.empty else announced.max()
 
 
 def unreported(publication: Publication, now: pd.Timestamp) -> list[Record]:
-    """Return scheduled events whose day is after the newest announcement."""
+    """Scheduled events that are past but later than the newest announcement in the data."""
     rows, newest = scheduled(publication.ledger.events), newest_act(publication)
     if newest is None:
         return []
@@ -160,7 +149,7 @@ def unreported(publication: Publication, now: pd.Timestamp) -> list[Record]:
 
 
 def tariffs(publication: Publication, *, importer: str = "", text: str = "") -> list[Record]:
-    """Return the newest version of each matching tariff step, latest start first."""
+    """Newest version of each matching tariff step, latest start first."""
     rows = publication.ledger.tariffs
     if importer:
         rows = rows.loc[rows["importer"] == importer]
@@ -170,7 +159,7 @@ def tariffs(publication: Publication, *, importer: str = "", text: str = "") -> 
 
 
 def instruments(publication: Publication) -> list[str]:
-    """Return the instruments that occur."""
+    """Instruments that occur."""
     return sorted(set(publication.ledger.events["instrument"]))
 
 
@@ -188,7 +177,7 @@ def _codes(cell: object) -> list[str]:
 def figures(
     publication: Publication, *, destination: str | None = None, period: str | None = None
 ) -> list[Record]:
-    """Return the published figures, newest first: a revision is one more row.
+    """Published figures, newest first: a revision is one more row.
 
     Args:
         destination: Only those about this code (also regions and rankings); None means all.

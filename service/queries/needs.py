@@ -37,26 +37,26 @@ _LONGEST: Final = 365
 
 
 def shipping_days(text: str) -> dict[str, Days]:
-    """Return the days by destination, those that are set in place of the defaults.
+    """Shipping days by destination: the defaults, overridden by a setting.
 
     Args:
         text: Code, least and most days of some destinations, ``USA 20-35, KOR 2-6``; may be empty.
     """
-    own: dict[str, Days] = {}
+    overrides: dict[str, Days] = {}
     for part in filter(None, map(str.strip, text.split(","))):
-        found = re.fullmatch(r"([A-Z0-9_]+) +(\d+)-(\d+)", part)
-        days = (int(found[2]), int(found[3])) if found else (1, 0)
-        if found is None or not days[0] <= days[1] <= _LONGEST:
+        match = re.fullmatch(r"([A-Z0-9_]+) +(\d+)-(\d+)", part)
+        days = (int(match[2]), int(match[3])) if match else (1, 0)
+        if match is None or not days[0] <= days[1] <= _LONGEST:
             raise DataError(
                 f"MAGNETCAST_SHIPPING_DAYS: {part[:40]!r} is no destination with a span of days. "
                 f"Expected such as USA 20-35, up to {_LONGEST} days. Correct it."
             )
-        own[found[1]] = days
-    return {**SHIPPING_DAYS, **own}
+        overrides[match[1]] = days
+    return {**SHIPPING_DAYS, **overrides}
 
 
 def arrival_months(period: str, days: Days) -> str:
-    """Return the months in which goods cleared in a month arrive, in words.
+    """Months of arrival of shipments cleared in a month, in words.
 
     Args:
         period: First day of the month of clearance, ISO.
@@ -69,12 +69,12 @@ def arrival_months(period: str, days: Days) -> str:
 
 
 def largest_gap(paths: Floats, tonnes: float) -> Floats:
-    """Return the largest cumulative shortfall of each path, in tonnes; as ``running_gap``."""
+    """Largest cumulative shortfall of each path, in tonnes; as ``running_gap``."""
     return np.asarray(running_gap(paths, np.full(paths.shape[1], tonnes)).max(axis=1, initial=0.0))
 
 
 def buffer_for(paths: Floats, tonnes: float, cover: float) -> float:
-    """Return the smallest stock that covers a share ``cover`` of the paths, in tonnes.
+    """Smallest stock that covers a share ``cover`` of the paths, in tonnes.
 
     Args:
         paths: As ``largest_gap``; without months there is no shortfall.
@@ -85,68 +85,66 @@ def buffer_for(paths: Floats, tonnes: float, cover: float) -> float:
 
 
 def any_short(paths: Floats, tonnes: float) -> float:
-    """Return the share of paths with at least one month below the need."""
+    """Share of paths with at least one month below the need."""
     return float((paths < tonnes).any(axis=1).mean())
 
 
 SMALL: Final = 0.2
-"""Share of a country's median below which a need is a firm's, of which a rule must be assumed."""
+"""Share of a country's median below which a need is that of one firm: how supply is shared out
+must then be assumed."""
 
 
 def met_at(publication: Publication, need: Record) -> float:
-    """Return the country's tonnes a month from which a need is met in full."""
+    """Exports to the country, in tonnes a month, from which a need is met in full."""
     return max(float(need["tonnes"]), normal_month(publication, need["destination"]))
 
 
 def firm_outlook(
     publication: Publication, destination: str, firm: Firm, rows: pd.DataFrame | None = None
 ) -> FirmOutlook:
-    """Return a firm's answers at a publication.
+    """Firm's answers at a publication.
 
     Args:
-        rows: Months of the destination by other quantiles, as of a scenario; as published if None.
+        rows: Months of the destination under a scenario; as published if None.
     """
-    found = publication.latest if rows is None else rows
-    found = found.assign(period=pd.to_datetime(found["period"]))
-    ahead = found["destination"].eq(destination) & found["period"].ge(_month_of(publication.as_of))
-    own = found.loc[ahead].sort_values("period")
+    forecast = publication.latest if rows is None else rows
+    forecast = forecast.assign(period=pd.to_datetime(forecast["period"]))
+    forecast = forecast.loc[forecast["destination"] == destination].sort_values("period")
+    months = forecast.loc[forecast["period"] >= _month_of(publication.as_of)]
     return outlook_of(
-        firm, list(own["period"]), own[list(QUANTILE_COLUMNS)].to_numpy(float),
+        firm, list(months["period"]), months[list(QUANTILE_COLUMNS)].to_numpy(float),
         normal_month(publication, destination),
         carry=carry_over_of(publication)[0], as_of=publication.as_of,
     )  # fmt: skip
 
 
 _COVERS: Final = (0.90, 0.95)
-
-NEED_COLUMNS: Final = (
-    "id", "name", "commodity", "destination", "period_from", "period_to", "tonnes", "author",
-    "created_at", "met_in_full_at_t", "chance_any_month", "buffer_90_t", "buffer_95_t",
-    "first_month", "last_month", "carry_over", "carry_over_source", "as_of",
+_AS_WRITTEN: Final = (
+    "id", "name", "commodity", "destination", "tonnes", "author", "created_at",
 )  # fmt: skip
 
 
 def carry_over_of(publication: Publication) -> tuple[float, str]:
-    """Return the share of one month's error that carries into the next, and its source."""
-    found = newest_score(publication, ERROR_AUTOCORRELATION)
-    if found is None:
+    """Share of one month's error that carries into the next, and its source."""
+    score = newest_score(publication, ERROR_AUTOCORRELATION)
+    if score is None:
         return USUAL_CARRY, gettext("default, no backtest published")
     source = gettext(
         "backtest as of %(day)s, %(pairs)s pairs of months",
-        day=dated(found["as_of"], "day"),
-        pairs=found["cells"],
+        day=dated(score["as_of"], "day"),
+        pairs=score["cells"],
     )
-    return float(found["value"]), source
+    return float(score["value"]), source
 
 
 Of = Callable[[str], Publication]
-"""Returns the newest publication of a commodity."""
+"""Newest publication of a commodity, by its code."""
 
 
 def need_documents(publication: Publication, planning: PlanningState) -> list[Record]:
-    """Return the needs of a commodity in force, newest first, each with its months and buffers."""
-    own = planning.needs.loc[planning.needs["commodity"] == publication.commodity]
-    rows = records(own.sort_values("id", ascending=False))
+    """Active needs of a commodity, newest first, each with its months and safety stocks."""
+    needs = planning.needs.loc[planning.needs["commodity"] == publication.commodity]
+    rows = records(needs.sort_values("id", ascending=False))
     return [
         planning.memo.make(
             ("need", row["id"], publication.as_of, publication.published.mark, language()),
@@ -157,26 +155,26 @@ def need_documents(publication: Publication, planning: PlanningState) -> list[Re
 
 
 def all_needs(of: Of, planning: PlanningState) -> list[Record]:
-    """Return the needs of all commodities in force as ``need_documents``, newest first."""
-    found = [
+    """Active needs of all commodities as ``need_documents``, newest first."""
+    needs = [
         need
         for code in planning.needs["commodity"].unique()
         for need in need_documents(of(code), planning)
     ]
-    return sorted(found, key=lambda need: -need["id"])
+    return sorted(needs, key=lambda need: -need["id"])
 
 
 def need_of(of: Of, planning: PlanningState, number: int) -> Record:
-    """Return one need in force."""
-    own = planning.needs.loc[planning.needs["id"] == number]
-    for commodity in own["commodity"]:
+    """Document of one active need."""
+    needs = planning.needs.loc[planning.needs["id"] == number]
+    for commodity in needs["commodity"]:
         return next(d for d in need_documents(of(str(commodity)), planning) if d["id"] == number)
-    known = ", ".join(str(value) for value in sorted(planning.needs["id"])) or "none so far"
-    raise UnknownError(f"No active need {number}. Expected one of: {known}. See /api/v1/needs.")
+    numbers = ", ".join(str(value) for value in sorted(planning.needs["id"])) or "none so far"
+    raise UnknownError(f"No active need {number}. Expected one of: {numbers}. See /api/v1/needs.")
 
 
 def need_document(publication: Publication, need: Record) -> Record:
-    """Return a need with its months; numbers are tonnes, chances are shares."""
+    """Need with its months; numbers are tonnes, chances are shares."""
     rows = months_needed(publication, need)
     carry_over, carry_over_source = carry_over_of(publication)
     ahead = rows.loc[rows["period"] >= _month_of(publication.as_of)]
@@ -184,24 +182,18 @@ def need_document(publication: Publication, need: Record) -> Record:
     paths = np.zeros((1, 0))
     if len(ahead):
         paths = sample_paths(quantiles[None], ErrorCopula(carry_over))[:, 0]
-    full = met_at(publication, need)
-    got = paths * need["tonnes"] / full
+    met_at_t = met_at(publication, need)
+    received = paths * need["tonnes"] / met_at_t
     buffers = [
-        round(buffer_for(got, need["tonnes"], cover), KILOGRAMS) if len(ahead) else None
+        round(buffer_for(received, need["tonnes"], cover), KILOGRAMS) if len(ahead) else None
         for cover in _COVERS
     ]
     months = [f"{period:%Y-%m}" for period in ahead["period"]]
     return {
-        "id": need["id"],
-        "name": need["name"],
-        "commodity": need["commodity"],
-        "destination": need["destination"],
+        **{name: need[name] for name in _AS_WRITTEN},
         "period_from": need["period_from"][:7],
         "period_to": need["period_to"][:7],
-        "tonnes": need["tonnes"],
-        "author": need["author"],
-        "created_at": need["created_at"],
-        "chance_any_month": bounded(any_short(paths, full)) if months else None,
+        "chance_any_month": bounded(any_short(paths, met_at_t)) if months else None,
         "buffer_90_t": buffers[0],
         "buffer_95_t": buffers[1],
         "first_month": months[0] if months else None,
@@ -210,25 +202,22 @@ def need_document(publication: Publication, need: Record) -> Record:
         "carry_over_source": carry_over_source,
         "as_of": f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}",
         "destination_name": name_of(need["destination"]),
-        "met_in_full_at_t": round(full, KILOGRAMS),
-        "months": [_month(row, full, publication) for row in rows.to_dict("records")],
+        "met_in_full_at_t": round(met_at_t, KILOGRAMS),
+        "months": [_month(row, met_at_t, publication) for row in rows.to_dict("records")],
     }
 
 
 def bounded(chance: float) -> float:
-    """Return a chance no nearer to 0 or 1 than the outermost quantiles."""
+    """Chance no nearer to 0 or 1 than the outermost quantiles."""
     return round(min(max(chance, QUANTILES[0]), QUANTILES[-1]), 4)
 
 
 def months_needed(publication: Publication, need: Record) -> pd.DataFrame:
-    """Return the forecast of the months of a need, as far as they are forecast, by month."""
+    """Forecast months of a need, oldest first."""
     rows = publication.latest.assign(period=pd.to_datetime(publication.latest["period"]))
-    own = rows.loc[rows["destination"] == need["destination"]]
-    within = own["period"].between(
-        pd.Timestamp(need["period_from"]), pd.Timestamp(need["period_to"])
-    )
-    found: pd.DataFrame = own.loc[within].sort_values("period", ignore_index=True)
-    return found
+    first, last = pd.Timestamp(need["period_from"]), pd.Timestamp(need["period_to"])
+    is_needed = rows["destination"].eq(need["destination"]) & rows["period"].between(first, last)
+    return rows.loc[is_needed].sort_values("period", ignore_index=True)
 
 
 def _month(row: Mapping[Hashable, Any], tonnes: float, publication: Publication) -> Record:

@@ -12,7 +12,7 @@ class ResponseModel(BaseModel):
 
 
 def columns_of(row: type[ResponseModel]) -> list[str]:
-    """Return the columns of a list, in the order of its documented row."""
+    """Columns of a list, in the order of its documented row."""
     return list(row.model_fields)
 
 

@@ -26,7 +26,7 @@ MAJOR_SEVERITY: Final = 2
 class TrackScore:
     """Errors over some scored months, as shares of actual tonnes."""
 
-    what: str
+    label: str
     cells: int
     inside: int
     """Months inside the 80% band."""
@@ -42,7 +42,7 @@ class TrackScore:
 
 @dataclass(frozen=True, slots=True)
 class CoverageRow:
-    """How often the 80% band of a destination held, by horizon group."""
+    """Coverage of the 80% band of a destination, by horizon group."""
 
     destination: str
     coverage: tuple[Coverage, ...]
@@ -64,23 +64,21 @@ class LargeError:
 
 
 def cells_of(publication: Publication) -> pd.DataFrame:
-    """Return one row a published month with an observed figure: ``TrackCell``.
+    """One row a published month with an observed figure: ``TrackCell``.
 
-    ``seasonal_naive`` and ``last_value`` use only what was known at the forecast's own moment;
-    ``frozen_ahead`` tells whether the forecast was published before the figure.
-    A month whose figure the forecast knew, after the last of the world, is no forecast. Ordered by
-    moment, destination and period; tonnes throughout, ``pinball`` the mean quantile
-    loss.
+    ``seasonal_naive`` and ``last_value`` use only what was known at the forecast's moment;
+    ``frozen_ahead``: whether it was published before the figure. Months published when it was
+    made are left out. Ordered by moment, destination and period; tonnes.
     """
     rows = publication.published.forecasts
     rows = rows.assign(period=pd.to_datetime(rows["period"]), cutoff=pd.to_datetime(rows["cutoff"]))
     panel = publication.snapshot.panel
     truth = panel.loc[panel["kind"] == TRUTH, ["destination", "period", "tonnes"]]
-    found = rows.merge(truth, on=["destination", "period"], validate="many_to_one")
+    actual = rows.merge(truth, on=["destination", "period"], validate="many_to_one")
     parts = []
-    for moment, part in found.groupby("as_of"):
-        then = publication.snapshots[pd.Timestamp(str(moment))].panel
-        parts.append(_with_simple_rules(_not_known(part, then), then))
+    for moment, part in actual.groupby("as_of"):
+        panel_then = publication.snapshots[pd.Timestamp(str(moment))].panel
+        parts.append(_with_simple_rules(_not_yet_published(part, panel_then), panel_then))
     if not parts:
         return pd.DataFrame(columns=columns_of(TrackCell))
     cells = pd.concat(parts, ignore_index=True)
@@ -94,47 +92,44 @@ def cells_of(publication: Publication) -> pd.DataFrame:
     return scored[columns_of(TrackCell)].sort_values(order, ignore_index=True)
 
 
-def score(cells: pd.DataFrame, what: str) -> TrackScore:
-    """Return the errors over some cells.
-
-    Only months that the simple rules forecast too are counted.
-    """
-    both = cells.dropna(subset=["seasonal_naive", "last_value"])
-    actual = float(both["tonnes"].sum())
+def score(cells: pd.DataFrame, label: str) -> TrackScore:
+    """Errors over the cells that the simple rules forecast too."""
+    scored = cells.dropna(subset=["seasonal_naive", "last_value"])
+    actual = float(scored["tonnes"].sum())
 
     def share(errors: pd.Series) -> float:
         return float(errors.abs().sum()) / actual if actual > 0 else float("nan")
 
     return TrackScore(
-        what=what,
-        cells=len(both),
-        inside=int(both["inside80"].sum()),
-        wape=share(both["error"]),
-        seasonal_naive=share(both["seasonal_naive"] - both["tonnes"]),
-        last_value=share(both["last_value"] - both["tonnes"]),
-        pinball=share(both["pinball"]),
+        label=label,
+        cells=len(scored),
+        inside=int(scored["inside80"].sum()),
+        wape=share(scored["error"]),
+        seasonal_naive=share(scored["seasonal_naive"] - scored["tonnes"]),
+        last_value=share(scored["last_value"] - scored["tonnes"]),
+        pinball=share(scored["pinball"]),
     )
 
 
 def without_sums(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells of destinations that add up to the world, each counted once."""
+    """Cells of destinations that add up to the world, each counted once."""
     return cells.loc[~cells["destination"].isin(list(AGGREGATES))]
 
 
 def by_horizon(cells: pd.DataFrame) -> list[TrackScore]:
-    """Return the errors by months ahead, sums of destinations left out."""
-    own = without_sums(cells)
-    return [score(part, str(horizon)) for horizon, part in own.groupby("horizon")]
+    """Errors by months ahead, sums of destinations left out."""
+    groups = without_sums(cells).groupby("horizon")
+    return [score(part, str(horizon)) for horizon, part in groups]
 
 
 def by_destination(cells: pd.DataFrame, order: list[str]) -> list[TrackScore]:
-    """Return the errors by destination, in a given order."""
+    """Errors by destination, in a given order."""
     groups = dict(list(cells.groupby("destination")))
     return [score(groups[name], name) for name in order if name in groups]
 
 
 def coverage(cells: pd.DataFrame, order: list[str]) -> list[CoverageRow]:
-    """Return how often published bands held, by destination in a given order; all of them first."""
+    """Coverage of published bands: all destinations first, then each in a given order."""
     if cells.empty:
         return []
     scores = coverage_scores(cells.assign(model=MODEL, is_covered=cells["inside80"].astype(bool)))
@@ -143,15 +138,15 @@ def coverage(cells: pd.DataFrame, order: list[str]) -> list[CoverageRow]:
 
 
 def backtest_coverage(scores: pd.DataFrame, fans: Sequence[Fan]) -> list[CoverageRow]:
-    """Return how often bands held in the backtest: all destinations first, then those scored."""
-    own = [CoverageRow(fan.destination, fan.coverage) for fan in fans if fan.coverage]
-    return [CoverageRow(ALL, coverage_of(scores, ALL, "")), *own] if own else []
+    """Coverage of bands in the backtest: all destinations first, then those scored."""
+    rows = [CoverageRow(fan.destination, fan.coverage) for fan in fans if fan.coverage]
+    return [CoverageRow(ALL, coverage_of(scores, ALL, "")), *rows] if rows else []
 
 
 def largest_errors(publication: Publication, cells: pd.DataFrame) -> list[LargeError]:
-    """Return the months with the largest errors in tonnes, largest first."""
-    own = without_sums(cells)
-    worst = own.reindex(own["error"].abs().sort_values(ascending=False, kind="stable").index)
+    """Months with the largest errors in tonnes, largest first."""
+    errors = without_sums(cells)
+    worst = errors.reindex(errors["error"].abs().sort_values(ascending=False, kind="stable").index)
     # Each month is listed once, with its largest error.
     worst = worst.drop_duplicates(["destination", "period"]).head(LARGEST_ERRORS)
     return [
@@ -169,49 +164,48 @@ def largest_errors(publication: Publication, cells: pd.DataFrame) -> list[LargeE
     ]
 
 
-def live(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells of forecasts published before the figure."""
-    return cells.loc[cells["frozen_ahead"].astype(bool)]
-
-
-def afterwards(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the other cells, whose figure may already have been public."""
-    return cells.loc[~cells["frozen_ahead"].astype(bool)]
+def live_and_later(cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cells of forecasts published before the figure, and the others."""
+    is_live = cells["frozen_ahead"].astype(bool)
+    return cells.loc[is_live], cells.loc[~is_live]
 
 
 def _frozen_ahead(publication: Publication, cells: pd.DataFrame) -> "pd.Series[bool]":
-    known = publication.published.publications
-    own = known.loc[known["state"] == "published"]
+    publications = publication.published.publications
+    publications = publications.loc[publications["state"] == "published"]
     # Of several publications of one moment the latest first month counts.
-    first = own.groupby("as_of")["ahead_from"].max()
+    first = publications.groupby("as_of")["ahead_from"].max()
     return cells["period"] >= first.reindex(cells["as_of"]).set_axis(cells.index)
 
 
-def _not_known(rows: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
+def _not_yet_published(rows: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
     keys = ["destination", "period"]
-    known = pd.MultiIndex.from_frame(panel.loc[panel["kind"] == TRUTH, keys])
-    return rows.loc[~pd.MultiIndex.from_frame(rows[keys]).isin(known)]
+    published = pd.MultiIndex.from_frame(panel.loc[panel["kind"] == TRUTH, keys])
+    return rows.loc[~pd.MultiIndex.from_frame(rows[keys]).isin(published)]
 
 
 def _with_simple_rules(rows: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
-    known = panel.set_index(["destination", "period"])["tonnes"]
+    tonnes = panel.set_index(["destination", "period"])["tonnes"]
     years = np.ceil(rows["horizon"].to_numpy() / 12).astype(int)
-    before = [p - pd.DateOffset(years=int(y)) for p, y in zip(rows["period"], years, strict=True)]
+    year_before = [
+        period - pd.DateOffset(years=int(count))
+        for period, count in zip(rows["period"], years, strict=True)
+    ]
     return rows.assign(
-        seasonal_naive=_looked_up(known, rows["destination"], before),
-        last_value=_looked_up(known, rows["destination"], list(rows["cutoff"])),
+        seasonal_naive=_looked_up(tonnes, rows["destination"], year_before),
+        last_value=_looked_up(tonnes, rows["destination"], list(rows["cutoff"])),
     )
 
 
 def _looked_up(
-    known: pd.Series, destinations: pd.Series, periods: list[pd.Timestamp]
+    tonnes: pd.Series, destinations: pd.Series, periods: list[pd.Timestamp]
 ) -> np.ndarray:
-    wanted = pd.MultiIndex.from_arrays([destinations, periods])
-    return known.reindex(wanted).to_numpy(dtype=float)
+    keys = pd.MultiIndex.from_arrays([destinations, periods])
+    return tonnes.reindex(keys).to_numpy(dtype=float)
 
 
 def _pinball(cells: pd.DataFrame) -> np.ndarray:
-    """Return the mean quantile loss, twice the pinball loss, so that a point scores its error."""
+    """Mean quantile loss, twice the pinball loss, so that a point scores its error."""
     over = cells[["tonnes"]].to_numpy() - cells[list(QUANTILE_COLUMNS)].to_numpy()
     levels = np.asarray(QUANTILES)
     return np.asarray(2 * np.maximum(levels * over, (levels - 1) * over).mean(axis=1))

@@ -15,13 +15,13 @@ _RECENT_MONTHS: Final = 12
 
 
 def unknowns(publication: Publication) -> list[str]:
-    """Return what was missing or open, most important first; of other tables nothing is known."""
+    """Sentences on what was missing or open, most important first; none for partner tables."""
     if not publication.is_magnets:
         return []
     panel, events = publication.snapshot.panel, publication.snapshot.ledger.events
     today = publication.as_of.tz_convert("UTC").tz_localize(None)
     cutoff = pd.Timestamp(panel.loc[panel["destination"] == WORLD, "period"].max())
-    found = [
+    sentences = [
         _late_months(panel, cutoff, today),
         _thin_destinations(panel.loc[panel["period"] <= cutoff], cutoff),
         _uncovered_acts(events),
@@ -31,7 +31,7 @@ def unknowns(publication: Publication) -> list[str]:
             "A kind of shock that no month of the history shows cannot have been learned from it."
         ),
     ]
-    return [sentence for sentence in found if sentence]
+    return [sentence for sentence in sentences if sentence]
 
 
 def _late_months(panel: pd.DataFrame, cutoff: pd.Timestamp, today: pd.Timestamp) -> str:
@@ -79,9 +79,9 @@ def _uncovered_acts(events: pd.DataFrame) -> str:
 
 
 def _coming_ends(events: pd.DataFrame, today: pd.Timestamp) -> str:
-    known = events.loc[events["evidence"] != "scheduled"]
-    eased = known["effective_to"].where(known["direction"] == "easing")
-    ends = pd.concat([known["suspended_to"], eased])
+    acts = events.loc[events["evidence"] != "scheduled"]
+    eased = acts["effective_to"].where(acts["direction"] == "easing")
+    ends = pd.concat([acts["suspended_to"], eased])
     coming = ends.loc[ends.between(today, today + pd.DateOffset(months=MONTHS_AHEAD))]
     if coming.empty:
         return ""

@@ -1,4 +1,4 @@
-"""The backtest for readers: beside the yardsticks, and plain about where they are better."""
+"""Scores of the backtest beside those of simple rules, and where the rules are better."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class ScoreRow:
 
 
 def without_components(scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores of the forecast and of the yardsticks, without those of its components.
+    """Scores of the forecast and of the yardsticks, without those of its components.
 
     A version of the model has hyphens in its name; a component is one word.
     """
@@ -60,7 +60,7 @@ def without_components(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def score_rows(scores: pd.DataFrame) -> list[ScoreRow]:
-    """Return one row a scope, horizon range and model: all destinations first, ours on top."""
+    """One row a scope, horizon range and model: all destinations first, our forecast on top."""
     scores = scores.loc[scores["metric"].isin(_METRICS)] if len(scores) else scores
     if scores.empty:
         return []
@@ -73,7 +73,7 @@ def score_rows(scores: pd.DataFrame) -> list[ScoreRow]:
 
 
 def losses(rows: list[ScoreRow]) -> list[str]:
-    """Return where a yardstick has the smaller error, one sentence a scope and range."""
+    """One sentence for each scope and range in which a yardstick has the smaller error."""
     wape = {(row.scope, row.months, row.model): row.wape for row in rows}
     return [
         gettext(

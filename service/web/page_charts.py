@@ -40,8 +40,8 @@ _Row = tuple[str, Sequence[float], int]
 def counted_cells(publication: Publication) -> pd.DataFrame:
     """Scored months shown: forecast ahead, or else afterwards."""
     cells = publication.memo.make("cells", lambda: track.cells_of(publication))
-    live = track.live(cells)
-    return live if len(live) else track.afterwards(cells)
+    live, later = track.live_and_later(cells)
+    return live if len(live) else later
 
 
 def replay_rows(publication: Publication) -> list[ScoreRow]:
@@ -61,7 +61,7 @@ def _largest(publication: Publication) -> list[str]:
 def _errors_by_lead(publication: Publication, _: str) -> Chart | None:
     scores = track.by_horizon(counted_cells(publication))
     rows = [
-        (gettext("month %(number)s", number=score.what), _shares(score), score.cells)
+        (gettext("month %(number)s", number=score.label), _shares(score), score.cells)
         for score in scores
     ]
     return _dots(publication, gettext("Error by months ahead"), rows)
@@ -69,7 +69,7 @@ def _errors_by_lead(publication: Publication, _: str) -> Chart | None:
 
 def _errors_by_destination(publication: Publication, _: str) -> Chart | None:
     scores = track.by_destination(counted_cells(publication), _largest(publication))
-    rows = [(name_of(score.what), _shares(score), score.cells) for score in scores]
+    rows = [(name_of(score.label), _shares(score), score.cells) for score in scores]
     return _dots(publication, gettext("Error by destination"), rows)
 
 

@@ -28,7 +28,7 @@ from service.live.publication import Publication
 from service.planning import entries
 from service.planning.alerts import ADDRESS, atom
 from service.planning.firm import FirmAnswer, firm_answer, question_in
-from service.queries.destination_months import known_destination
+from service.queries.destination_months import known_destination, known_moment
 from service.request_errors import NoAnswerError
 from service.state import (
     Chosen,
@@ -47,7 +47,7 @@ from service.words import home_of, message_of
 from store.errors import DataError, TokenError
 from store.numbers import plain_number
 from store.planning import planning_rows as stored
-from store.planning.planning_rows import AlertRule, NeedRow
+from store.planning.planning_rows import AlertRule, NeedRow, OverrideRow
 from store.vocabulary import COMMODITY, MONTH_PATTERN
 
 ENTRIES: Final = 200
@@ -204,7 +204,7 @@ def add_need(request: Request, *, fields: Fields, actor: Writer, shared: Shared)
             tonnes=number_in(fields, "tonnes"),
             commodity=current.commodity,
         )
-        number = entries.write(shared.live, stored.add_need, need, who=actor)
+        number = entries.write(shared.live, stored.add_need, need, actor=actor)
     except TokenError:
         raise
     except DataError as err:
@@ -215,14 +215,14 @@ def add_need(request: Request, *, fields: Fields, actor: Writer, shared: Shared)
 @router.post("/needs/{number}/end", dependencies=sending)
 def end_need(number: Number, actor: Writer, shared: Shared) -> Response:
     """End a need; the page then offers to take that back."""
-    entries.write(shared.live, stored.end_need, number, who=actor)
+    entries.write(shared.live, stored.end_need, number, actor=actor)
     return _see(f"/needs?ended={number}#needs-head")
 
 
 @router.post("/needs/{number}/restore", dependencies=sending)
 def restore_need(number: Number, actor: Writer, shared: Shared) -> Response:
     """Take back the end of a need."""
-    entries.write(shared.live, stored.restore_need, number, who=actor)
+    entries.write(shared.live, stored.restore_need, number, actor=actor)
     return _see(f"/needs#need-{number}")
 
 
@@ -242,7 +242,7 @@ def add_rule(request: Request, *, fields: Fields, actor: Writer, shared: Shared)
 @router.post("/alert-rules/{number}/end", dependencies=sending)
 def end_rule(number: Number, actor: Writer, shared: Shared) -> Response:
     """End an alert rule."""
-    entries.write(shared.live, stored.end_rule, number, who=actor)
+    entries.write(shared.live, stored.end_rule, number, actor=actor)
     return _see("/needs#rules")
 
 
@@ -252,16 +252,15 @@ def add_override(request: Request, fields: Fields, actor: Writer, shared: Shared
     current = _chosen(shared, fields)
     destination = known_destination(current, text_in(fields, "destination"))
     try:
-        entries.record_override(
-            shared.live,
-            actor,
+        override = OverrideRow(
             destination,
-            month_in(fields, "period"),
-            text_in(fields, "as_of"),
+            period=month_in(fields, "period"),
+            as_of=known_moment(current, text_in(fields, "as_of"), now=shared.live.clock()),
             tonnes=number_in(fields, "tonnes"),
             reason=text_in(fields, "reason"),
             commodity=current.commodity,
         )
+        entries.record_override(shared.live, actor, override)
     except TokenError:
         raise
     except DataError as err:

@@ -20,6 +20,7 @@ from service.planning.firm import FirmAnswer
 from service.queries import listings, track
 from service.queries.destination_months import titles
 from service.queries.needs import Days, all_needs, arrival_months, carry_over_of
+from service.queries.row_models import RefusedFileResponse, Vintage
 from service.queries.yardsticks import losses
 from service.state import State
 from service.web.page_charts import OVER_ALL, counted_cells, page_chart, replay_rows
@@ -45,7 +46,7 @@ def status_page(
     """
     if publication is None:
         return bare_page(TEMPLATE, address=_ADDRESS, **_of_installation(health), models=(), runs=())
-    rejected = listings.quarantine(publication)
+    rejected = listings.newest_first(publication.published.quarantine, RefusedFileResponse)
     return page(
         TEMPLATE,
         publication,
@@ -54,7 +55,7 @@ def status_page(
         **_of_installation(health),
         models=models_in_use(publication),
         runs=recent_runs(publication),
-        vintages=listings.vintages(publication)[:ROWS],
+        vintages=listings.newest_first(publication.published.vintages, Vintage)[:ROWS],
         vintages_in_all=len(publication.published.vintages),
         waiting=[row for row in rejected if row["released_at"] is None],
         released=[row for row in rejected if row["released_at"] is not None][:ROWS],
@@ -184,7 +185,7 @@ def track_page(
 ) -> Answer:
     """Track record, with the panels of a destination and the value of overrides."""
     cells = publication.memo.make("cells", lambda: track.cells_of(publication))
-    live, later = track.live(cells), track.afterwards(cells)
+    live, later = track.live_and_later(cells)
     scored = counted_cells(publication)
     first = publication.destinations[0]
     return page(

@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.testclient import TestClient
 
 from models.monitoring import HealthReport
-from service.live.health import KEPT_FOR, HealthCache
+from service.live.health import CACHED_FOR, HealthCache
 from store.database import open_store
 from tests.service.stores import NOW, condition_at, make_app, plain
 
@@ -33,16 +33,16 @@ def test_it_is_looked_at_once_a_minute_and_again_where_the_clock_was_set_back() 
         nonlocal now
         conditions = HealthCache(look, lambda: now)
         first = await conditions.newest()
-        now = NOW + KEPT_FOR / 2
+        now = NOW + CACHED_FOR / 2
         assert await conditions.newest() is first
-        now = NOW + KEPT_FOR
+        now = NOW + CACHED_FOR
         await conditions.newest()
         now = NOW
         await conditions.newest()
 
     asyncio.run(ask())
 
-    assert moments == [NOW, NOW + KEPT_FOR, NOW]
+    assert moments == [NOW, NOW + CACHED_FOR, NOW]
 
 
 def test_many_who_wait_for_a_look_leave_threads_for_others() -> None:

@@ -137,9 +137,10 @@ def test_only_months_frozen_before_their_release_are_a_track_record(
 
     cells = track.cells_of(proven)
 
-    assert len(track.live(cells)) + len(track.afterwards(cells)) == len(nothing_proven)
-    assert track.live(cells)["period"].min() == pd.Timestamp("2025-10-01")
-    assert track.afterwards(cells)["period"].max() < pd.Timestamp("2025-10-01")
+    live, later = track.live_and_later(cells)
+    assert len(live) + len(later) == len(nothing_proven)
+    assert live["period"].min() == pd.Timestamp("2025-10-01")
+    assert later["period"].max() < pd.Timestamp("2025-10-01")
     held = replace(proven.published, publications=result.assign(state="held"))
     assert not track.cells_of(replace(proven, published=held))["frozen_ahead"].any()
 
@@ -174,7 +175,7 @@ def test_scores_are_shares_of_the_tonnes_that_came() -> None:
 
     assert (usa.wape, usa.seasonal_naive, usa.last_value, usa.pinball) == (0.1, 0.5, 0.0, 0.05)
     assert usa.loses
-    assert [(score.what, score.cells) for score in counted] == [("1", 1)]
+    assert [(score.label, score.cells) for score in counted] == [("1", 1)]
 
 
 def test_the_worst_misses_come_first_with_what_was_announced_since(

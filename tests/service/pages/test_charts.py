@@ -156,7 +156,7 @@ def test_a_published_month_counts_as_published_in_the_year() -> None:
     one_more = make_report(panel=published_later("USA", "2026-08-01", 500.0))
 
     before, after = (
-        next(one.past for one in sums_of(found, ["USA"]) if one.what == "Year 2026")
+        next(one.past for one in sums_of(found, ["USA"]) if one.label == "Year 2026")
         for found in (make_report(), one_more)
     )
     assert after == (before[0] + 1, *before[1:])
