@@ -86,7 +86,7 @@ def effect_over(
     then and now; a window's months are taken to err the same way, which is the widest case.
 
     Args:
-        fakes: From each placebo date on, with at least as many months; ``FEWEST_DATES`` at least.
+        placebos: From each placebo date on, with as many months; ``FEWEST_DATES`` at least.
         months: Which months count, from the date on.
     """
     ratio = _ratio_draws(placebos, months).reshape(-1)

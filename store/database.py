@@ -216,7 +216,7 @@ def mark_of(connection: Connection, counters: Sequence[ColumnElement[Any]]) -> M
     """The value of each expression, 0 where its table is empty.
 
     Args:
-        counted: Counts, sums or greatest ids of tables that only grow.
+        counters: Counts, sums or greatest ids of tables that only grow.
     """
     parts = [select(func.coalesce(value, 0)).scalar_subquery() for value in counters]
     return tuple(connection.execute(select(*parts)).one())

@@ -173,8 +173,9 @@ def layer(mark: str, rows: Sequence[Record], *, says: bool = False, **channels: 
 
     Args:
         says: Whether the rows' ``says`` is what a mark tells a pointer and a screen reader.
-        given: ``FIELD:T`` (or Q, N, O) is read from the rows, ``FIELD:raw`` is what they have as it
-            stands, an object is an encoding; all else are properties of the marks, colours by name.
+        channels: ``FIELD:T`` (or Q, N, O) is read from the rows, ``FIELD:raw`` is what they have
+            as it stands, an object is an encoding; all else are properties of the marks, colours
+            by name.
     """
     values = {"x": "t:T", **channels, **(_SAYS if says else {})}
     encoding = {

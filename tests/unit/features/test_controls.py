@@ -87,19 +87,19 @@ def test_a_truce_announced_over_its_return_puts_a_control_off(
     assert again.bound == pd.Timestamp(bound)
 
 
-def test_a_further_licence_is_part_of_the_story_and_a_ban_begins_its_own() -> None:
+def test_a_further_licence_is_part_of_the_episode_and_a_ban_begins_its_own() -> None:
     licence = {"event_id": "licence", "effective_from": "2020-01-05"}
     further = {"event_id": "further", "effective_from": "2020-04-05"}
     ban = {"event_id": "ban", "effective_from": "2020-05-05", "instrument": "export_ban"}
 
-    def story(*acts: Mapping[str, object]) -> str:
+    def episode(*acts: Mapping[str, object]) -> str:
         origin = origin_with(*acts)
         found = current_control(controls_at(origin), USA, origin)
         assert found is not None
         return found.event_id
 
-    assert story(licence, further) == "licence"
-    assert story(licence, further, ban) == "ban"
+    assert episode(licence, further) == "licence"
+    assert episode(licence, further, ban) == "ban"
 
 
 def test_a_control_seen_for_more_than_eighteen_months_leads_no_more() -> None:

@@ -96,10 +96,6 @@ def test_news_come_in_the_months_they_are_announced_in() -> None:
             "covers: dual_use, covered_share: 0.3, covered_because: few, "
             "effective_from: 2020-10-01}]", "n covers too little of the trade",
             id="weak wording"),
-        pytest.param("events: [{event_id: n, instrument: export_control, destinations: [JPN], "
-            "covers: dual_use, covered_share: 0.3, covered_because: few, "
-            "effective_from: 2020-10-01, kept_pct: 0}]",
-            "n covers too little of the trade", id="weak wording with a share assumed"),
         pytest.param("events: [{event_id: n, instrument: export_ban, destinations: [JPN], "
             "covers: magnets, covered_share: 1, covered_because: all, "
             "effective_from: 2022-10-01}]", "n starts after 2021-06", id="act too late"),
