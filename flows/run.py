@@ -13,9 +13,9 @@ from flows.context.jobs import recorded_job
 from flows.context.prefect_runs import in_prefect
 from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import made_store, single_writer, store_of
-from flows.context.workspace import Workspace
+from flows.context.workspace import Workspace, workspace_of
+from flows.ingest.ingest import ingest
 from flows.monitoring.monitors import watch_if_possible
-from flows.publishing.pipeline import forecast, is_current, open_for_run
 from flows.publishing.publish_or_hold import (
     held_folder,
     objections,
@@ -24,10 +24,15 @@ from flows.publishing.publish_or_hold import (
     run_entry,
 )
 from flows.publishing.reporting import run_report, write_run_report
-from flows.training.backtest_records import verdict
+from flows.training.backtest_records import backtest, verdict
+from flows.training.predict import forecast
+from flows.training.train import train
 from models.evaluation.backtest import Backtest
+from models.forecasting.fallback import FAULTS, reason_of
+from models.registry import model_registry
 from service.queries.unknowns import unknowns
-from store.facts.reading import read_publication
+from store.errors import StoreError
+from store.facts.reading import read_publication, read_runs
 from store.messages import from_json
 from store.publications.integrity import read_publications
 from store.publications.publication_writing import close_runs, held_forecasts, published_number
@@ -49,6 +54,42 @@ class RunOutcome:
     is_new: bool = False
     held: str = ""
     """Why the forecast waits for a person; the one before it still stands."""
+
+
+def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) -> RunOutcome:
+    """Backtest, forecast, publish and report one configuration; does nothing twice.
+
+    What is new is looked for first: a repeat without news starts no run of Prefect.
+    """
+    if config == MAGNETS:
+        made_store(settings)
+    with single_writer(settings):
+        close_runs(store_of(settings), at=utc_now())
+        outcome = run_workspace(open_for_run(settings, as_of, config))
+    _follow_up(settings, outcome)
+    return outcome
+
+
+def open_for_run(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> Workspace:
+    """Return what was known of the goods of a configuration."""
+    if config == MAGNETS:  # tables are ingested by hand, figures of magnets come with the product
+        ingest(settings)
+    workspace = workspace_of(settings, as_of, config)
+    workspace.check_recent()
+    return workspace
+
+
+def run_workspace(workspace: Workspace) -> RunOutcome:
+    """Publish a forecast unless it was published already."""
+    if (outcome := unchanged(workspace)) is not None:
+        return outcome
+    return in_prefect(
+        "run",
+        lambda: _recorded(workspace),
+        home=workspace.settings.home,
+        as_of=workspace.as_of,
+        about=workspace.config.published_as,
+    )
 
 
 def unchanged(workspace: Workspace) -> RunOutcome | None:
@@ -83,39 +124,62 @@ def unchanged(workspace: Workspace) -> RunOutcome | None:
     return None
 
 
-def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) -> RunOutcome:
-    """Backtest, forecast, publish and report one configuration; does nothing twice.
+def is_current(workspace: Workspace, models: set[str]) -> bool:
+    """Tell whether these models are who would publish now: not so after a rollback, say."""
+    try:
+        champion = model_registry.champion(workspace.settings, workspace.config.model)
+    except StoreError:
+        return True  # nobody else could be asked
+    if champion is None:
+        return not workspace.is_always_trained and all(
+            workspace.parameters_digest in name for name in models
+        )
+    if not _was_trained(workspace):
+        return False
+    return pd.Timestamp(champion.as_of) > workspace.as_of or champion.model_version in models
 
-    What is new is looked for first: a repeat without news starts no run of Prefect.
-    """
-    if config == MAGNETS:
-        made_store(settings)
-    with single_writer(settings):
-        close_runs(store_of(settings), at=utc_now())
-        outcome = run_workspace(open_for_run(settings, as_of, config))
-    _follow_up(settings, outcome)
-    return outcome
 
-
-def run_workspace(workspace: Workspace) -> RunOutcome:
-    """Publish a forecast unless it was published already."""
-    if (outcome := unchanged(workspace)) is not None:
-        return outcome
-    return in_prefect(
-        "run",
-        lambda: _recorded(workspace),
-        home=workspace.settings.home,
-        as_of=workspace.as_of,
-        about=workspace.config.published_as,
-    )
+def _was_trained(workspace: Workspace) -> bool:
+    """Return whether a run with these facts and choices ended well, whoever it made champion."""
+    versions = model_registry.versions(workspace.settings, workspace.config.model)
+    trained_from = (workspace.parameters_digest, workspace.data_vintage)
+    if any((version.recipe, version.data_vintage) == trained_from for version in versions):
+        return True  # a table's run is named after the model that forecast
+    runs = read_runs(workspace.engine)
+    alike = runs["status"].eq("finished") & runs["data_vintage"].eq(workspace.data_vintage)
+    trained = runs.loc[alike, "model_version"].fillna("")
+    return bool(trained.str.contains(workspace.parameters_digest, regex=False).any())
 
 
 def _recorded(workspace: Workspace) -> RunOutcome:
     with recorded_job(workspace, workspace.config.flow), run_entry(workspace) as models:
-        table, result = forecast(workspace)
+        table, result = backtested_forecast(workspace)
         if not workspace.is_always_trained:  # a run is named by the model that it trains
             models.append(table["model"].mode()[0])
         return _publish(workspace, table, result)
+
+
+def backtested_forecast(workspace: Workspace) -> tuple[pd.DataFrame, Backtest]:
+    """Return the forecast of the first model in the fallback order that can, and a backtest.
+
+    Where that of a table fails it is forecast without new scores.
+    """
+    try:
+        result = backtest(workspace)
+    except FAULTS as err:
+        if workspace.is_always_trained:
+            raise
+        echo(f"run       {workspace.config.prefix}nothing was scored: {reason_of(err).strip()}")
+        return forecast(workspace), Backtest.none()
+    return forecast(workspace, result, _trained(workspace, result)), result
+
+
+def _trained(workspace: Workspace, result: Backtest) -> int | None:
+    try:
+        return train(workspace, result)
+    except FAULTS as err:
+        echo(f"train     {workspace.config.prefix}nothing was registered: {err}")
+        return None
 
 
 def _publish(workspace: Workspace, table: pd.DataFrame, result: Backtest) -> RunOutcome:

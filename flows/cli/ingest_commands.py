@@ -21,7 +21,6 @@ from flows.ingest.sources import (
     by_hand,
     live,
     months_to_fetch,
-    preview,
 )
 from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import PublishedFigures, typed_figure
@@ -169,7 +168,7 @@ def calendar_of(settings: Settings) -> ReleaseCalendar:
 def _ingest(
     settings: Settings, request: IngestRequest | None, source: str = "", *, dry_run: bool = False
 ) -> None:
-    from flows.ingest.ingest import ingest_exclusively
+    from flows.ingest.ingest import ingest_exclusively, preview
 
     if dry_run:
         preview(settings, request)

@@ -119,8 +119,7 @@ def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     from flows.alert_delivery import alert_if_possible
     from flows.context.partner_tables import full_commodities
     from flows.context.run_config import config_of
-    from flows.publishing.pipeline import open_for_run
-    from flows.run import run_workspace
+    from flows.run import open_for_run, run_workspace
     from models.forecasting.fallback import FAULTS
 
     made_store(settings)  # filled by the main job, which follows

@@ -15,10 +15,9 @@ from flows.analysis.forecast_explanation import why
 from flows.context.run_config import config_of
 from flows.context.stores import made_store, store_of
 from flows.context.workspace import PartnerTableWorkspace, open_table, open_workspace, workspace_of
-from flows.publishing import pipeline
 from flows.publishing.publication_lookup import ExplainRequest, publication
 from flows.publishing.replay import replayed
-from flows.run import RunOutcome, run, run_workspace
+from flows.run import RunOutcome, backtested_forecast, run, run_workspace
 from flows.training.predict import forecast, predict
 from flows.training.promote import check_forecasts
 from flows.training.train import train
@@ -105,7 +104,7 @@ def test_where_the_backtest_fails_the_champion_answers_without_new_scores(filled
     refused = replace(known, parameters=replace(known.parameters, num_leaves=1))  # by LightGBM
     champion = model_registry.champion(filled.settings, TABLE.model)
 
-    rows, seen = pipeline.forecast(refused)
+    rows, seen = backtested_forecast(refused)
 
     assert champion is not None
     assert set(rows["model"]) == {champion.model_version}
