@@ -3,10 +3,11 @@
 import numpy as np
 
 from models import quantile_model
-from models.engine.training_set import PanelView, training_set, validation_start
-from models.learning.boosters import Boosters, TrainingSet, fitted
+from models.engine.panel_view import PanelView, panel_targets, validation_start
+from models.learning.boosters import Boosters, fitted
 from models.learning.calibration import PastErrors, ensemble_weight, metadata_of
 from models.learning.parameters import ModelParameters
+from models.learning.training_set import TrainingSet, training_set
 from models.quantile_model import recentred
 from store.arrays import Flags, Ints, take
 
@@ -53,7 +54,8 @@ def trained(
     With too little to train on there are no boosters, and the bands are the default's.
     """
     series, last = training_series(len(view.tonnes), parameters), view.last
-    rows = training_set(view if series is None else view.part(series), last, parameters)
+    trained_view = view if series is None else view.part(series)
+    rows = training_set(panel_targets(trained_view, last, parameters))
     before = before_validation(rows, validation_start(last, view.horizon, parameters))
     before_window, final = fitted(rows, [before, np.ones(len(rows), dtype=bool)], last, parameters)
     errors = past_errors(

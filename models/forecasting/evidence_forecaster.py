@@ -19,7 +19,7 @@ from models import quantile_model
 from models.executor import Executor
 from models.forecasting.conditioning import coherent
 from models.forecasting.decomposition import stages_from, stages_of
-from models.forecasting.model_frame import boosters_of, rows_of, training_set
+from models.forecasting.model_frame import boosters_of, evidence_training_set, rows_of
 from models.forecasting.model_names import BASE_MEDIAN, MODEL, UNANSWERED
 from models.forecasting.residual_history import (
     TREES,
@@ -76,9 +76,10 @@ def _settled(origin: Origin) -> Flags:
 def trained_boosters(
     history: EvidenceHistory, parameters: ModelParameters, moment: pd.Timestamp
 ) -> Boosters:
-    """Return what a model learns from a snapshot alone, whatever the errors of its forecasts."""
+    """Boosters trained at a moment; the errors of earlier forecasts do not enter."""
     origin = history.origin(moment)
-    return boosters_of(training_set(history.past(moment), origin, parameters), origin, parameters)
+    rows = evidence_training_set(history.past(moment), origin, parameters)
+    return boosters_of(rows, origin, parameters)
 
 
 @dataclass(frozen=True, slots=True)

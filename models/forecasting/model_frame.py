@@ -11,11 +11,12 @@ import pandas as pd
 
 from features.build import base_of, features_at, frame_of
 from features.origin import Origin
-from models.engine.training_set import PanelView
-from models.learning.boosters import Boosters, TrainingSet, fitted, too_few
+from models.engine.panel_view import PanelView
+from models.learning.boosters import Boosters, fitted, too_few
 from models.learning.parameters import ModelParameters
+from models.learning.training_set import OriginTargets, TrainingSet, training_set
 from models.quantile_model import BASE_TONNES
-from store.arrays import Floats, join
+from store.arrays import Floats
 from store.months import month_starts
 
 
@@ -37,20 +38,17 @@ def rows_of(origin: Origin) -> pd.DataFrame:
     )
 
 
-def training_set(
+def evidence_training_set(
     past: Sequence[Origin], scored_at: Origin, parameters: ModelParameters
 ) -> TrainingSet:
-    """Return the rows that past origins teach at ``scored_at``.
+    """Training rows of past origins, whose outcomes are those known at ``scored_at``.
 
     Args:
         past: Origins at earlier moments, with the series of ``scored_at``.
     """
-    parts = [
-        part for origin in past if (part := _rows_of(origin, scored_at, parameters)) is not None
-    ]
-    if not parts:
+    if not past:
         raise too_few(scored_at.cutoff)
-    return join(parts)
+    return training_set(_targets(origin, scored_at, parameters) for origin in past)
 
 
 @lru_cache(maxsize=128)
@@ -70,28 +68,22 @@ def outcome(origin: Origin, scored_at: Origin) -> tuple[Floats, Floats]:
     return ratio, stderr
 
 
-def _rows_of(origin: Origin, scored_at: Origin, parameters: ModelParameters) -> TrainingSet | None:
-    """Return what one past origin teaches.
+def _targets(origin: Origin, scored_at: Origin, parameters: ModelParameters) -> OriginTargets:
+    """Outcomes of one past origin, in logs of the ratio to the base.
 
     Of an estimated month the target is a draw within its standard error, so that boosters learn how
     far months lie apart, not how smooth estimates are; uncertain cells count less.
     """
     ratio, stderr = outcome(origin, scored_at)
-    usable = np.isfinite(ratio) & (stderr <= parameters.stderr_limit)
-    if not usable.any():
-        return None
-    features = features_at(origin)
     noise = np.random.default_rng([parameters.seed, origin.cutoff]).standard_normal(ratio.shape)
-    row, column = np.nonzero(usable)
-    offset = origin.offset[row]
-    return TrainingSet(
-        names=features.names,
-        features=features.features[usable],
-        target=(ratio + stderr * noise)[usable],
-        weight=parameters.cell_noise**2 / (parameters.cell_noise**2 + stderr[usable] ** 2),
-        origin=np.full(len(row), origin.cutoff),
-        horizon=origin.horizons[column],
-        lower_bound=np.log(offset / (base_of(origin)[usable] + offset)),
+    offset = origin.offset[:, None]
+    return OriginTargets(
+        features=features_at(origin),
+        origin=origin.cutoff,
+        horizons=origin.horizons,
+        target=np.where(stderr <= parameters.stderr_limit, ratio + stderr * noise, np.nan),
+        weight=parameters.cell_noise**2 / (parameters.cell_noise**2 + stderr**2),
+        lower_bound=np.log(offset / (base_of(origin) + offset)),
         base_forecasts={},
     )
 

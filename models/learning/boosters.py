@@ -1,9 +1,8 @@
-"""Training rows, and the LightGBM quantile models that learn from them, of magnets and panels."""
+"""LightGBM quantile models that learn from training rows, of magnets and panels."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import lightgbm as lgb
 import numpy as np
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 
 from features.build import ALL_FEATURES
 from models.learning.parameters import ModelParameters
+from models.learning.training_set import TrainingSet
 from models.quantile_model import BOOSTERS
-from store.arrays import Flags, Floats, Ints
+from store.arrays import Flags, Floats
 from store.errors import DataError
 from store.months import month_label
 
@@ -31,31 +31,6 @@ FURTHEST_OUTCOME: Final = 20.0
 leaves, and other series would fall into them."""
 
 _MONOTONE: Final = {feature.name: feature.monotone for feature in ALL_FEATURES}
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingSet:
-    """Cells (series, past origin, month ahead) with a known outcome; arrays are by cell."""
-
-    names: tuple[str, ...]
-    """Of the features."""
-    features: NDArray[Any]
-    """Cells x features."""
-    target: Floats
-    """Distance of the outcome from the base of the forecast, in the model's unit: scales of the
-    series, or logs."""
-    weight: Floats
-    """Sample weight before time decay."""
-    origin: Ints
-    """Column of the panel or month number."""
-    horizon: Ints
-    lower_bound: Floats
-    """Distance of an outcome of 0."""
-    base_forecasts: dict[str, Floats]
-    """Distance of each base forecast from the base."""
-
-    def __len__(self) -> int:
-        return len(self.target)
 
 
 def fitted(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.forecasting.model_frame import boosters_of, training_set
+from models.forecasting.model_frame import boosters_of, evidence_training_set
 from models.policy.paired_forecast import ScenarioSnapshot, learned_shift, paired
 from models.quantile_model import ENSEMBLE_WEIGHT, TrainedModel
 from store.schema.scenario import STRICTNESS
@@ -27,7 +27,7 @@ def snapshot() -> ScenarioSnapshot:
     """A forecast whose trees have learned from a world with a tariff."""
     history = make_world().history()
     now = history.origin(at("2020-07-25"))
-    data = training_set(history.past(at("2020-07-25")), now, QUICK)
+    data = evidence_training_set(history.past(at("2020-07-25")), now, QUICK)
     metadata = {"features": data.names, ENSEMBLE_WEIGHT: [1.0] * 18, "threads": 1}
     return make_standing(
         learned=learned_shift(TrainedModel(boosters_of(data, now, QUICK), metadata))

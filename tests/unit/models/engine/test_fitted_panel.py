@@ -4,8 +4,8 @@ from functools import cache
 import numpy as np
 import pytest
 
+from models.engine.panel_view import PanelView
 from models.engine.training import trained
-from models.engine.training_set import PanelView
 from models.forecasting import panel_forecaster
 from models.forecasting.panel_forecaster import FittedPanel
 from models.learning.parameters import PANEL_PRESET

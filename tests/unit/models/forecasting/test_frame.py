@@ -7,7 +7,7 @@ import pytest
 
 from features.build import base_of, features_at, frame_of
 from features.origin import Origin
-from models.forecasting.model_frame import outcome, rows_of, training_set
+from models.forecasting.model_frame import evidence_training_set, outcome, rows_of
 from store.errors import DataError
 from tests.data.builders import QUICK, at, make_bare, make_table, make_world
 
@@ -54,14 +54,14 @@ def test_weights_fall_with_the_standard_error() -> None:
     unsure = np.zeros_like(sure.stderr)
     unsure[0, -2:] = 0.25  # as large as the cell noise: worth half
 
-    data = training_set(past(2), replace(sure, stderr=unsure), QUICK)
+    data = evidence_training_set(past(2), replace(sure, stderr=unsure), QUICK)
 
     assert data.weight[0] / data.weight[2] == pytest.approx(0.5)
 
 
 def test_without_a_past_there_is_nothing_to_train_on() -> None:
     with pytest.raises(DataError, match="Too little to train on at cutoff 2021-06"):
-        training_set([], now(), QUICK)
+        evidence_training_set([], now(), QUICK)
 
 
 def test_rows_to_ask_about_are_the_features_and_what_the_experts_say() -> None:

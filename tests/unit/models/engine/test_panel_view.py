@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.engine.training_set import past_origins, training_set
+from models.engine.panel_view import panel_targets, past_origins
 from models.learning.parameters import PANEL_PRESET
+from models.learning.training_set import training_set
 from tests.data.engine_builders import BRIEF, make_values, make_view
 
 NAN = float("nan")
@@ -44,7 +45,7 @@ class TestPastOrigins:
 class TestTrainingRows:
     def test_tell_what_came_of_what_was_said(self) -> None:
         view = make_view(make_values(series=8))
-        found = training_set(view, 59, BRIEF)
+        found = training_set(panel_targets(view, 59, BRIEF))
 
         cell = int(np.flatnonzero((found.origin == 50) & (found.horizon == 3))[4])
         point = view.at(50, ALL)
@@ -60,7 +61,9 @@ class TestTrainingRows:
         poisoned = values.copy()
         poisoned[:, 50:] = -1e12
 
-        honest, wild = (training_set(make_view(table), 49, BRIEF) for table in (values, poisoned))
+        honest, wild = (
+            training_set(panel_targets(make_view(table), 49, BRIEF)) for table in (values, poisoned)
+        )
 
         np.testing.assert_array_equal(honest.features, wild.features)
         np.testing.assert_array_equal(honest.target, wild.target)

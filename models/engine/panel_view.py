@@ -1,6 +1,6 @@
-"""Training rows: statistics of series at past origins and the outcomes known by now."""
+"""A panel as it was at past origins: features of its series, and the outcomes known by now."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -13,9 +13,9 @@ from features.origin import Origin, bare_origin
 from features.series import PanelStats, SeriesStats, panel_momentum, series_stats
 from features.statistical.seasonality import common_profile
 from models import quantile_model
-from models.learning.boosters import TrainingSet
 from models.learning.parameters import ModelParameters
-from store.arrays import Floats, Ints, join, take
+from models.learning.training_set import OriginTargets
+from store.arrays import Floats, Ints, take
 
 LEAST_SCALE: Final = 0.3
 """Scale of the errors of a series, in spreads, below which its sample weight grows no more."""
@@ -129,20 +129,21 @@ def past_origins(last: int, horizon: int, parameters: ModelParameters) -> list[i
     return list(range(last - 1, earliest - 1, -parameters.step))
 
 
-def training_set(view: PanelView, last: int, parameters: ModelParameters) -> TrainingSet:
-    """Training rows whose outcome is known at the column ``last``; may be empty.
+def panel_targets(
+    view: PanelView, last: int, parameters: ModelParameters
+) -> Iterator[OriginTargets]:
+    """Past origins with outcomes known at the column ``last``, in scales from the base forecasts.
 
     At most ``parameters.pairs`` pairs of series and origin are drawn, as many at each origin,
     whatever the size of the series.
     """
     origins = past_origins(last, view.horizon, parameters)
     if not origins:
-        return _of_origin(view, last, np.empty(0, dtype=np.int64), last)
+        yield _of_origin(view, last, np.empty(0, dtype=np.int64), last)
     draw = np.random.default_rng(parameters.seed)
-    each = -(-parameters.pairs // len(origins))
-    rows = [_drawn(view.stats(origin), each, draw) for origin in origins]
-    pairs = zip(origins, rows, strict=True)
-    return join([_of_origin(view, origin, some, last) for origin, some in pairs])
+    each = -(-parameters.pairs // max(len(origins), 1))
+    for origin in origins:
+        yield _of_origin(view, origin, _drawn(view.stats(origin), each, draw), last)
 
 
 def _drawn(stats: SeriesStats, count: int, draw: np.random.Generator) -> Ints:
@@ -152,27 +153,19 @@ def _drawn(stats: SeriesStats, count: int, draw: np.random.Generator) -> Ints:
     return np.sort(draw.choice(eligible, count, replace=False))
 
 
-def _of_origin(view: PanelView, origin: int, rows: Ints, last: int) -> TrainingSet:
-    """Training rows of some series at an origin, as known at column ``last``."""
-    outcome = view.after(origin, rows, last)
-    is_known = np.isfinite(outcome)
+def _of_origin(view: PanelView, origin: int, rows: Ints, last: int) -> OriginTargets:
+    """Some series at an origin, with outcomes known at column ``last``."""
     point = view.at(origin, rows)
     spread = point.stats.spread[:, None]
-    weight = spread / np.maximum(point.stats.scale[:, None], LEAST_SCALE * spread)
-
-    def cells(values: Floats) -> Floats:
-        return np.broadcast_to(values, outcome.shape)[is_known]
-
-    return TrainingSet(
-        names=point.names,
-        features=point.features[is_known],
-        target=cells((outcome - point.base) / spread),
-        weight=cells(weight),
-        origin=np.full(int(is_known.sum()), origin),
-        horizon=1 + np.nonzero(is_known)[1],
-        lower_bound=cells(-point.base / spread),
+    return OriginTargets(
+        features=point,
+        origin=origin,
+        horizons=np.arange(1, view.horizon + 1),
+        target=(view.after(origin, rows, last) - point.base) / spread,
+        weight=spread / np.maximum(point.stats.scale[:, None], LEAST_SCALE * spread),
+        lower_bound=-point.base / spread,
         base_forecasts={
-            name: cells((forecast - point.base) / spread)
+            name: (forecast - point.base) / spread
             for name, forecast in point.base_forecasts.items()
         },
     )
