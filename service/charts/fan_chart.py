@@ -92,7 +92,9 @@ def small_chart(fan: Fan) -> Chart:
 def title_of(fan: Fan) -> str:
     """Title of a chart: commodity and destination."""
     return gettext(
-        "%(name)s: %(goods)s from China", name=name_of(fan.destination), goods=fan.publication.goods
+        "%(name)s: %(goods)s from China",
+        name=name_of(fan.destination),
+        goods=fan.publication.commodity_words,
     )
 
 

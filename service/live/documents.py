@@ -31,12 +31,9 @@ def forecast_document(
     scores: pd.DataFrame,
     basis: Basis | None,
 ) -> Record:
-    """Forecast of group destination and moment; numbers are tonnes a month.
+    """Forecast of one destination, in tonnes a month, from the forecasts of one moment.
 
-    Args:
-        rows: Forecasts of one moment (columns of ``read_forecasts``); not modified.
-        destination: One that is in ``rows``.
-        basis: Of its past months; None without a panel.
+    ``basis`` is that of its past months, None without a panel.
     """
     months = rows.loc[rows["destination"] == destination].sort_values("period")
     first = months.iloc[0]
@@ -72,12 +69,7 @@ def narrowed(
 
 
 def with_overrides(document: Record, overrides: Mapping[str, Record]) -> Record:
-    """Document with overrides beside its medians.
-
-    Args:
-        document: As ``forecast_document``; not modified.
-        overrides: By month ``YYYY-MM``, as ``PlanningState.newest_overrides``.
-    """
+    """Document with overrides beside its medians, as ``PlanningState.newest_overrides``."""
     months = [
         {**month, "override": overrides[month["period"]]} if month["period"] in overrides else month
         for month in document["months"]

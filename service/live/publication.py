@@ -141,7 +141,7 @@ class Publication:
         return self.published.commodity
 
     @property
-    def goods(self) -> str:
+    def commodity_words(self) -> str:
         return words_of(self.commodity, self.published.labels)
 
     @property
@@ -209,11 +209,9 @@ def make_publication(
     meanings: Mapping[str, str],
     now: pd.Timestamp,
 ) -> Publication:
-    """State built from the rows of one state of the store.
+    """State built from the rows of one state of the store, and the panels by digest.
 
-    Args:
-        panels: The panels behind the forecasts, by digest; without its panel a forecast is shown
-            without the months before it.
+    Without its panel a forecast is shown without the months before it.
     """
     moments = [pd.Timestamp(moment) for moment in published.forecasts["as_of"].unique()]
     if not moments:

@@ -159,11 +159,7 @@ _MOST_ENTRIES: Final = 100
 
 
 def atom(planning: PlanningState, *, began: pd.Timestamp, labels: Mapping[str, str]) -> Answer:
-    """Feed of the alerts, newest first.
-
-    Args:
-        began: When the feed was last changed if there is nothing in it.
-    """
+    """Feed of the alerts, newest first; an empty one was last changed when it ``began``."""
     uids = dict(zip(planning.rows.rules["id"], planning.rows.rules["uid"], strict=True))
     alerts = alerts_in_words(planning, labels)[:_MOST_ENTRIES]
     changed = max((row["evaluated_at"] for row in alerts), default=f"{began:%Y-%m-%dT%H:%M:%SZ}")

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from service.http.responses import Record, records
 from service.live.live_publication import LivePublication, PlanningState
 from service.live.publication import Publication
+from service.queries.listings import newest_first
 from service.queries.row_models import ResponseModel, columns_of
 from service.queries.track import TRUTH
 from service.request_errors import NothingPublishedError
@@ -203,8 +204,7 @@ _KEY: Final = ["destination", "period", "as_of"]
 
 def rules(planning: PlanningState, commodity: str | None = None) -> list[Record]:
     """Active alert rules of one commodity, or of all if None, newest first."""
-    rows = _of(planning.rules, commodity)
-    return records(rows[columns_of(RuleResponse)].sort_values("id", ascending=False))
+    return newest_first(_of(planning.rules, commodity), RuleResponse)
 
 
 def alerts(planning: PlanningState, commodity: str | None = None) -> list[Record]:
@@ -223,9 +223,7 @@ def alerts(planning: PlanningState, commodity: str | None = None) -> list[Record
 
 def audit(planning: PlanningState) -> list[Record]:
     """Audit trail, newest first."""
-    return records(
-        planning.rows.audit[columns_of(AuditEntryResponse)].sort_values("id", ascending=False)
-    )
+    return newest_first(planning.rows.audit, AuditEntryResponse)
 
 
 def override_cells(publication: Publication, planning: PlanningState) -> pd.DataFrame:

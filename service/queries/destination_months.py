@@ -33,14 +33,7 @@ from store.vocabulary import (
 
 
 def months_of(publication: Publication, destination: str, *, moment: pd.Timestamp) -> list[Record]:
-    """Months of a destination, oldest first, as known at a published forecast.
-
-    Args:
-        moment: Of a published forecast.
-
-    Returns:
-        ``HistoryMonth``; tonnes and standard error in t, kind observed, derived or estimated.
-    """
+    """Months of a destination (``HistoryMonth``), oldest first, as known at a forecast."""
     known_destination(publication, destination)
     panel = publication.snapshots[moment].panel
     if moment != publication.as_of:  # kept for the newest alone: moments are many
@@ -216,11 +209,7 @@ def copula_at(publication: Publication) -> ErrorCopula:
 def sums_of(publication: Publication, destinations: Sequence[str]) -> list[Sum]:
     """Sums over the quarters ahead, the calendar year and the next twelve months.
 
-    Args:
-        destinations: Summed; none of them contains another.
-
-    Returns:
-        Spans whose every month is known or forecast.
+    Spans with a month neither known nor forecast are left out; no destination may contain another.
     """
     _check_disjoint(publication, destinations)
     table = _MonthTable.of(publication, destinations)

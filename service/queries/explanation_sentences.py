@@ -66,10 +66,7 @@ CHANGE_CAUSES: Final[dict[str, str]] = {
 def forecast_sentences(destination: str, period: str, parts: Mapping[str, float]) -> list[str]:
     """Sentences on a median: the median, its main causes, the others.
 
-    Args:
-        period: ``YYYY-MM``.
-        parts: Tonnes by ``CONTRIBUTIONS`` and perhaps ``not_reproduced``; they add up to the
-            median. The numbers shown are rounded so that they add up too.
+    The tonnes in ``parts``, by ``CONTRIBUTIONS``, add up to the median, and so do those shown.
     """
     median = sum(parts.values())
     tonnes_by_part = rounded(_folded(parts, median), median)
@@ -121,11 +118,8 @@ def change_sentences(
 ) -> list[str]:
     """Sentences on the change of a median: its size, its main causes, the others.
 
-    Args:
-        period: ``YYYY-MM``.
-        parts: Tonnes by ``CHANGES``; they add up to the change, and so do the numbers shown.
-        after: The later median, in tonnes.
-        days: Of the earlier and the later forecast, ``YYYY-MM-DD``.
+    The tonnes in ``parts``, by ``CHANGES``, add up to the change; ``after`` is the later median, in
+    tonnes, and ``days`` are those of the earlier and the later forecast.
     """
     tonnes_by_cause = rounded(parts, after)
     change = sum(tonnes_by_cause.values())
@@ -139,12 +133,7 @@ def change_sentences(
 
 
 def figure_sentence(figure: NewFigure, destination: str, months: Sequence[str]) -> str:
-    """Sentence on a new figure: its value, the earlier forecast, its effect on medians.
-
-    Args:
-        destination: A code, whose medians are meant.
-        months: Those whose medians are added up, ``YYYY-MM``.
-    """
+    """Sentence on a new figure: its value, the earlier forecast, its effect on some medians."""
     expected = gettext("no earlier forecast of it")
     if figure.expected_t is not None:
         amount = _tonnes(figure.expected_t, figure.expected_t)
@@ -209,12 +198,7 @@ def _effect_of(figure: NewFigure, destination: str, months: Sequence[str]) -> st
 
 
 def causes_of_change(parts: Mapping[str, float], median: float) -> str:
-    """One or two sentences on the causes of a change.
-
-    Args:
-        parts: Tonnes by ``CHANGES``.
-        median: Tonnes; numbers are rounded to its digits.
-    """
+    """One or two sentences on the causes of a change, in tonnes with the digits of ``median``."""
     sentences = _causes(rounded(parts, median), CHANGE_CAUSES, median)
     return " ".join(_sentence(text) for text in sentences if text)
 
@@ -285,11 +269,7 @@ def _month(period: str) -> str:
 def explanation(
     publication: Publication, destination: str, moment: pd.Timestamp, period: str | None
 ) -> Record:
-    """Document of the parts of each median of a destination.
-
-    Args:
-        period: ``YYYY-MM``; None for all months.
-    """
+    """Parts of the medians of a destination, of one month or of all if None; tonnes."""
     known_destination(publication, destination, moment)
     rows = publication.forecasts_at(moment)
     rows = rows.loc[rows["destination"] == destination].sort_values("period")

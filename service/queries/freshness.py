@@ -51,11 +51,7 @@ class Freshness:
 
 
 def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
-    """Freshness of the newest forecast.
-
-    Args:
-        now: The moment of the request (UTC).
-    """
+    """Freshness of the newest forecast at the moment of a request (UTC)."""
     today = now.tz_convert("UTC").tz_localize(None).normalize()
     cutoff = pd.Timestamp(f"{publication.snapshot.cutoff}-01")
     due = _due_days(publication, cutoff, today)
@@ -255,11 +251,9 @@ _MOST_NAMED: Final = 3
 
 
 def data_through(cutoff: str, bases: Mapping[str, Basis]) -> str:
-    """Sentence on the last month with data, of the world and of the newest destinations.
+    """Sentence on the last month with data, of the world (``cutoff``) and of destinations.
 
-    Args:
-        cutoff: Last month of the world, ``YYYY-MM``.
-        bases: Of all destinations; empty for a table, in which all end together.
+    A partner table, whose destinations all end together, has no ``bases``.
     """
     month = dated(pd.Timestamp(cutoff), "long month")
     months = {name: basis.published_to for name, basis in bases.items() if name != WORLD}
@@ -276,12 +270,7 @@ def data_through(cutoff: str, bases: Mapping[str, Basis]) -> str:
 
 
 def published_later(panel: pd.DataFrame, cutoff: str) -> str:
-    """Sentence on months published of destinations only; empty without any.
-
-    Args:
-        panel: ``PANEL_COLUMNS``; not modified.
-        cutoff: Last month of the world, ``YYYY-MM``.
-    """
+    """Sentence on destinations' months published after the world's ``cutoff``; may be empty."""
     is_later = panel["period"].gt(pd.Timestamp(cutoff)) & panel["kind"].eq("observed")
     months = {
         str(name): listed([dated(month, "long month") for month in rows["period"]])

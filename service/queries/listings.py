@@ -179,9 +179,7 @@ def figures(
 ) -> list[Record]:
     """Published figures, newest first: a revision is one more row.
 
-    Args:
-        destination: Only those about this code (also regions and rankings); None means all.
-        period: Only those whose months include this one, ``YYYY-MM``; None means all.
+    Only those of a destination, also a region or ranking, and of spans with a month, ``YYYY-MM``.
     """
     rows = publication.published.observations
     if destination is not None:

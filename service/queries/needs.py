@@ -37,11 +37,7 @@ _LONGEST: Final = 365
 
 
 def shipping_days(text: str) -> dict[str, Days]:
-    """Shipping days by destination: the defaults, overridden by a setting.
-
-    Args:
-        text: Code, least and most days of some destinations, ``USA 20-35, KOR 2-6``; may be empty.
-    """
+    """Shipping days by destination: the defaults, overridden by such as ``USA 20-35, KOR 2-6``."""
     overrides: dict[str, Days] = {}
     for part in filter(None, map(str.strip, text.split(","))):
         match = re.fullmatch(r"([A-Z0-9_]+) +(\d+)-(\d+)", part)
@@ -56,11 +52,7 @@ def shipping_days(text: str) -> dict[str, Days]:
 
 
 def arrival_months(period: str, days: Days) -> str:
-    """Months of arrival of shipments cleared in a month, in words.
-
-    Args:
-        period: First day of the month of clearance, ISO.
-    """
+    """Months of arrival, in words, of shipments cleared in a month."""
     month = pd.Timestamp(period).replace(day=1)
     soonest = month + pd.Timedelta(days=days[0])
     latest = month + pd.offsets.MonthEnd(0) + pd.Timedelta(days=days[1])
@@ -74,13 +66,7 @@ def largest_gap(paths: Floats, tonnes: float) -> Floats:
 
 
 def buffer_for(paths: Floats, tonnes: float, cover: float) -> float:
-    """Smallest stock that covers a share ``cover`` of the paths, in tonnes.
-
-    Args:
-        paths: As ``largest_gap``; without months there is no shortfall.
-        tonnes: The need of each month.
-        cover: 0 to 1.
-    """
+    """Smallest stock, in tonnes, that covers a share of the paths at a monthly need."""
     return float(np.quantile(largest_gap(paths, tonnes), cover, method="inverted_cdf"))
 
 
@@ -102,11 +88,7 @@ def met_at(publication: Publication, need: Record) -> float:
 def firm_outlook(
     publication: Publication, destination: str, firm: Firm, rows: pd.DataFrame | None = None
 ) -> FirmOutlook:
-    """Firm's answers at a publication.
-
-    Args:
-        rows: Months of the destination under a scenario; as published if None.
-    """
+    """Outlook of a firm at a publication, or at the forecast ``rows`` of a scenario."""
     forecast = publication.latest if rows is None else rows
     forecast = forecast.assign(period=pd.to_datetime(forecast["period"]))
     forecast = forecast.loc[forecast["destination"] == destination].sort_values("period")

@@ -187,21 +187,19 @@ def _not_yet_published(rows: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
 def _with_simple_rules(rows: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
     tonnes = panel.set_index(["destination", "period"])["tonnes"]
     years = np.ceil(rows["horizon"].to_numpy() / 12).astype(int)
+
+    def at(periods: list[pd.Timestamp]) -> np.ndarray:
+        keys = pd.MultiIndex.from_arrays([rows["destination"], periods])
+        return tonnes.reindex(keys).to_numpy(dtype=float)
+
     year_before = [
         period - pd.DateOffset(years=int(count))
         for period, count in zip(rows["period"], years, strict=True)
     ]
     return rows.assign(
-        seasonal_naive=_looked_up(tonnes, rows["destination"], year_before),
-        last_value=_looked_up(tonnes, rows["destination"], list(rows["cutoff"])),
+        seasonal_naive=at(year_before),
+        last_value=at(list(rows["cutoff"])),
     )
-
-
-def _looked_up(
-    tonnes: pd.Series, destinations: pd.Series, periods: list[pd.Timestamp]
-) -> np.ndarray:
-    keys = pd.MultiIndex.from_arrays([destinations, periods])
-    return tonnes.reindex(keys).to_numpy(dtype=float)
 
 
 def _pinball(cells: pd.DataFrame) -> np.ndarray:

@@ -251,7 +251,7 @@ def _about(publication: Publication, read_at: pd.Timestamp) -> dict[str, object]
     return {
         "fresh": freshness_of(publication, now=read_at),
         "publication": publication,
-        "goods": publication.goods,
+        "goods": publication.commodity_words,
         "is_magnets": publication.is_magnets,
         "home": home_of(commodity),
         "query": query_of(commodity),
