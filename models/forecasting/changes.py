@@ -37,13 +37,13 @@ _CELL: Final = ("commodity", "origin", "destination", "measure", "period_from", 
 class MedianForecast:
     """Medians of destinations and months, in tonnes."""
 
-    own: Floats
+    modelled: Floats
     """Without what makes sums add up."""
     reconciliation: Floats
 
     @property
     def p50(self) -> Floats:
-        return self.own + self.reconciliation
+        return self.modelled + self.reconciliation
 
 
 def split(
@@ -72,7 +72,7 @@ def split(
         if name in changed:
             replaced |= {name}
             reached = value(replaced)
-        parts[name] = reached.own - last.own
+        parts[name] = reached.modelled - last.modelled
         last = reached
     parts["reconciliation"] = last.reconciliation - first.reconciliation
     parts[NOT_REPRODUCED] = (after - before) - sum(parts.values())

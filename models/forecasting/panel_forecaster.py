@@ -176,7 +176,7 @@ class FittedPanel:
     """None with too little to train on."""
     metadata: Mapping[str, object] = field(repr=False)
     """Metadata by which distances become quantiles (see ``models.quantile_model``)."""
-    known: TrainingSet | None = field(repr=False)
+    training_set: TrainingSet | None = field(repr=False)
     """Training rows of past origins; None where it is not compared."""
     baselines: Sequence[str] = ()
     shift: Floats | None = field(default=None, repr=False)
@@ -263,7 +263,7 @@ class FittedPanel:
 
     def on_none(self) -> "FittedPanel":
         """Return the trained model without series and training rows, small enough to send."""
-        return replace(self.on(self.snapshot.table.iloc[:0]), known=None)
+        return replace(self.on(self.snapshot.table.iloc[:0]), training_set=None)
 
     def _model(self, point: OriginFeatures, features: pd.DataFrame) -> pd.DataFrame:
         """Return the quantiles and means of the product's own model."""
@@ -282,7 +282,7 @@ class FittedPanel:
 
     def _errors(self, name: str) -> PastErrors:
         """Return the errors of a baseline at past origins; the last value has the naive's."""
-        training_set = self.known
+        training_set = self.training_set
         assert training_set is not None  # noqa: S101 - only what was trained here is compared
         of = REFERENCE if name == LAST_VALUE else name
         error = (

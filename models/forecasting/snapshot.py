@@ -28,7 +28,7 @@ class Snapshot:
 
     origin: Origin = field(repr=False)
     """Its months, with acts, tariffs and a total of the world where it carries them."""
-    known: tuple[EvidenceHistory, pd.Timestamp] | None = field(default=None, repr=False)
+    evidence_moment: tuple[EvidenceHistory, pd.Timestamp] | None = field(default=None, repr=False)
     """Of the evidence its past and the moment; any other panel is its own past."""
     covariates: Covariates | None = None
     tree: Tree | None = None
@@ -79,14 +79,14 @@ class Snapshot:
 
     @property
     def evidence(self) -> tuple[EvidenceHistory, pd.Timestamp]:
-        assert self.known is not None  # noqa: S101 - no other panel is asked
-        return self.known
+        assert self.evidence_moment is not None  # noqa: S101 - no other panel is asked
+        return self.evidence_moment
 
     @property
     def analogs(self) -> tuple[Analog, ...]:
-        if self.known is None:
+        if self.evidence_moment is None:
             return ()
-        history, as_of = self.known
+        history, as_of = self.evidence_moment
         return history.analogs(as_of)
 
     @property

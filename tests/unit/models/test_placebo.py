@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.event_study import PlaceboWindow, fall_months, found, least_ratios
+from models.event_study import PlaceboWindow, effect_over, fall_months, least_ratios
 
 MONTHS = 9
 SPREAD = 0.12
@@ -33,7 +33,7 @@ def test_a_planted_fall_is_found_within_the_band() -> None:
     without = 106.0
     actual = [0.2 * without] * 3 + [without] * (MONTHS - 3)
 
-    result = found(literal(actual), make_fakes(np.random.default_rng(7)), slice(0, 3))
+    result = effect_over(literal(actual), make_fakes(np.random.default_rng(7)), slice(0, 3))
 
     assert result.low < 0.8 * without * 3 < result.high
     assert result.low > 0.0
@@ -53,7 +53,7 @@ def test_the_band_holds_what_was_planted_four_times_in_five(span: slice, kept: f
         actual[:3] *= kept
         planted = (calm.actual - actual)[span].sum()
 
-        result = found(PlaceboWindow(calm.path, actual, calm.stderr), fakes, span)
+        result = effect_over(PlaceboWindow(calm.path, actual, calm.stderr), fakes, span)
 
         held += result.low <= planted <= result.high
 
@@ -65,7 +65,7 @@ def test_in_calm_the_rank_is_as_often_low_as_high() -> None:
     for seed in range(400):
         random = np.random.default_rng([13, seed])
         fakes, calm = make_fakes(random, count=19), make_window(random)
-        ranks.append(found(calm, fakes, slice(0, MONTHS)).rank / 20)
+        ranks.append(effect_over(calm, fakes, slice(0, MONTHS)).rank / 20)
 
     # One-sided towards the side it fell on, so a tenth of both tails is twice a twentieth.
     assert 0.06 <= np.mean(np.array(ranks) <= 0.05) <= 0.14

@@ -163,7 +163,7 @@ class TestManySeries:
 
         engine = make_engine(values, parameters=some)
 
-        newest = (engine.known.origin == 58) & (engine.known.horizon == 1)
+        newest = (engine.training_set.origin == 58) & (engine.training_set.horizon == 1)
         assert newest.sum() == 15
         assert_sound(said_of(engine).tonnes)
 
