@@ -33,7 +33,7 @@ class ForecastOverride(ResponseModel):
     """The newest override of a month."""
 
     tonnes: float = Field(examples=[450.0])
-    author: str = Field(examples=["planning desk"])
+    author: str = Field(examples=["planning team"])
     reason: str = Field(examples=["Two licences were granted on 3 Dec"])
     available_at: datetime
 
@@ -57,7 +57,7 @@ class ForecastMonth(ResponseModel):
 
 
 class CoverageResponse(ResponseModel):
-    """How often the 80% band of a destination held, for one group of months ahead."""
+    """Coverage of the 80% band of a destination, for one group of months ahead."""
 
     horizon_from: int = Field(description="First month after the cutoff.", examples=[4])
     horizon_to: int = Field(examples=[6])
@@ -95,7 +95,7 @@ class ForecastResponse(ResponseModel):
                    "estimated_share": 0.6667, "estimate_error": 0.264}],
     )  # fmt: skip
     coverage: list[CoverageResponse] = Field(
-        description="How often the 80% band held in the backtest; empty without one.",
+        description="Coverage of the 80% band in the backtest; empty without one.",
         examples=[[]],
     )
     months: list[ForecastMonth]

@@ -1,4 +1,4 @@
-"""The outer layer of the service: Host check, body limit, headers, metrics; uvicorn's limits."""
+"""Outermost layer of the service: Host check, body limit, headers, metrics, uvicorn's limits."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ HEAD_BYTES: Final = 32_000
 """Largest head of a request: its address and headers."""
 
 ENDING_S: Final = 5
-"""Seconds that requests under way may take when the service ends."""
+"""Seconds that running requests may still take at shutdown."""
 
 
 def server_config(app: ASGIApp, proxies: str = "") -> uvicorn.Config:
@@ -41,7 +41,7 @@ CSP: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'none'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-"""Nothing inline, nothing from other hosts, no scripts: the pages have none."""
+"""Pages have no inline styles, no scripts and nothing from other hosts."""
 
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": CSP,

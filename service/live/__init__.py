@@ -1,4 +1,4 @@
-"""The publication in memory, and what hangs on it: other commodities, metrics, health.
+"""Publications and planning in memory, metrics and health.
 
 Not here: rendering.
 """

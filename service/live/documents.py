@@ -1,4 +1,4 @@
-"""The published forecast of one destination as a document."""
+"""Documents of published forecasts, one a destination."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The publication and the planning in memory: refreshed by one thread, replaced whole."""
+"""Publication and planning in memory, refreshed by one thread and replaced whole."""
 
 import logging
 import threading
@@ -76,11 +76,11 @@ _MOST: Final = 16
 _LOG: Final = logging.getLogger("magnetcast.service")
 
 LOGGED_EVERY_S: Final = 60
-"""Seconds between two lines in the log while a trouble lasts."""
+"""Seconds between two log lines while an error lasts."""
 
 
 class LivePublication:
-    """Holds the newest publication; readers take it whole and keep it as long as they need.
+    """Holds the newest publication; a reader keeps the one it took as long as it needs.
 
     When a new state cannot be built, the previous one stays and ``trouble`` has the reason.
     """
@@ -93,7 +93,7 @@ class LivePublication:
         clock: Callable[[], pd.Timestamp],
         refresh_s: float,
     ) -> None:
-        """Take the store and what the names of drivers mean; ``start`` reads the store."""
+        """Take the store and the meanings of drivers; ``start`` reads the store."""
         self.clock = clock
         self.engine = engine
         self.meanings = meanings

@@ -1,4 +1,4 @@
-"""Needs, alert rules, alerts and overrides: what is shown of them, and how planners write them."""
+"""Needs, alert rules, alerts and overrides: their documents, and how planners write them."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -110,7 +110,7 @@ class NeedResponse(ResponseModel):
     period_from: str = Field(examples=["2026-12"])
     period_to: str = Field(examples=["2027-06"])
     tonnes: float = Field(examples=[800.0])
-    author: str = Field(examples=["planning desk"])
+    author: str = Field(examples=["planning team"])
     created_at: datetime
     met_in_full_at_t: float = Field(
         description="Exports to the destination from which the need is met in full: the larger of "
@@ -216,9 +216,8 @@ def alerts(planning: PlanningState, commodity: str | None = None) -> list[Record
     rule = planning.rows.rules.set_index("id")
     columns = {"rule": rule["name"], "commodity": rule["commodity"]}
     rows = fired.assign(**{n: fired["rule_id"].map(v).astype("str") for n, v in columns.items()})
-    order = ["as_of", "rule_id"]
-    own = _of(rows, commodity)
-    return records(own[columns_of(AlertResponse)].sort_values(order, ascending=[False, True]))
+    rows = _of(rows, commodity).sort_values(["as_of", "rule_id"], ascending=[False, True])
+    return records(rows[columns_of(AlertResponse)])
 
 
 def audit(planning: PlanningState) -> list[Record]:

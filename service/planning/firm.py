@@ -33,7 +33,7 @@ def _by_month(text: str) -> str:
 
 
 class FirmQuestion(BaseModel):
-    """What a firm needs and has; nothing of it is stored."""
+    """Needs and stock of a firm; nothing of it is stored."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 

@@ -49,7 +49,7 @@ def _months(panel: pd.DataFrame, destination: str) -> list[Record]:
 def known_destination(
     publication: Publication, destination: str, moment: pd.Timestamp | None = None
 ) -> str:
-    """Destination itself, if it is forecast, or was at the moment of a published forecast."""
+    """Code of a destination, checked to be in the newest forecast or that of a moment."""
     names = publication.destinations
     if moment not in {None, publication.as_of}:
         names = in_reading_order(publication.forecasts_at(moment)["destination"])
@@ -168,7 +168,7 @@ class Sum:
     quantiles: tuple[float, ...]
     year_before: float
     chance_below: float
-    """Chance to stay below the year before."""
+    """Chance that the sum stays below the year before."""
 
     def at(self, name: str) -> float:
         """Quantile by its column name."""

@@ -26,7 +26,7 @@ MINOR_SHARE: Final = 0.01
 """Causes smaller than this share of the median are added up."""
 
 SMALL_TONNES: Final = 20.0
-"""Below it tonnes have a decimal."""
+"""Medians below it are shown with one decimal."""
 
 _ADJUSTMENT: Final = "adjustment"
 _ADJUSTING: Final = {"past_errors", "reconciliation", NOT_REPRODUCED}
@@ -48,7 +48,7 @@ CAUSES: Final[dict[str, str]] = {
 _BELOW: Final = {
     CAUSES["momentum"]: marked("recent months ran below the yearly average"),
 }
-"""Words of a negative part where they differ."""
+"""Words of causes whose effect is negative, where they differ."""
 
 CHANGE_CAUSES: Final[dict[str, str]] = {
     "passing_time": marked("later forecast date"),

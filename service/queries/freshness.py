@@ -1,4 +1,4 @@
-"""How fresh the numbers are: data published by destination, the next release, notices."""
+"""Freshness of the forecast: last published months, next release, notices."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Freshness:
     number: int
     """Of the publication; 0 where none was given."""
     published_at: pd.Timestamp | None
-    """When the run that made the forecast ended; None where no run is noted."""
+    """When the run that made the forecast ended; None if no run is recorded."""
     models: tuple[str, ...]
     next_month: pd.Timestamp
     """First day of the month whose figures are due next."""

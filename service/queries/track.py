@@ -1,4 +1,4 @@
-"""The track record: every published forecast beside the actual figures."""
+"""Track record: published forecasts beside the actual figures."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass

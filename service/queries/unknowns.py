@@ -1,4 +1,4 @@
-"""What was unknown at the moment of a forecast, in sentences."""
+"""Sentences on what was unknown at the moment of a forecast."""
 
 from typing import Final
 
