@@ -71,7 +71,7 @@ def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) ->
 
 
 def open_for_run(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> Workspace:
-    """Return what was known of the goods of a configuration."""
+    """Workspace of a configuration, from figures recent enough for a forecast."""
     if config == MAGNETS:  # tables are ingested by hand, figures of magnets come with the product
         ingest(settings)
     workspace = workspace_of(settings, as_of, config)
@@ -93,10 +93,7 @@ def run_workspace(workspace: Workspace) -> RunOutcome:
 
 
 def unchanged(workspace: Workspace) -> RunOutcome | None:
-    """Return the forecast, published or held, that the same facts, months and choices made already.
-
-    None if something is new.
-    """
+    """Earlier forecast, published or held, of the same facts, months and parameters, if any."""
     key = workspace.config.published_as
     publications = read_publications(workspace.engine, commodity=key).sort_values(["as_of", "id"])
     publications = publications.loc[publications["as_of"] <= workspace.as_of]
@@ -125,11 +122,11 @@ def unchanged(workspace: Workspace) -> RunOutcome | None:
 
 
 def is_current(workspace: Workspace, models: set[str]) -> bool:
-    """Tell whether these models are who would publish now: not so after a rollback, say."""
+    """Whether the same models would publish again; after a rollback they would not."""
     try:
         champion = model_registry.champion(workspace.settings, workspace.config.model)
     except StoreError:
-        return True  # nobody else could be asked
+        return True  # no other model could be loaded
     if champion is None:
         return not workspace.is_always_trained and all(
             workspace.parameters_digest in name for name in models
@@ -140,7 +137,7 @@ def is_current(workspace: Workspace, models: set[str]) -> bool:
 
 
 def _was_trained(workspace: Workspace) -> bool:
-    """Return whether a run with these facts and choices ended well, whoever it made champion."""
+    """Whether a run from these facts and parameters finished, whichever model became champion."""
     versions = model_registry.versions(workspace.settings, workspace.config.model)
     trained_from = (workspace.parameters_digest, workspace.data_vintage)
     if any((version.recipe, version.data_vintage) == trained_from for version in versions):
@@ -160,9 +157,9 @@ def _recorded(workspace: Workspace) -> RunOutcome:
 
 
 def backtested_forecast(workspace: Workspace) -> tuple[pd.DataFrame, Backtest]:
-    """Return the forecast of the first model in the fallback order that can, and a backtest.
+    """Forecast by the first model of the fallback chain that can, and the backtest.
 
-    Where that of a table fails it is forecast without new scores.
+    A partner table whose backtest fails is forecast without new scores.
     """
     try:
         result = backtest(workspace)
