@@ -30,9 +30,6 @@ class ComextWorld:
     first: str = "2017-01"
     last: str = "2026-08"
     code: str = "DS-045409"
-    most_cells: int = 5_000_000
-    put_off: bool = False
-    """Whether a file for later is announced instead of data, as until 2022."""
     queue_cells: int = 500_000
     """Cells from which an answer is prepared later."""
     polls: tuple[str, ...] = ("SUBMITTED", "PROCESSING", "AVAILABLE")
@@ -64,19 +61,10 @@ def _answer(world: ComextWorld, call: Call) -> Answer:
 def _extraction(world: ComextWorld, call: Call, series: list[list[str]]) -> Answer:
     first = max(call.one("startPeriod"), world.first)
     months = list(pd.period_range(first, min(call.one("endPeriod"), world.last), freq="M"))
-    cells = len(months) * len(series[0]) * len(series[1]) * len(series[2])
-    if cells > world.most_cells:
-        return _fault(
-            413,
-            413,
-            f"EXTRACTION_TOO_BIG: The requested extraction is too big, estimated {cells} rows, "
-            f"max authorised is {world.most_cells}, please change your filters to reduce the "
-            "extraction size",
-        )
     if not months:
         return _fault(400, 100, "NO_RESULTS: The result from the query is empty.")
-    body = _footer() if world.put_off else _data(series, months)
-    if cells <= world.queue_cells:
+    body = _data(series, months)
+    if len(months) * len(series[0]) * len(series[1]) * len(series[2]) <= world.queue_cells:
         return _xml(body)
     ticket = str(uuid5(NAMESPACE_URL, f"{call.path} {dict(call.params)}"))
     world.prepared[ticket] = gzip.compress(body.encode(), mtime=0)
@@ -116,14 +104,6 @@ def _fault(status: int, code: int, text: str) -> Answer:
 
 def _xml(body: str) -> Answer:
     return Answer(f'<?xml version="1.0" encoding="UTF-8"?>{body}'.encode(), content_type=XML)
-
-
-def _footer() -> str:
-    text = "https://ec.europa.eu/eurostat/api/comext/dissemination/sdmx/2.1/async/data/1"
-    return (
-        f"<m:GenericData {NAMESPACES}>{HEADER}</m:Header><f:Footer>"
-        f'<f:Message code="413"><c:Text>{text}</c:Text></f:Message></f:Footer></m:GenericData>'
-    )
 
 
 def _data(series: list[list[str]], months: list[pd.Period]) -> str:

@@ -28,14 +28,9 @@ CUTOFF = "2026-07"
 VINTAGE = "sha256:4be1f0c2a9d7"
 LEVELS = dict(zip(DESTINATIONS, (560, 1050, 240, 480, 590, 230, 240, 190, 720, 1500), strict=True))
 EVENT_DATES = [
-    "announced_on",
-    "effective_from",
-    "effective_to",
-    "suspended_from",
-    "suspended_to",
-    "end_known_on",
-    "suspension_known_on",
-]
+    "announced_on", "effective_from", "effective_to", "suspended_from", "suspended_to",
+    "end_known_on", "suspension_known_on",
+]  # fmt: skip
 
 
 def make_panel(*, cutoff: str = CUTOFF) -> pd.DataFrame:

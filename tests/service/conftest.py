@@ -29,13 +29,18 @@ def published_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(tmp_path_factory, "published-store", fill) / "magnetcast.db"
 
 
-@pytest.fixture(scope="session")
-def client(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """Client of the app over the published store; tests do not write to it."""
-    engine = open_store(copied(published_store, tmp_path_factory.mktemp("served")))
+def reader_of(store: Path, folder: Path) -> Iterator[TestClient]:
+    """Yield a client of the app over a copy of a store; tests do not write to it."""
+    engine = open_store(copied(store, folder))
     with TestClient(make_app(engine), raise_server_exceptions=False) as opened:
         yield opened
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def client(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """Reader of the published store."""
+    yield from reader_of(published_store, tmp_path_factory.mktemp("served"))
 
 
 @pytest.fixture
@@ -60,11 +65,8 @@ def two_goods(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -
 def commodity_client(
     two_goods: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TestClient]:
-    """Client of the app over forecasts of two commodities; tests do not write to it."""
-    engine = open_store(copied(two_goods, tmp_path_factory.mktemp("commodities")))
-    with TestClient(make_app(engine), raise_server_exceptions=False) as opened:
-        yield opened
-    engine.dispose()
+    """Reader of forecasts of two commodities."""
+    yield from reader_of(two_goods, tmp_path_factory.mktemp("commodities"))
 
 
 @pytest.fixture(scope="module")

@@ -139,8 +139,6 @@ def test_an_unchanged_answer_is_not_sent_again(client: TestClient) -> None:
         ("forecasts/XXX", 404, "No destination 'XXX' in the published forecasts"),
         ("forecasts/USA?as_of=2020-01-01", 404, "Expected 2025-08-25 or later"),
         ("forecasts/USA?as_of=soon", 400, "as_of 'soon' is no date"),
-        ("forecasts/USA?as_of=now", 400, "as_of 'now' is no date"),
-        ("forecasts/USA?as_of=2026-13-01", 400, "as_of '2026-13-01' is no date"),
         ("forecasts/USA?as_of=2200-01-01", 400, "as_of 2200-01-01 lies in the future"),
         ("forecasts/USA?quantile=p33", 422, "p33"),
         ("scores?limit=0", 422, "limit='0'"),

@@ -10,13 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from sqlalchemy import event
 from starlette.testclient import TestClient
 
 from service.api import response_models
 from service.api.response_models import Page
 from service.queries import row_models
-from service.queries.listings import listing
 from store.database import open_store
 from tests.service.second_commodity import GOODS, PARTNERS, add_commodity
 from tests.service.stores import NEWEST, copied, make_live
@@ -41,20 +39,6 @@ def test_the_list_names_each_commodity_with_its_newest_forecast(
         "first_period": "2026-10", "last_period": "2027-11", "months": 14,
         "destinations": PARTNERS + 2, "status": "champion",
     }  # fmt: skip
-
-
-def test_the_list_reads_no_column_but_those_it_sums_up(two_goods: Path, tmp_path: Path) -> None:
-    engine = open_store(copied(two_goods, tmp_path))
-    live = make_live(engine)
-    live.refresh()
-    asked: list[str] = []
-    event.listen(engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
-
-    rows = listing(live.publication, engine)
-
-    assert len(rows) == 2
-    assert not [text for text in asked if "drivers" in text or "contributions" in text]
-    engine.dispose()
 
 
 @pytest.mark.slow

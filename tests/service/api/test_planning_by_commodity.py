@@ -20,6 +20,7 @@ from store.facts.commodities import save_label
 from store.planning.audit import Actor
 from store.planning.planning_rows import AlertRule, add_rule, read_planning
 from store.settings import Settings
+from tests.service.planning.conftest import home_of
 from tests.service.planning_clients import (
     API,
     form,
@@ -115,10 +116,7 @@ def test_forms_of_another_commodity_lead_back_to_it(planner: TestClient) -> None
 
 @pytest.fixture
 def settings(two_goods: Path, tmp_path: Path) -> Iterator[Settings]:
-    copied(two_goods, tmp_path)
-    made = Settings(home=tmp_path)
-    yield made
-    store_of(made).dispose()
+    yield from home_of(two_goods, tmp_path)
 
 
 @pytest.mark.slow

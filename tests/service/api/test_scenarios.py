@@ -1,5 +1,4 @@
 import json
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,6 @@ from tests.service.scenario_service import WhatIf, tariff, what_if_over
 
 PROBLEM = "application/problem+json"
 NO_TEXT = tariff(60).replace("Rate of 60", '"\\ud800 \\u0007"')
-BOMB = "\n".join(
-    [
-        "a: &a [x, x, x, x, x, x, x, x, x]",
-        *(f"{n}: &{n} [{', '.join([f'*{p}'] * 9)}]" for p, n in pairwise("abcdefghijk")),
-        "name: bomb",
-        "events: *k",
-    ]
-)
 
 
 @pytest.mark.slow
@@ -72,13 +63,10 @@ def test_equal_questions_have_equal_answers_however_they_are_spelled(what_if: Wh
         pytest.param("", 400, "empty", id="empty"),
         pytest.param(b"\xff\xfe\x00", 400, "is not UTF-8", id="bytes"),
         pytest.param("name: a\x07b\ntariffs: []", 400, "is not YAML", id="control characters"),
-        pytest.param(
-            NO_TEXT, 400, "unable to parse raw data", id="surrogate"
-        ),
+        pytest.param(NO_TEXT, 400, "unable to parse raw data", id="surrogate"),
         pytest.param("[" * 20_000, 400, "is not YAML", id="deep"),
-        pytest.param('{"a":' * 9_000, 400, "is not YAML", id="deep names"),
         pytest.param("x" * 64_001, 413, "MAGNETCAST_MAX_BODY_BYTES", id="huge"),
-        pytest.param(BOMB, 400, "an alias stands for it", id="alias bomb"),
+        pytest.param("a: &a [x]\nevents: *a", 400, "an alias stands for it", id="alias"),
     ],
 )  # fmt: skip
 def test_what_is_no_scenario_is_refused_with_its_lines(

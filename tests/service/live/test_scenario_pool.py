@@ -1,6 +1,5 @@
 import asyncio
 import os
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,15 +8,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from sqlalchemy import Engine
-from starlette.testclient import TestClient
 
-from service import app
-from service.charts.drawer import Drawer
 from service.request_errors import NoAnswerError, ScenarioRefusedError
 from service.scenario_pool import Compute, Opener, ScenarioEngine, ScenarioPool, ScenarioResult
 from store.errors import DataError
-from tests.service.stores import NO_SCENARIOS, OPEN, condition_at, make_live
 
 PUBLISHED: Any = SimpleNamespace(key=(1, "a"), latest=pd.DataFrame())
 
@@ -92,31 +86,3 @@ def test_equal_scenarios_are_computed_once_and_a_full_pool_says_when_to_try_agai
 def test_a_publication_that_cannot_be_opened_is_no_fault_of_the_scenario() -> None:
     with pool(closed) as asked, pytest.raises(NoAnswerError, match="The model is gone"):
         answer(asked, "a")
-
-
-def test_a_service_opens_scenarios_in_the_thread_that_stops_them(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    threads = dict[str, threading.Thread]()
-    was_opened = threading.Event()
-    stop = ScenarioPool.stop
-
-    def opening(*_: object) -> None:
-        threads["open"] = threading.current_thread()
-        was_opened.set()
-
-    def stopping(of: ScenarioPool) -> None:
-        threads["stop"] = threading.current_thread()
-        stop(of)
-
-    monkeypatch.setattr(app, "_FIRST_PAGE_S", 0.01)
-    monkeypatch.setattr(app, "compile_templates", lambda: None)
-    monkeypatch.setattr(Drawer, "library", lambda _: b"")
-    monkeypatch.setattr(ScenarioPool, "open", opening)
-    monkeypatch.setattr(ScenarioPool, "stop", stopping)
-
-    served = app.create_app(make_live(engine), OPEN, what_if=NO_SCENARIOS, examine=condition_at)
-    with TestClient(served):
-        assert was_opened.wait(60)
-
-    assert threads["open"] is threads["stop"]

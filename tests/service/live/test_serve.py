@@ -98,16 +98,10 @@ def test_a_public_address_needs_a_proxy_and_a_token_to_bind_and_a_token_to_read(
 @pytest.mark.parametrize(
     ("host", "private"),
     [
-        ("127.0.0.1", True),
-        ("127.9.9.9", True),
-        ("::1", True),
-        ("localhost", True),
-        (EVERYWHERE, False),
-        ("::", False),
-        ("192.168.1.5", False),
-        ("example.org", False),
+        ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True),
+        (EVERYWHERE, False), ("::", False), ("192.168.1.5", False), ("example.org", False),
     ],
-)
+)  # fmt: skip
 def test_only_loopback_addresses_are_private(host: str, private: bool) -> None:  # noqa: FBT001
     assert is_loopback(host) is private
 

@@ -12,15 +12,8 @@ from store.publications.integrity import read_publications
 from tests.service.stores import copied
 
 UNUSED = {
-    "mlflow",
-    "lightgbm",
-    "sklearn",
-    "scipy.stats",
-    "pandera",
-    "httpx",
-    "xlsxwriter",
-    "psycopg",
-}
+    "mlflow", "lightgbm", "sklearn", "scipy.stats", "pandera", "httpx", "xlsxwriter", "psycopg",
+}  # fmt: skip
 """Libraries that the service starts without: the first page waits for none of them."""
 
 PROBE = """

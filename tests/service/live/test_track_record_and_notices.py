@@ -9,7 +9,6 @@ from service.charts.fan import pick_steps
 from service.http.responses import csv_answer, records
 from service.live.publication import Publication
 from service.queries import listings, track
-from service.queries.destination_months import months_of
 from service.queries.freshness import freshness_of
 from service.words import chance_below, chance_words
 from tests.service.stores import EARLIER, NOW
@@ -20,17 +19,6 @@ QUANTILES = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0]
 @pytest.fixture
 def publication(client: TestClient) -> Publication:
     return client.app.state.shared.live.publication
-
-
-def test_only_the_newest_months_of_a_destination_are_kept(publication: Publication) -> None:
-    newest, earlier = (
-        [months_of(publication, "USA", moment=moment) for _ in range(2)]
-        for moment in publication.moments[:2]
-    )
-
-    assert newest[0] is newest[1]
-    assert earlier[0] is not earlier[1]
-    assert earlier[0] == earlier[1] != newest[0]
 
 
 @pytest.mark.parametrize(

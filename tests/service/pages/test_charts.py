@@ -162,16 +162,6 @@ def test_a_published_month_counts_as_published_in_the_year() -> None:
     assert after == (before[0] + 1, *before[1:])
 
 
-def test_rows_that_layers_share_stand_once() -> None:
-    description = drawn("DEU")
-
-    named = [one["data"]["name"] for one in description["layer"]]
-    assert set(named) == set(description["datasets"])
-    assert len(named) > len(set(named))
-    texts = [json.dumps(rows) for rows in description["datasets"].values()]
-    assert len(texts) == len(set(texts))
-
-
 def recorded(moments: int, horizons: list[int]) -> Chart:
     """Return the chart of a record of monthly publications."""
     rows = [

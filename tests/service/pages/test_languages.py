@@ -181,17 +181,12 @@ def words_in(page: str) -> set[str]:
 @pytest.mark.parametrize(
     ("named", "accepted", "expected"),
     [
-        ("", "", "en"),
-        ("", "de-AT,de;q=0.9,en;q=0.5", "de"),
-        ("", "fr;q=1, ja;q=0.4, ko;q=0.8", "ko"),
-        ("", "zh-CN", "zh"),
-        ("", "zh-TW, ja;q=0.5", "ja"),
-        ("", "de;q=0, en", "en"),
-        ("", "de;q=much", "en"),
-        ("ja", "de", "ja"),
-        ("tlh", "de", "de"),
+        ("", "", "en"), ("", "de-AT,de;q=0.9,en;q=0.5", "de"),
+        ("", "fr;q=1, ja;q=0.4, ko;q=0.8", "ko"), ("", "zh-CN", "zh"),
+        ("", "zh-TW, ja;q=0.5", "ja"), ("", "de;q=0, en", "en"), ("", "de;q=much", "en"),
+        ("ja", "de", "ja"), ("tlh", "de", "de"),
     ],
-)
+)  # fmt: skip
 def test_the_address_goes_before_the_browser(named: str, accepted: str, expected: str) -> None:
     assert choice_for(named, accepted).language == expected
 

@@ -28,16 +28,12 @@ def test_a_message_survives_json_and_reads_as_english() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "shown"),
     [
-        ("day", "2026-01-31", "31. Jan. 2026"),
-        ("month", "2026-01", "Jan. 2026"),
-        ("share", "12.5%", "12,5\N{NO-BREAK SPACE}%"),
-        ("count", 7, "7"),
-        ("tonnes", "1,234.5", "1.234,5"),
-        ("destination", "DEU", "Deutschland"),
-        ("instrument", "export_ban", "Ausfuhrverbot"),
-        ("text", "as typed", "as typed"),
+        ("day", "2026-01-31", "31. Jan. 2026"), ("month", "2026-01", "Jan. 2026"),
+        ("share", "12.5%", "12,5\N{NO-BREAK SPACE}%"), ("count", 7, "7"),
+        ("tonnes", "1,234.5", "1.234,5"), ("destination", "DEU", "Deutschland"),
+        ("instrument", "export_ban", "Ausfuhrverbot"), ("text", "as typed", "as typed"),
     ],
-)
+)  # fmt: skip
 def test_values_are_written_as_the_language_writes_them(name: str, value: str, shown: str) -> None:
     with in_language("de"):
         assert rendered(Message(f"%({name})s", {name: value})) == shown

@@ -11,19 +11,9 @@ from tests.service.chromium_pages import PATIENCE_S, Watch, opened, serious_faul
 pytestmark = pytest.mark.slow
 
 PAGES = [
-    "/",
-    "/destinations/USA",
-    "/what-if",
-    "/needs",
-    "/track-record",
-    "/policy",
-    "/data",
-    "/status",
-    "/docs",
-    "/method",
-    "/publications/2",
-    "/nothing",
-]
+    "/", "/destinations/USA", "/what-if", "/needs", "/track-record", "/policy", "/data", "/status",
+    "/docs", "/method", "/publications/2", "/nothing",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PAGES)

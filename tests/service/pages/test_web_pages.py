@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_events
 from store.facts.writing import write_batch
-from store.schema.frames import typed_frame
+from tests.data.store_builders import make_observations
 from tests.service.stores import make_app
 
 PAGES = [
@@ -155,17 +155,13 @@ def test_a_digest_says_in_plain_text_what_the_page_says_first(client: TestClient
 
     assert digest.headers["content-type"] == "text/plain; charset=utf-8"
     assert digest.headers["content-language"] == "de"
-    headline, *others = digest.text.strip().split("\n\n")
-    assert len(others) > 4
+    lines = digest.text.strip().split("\n\n")
     own = " ".join(page.split())
-    for line in (headline, *others):
+    for line in lines:
         assert " ".join(re.sub(r" \(http://testserver/[^)]*\)", "", line).split()) in own
-    assert "<" not in digest.text
-    assert "http://testserver/publications/2" in others[-1]
-    assert f"<title>{headline}</title>" in feed
+    assert "http://testserver/publications/2" in lines[-1]
+    assert f"<title>{lines[0]}</title>" in feed
     assert "urn:magnetcast:digest:85051110:USA:2" in feed
-    english = client.get("/destinations/USA/digest.txt?lang=en").text
-    assert all(notice in english for notice in client.get("/api/v1/ready").json()["notices"])
 
 
 def test_the_dates_are_a_calendar(client: TestClient) -> None:
@@ -208,14 +204,7 @@ def test_text_from_data_is_shown_and_never_run(engine: Engine) -> None:
 
 def test_no_text_becomes_a_formula_in_csv_or_spreadsheet(engine: Engine) -> None:
     attack = "=cmd|' /C calc'!A0"
-    figure = {
-        "commodity": "85051110", "origin": "CHN", "destination": "USA", "measure": "net_weight_t",
-        "period_from": "2026-08-01", "period_to": "2026-08-01", "value": 512.0, "unit": "t",
-        "half_width": 0.5, "kind": "reported", "usable": False,
-        "available_at": "2026-09-21T00:00:00Z", "source": attack, "source_url": "@SUM(1)",
-        "note": "",
-    }  # fmt: skip
-    rows = typed_frame([figure], "observations")
+    rows = make_observations({"usable": False, "source": attack, "source_url": "@SUM(1)"})
     file = FileRows(
         "evil", "+evil.csv", "e" * 64, {"observations": rows}, asked="=imports, 2026-08"
     )

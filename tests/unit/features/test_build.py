@@ -27,14 +27,9 @@ def test_only_tariff_features_are_monotone_and_what_comes_later_is_free() -> Non
     falling = {feature.name for feature in ALL_FEATURES if feature.monotone == -1}
 
     assert falling == {
-        "tariff_rate_pct",
-        "tariff_peak_pct",
-        "tariff_change_1m_pct",
-        "tariff_change_3m_pct",
-        "tariff_change_12m_pct",
-        "tariff_change_level_pct",
-        "tariff_gap_pct",
-    }
+        "tariff_rate_pct", "tariff_peak_pct", "tariff_change_1m_pct", "tariff_change_3m_pct",
+        "tariff_change_12m_pct", "tariff_change_level_pct", "tariff_gap_pct",
+    }  # fmt: skip
 
 
 def test_the_page_of_features_is_what_the_catalogue_states() -> None:

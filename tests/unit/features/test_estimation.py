@@ -34,6 +34,11 @@ def plus(*changes: dict[str, object]) -> pd.DataFrame:
     return pd.concat([levels(), make_observations(*changes)], ignore_index=True)
 
 
+def figure(month: str, known: str, **changes: object) -> dict[str, object]:
+    """Return the change that makes a figure one of a month, known from a day on."""
+    return {"period_from": month, "period_to": month, "available_at": known, **changes}
+
+
 def cells(panel: EvidencePanel) -> pd.DataFrame:
     return panel.frame.pivot_table(index="period", columns="destination", values="tonnes")
 
@@ -90,21 +95,10 @@ def test_panel_has_every_month_of_every_destination_once_and_in_order() -> None:
 
 
 def test_kinds_tell_published_implied_and_guessed_months_apart() -> None:
-    panel = evidence_panel(
-        plus(
-            {
-                "destination": "WLD",
-                "measure": "yoy_pct",
-                "unit": "pct",
-                "period_from": "2019-07-01",
-                "period_to": "2019-07-01",
-                "value": 10.0,
-                "half_width": 0.05,
-                "available_at": "2019-08-20T00:00:00Z",
-            }
-        ),
-        as_of=at("2019-08-25"),
-    )
+    growth = {"destination": "WLD", "measure": "yoy_pct", "unit": "pct", "half_width": 0.05}
+    told = figure("2019-07-01", "2019-08-20", value=10.0, **growth)
+
+    panel = evidence_panel(plus(told), as_of=at("2019-08-25"))
 
     assert cell(panel, "USA", "2019-06")["kind"] == "observed"
     assert cell(panel, "WLD", "2019-07")["kind"] == "derived"
@@ -115,25 +109,22 @@ def test_kinds_tell_published_implied_and_guessed_months_apart() -> None:
 
 
 def test_a_contradicting_figure_is_listed_with_its_residual_and_moves_nothing_else() -> None:
-    wrong = {
-        "period_from": "2019-03-01", "period_to": "2019-03-01", "value": 2_000.0,
-        "available_at": "2019-04-20T00:00:00Z", "source_url": "https://example.org/wrong",
-    }  # fmt: skip
+    page = "https://example.org/wrong"
+    wrong = figure("2019-03-01", "2019-04-20", value=2_000.0, source_url=page)
 
     panel = evidence_panel(plus(wrong), as_of=AS_OF)
 
     truth = cell(small(), "USA", "2019-03")["tonnes"]
     [row] = panel.suspicious.to_dict("records")
     assert row["statement"] == "USA 2019-03 net_weight_t 2000"
-    assert row["source_url"] == "https://example.org/wrong"
+    assert row["source_url"] == page
     assert row["residual_t"] == pytest.approx(2_000.0 - truth, rel=0.01)
     assert np.abs(cells(panel) / cells(small()) - 1).max(axis=None) < 2e-3
 
 
 def test_a_zero_that_contradicts_the_others_is_no_observed_month() -> None:
     without = levels().query("destination != 'USA' or period_from != '2019-05-01'")
-    month = {"period_from": "2019-05-01", "period_to": "2019-05-01"}
-    zero = make_observations({**month, "value": 0.0, "available_at": "2019-06-20T00:00:00Z"})
+    zero = make_observations(figure("2019-05-01", "2019-06-20", value=0.0))
 
     panel = evidence_panel(pd.concat([without, zero], ignore_index=True), as_of=AS_OF)
 
@@ -152,12 +143,7 @@ def test_a_zero_that_contradicts_the_others_is_no_observed_month() -> None:
     ],
 )
 def test_figures_that_are_no_evidence_change_nothing(change: dict[str, object]) -> None:
-    other = {
-        "period_from": "2019-03-01",
-        "period_to": "2019-03-01",
-        "available_at": "2019-04-20T00:00:00Z",
-        "source_url": "https://example.org/other",
-    }
+    other = figure("2019-03-01", "2019-04-20", source_url="https://example.org/other")
 
     panel = evidence_panel(plus({**other, **change}), as_of=AS_OF)
 
@@ -165,13 +151,7 @@ def test_figures_that_are_no_evidence_change_nothing(change: dict[str, object]) 
 
 
 def test_a_figure_for_a_month_that_runs_yet_does_not_move_the_cutoff_into_it() -> None:
-    early = {
-        "period_from": "2019-07-01",
-        "period_to": "2019-07-01",
-        "available_at": "2019-07-20T00:00:00Z",
-    }
-
-    panel = evidence_panel(plus(early), as_of=AS_OF)
+    panel = evidence_panel(plus(figure("2019-07-01", "2019-07-20")), as_of=AS_OF)
 
     assert panel.cutoff == month_number("2019-06")
 

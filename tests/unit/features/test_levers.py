@@ -81,29 +81,30 @@ def test_news_come_in_the_months_they_are_announced_in() -> None:
     assert "n" in set(early.events["event_id"])
 
 
+def tariff(change: str, since: str = "2020-10-01") -> str:
+    return f"tariffs: [{{{change}, effective_from: {since}}}]"
+
+
+def act(change: str, since: str = "2020-10-01", covers: str = "magnets, covered_share: 1") -> str:
+    fixed = f"event_id: n, destinations: [JPN], covers: {covers}, covered_because: all"
+    return f"events: [{{{fixed}, effective_from: {since}, {change}}}]"
+
+
+FEW = "dual_use, covered_share: 0.3"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        pytest.param("tariffs: [{importer: USA, rate_pct: 120, effective_from: 2020-10-01}]",
-            "A rate of 120% is above the highest on record, 102.1%", id="above the record"),
-        pytest.param("tariffs: [{importer: USA, add_points: -10, effective_from: 2020-10-01}]",
-            "A rate of -7.9% is below zero and is computed as 0%", id="below nothing"),
-        pytest.param("tariffs: [{importer: ROW, add_points: 5, effective_from: 2020-10-01}]",
-            "The present rate of ROW is not known and counts as 0%", id="no known rate"),
-        pytest.param("tariffs: [{importer: USA, rate_pct: 9, effective_from: 2022-10-01}]",
-            "The tariff of USA starts after 2021-06", id="too late"),
-        pytest.param("events: [{event_id: n, instrument: export_control, destinations: [JPN], "
-            "covers: dual_use, covered_share: 0.3, covered_because: few, "
-            "effective_from: 2020-10-01}]", "n covers too little of the trade",
-            id="weak wording"),
-        pytest.param("events: [{event_id: n, instrument: export_ban, destinations: [JPN], "
-            "covers: magnets, covered_share: 1, covered_because: all, "
-            "effective_from: 2022-10-01}]", "n starts after 2021-06", id="act too late"),
-        pytest.param("events: [{event_id: n, instrument: truce, destinations: [JPN], "
-            "covers: magnets, covered_share: 1, covered_because: all, "
-            "effective_from: 2020-10-01}]", "as a truce needs one", id="truce without end"),
+        (tariff("importer: USA, rate_pct: 120"), "above the highest on record, 102.1%"),
+        (tariff("importer: USA, add_points: -10"), "-7.9% is below zero and is computed as 0%"),
+        (tariff("importer: ROW, add_points: 5"), "rate of ROW is not known and counts as 0%"),
+        (tariff("importer: USA, rate_pct: 9", "2022-10-01"), "tariff of USA starts after 2021-06"),
+        (act("instrument: export_control", covers=FEW), "n covers too little of the trade"),
+        (act("instrument: export_ban", "2022-10-01"), "n starts after 2021-06"),
+        (act("instrument: truce"), "as a truce needs one"),
     ],
-)  # fmt: skip
+)
 def test_what_the_record_cannot_answer_is_warned_of(text: str, said: str) -> None:
     assert [one for one in warnings_of(ORIGIN, levers(text)) if said in str(one.text)]
 

@@ -46,14 +46,10 @@ def test_every_bundled_table_loads(batch: Batch) -> None:
     counts = {file.file_name: sum(map(len, file.tables.values())) for file in batch.files}
 
     assert counts == {
-        "release_dates.csv": 50,
-        "published_figures.csv": 804,
-        "rankings.csv": 48,
-        "analog_figures.csv": 532,
-        "policy_events.csv": 148,
-        "analog_events.csv": 84,
+        "release_dates.csv": 50, "published_figures.csv": 804, "rankings.csv": 48,
+        "analog_figures.csv": 532, "policy_events.csv": 148, "analog_events.csv": 84,
         "tariff_rates.csv": 51,
-    }
+    }  # fmt: skip
     ignored = {file.file_name: len(file.ignored) for file in batch.files if file.ignored}
     assert ignored == {"rankings.csv": 2, "tariff_rates.csv": 1}
 
@@ -97,18 +93,10 @@ def test_the_us_rate_on_sintered_magnets_follows_the_known_steps(batch: Batch) -
     steps = rate_steps(batch.frame("tariff_steps"), SINTERED, as_of="2026-10-31")
 
     assert steps == [
-        ("2017-01-01", 2.1),
-        ("2025-02-04", 12.1),
-        ("2025-03-04", 22.1),
-        ("2025-04-05", 32.1),
-        ("2025-04-09", 106.1),
-        ("2025-04-10", 147.1),
-        ("2025-05-14", 32.1),
-        ("2025-09-08", 22.1),
-        ("2025-11-10", 12.1),
-        ("2026-01-01", 37.1),
-        ("2026-02-24", 27.1),
-    ]
+        ("2017-01-01", 2.1), ("2025-02-04", 12.1), ("2025-03-04", 22.1), ("2025-04-05", 32.1),
+        ("2025-04-09", 106.1), ("2025-04-10", 147.1), ("2025-05-14", 32.1), ("2025-09-08", 22.1),
+        ("2025-11-10", 12.1), ("2026-01-01", 37.1), ("2026-02-24", 27.1),
+    ]  # fmt: skip
 
 
 def test_the_us_rate_as_known_in_april_2025_ends_where_knowledge_ended(batch: Batch) -> None:

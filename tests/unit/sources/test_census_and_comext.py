@@ -18,22 +18,26 @@ def cells(file: FileRows) -> pd.Series:
     return rows.set_index(["commodity", "destination", "measure", "period_from"])["value"]
 
 
-class TestCensus:
-    def test_a_line_has_weight_and_value(self, providers: Providers, fetch: Fetch) -> None:
-        providers.world.census.quantities["8505110070", "2026-08"] = 400_123
+@pytest.mark.parametrize(
+    ("name", "month", "known"),
+    [("census", "2026-08", "2026-10-15"), ("comext", "2025-06", "2025-09-13")],
+)
+def test_a_month_is_dated_by_the_usual_lag(fetch: Fetch, name: str, month: str, known: str) -> None:
+    rows = fetch(name, month).tables["observations"]
 
-        result = cells(fetch("census", "2026-08"))
+    assert set(rows["available_at"]) == {pd.Timestamp(known, tz="UTC")}
 
-        august = result.xs(pd.Timestamp("2026-08-01"), level="period_from")
-        assert august["US8505110070", "USA", "mirror_import_t"] == 400.123
-        value = august["US8505110070", "USA", "mirror_import_musd"]
-        usd = providers.world.census.row("8505110070", "2026-08")[2]
-        assert value == pytest.approx(int(usd) / 1e6)
 
-    def test_a_month_is_dated_45_days_after_its_end(self, fetch: Fetch) -> None:
-        rows = fetch("census", "2026-08").tables["observations"]
+def test_a_line_of_the_census_has_weight_and_value(providers: Providers, fetch: Fetch) -> None:
+    providers.world.census.quantities["8505110070", "2026-08"] = 400_123
 
-        assert set(rows["available_at"]) == {pd.Timestamp("2026-10-15", tz="UTC")}
+    result = cells(fetch("census", "2026-08"))
+
+    august = result.xs(pd.Timestamp("2026-08-01"), level="period_from")
+    assert august["US8505110070", "USA", "mirror_import_t"] == 400.123
+    value = august["US8505110070", "USA", "mirror_import_musd"]
+    usd = providers.world.census.row("8505110070", "2026-08")[2]
+    assert value == pytest.approx(int(usd) / 1e6)
 
 
 class TestComext:
@@ -82,11 +86,6 @@ class TestComext:
         replayed = fetch("comext", "2025-06", home=elsewhere, offline=True)
         pd.testing.assert_frame_equal(queued.tables["observations"], whole)
         pd.testing.assert_frame_equal(replayed.tables["observations"], whole)
-
-    def test_a_month_is_dated_75_days_after_its_end(self, fetch: Fetch) -> None:
-        rows = fetch("comext", "2025-06").tables["observations"]
-
-        assert set(rows["available_at"]) == {pd.Timestamp("2025-09-13", tz="UTC")}
 
 
 FAULT = '<?xml version="1.0" encoding="UTF-8"?><S:Fault xmlns:S="http://x"><faultcode>{}</faultcode><faultstring>{}</faultstring></S:Fault>'

@@ -6,7 +6,7 @@ from sources.checks import objections
 from store.facts.batch import FileRows
 from store.schema.frames import typed_frame
 from store.settings import PROJECT_ROOT
-from tests.data.store_builders import make_observations
+from tests.data.store_builders import make_observations, make_steps
 from tests.data.table_builders import NOW, as_file, make_trade
 
 NOTHING = typed_frame([], "observations")
@@ -73,13 +73,8 @@ def test_an_impossible_date_is_objected_to(change: dict[str, str], message: str)
 
 
 def test_a_rate_known_before_it_was_announced_is_objected_to() -> None:
-    step = {
-        "importer": "USA", "origin": "CHN", "component": "IEEPA", "product_scope": "all",
-        "rate_pct": 10.0, "effective_from": pd.Timestamp("2025-03-01"), "effective_to": None,
-        "announced_on": pd.Timestamp("2025-02-01"), "legal_reference": "", "source_url": "",
-        "confidence": "high", "note": "", "available_at": pd.Timestamp("2025-01-31", tz="UTC"),
-    }  # fmt: skip
-    file = FileRows("hts", "f", "c" * 64, {"tariff_steps": typed_frame([step], "tariff_steps")})
+    early = make_steps({"announced_on": "2025-02-01", "available_at": "2025-01-31"})
+    file = FileRows("hts", "f", "c" * 64, {"tariff_steps": early})
 
     (only,) = objections(file, stored=NOTHING, ingested_at=NOW)
 

@@ -1,7 +1,6 @@
 """Files that a browser gives: known by their headings, read to the kilogram, or refused."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,10 +11,7 @@ from sources.bundled.release_calendar import ReleaseCalendar
 from sources.checks import objections
 from sources.providers.customs import CustomsDownload
 from sources.providers.downloads import download, month_in
-from store.database import open_store
 from store.errors import DataError
-from store.facts.batch import Batch
-from store.facts.writing import write_batch
 from store.schema.frame_schemas import validate
 from store.schema.frames import typed_frame
 
@@ -108,23 +104,6 @@ def test_a_file_is_known_by_its_headings_and_read_to_the_kilogram(
     assert objections(file, stored=typed_frame([], "observations"), ingested_at=NOW) == ()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", FILES)
-def test_the_same_figures_a_day_later_add_nothing(tmp_path: Path, name: str) -> None:
-    engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-    written = []
-    for saved, now in ((name, NOW), (f"again-{name}", NOW + pd.Timedelta(days=1))):
-        file = download(save(tmp_path / saved, FILES[name][0]), now)
-        assert file is not None
-        batch = Batch((replace(file, sha256=saved),))
-        result = {"ingested_at": now, "revises": True}
-        written.append(write_batch(engine, batch, **result).total)
-
-    assert written[0] > 0
-    assert written[1] == 0
-    engine.dispose()
-
-
 GOODS = rb"8505\.?11(?=[\d.,]|<)", lambda found: found[0].replace(b"11", b"19")
 DIRECTION = {
     "TradeData.csv": (rb",X,", b",M,"), "mirror.csv": (rb",M,156", b",X,156"),
@@ -177,15 +156,6 @@ def test_records_need_not_have_the_same_fields(tmp_path: Path) -> None:
 
     assert file is not None
     assert file.tables["observations"]["value"].tolist() == [2.0]
-
-
-def test_a_number_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    path = save(tmp_path / "census.csv", CENSUS.replace('"512,345"', "many").encode())
-
-    with pytest.raises(
-        DataError, match=r"1 bad row in census.csv: line 4, .*'many' is not a plain"
-    ):
-        download(path, NOW)
 
 
 @pytest.mark.parametrize("text", ["2026", "2026.8", "총계", "202613", "Total 2026", ""])

@@ -59,24 +59,18 @@ def test_the_list_of_countries_is_complete() -> None:
 @pytest.mark.parametrize(
     ("value", "unit", "note", "width"),
     [
-        ("1238", "t", "", 0.5),
-        ("1238.47", "t", "", 0.005),
-        ("53000", "t", "", 500.0),
-        ("170000", "t", "", 5000.0),
-        ("5300", "t", "", 0.5),
-        ("-38", "pct", "", 0.5),
-        ("26", "pct", "approx", 1.5),
-        ("60", "pct", "Nearly 60; rounded in print", 1.5),
+        ("1238", "t", "", 0.5), ("1238.47", "t", "", 0.005), ("53000", "t", "", 500.0),
+        ("170000", "t", "", 5000.0), ("5300", "t", "", 0.5), ("-38", "pct", "", 0.5),
+        ("26", "pct", "approx", 1.5), ("60", "pct", "Nearly 60; rounded in print", 1.5),
         ("45000", "t", '"more than 45,000"', 1500.0),
         ("5.15", "t", "Wrought products only, through July", 0.005),
         ("317", "t", "wide error, about +/-5 t", 5.0),
         ("638.2", "t", "+/-0.1 t; better than 640", 0.1),
         ("787.6", "musd", "tonnes themselves derived; about +/-0.3%", 2.3628),
-        ("251.3", "musd", "price from -21%; about +/-2 musd", 2.0),
-        ("162", "t", "+/-2 musd", 0.5),
+        ("251.3", "musd", "price from -21%; about +/-2 musd", 2.0), ("162", "t", "+/-2 musd", 0.5),
         ("410", "pct", "about 5.1 times May (131 t in June)", 5.0),
     ],
-)
+)  # fmt: skip
 def test_the_width_follows_digits_and_wording(
     value: str, unit: str, note: str, width: float
 ) -> None:

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from sources.bundled.policy_events import PolicyEvents, TariffRates
 from tests.data.store_builders import EVENT, TARIFF, write_csv
@@ -33,18 +34,6 @@ def test_suspension_and_end_each_come_when_they_became_known(tmp_path: Path) -> 
     ]
 
 
-def test_an_end_nobody_dated_is_known_on_the_last_day(tmp_path: Path) -> None:
-    rows = load(tmp_path, {"effective_to": "2025-12-31"})
-
-    assert days(rows, "effective_to") == [("2025-04-04", ""), ("2025-12-31", "2025-12-31")]
-
-
-def test_nothing_is_known_before_the_announcement(tmp_path: Path) -> None:
-    rows = load(tmp_path, {"effective_to": "2025-12-31", "end_known_on": "2025-01-01"})
-
-    assert days(rows, "effective_to") == [("2025-04-04", "2025-12-31")]
-
-
 def test_an_act_on_another_mineral_names_it(tmp_path: Path) -> None:
     act = {name: value for name, value in EVENT.items() if name != "covers"}
     mineral = {**act, "material": "gallium", "exempt": ""}
@@ -55,26 +44,26 @@ def test_an_act_on_another_mineral_names_it(tmp_path: Path) -> None:
     assert loaded.tables["analog_events"]["material"].tolist() == ["gallium"]
 
 
-def steps(tmp_path: Path, *changes: dict[str, str]) -> pd.DataFrame:
-    path = write_csv(tmp_path / "tariff_rates.csv", TARIFF, *changes)
-    return TariffRates(path).load().tables["tariff_steps"]
+ENDED = {"effective_to": "2025-12-31"}
 
 
-def ends(frame: pd.DataFrame) -> list[tuple[str, str]]:
-    known, ends = (frame[n].dt.strftime("%F").fillna("") for n in ("available_at", "effective_to"))
-    return list(zip(known, ends, strict=True))
+@pytest.mark.parametrize(
+    ("end", "known"),
+    [
+        ({}, [("2025-04-04", ""), ("2025-12-31", "2025-12-31")]),
+        ({"end_known_on": "2025-11-10"}, [("2025-04-04", ""), ("2025-11-10", "2025-12-31")]),
+        ({"end_known_on": "2025-01-01"}, [("2025-04-04", "2025-12-31")]),
+    ],
+    ids=["on the last day", "as stated", "not before the announcement"],
+)
+@pytest.mark.parametrize("source", [PolicyEvents, TariffRates])
+def test_the_end_of_an_act_or_a_rate_is_a_later_version(
+    tmp_path: Path, source: type, end: dict[str, str], known: list[tuple[str, str]]
+) -> None:
+    act = EVENT if source is PolicyEvents else {**TARIFF, "announced_on": "2025-04-04"}
+    (frame,) = source(write_csv(tmp_path / "a.csv", act, ENDED | end)).load().tables.values()
 
-
-def test_the_end_of_a_step_is_a_later_version(tmp_path: Path) -> None:
-    rows = steps(tmp_path, {"effective_to": "2025-03-03", "end_known_on": "2025-02-27"})
-
-    assert ends(rows) == [("2025-02-01", ""), ("2025-02-27", "2025-03-03")]
-
-
-def test_an_end_of_a_rate_nobody_dated_is_known_on_the_last_day(tmp_path: Path) -> None:
-    rows = steps(tmp_path, {"effective_to": "2025-03-03"})
-
-    assert ends(rows) == [("2025-02-01", ""), ("2025-03-03", "2025-03-03")]
+    assert days(frame, "effective_to") == known
 
 
 def test_sums_are_left_out_and_counted(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from sources.bundled.all_tables import Rankings
 from sources.bundled.published_figures import PublishedFigures
 from sources.bundled.release_calendar import ReleaseCalendar
-from tests.data.store_builders import FIGURE, RANKING, write_csv
+from tests.data.store_builders import FIGURE, RANKING, make_observations, write_csv
 
 RULE = ReleaseCalendar({})
 
@@ -17,25 +17,9 @@ def load(tmp_path: Path, *changes: dict[str, str]) -> pd.DataFrame:
 
 
 def test_a_figure_becomes_an_observation(tmp_path: Path) -> None:
-    row = load(tmp_path, {"value": "353", "derivation": "a/b", "note": "weak"}).iloc[0].to_dict()
+    rows = load(tmp_path, {"value": "353", "derivation": "a/b", "note": "weak"})
 
-    assert row == {
-        "commodity": "85051110",
-        "origin": "CHN",
-        "destination": "USA",
-        "measure": "net_weight_t",
-        "period_from": pd.Timestamp("2025-06-01"),
-        "period_to": pd.Timestamp("2025-06-01"),
-        "value": 353.0,
-        "unit": "t",
-        "half_width": 0.5,
-        "kind": "reported",
-        "usable": True,
-        "available_at": pd.Timestamp("2025-07-20", tz="UTC"),
-        "source": "Example News",
-        "source_url": "https://example.org/june",
-        "note": "weak; = a/b",
-    }
+    pd.testing.assert_frame_equal(rows, make_observations({"note": "weak; = a/b"}))
 
 
 def test_the_material_of_another_mineral_is_its_commodity(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import pytest
 from sources.bundled.release_calendar import (
     ReleaseCalendar,
     ReleaseDates,
-    latest_named_day,
     latest_plausible_day,
     stated_day,
 )
@@ -34,12 +33,26 @@ def test_the_rule_is_the_twentieth_with_january_and_february_together(
     assert ReleaseCalendar({}).released_on(pd.Timestamp(described)) == pd.Timestamp(released)
 
 
-def test_a_day_on_record_goes_before_the_rule(tmp_path: Path) -> None:
-    known = calendar(tmp_path, {"period": "2020-01..2020-02", "release_date": "2020-03-25"})
+VAGUE = "2020-01-24 or 2020-01-31 (a Friday; exact day not printed)"
 
-    for described in ("2020-01-01", "2020-02-01"):
-        assert known.released_on(pd.Timestamp(described)) == pd.Timestamp("2020-03-25")
-    assert known.released_on(pd.Timestamp("2020-03-01")) == pd.Timestamp("2020-04-20")
+
+@pytest.mark.parametrize(
+    ("change", "month", "released"),
+    [
+        ({"period": "2020-01..2020-02", "release_date": "2020-03-25"}, "2020-01", "2020-03-25"),
+        ({"period": "2020-01..2020-02", "release_date": "2020-03-25"}, "2020-02", "2020-03-25"),
+        ({"period": "2020-01..2020-02", "release_date": "2020-03-25"}, "2020-03", "2020-04-20"),
+        ({"what": "headline", "release_date": "2025-07-14"}, "2025-06", "2025-07-20"),
+        ({"period": "2019-12", "release_date": VAGUE}, "2019-12", "2020-01-31"),
+    ],
+    ids=["first month", "second month", "no record", "no detail", "the latest of vague days"],
+)
+def test_a_day_on_record_of_the_detail_goes_before_the_rule(
+    tmp_path: Path, change: dict[str, str], month: str, released: str
+) -> None:
+    known = calendar(tmp_path, change)
+
+    assert known.released_on(pd.Timestamp(month)) == pd.Timestamp(released)
 
 
 @pytest.mark.parametrize(
@@ -57,20 +70,6 @@ def test_a_release_is_sorted_by_its_first_word(tmp_path: Path, what: str, kind: 
     frame = ReleaseDates(path).load().tables["release_calendar"]
 
     assert frame["what"].tolist() == [kind]
-
-
-def test_only_detail_counts_as_the_release(tmp_path: Path) -> None:
-    known = calendar(tmp_path, {"what": "headline", "release_date": "2025-07-14"})
-
-    assert known.released_on(pd.Timestamp("2025-06-01")) == pd.Timestamp("2025-07-20")
-
-
-def test_of_vague_days_the_latest_counts(tmp_path: Path) -> None:
-    vague = "2020-01-24 or 2020-01-31 (a Friday; exact day not printed)"
-    known = calendar(tmp_path, {"period": "2019-12", "release_date": vague})
-
-    assert latest_named_day(vague) == pd.Timestamp("2020-01-31")
-    assert known.released_on(pd.Timestamp("2019-12-01")) == pd.Timestamp("2020-01-31")
 
 
 @pytest.mark.parametrize(
@@ -118,15 +117,9 @@ def test_the_latest_day_a_figure_can_have_become_known(
     published_on: str, period: str, day: str
 ) -> None:
     assert latest_plausible_day(published_on, pd.Timestamp(period), RULE) == pd.Timestamp(day)
-
-
-def test_another_day_serves_only_where_none_is_stated() -> None:
-    june, august = pd.Timestamp("2025-06-01"), pd.Timestamp("2025-08-15")
-
-    assert latest_plausible_day("", june, RULE, otherwise=august) == august
-    assert latest_plausible_day("2025-07-21", june, RULE, otherwise=august) == pd.Timestamp(
-        "2025-07-21"
-    )
+    other = pd.Timestamp("2025-08-15")
+    stated = latest_plausible_day(published_on, pd.Timestamp(period), RULE, otherwise=other)
+    assert stated == (pd.Timestamp(day) if published_on else max(pd.Timestamp(day), other))
 
 
 @pytest.mark.parametrize("text", ["soon", "2025-13", "2025-02-30", "July 2025"])

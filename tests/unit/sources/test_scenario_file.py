@@ -99,8 +99,6 @@ UNKNOWN = "is not a known act"
          "instrument: 'embargo' is not in the list"),
         (with_act("strictness: hardest"), "strictness: Only a new licensing requirement without"),
         (with_act("kept_pct: 120"), "kept_pct: '120' is out of range. Expected 100 or less"),
-        ("name: n\nevents: [{event_id: 2020-09-nothing, probability: 0.5}]",
-         f"event_id: '2020-09-nothing' {UNKNOWN}"),
         ("name: n\nevents: [{event_id: 2020-02-relaxed, probability: 0.5}]",
          "probability: Only a restriction that is still to begin, or to return"),
         (with_tariff("60", "'1,5'"), "rate_pct: '1,5' is not a number"),
