@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from models.evaluation.backtest import Backtest, backtest_panel
+from models.forecasting.model_names import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import PANEL_PRESET
@@ -47,6 +48,6 @@ def test_a_panel_is_forecast_in_the_backtest_as_it_is_live() -> None:
 
     predicted = predict(Snapshot.of_panel(table.loc[:, : CUTOFFS[0]], 3))
 
-    own = result().forecasts.query("model == @MODEL and cutoff == '2021-06'")
+    own = result().forecasts.query(f"model == '{MODEL}' and cutoff == '2021-06'")
     expected = own[predicted.columns].reset_index(drop=True)
     pd.testing.assert_frame_equal(predicted, expected, check_exact=True)
