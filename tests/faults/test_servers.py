@@ -75,7 +75,7 @@ def postgres() -> Iterator[Postgres]:
 def test_the_service_outlasts_a_restart_of_postgresql(postgres: Postgres) -> None:
     fill_store(postgres.address)
     engine = open_store(postgres.address)
-    token = create_token(engine, name="desk", scopes=["write"], at=NEWEST)
+    token = create_token(engine, name="planner", scopes=["write"], at=NEWEST)
     kept = ("/", "/destinations/USA", "/api/v1/forecasts/USA", "/api/v1/forecasts")
 
     with TestClient(make_app(engine), raise_server_exceptions=False) as client:

@@ -4,7 +4,6 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,9 @@ from tests.data.builders import at, make_levels
 from tests.data.store_builders import FIGURE, figures_of, write_csv
 from tests.made_once import made_once
 from tests.plain_flows import plain_flows
+
+Call = Callable[..., tuple[int, str, str]]
+"""A caller of the command line: exit code, stdout, stderr."""
 
 AS_OF = "2020-04-22"
 """Two days after the world of March was published, so that one month can be scored."""
@@ -199,16 +201,6 @@ def copied_settings(there: Settings, folder: Path, data_dir: Path) -> Settings:
     assert database is not None
     move_locations(database, there.artifact_dir, settings.artifact_dir)
     return settings
-
-
-def copy_database(source: Path, target: Path) -> None:
-    """Copy the database of a home, in use or not, into another."""
-    target.mkdir(parents=True)
-    with (
-        closing(sqlite3.connect(source / "magnetcast.db")) as old,
-        closing(sqlite3.connect(target / "magnetcast.db")) as new,
-    ):
-        old.backup(new)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A backup and what restoring it into an empty home gives back, or refuses."""
 
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from shutil import rmtree
@@ -22,9 +21,7 @@ from store.facts.reading import read_forecasts
 from store.settings import Settings
 from tests.data.builders import at
 from tests.data.registry_builders import champion_model
-from tests.flows.conftest import AS_OF, Published
-
-Call = Callable[..., tuple[int, str, str]]
+from tests.flows.conftest import AS_OF, Call, Published
 
 
 @pytest.fixture(scope="session")

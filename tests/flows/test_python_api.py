@@ -1,6 +1,5 @@
 """The public functions read as commands do, without a server of Prefect's."""
 
-import json
 from pathlib import Path
 
 import mlflow
@@ -9,7 +8,6 @@ import pytest
 from prefect.server.api.server import SubprocessASGIServer
 
 import magnetcast as mc
-from models.registry import model_registry
 from store.errors import DataError
 from store.settings import PROJECT_ROOT
 from store.vocabulary import QUANTILE_COLUMNS
@@ -25,18 +23,9 @@ def home(
     return copied(first_run, tmp_path_factory.mktemp("api") / "place", data_dir)
 
 
-@pytest.fixture(scope="module")
-def later_home(
-    second_run: Published, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Published:
-    return copied(second_run, tmp_path_factory.mktemp("later") / "place", data_dir)
-
-
 @pytest.fixture(autouse=True)
-def _there(request: pytest.FixtureRequest, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Point to the store of one run, in slow tests to that of two."""
-    name = "later_home" if request.node.get_closest_marker("slow") else "home"
-    home: Published = request.getfixturevalue(name)
+def _there(home: Published, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point to the store of one run, and let no server of Prefect's be started."""
 
     def refuse(_: SubprocessASGIServer, timeout: int | None = None) -> None:
         pytest.fail(f"a server of Prefect was to be started, timeout {timeout}")
@@ -85,27 +74,11 @@ def test_a_scenario_may_be_a_file_or_a_dictionary(tmp_path: Path) -> None:
     file = tmp_path / "scenario.yaml"
     file.write_text("name: a tariff\ntariffs:\n  - " + str(step).replace("'", "") + "\n", "utf-8")
 
-    table = mc.scenario({"name": "a tariff", "tariffs": [step]}, LATER)
+    table = mc.scenario({"name": "a tariff", "tariffs": [step]}, AS_OF)
 
     assert {"destination", "period", "base_p50", "scenario_p50"} <= set(table.columns)
     assert table["period"].dtype.kind == "M"
-    pd.testing.assert_frame_equal(mc.scenario(file, LATER), table)
-
-
-@pytest.mark.slow
-def test_a_version_is_trained_compared_and_promoted_as_by_the_verbs(later_home: Published) -> None:
-    before = model_registry.champion(later_home.settings)
-    assert before is not None
-
-    version = mc.train(LATER, num_leaves=16)
-
-    scores = mc.compare(before.version, version)
-    assert {"A", "B", "difference"} <= set(scores.columns)
-    assert json.loads(model_registry.at_version(later_home.settings, version).parameters) == {
-        "num_leaves": 16
-    }
-    assert mc.promote(version, accept="a test").is_champion
-    mc.promote(before.version, accept="as it was")
+    pd.testing.assert_frame_equal(mc.scenario(file, AS_OF), table)
 
 
 def test_every_public_name_is_there_and_documented() -> None:

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -9,10 +8,9 @@ from store.facts.batch import Batch, FileRows
 from store.facts.writing import write_batch
 from store.settings import Settings
 from tests.data.attribution_builders import EVENT, world_with_a_fall
+from tests.flows.conftest import Call
 
 pytestmark = pytest.mark.slow
-
-Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture

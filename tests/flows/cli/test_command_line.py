@@ -2,7 +2,6 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -16,9 +15,7 @@ from models.forecasting.model_names import MODEL
 from store.settings import PROJECT_ROOT
 from store.vocabulary import FORECAST_COLUMNS
 from tests.data.builders import make_table
-from tests.flows.conftest import Published, point_at
-
-Call = Callable[..., tuple[int, str, str]]
+from tests.flows.conftest import Call, Published, point_at
 
 CSV = ("--format", "csv")
 

@@ -1,6 +1,5 @@
 import io
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -10,8 +9,7 @@ from flows.cli.command_line import VERBS
 from flows.context.stores import made_store
 from store.home import VARIABLE
 from store.settings import PROJECT_ROOT, Settings
-
-Call = Callable[..., tuple[int, str, str]]
+from tests.flows.conftest import Call
 
 SCENARIO = str(PROJECT_ROOT / "scenarios" / "us-tariff-60.yaml")
 

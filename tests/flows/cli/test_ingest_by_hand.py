@@ -1,5 +1,5 @@
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,9 +9,8 @@ from flows.cli.options import moment
 from store.database import open_store
 from store.facts.reading import read_events, read_observations, read_vintages
 from store.settings import Settings
-from tests.flows.conftest import point_at
+from tests.flows.conftest import Call, point_at
 
-Call = Callable[..., tuple[int, str, str]]
 FIGURE = [
     "ingest", "figure", "--period", "2026-08", "--destination", "USA", "--tonnes", "512",
     "--source", "https://example.org/report", "--published-on", "2026-09-20",
@@ -81,10 +80,7 @@ def test_a_corrected_summary_or_source_is_a_new_version_that_diff_shows(
     assert ",source_urls,2026-10-02,,https://example.org/act,," in shown
 
     assert "nothing new" in magnetcast("ingest", "events", str(act))[2]
-    act.write_text(corrected.replace("Right", "Other"))
-    assert magnetcast("ingest", "events", str(act))[0] == 0
-    assert read_events(engine).query(mine)["summary"].tolist()[-1] == "Other words."
-
-    act.write_text(corrected)  # a file that goes back to what it was is a new version too
-    assert magnetcast("ingest", "events", str(act))[0] == 0
-    assert read_events(engine).query(mine)["summary"].tolist()[-1] == "Right words."
+    for word in ("Other", "Right"):  # a file that goes back to what it was is a new version too
+        act.write_text(corrected.replace("Right", word))
+        assert magnetcast("ingest", "events", str(act))[0] == 0
+        assert read_events(engine).query(mine)["summary"].tolist()[-1] == f"{word} words."

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -15,10 +14,9 @@ from store.settings import Settings
 from tests.data.scenario_builders import halted
 from tests.data.store_builders import EVENT, write_csv
 from tests.flows.cli.conftest import copy_home
+from tests.flows.conftest import Call
 from tests.providers.answers import Fault
 from tests.providers.server import Providers
-
-Call = Callable[..., tuple[int, str, str]]
 
 KEY = "k3y-that-must-never-show"
 CUSTOMS = "Date,Commodity code,Trading partner code,Trading partner,Quantity,Unit,US dollar\n"

@@ -1,18 +1,17 @@
 """A home on a disk that cannot be written: what reads answers, what writes ends in a sentence."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.flows.conftest import point_at
+from tests.flows.conftest import Call, point_at
 from tests.small_disk import read_only
 
 pytestmark = pytest.mark.slow
 
-Call = Callable[..., tuple[int, str, str]]
-READING = {"data vintages": "published_figures", "publications list": "", "token list": ""}
+READING = ("data vintages", "publications list", "token list")
 FIGURE = "ingest figure --period 2026-08 --destination USA --tonnes 512 --source https://e.org/r"
 WRITING = [FIGURE, "token create x", "prune"]
 
@@ -28,13 +27,12 @@ def home(
         yield place / "var"
 
 
-@pytest.mark.parametrize(("words", "answer"), READING.items(), ids=list(READING))
+@pytest.mark.parametrize("words", READING)
 @pytest.mark.usefixtures("home")
-def test_what_reads_answers(magnetcast: Call, words: str, answer: str) -> None:
-    code, out, message = magnetcast(*words.split())
+def test_what_reads_answers(magnetcast: Call, words: str) -> None:
+    code, _, message = magnetcast(*words.split())
 
     assert code == 0, message
-    assert answer in out + message
 
 
 @pytest.mark.parametrize("words", WRITING, ids=[words.split()[0] for words in WRITING])

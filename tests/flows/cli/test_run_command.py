@@ -1,4 +1,4 @@
-"""The command as a person runs it: a process of its own; without news it needs no Prefect."""
+"""The command as a person runs it: a process of its own; with nothing new it needs no Prefect."""
 
 import os
 import subprocess

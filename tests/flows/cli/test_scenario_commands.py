@@ -1,6 +1,5 @@
 import io
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -8,22 +7,14 @@ import pandas as pd
 import pytest
 
 from models.policy.paired_forecast import COLUMNS
-from tests.flows.conftest import AS_OF, Published, point_at
-
-Call = Callable[..., tuple[int, str, str]]
+from store.settings import Settings
+from tests.flows.conftest import AS_OF, Call, Published
 
 TARIFF = """
 name: Rate of 40
 tariffs:
   - {importer: USA, rate_pct: 40, announced_on: 2020-05-01, effective_from: 2020-07-01}
 """
-
-
-@pytest.fixture
-def home(published: Published, monkeypatch: pytest.MonkeyPatch, data_dir: Path) -> Path:
-    """Folder of the store that published once."""
-    point_at(published.folder, data_dir, monkeypatch)
-    return published.settings.home
 
 
 def rows_stored(home: Path) -> dict[str, int]:
@@ -39,9 +30,9 @@ def rows_stored(home: Path) -> dict[str, int]:
 
 @pytest.mark.slow
 def test_a_scenario_is_answered_against_what_was_published(
-    home: Path, magnetcast: Call, tmp_path: Path, published: Published
+    home: Settings, first_run: Published, magnetcast: Call, tmp_path: Path
 ) -> None:
-    before = rows_stored(home)
+    before = rows_stored(home.home)
     file = tmp_path / "what.yaml"
     file.write_text(TARIFF, encoding="utf-8")
 
@@ -50,9 +41,9 @@ def test_a_scenario_is_answered_against_what_was_published(
     assert code == 0, err
     table = pd.read_csv(io.StringIO(out), keep_default_na=False)
     assert list(table.columns) == list(COLUMNS)
-    predicted = published.outcome.forecasts.set_index(["destination", "period"])["p50"]
+    predicted = first_run.outcome.forecasts.set_index(["destination", "period"])["p50"]
     base = table.set_index(["destination", "period"])["base_p50"]
     pd.testing.assert_series_equal(base, predicted.loc[base.index], check_names=False, atol=1e-3)
     usa = table.loc[(table["destination"] == "USA") & (table["period"] > "2020-07")]
     assert (usa["difference_mean"] < 0).all()
-    assert rows_stored(home) == before
+    assert rows_stored(home.home) == before

@@ -1,5 +1,4 @@
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -18,9 +17,7 @@ from models.learning.parameters import (
 )
 from models.registry import runs
 from store.settings import Settings
-from tests.flows.conftest import AS_OF
-
-Call = Callable[..., tuple[int, str, str]]
+from tests.flows.conftest import AS_OF, Call
 
 
 def backtested(*_: object, parameters: ModelParameters, **__: object) -> Backtest:

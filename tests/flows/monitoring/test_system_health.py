@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -18,8 +17,7 @@ from store.settings import PROJECT_ROOT, Settings
 from store.vocabulary import COMMODITY
 from tests.data.builders import at
 from tests.data.store_builders import make_batch, make_observations
-
-Call = Callable[..., tuple[int, str, str]]
+from tests.flows.conftest import Call
 
 FINE = HealthFacts(
     moment=at("2026-11-25"),

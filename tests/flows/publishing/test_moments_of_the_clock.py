@@ -1,7 +1,6 @@
 """A plain run at the clock's own moment, named by what pages, API and verbs print of it."""
 
 import re
-from collections.abc import Callable
 from datetime import date
 from io import StringIO
 from types import SimpleNamespace
@@ -17,9 +16,8 @@ from store.facts.reading import latest_forecast
 from store.facts.writing import write_batch
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.store_builders import make_batch, make_observations
+from tests.flows.conftest import Call
 from tests.service.planning_clients import planning_client_of
-
-Call = Callable[..., tuple[int, str, str]]
 
 DAY = "2020-05-22"
 CLOCK = "14:03:05.678901"
@@ -52,23 +50,22 @@ def test_moments_of_the_clock_are_found_again_by_page_api_verb_and_python(magnet
     assert rows["as_of"].iloc[0] == pd.Timestamp(SHOWN)
     period = str(rows["period"].max())
 
-    with planning_client_of(engine) as desk:
-        newest = desk.get("/api/v1/forecasts/USA").json()
+    with planning_client_of(engine) as client:
+        newest = client.get("/api/v1/forecasts/USA").json()
         assert newest["as_of"] == SHOWN
-        before = desk.get("/api/v1/forecasts/USA", params={"as_of": EARLY}).json()
+        before = client.get("/api/v1/forecasts/USA", params={"as_of": EARLY}).json()
         assert before["as_of"] == EARLY
         for named in (SHOWN, DAY):
-            again = desk.get("/api/v1/forecasts/USA", params={"as_of": named})
+            again = client.get("/api/v1/forecasts/USA", params={"as_of": named})
             assert again.json() == newest, named
 
-        page = desk.get("/destinations/USA").text
-        form = FORM.search(page)
+        form = FORM.search(client.get("/destinations/USA").text)
         assert form is not None
         typed = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form[0]))
         assert typed["as_of"] == SHOWN
         typed |= {"period": period, "tonnes": "101", "reason": "the form"}
         same = {"Sec-Fetch-Site": "same-origin"}
-        saved = desk.post("/overrides", data=typed, headers=same, follow_redirects=False)
+        saved = client.post("/overrides", data=typed, headers=same, follow_redirects=False)
         assert saved.status_code == 303
 
         for tonnes, named in ((102.0, None), (103.0, DAY)):
@@ -79,15 +76,17 @@ def test_moments_of_the_clock_are_found_again_by_page_api_verb_and_python(magnet
                 "reason": "of the API",
             }
             body |= {"as_of": named} if named else {}
-            made = desk.post("/api/v1/overrides", json=body)
+            made = client.post("/api/v1/overrides", json=body)
             assert made.status_code == 201, made.text
             assert made.json()["as_of"] == SHOWN
-            months = desk.get("/api/v1/forecasts/USA").json()["months"]
+            months = client.get("/api/v1/forecasts/USA").json()["months"]
             assert months[-1]["override"]["tonnes"] == tonnes
 
-        history = desk.get("/api/v1/history/USA?limit=1000", params={"as_of": DAY}).json()["items"]
+        history = client.get("/api/v1/history/USA?limit=1000", params={"as_of": DAY}).json()[
+            "items"
+        ]
 
-    def told(*words: str) -> pd.DataFrame:
+    def answer_of(*words: str) -> pd.DataFrame:
         code, output, err = magnetcast(*words, "--as-of", DAY, "--format", "csv")
         assert code == 0, err
         found = pd.read_csv(StringIO(output)).query("destination == 'USA'")
@@ -97,14 +96,14 @@ def test_moments_of_the_clock_are_found_again_by_page_api_verb_and_python(magnet
     medians = pytest.approx(rows.loc[rows["destination"] == "USA", "p50"].tolist(), abs=1e-3)
     levers = PROJECT_ROOT / "scenarios" / "us-tariff-60.yaml"
     for words in (("explain", "USA"), ("predict",), ("scenario", str(levers))):
-        assert told(*words)["p50"].tolist() == medians, words
+        assert answer_of(*words)["p50"].tolist() == medians, words
     for made in (mc.explain("USA", DAY), mc.forecast(DAY, "USA")):
         assert made["p50"].tolist() == medians
     assert mc.scenario(levers, DAY).query("destination == 'USA'")["base_p50"].tolist() == medians
     panels = [mc.panel(EARLY), mc.panel(DAY), mc.panel(SHOWN)]
     early, *same = [p.query("destination == 'USA'").set_index("period")["tonnes"] for p in panels]
     known = pd.DataFrame(history).set_index("period")["tonnes"]
-    for other in (*same, told("panel")["tonnes"]):
+    for other in (*same, answer_of("panel")["tonnes"]):
         assert other.tolist() == pytest.approx(known.tolist(), abs=1e-3)
     assert early["2020-04-01"] != same[0]["2020-04-01"]
     assert "nothing new" in magnetcast("run", "--as-of", DAY)[2]

@@ -9,9 +9,7 @@ from flows.publishing.reporting import write_past_report
 from store.settings import Settings
 from store.vocabulary import COMMODITY, Language
 from tests.flows.conftest import Published
-from tests.flows.publishing.test_publications import LATER, copy, draft
-
-__all__ = ["copy"]
+from tests.flows.publishing.test_publications import LATER, draft
 
 
 def again(settings: Settings, folder: Path | None, language: Language = "en") -> dict[str, bytes]:
@@ -24,11 +22,10 @@ def again(settings: Settings, folder: Path | None, language: Language = "en") ->
 def test_it_is_what_the_run_wrote_after_one_in_another_language_too(
     published: Published, tmp_path: Path
 ) -> None:
-    run = published
+    german, english = (again(published.settings, tmp_path / code, code) for code in ("de", "en"))
 
-    german, english = (again(run.settings, tmp_path / code, code) for code in ("de", "en"))
-
-    of_run = {path.name: path.read_bytes() for path in run.outcome.report.parent.iterdir()}
+    folder = published.outcome.report.parent
+    of_run = {path.name: path.read_bytes() for path in folder.iterdir()}
     data = {"forecasts.csv", "scores.csv", "destinations.csv"}
     drawn = of_run.keys() - data
     assert drawn == {"index.html"}
@@ -38,11 +35,11 @@ def test_it_is_what_the_run_wrote_after_one_in_another_language_too(
 
 
 @pytest.mark.slow
-def test_a_held_forecast_is_reported_on_before_it_is_decided(copy: Settings) -> None:
-    known, table = draft(copy, 2.0)
+def test_a_held_forecast_is_reported_on_before_it_is_decided(home: Settings) -> None:
+    known, table = draft(home, 2.0)
     publish(known, table, objections(known, table))
 
-    page = write_past_report(copy, 2, commodity="", language="de", folder=None)
+    page = write_past_report(home, 2, commodity="", language="de", folder=None)
 
-    assert page.parent == copy.reports_dir / f"{LATER}-held.de"
+    assert page.parent == home.reports_dir / f"{LATER}-held.de"
     assert "Stand 10. Mai 2020" in page.read_text(encoding="utf-8")

@@ -7,7 +7,6 @@ All else is what runs unattended; `tests/faults` breaks it.
 
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -25,11 +24,10 @@ from store.publications.integrity import read_publications, tampered
 from store.settings import Settings
 from tests.data.builders import QUICK, at, make_levels
 from tests.data.store_builders import EVENT, FIGURE, TARIFF, figures_of, write_csv
-from tests.flows.conftest import with_eu27
+from tests.flows.conftest import Call, with_eu27
 
 pytestmark = pytest.mark.slow
 
-Call = Callable[..., tuple[int, str, str]]
 
 EVENING = pd.Timedelta(hours=11, minutes=30)
 """19:30 in Beijing, when the schedule tries for the first time."""

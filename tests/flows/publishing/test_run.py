@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from flows.analysis import forecast_explanation as explain
 from flows.context.stores import store_of
 from flows.run import run
 from models.registry import model_registry
@@ -84,3 +85,19 @@ def test_a_run_that_fails_is_noted_as_failed(place: Path) -> None:
     assert row["status"] == "failed"
     assert latest_forecast(store_of(settings)).empty
     assert not (place / "var" / "reports").exists()
+
+
+@pytest.mark.slow
+def test_a_publication_is_explained_once_and_trouble_is_reported(
+    second_run: Published, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no disk")
+
+    monkeypatch.setattr(explain, "explanation_of", fail)
+    explain.explain_if_possible(second_run.settings)
+    assert "not explained" not in capsys.readouterr().err
+
+    monkeypatch.setattr(explain, "read_explanation", lambda *_: None)
+    explain.explain_if_possible(second_run.settings)
+    assert "not explained (RuntimeError: no disk)" in capsys.readouterr().err

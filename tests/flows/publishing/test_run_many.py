@@ -32,20 +32,13 @@ GRAPHITE = "=cmd()<b>graphite</b>{{7*7}}[/x]&\"'"
 CODES = ("811292", "250410", "392690")
 
 
-def tables() -> dict[str, pd.DataFrame]:
-    """Build the observations of three commodities; the plastics end two months early."""
-    worlds = {
-        code: make_partner_world(partners=24, months=37, first="2021-01", seed=seed)
-        for seed, code in enumerate(CODES)
-    }
-    rows = {code: world.rows().assign(commodity=code) for code, world in worlds.items()}
-    late = rows["392690"]
-    rows["392690"] = late.loc[late["period_from"] < "2023-12-01"]
-    return rows
-
-
 def filled_settings(settings: Settings) -> Settings:
-    for code, rows in tables().items():
+    """Fill a store with three commodities; the plastics end two months early."""
+    for seed, code in enumerate(CODES):
+        world = make_partner_world(partners=24, months=37, first="2021-01", seed=seed)
+        rows = world.rows().assign(commodity=code)
+        if code == "392690":
+            rows = rows.loc[rows["period_from"] < "2023-12-01"]
         file = FileRows("comtrade", code, code, {"observations": rows})
         write_batch(made_store(settings), Batch((file,)))
     return settings

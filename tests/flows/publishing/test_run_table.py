@@ -33,7 +33,7 @@ from store.settings import Settings
 from store.vocabulary import CONTRIBUTIONS
 from tests.data.builders import at
 from tests.data.partner_builders import make_partner_world
-from tests.flows.conftest import environment, settings_of
+from tests.flows.conftest import Call, environment, settings_of
 
 NOW = "2024-12-26"
 TABLE = config_of("850511")
@@ -218,12 +218,11 @@ def test_python_forecasts_scores_and_trains_a_table_as_the_verbs_do(place: Path)
     assert cells["tonnes"].notna().all()
     other = mc.train(NOW, commodity="850511", num_leaves=5)
     assert mc.compare(version, other, commodity="850511")["difference"].notna().any()
+    assert mc.promote(other, commodity="850511", accept="a test").is_champion
 
 
 @pytest.mark.slow
-def test_a_table_as_of_a_day_is_a_panel_that_predict_takes(
-    place: Path, magnetcast: Callable[..., tuple[int, str, str]]
-) -> None:
+def test_a_table_as_of_a_day_is_a_panel_that_predict_takes(place: Path, magnetcast: Call) -> None:
     fill(Settings(), WORLD.rows())
     file, result = str(place / "table.csv"), str(place / "out.csv")
     table = ("data", "panel", "--commodity", "850511", "--as-of", "2024-06-26", "--out", file)

@@ -1,13 +1,11 @@
 import io
-from collections.abc import Callable
 
 import pandas as pd
 import pytest
 
 from models.registry.runs import find_runs
 from store.settings import Settings
-
-Call = Callable[..., tuple[int, str, str]]
+from tests.flows.conftest import Call
 
 
 @pytest.mark.slow

@@ -75,7 +75,7 @@ def test_a_champion_whose_file_is_gone_gives_way_to_the_previous(
     assert_explained(made)
 
 
-def test_changed_texts_of_both_champions_leave_the_experts(twice: Settings) -> None:
+def test_changed_texts_of_both_champions_leave_the_base_forecasts(twice: Settings) -> None:
     kept = {path: path.read_bytes() for path in twice.artifact_dir.rglob("p50.txt")}
     assert len(kept) == 2
     for path, content in kept.items():

@@ -1,7 +1,6 @@
 """Another parameter at the same as_of, and which parameters the schedule uses."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -20,9 +19,8 @@ from store.publications.backtests import read_scores
 from store.publications.integrity import made_with
 from store.settings import Settings
 from tests.data.builders import at
-from tests.flows.conftest import AS_OF, LATER
+from tests.flows.conftest import AS_OF, LATER, Call
 
-Call = Callable[..., tuple[int, str, str]]
 OTHER = replace(MAGNETS_PRESET, learning_rate=0.1, num_leaves=7)
 SET = ("--set", "learning_rate=0.1", "--set", "num_leaves=7")
 

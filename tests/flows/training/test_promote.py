@@ -1,6 +1,5 @@
 """What becomes of a challenger, by rules and by a person, and the way back."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -20,15 +19,9 @@ from store.errors import DataError
 from store.settings import Settings
 from tests.data.builders import at
 from tests.data.cell_builders import make_cells
-from tests.flows.conftest import LATER, Published, copied
+from tests.flows.conftest import LATER, Call, Published, copied
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def own(first_run: Published, data_dir: Path, tmp_path: Path) -> Settings:
-    """Settings of a store of this test's own on which the main job ran once."""
-    return copied(first_run, tmp_path / "place", data_dir).settings
 
 
 @pytest.fixture
@@ -47,23 +40,6 @@ def tags_of_version(settings: Settings, version: int) -> dict[str, str]:
     return dict(client.get_model_version(MODEL, str(version)).tags)
 
 
-def on_trial_with_other_parameters(settings: Settings) -> None:
-    """Put version 1 on trial as if trained today with one more feature."""
-    tags = {"recipe": "one feature more", "model_version": "magnetcast-more"}
-    model_registry.set_tags(settings, 1, {**tags, "as_of": at(LATER).isoformat()})
-    model_registry.nominate(settings, 1)
-
-
-def result_of(cells: pd.DataFrame) -> Backtest:
-    return Backtest(pd.DataFrame(), cells, pd.DataFrame())
-
-
-def keep_cells(settings: Settings, model_version: str, cells: pd.DataFrame) -> None:
-    tags = {"flow": "backtest", "model_version": model_version}
-    with open_run(settings, name="backtest", tags=tags):
-        log_table(cells, "cells.csv")
-
-
 def test_the_next_release_publishes_with_a_refit_and_keeps_the_way_back(
     released: Published,
 ) -> None:
@@ -77,13 +53,13 @@ def test_the_next_release_publishes_with_a_refit_and_keeps_the_way_back(
     assert set(outcome.forecasts["reason"]) == {""}
 
 
-def test_a_broken_champion_is_replaced_by_the_next_training(own: Settings) -> None:
-    for text in own.artifact_dir.rglob("p50.txt"):
+def test_a_broken_champion_is_replaced_by_the_next_training(home: Settings) -> None:
+    for text in home.artifact_dir.rglob("p50.txt"):
         text.write_text("tree\n", encoding="utf-8")
 
-    outcome = run(own, at(LATER))
+    outcome = run(home, at(LATER))
 
-    assert aliases(own)["champion"] == 2
+    assert aliases(home)["champion"] == 2
     assert set(outcome.forecasts["status"]) == {"champion"}
 
 
@@ -91,26 +67,29 @@ def test_a_harmful_feature_is_refused_by_its_measured_loss(released: Published) 
     own = released.settings
     champion = model_registry.champion(own)
     assert champion is not None
-    keep_cells(own, champion.model_version, make_cells())
-    on_trial_with_other_parameters(own)
+    backtest = {"flow": "backtest", "model_version": champion.model_version}
+    with open_run(own, name="backtest", tags=backtest):
+        log_table(make_cells(), "cells.csv")
+    # Version 1 as if trained today with one more feature.
+    tags = {"recipe": "one feature more", "model_version": "magnetcast-more"}
+    model_registry.set_tags(own, 1, {**tags, "as_of": at(LATER).isoformat()})
+    model_registry.nominate(own, 1)
     before = aliases(own)
+    result = Backtest(pd.DataFrame(), make_cells(bias=0.25), pd.DataFrame())
 
-    outcome = promote(own, at(LATER), 1, result=result_of(make_cells(bias=0.25)))
+    outcome = promote(own, at(LATER), 1, result=result)
 
     assert not outcome.is_champion
     rules = outcome.decision.table.set_index("rule")
     assert rules.loc["loss against the champion", "verdict"] == "broken"
-    measured = rules.loc["loss against the champion", "measured"]
-    assert "worse" in measured
     assert aliases(own) == before
     tags = tags_of_version(own, 1)
     assert tags["decision"] == "refused"
-    assert measured in tags["decision_reason"]
-    assert "broken: loss against the champion" in tags["decision_rules"]
+    assert rules.loc["loss against the champion", "measured"] in tags["decision_reason"]
 
 
 def test_a_model_that_nothing_compares_stays_challenger_until_a_person_accepts_it(
-    home: Settings, magnetcast: Callable[..., tuple[int, str, str]]
+    home: Settings, magnetcast: Call
 ) -> None:
     own = home
     model_registry.set_tags(own, 1, {"recipe": "another", "model_version": "magnetcast-gone"})

@@ -1,7 +1,5 @@
 """MLflow is expensive to set up: one migrated database and one stored model for all tests."""
 
-import shutil
-import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,9 +9,10 @@ import pandas as pd
 import pytest
 
 from models import quantile_model
-from models.registry import model_registry, runs
+from models.registry import model_registry
 from models.registry.runs import open_run
 from store.settings import PROJECT_ROOT, Settings
+from tests.flows.conftest import with_mlflow
 
 SERVED_MODEL = PROJECT_ROOT / "flows" / "training" / "served_model.py"
 HORIZONS = 18
@@ -21,28 +20,14 @@ LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 FEATURES = ["tonnes_lag_1m_log", "tariff_rate_pct", "horizon"]
 
 
-def settings_in(folder: Path) -> Settings:
-    return Settings(
-        home=folder / "var",
-        tracking_uri=f"sqlite:///{folder}/mlruns/mlflow.db",
-        artifact_dir=folder / "mlruns" / "artifacts",
-    )
-
-
 def copied(template: Path, target: Path) -> Settings:
-    """Return settings of a copy of the migrated database with artifacts of its own."""
-    settings = settings_in(target)
-    settings.artifact_dir.mkdir(parents=True)
-    database = target / "mlruns" / "mlflow.db"
-    shutil.copy(template / "mlflow.db", database)
-    connection = sqlite3.connect(database)
-    with connection:
-        connection.execute(
-            "UPDATE experiments SET artifact_location = ? WHERE name = ?",
-            (settings.artifact_dir.as_uri(), runs.EXPERIMENT),
-        )
-    connection.close()
-    return settings
+    """Settings of a copy of the migrated database with artifacts of its own."""
+    with_mlflow(template, target)
+    return Settings(
+        home=target / "var",
+        tracking_uri=f"sqlite:///{target / 'mlflow.db'}",
+        artifact_dir=target / "artifacts",
+    )
 
 
 @pytest.fixture

@@ -51,16 +51,16 @@ def make_rows(
     level: float = 100.0,
     offset: float = 0.0,
     lag: float = 0.0,
-    experts: float | None = None,
+    base: float | None = None,
 ) -> pd.DataFrame:
-    """Build one row; experts that are not given say what the trees of ``BOOSTERS`` say."""
+    """Build one row; a base forecast that is left out is that of ``BOOSTERS``."""
     return pd.DataFrame(
         {
             "tonnes_lag_1m": [lag],
             "horizon": [horizon],
             "level_tonnes": [level],
             "offset_tonnes": [offset],
-            "experts_tonnes": [level if experts is None else experts],
+            "experts_tonnes": [level if base is None else base],
         }
     )
 
@@ -91,11 +91,11 @@ def test_each_horizon_has_its_own_shift_and_far_ones_take_the_nearest(
 @pytest.mark.parametrize(
     ("horizon", "weight"), [(1.0, 0.75), (2.0, 0.25), (99.0, 0.25)], ids=["near", "far", "beyond"]
 )
-def test_trees_and_experts_meet_in_their_weights_at_each_horizon(
+def test_boosters_and_base_forecasts_meet_in_their_weights_at_each_horizon(
     horizon: float, weight: float
 ) -> None:
     metadata = make_metadata(bias_correction=(0.0, 0.0))
-    rows = make_rows(horizon=horizon, offset=10.0, experts=430.0)
+    rows = make_rows(horizon=horizon, offset=10.0, base=430.0)
 
     forecast = quantile_model.predict_quantiles(BOOSTERS, metadata, rows).iloc[0]
 

@@ -157,7 +157,7 @@ class TestEngine:
 
 
 class TestManySeries:
-    def test_lessons_are_drawn_from_some(self) -> None:
+    def test_training_rows_are_drawn_from_some(self) -> None:
         values = make_values()
         some = replace(BRIEF, most_series=15)
 

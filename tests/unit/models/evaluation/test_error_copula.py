@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 from scipy.special import ndtri
 
-from models.evaluation.scores import error_copula, sum_cells
+from models.evaluation.scores import error_autocorrelation, error_copula, sum_cells
 from models.forecasting.joint_paths import ErrorCopula, sample_paths
+from models.policy.drawing import month_ranks
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 SPREAD = ndtri(np.array(QUANTILES))
@@ -37,6 +38,22 @@ def test_how_errors_go_together_is_found(made: ErrorCopula) -> None:
 
     assert found.carry == pytest.approx(made.carry, abs=0.05)
     assert found.together == pytest.approx(made.together, abs=0.05)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 0.8])
+def test_the_autocorrelation_that_made_the_misses_is_found(share: float) -> None:
+    found, pairs = error_autocorrelation(cells_of(ErrorCopula(share, 0.0), series=1))
+
+    assert found == pytest.approx(share, abs=0.05)
+    assert pairs == 400 * (5 + 4 + 3 + 2 + 1)
+
+
+def test_ranks_of_months_are_independent_or_alike() -> None:
+    alone, alike = (month_ranks(3, share, 20_000, seed=1) for share in (0.0, 1.0))
+
+    assert np.allclose(np.corrcoef(ndtri(alone), rowvar=False), np.eye(3), atol=0.03)
+    assert (alike == alike[:, :1]).all()
+    assert np.quantile(alone, [0.1, 0.9]) == pytest.approx([0.1, 0.9], abs=0.01)
 
 
 @pytest.mark.slow

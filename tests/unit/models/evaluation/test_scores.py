@@ -1,7 +1,17 @@
 import pandas as pd
 import pytest
 
-from models.evaluation.scores import cell_scores, group_scores, scoreboard, summarise
+from models.evaluation.scores import (
+    BAND_COVERAGE,
+    Coverage,
+    cell_scores,
+    coverage_of,
+    coverage_scores,
+    group_scores,
+    scoreboard,
+    summarise,
+)
+from models.forecasting.model_names import BASE_MEDIAN, MODEL, STATISTICAL
 from store.vocabulary import QUANTILE_COLUMNS
 
 MAY, JUNE = pd.Timestamp("2025-05-01"), pd.Timestamp("2025-06-01")
@@ -123,3 +133,46 @@ def test_each_group_of_months_ahead_is_scored_beside_the_naive() -> None:
             ("seasonal_naive", 7, 12): 30 / 100,
         }
     )
+
+
+def coverage_cells(
+    destination: str, model: str, horizons: list[int], held: list[bool]
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"model": model, "destination": destination, "horizon": horizons, "is_covered": held}
+    )
+
+
+USA = coverage_cells("USA", MODEL, [1, 2, 3, 4] * 10, [True, True, False, False] * 10)
+DEU = coverage_cells("DEU", MODEL, [2, 3, 13], [False, False, True])
+
+
+def test_coverage_is_the_share_of_forecasts_inside_by_group_of_horizons() -> None:
+    scores = coverage_scores(pd.concat([USA, DEU]))
+
+    assert set(scores["metric"]) == {BAND_COVERAGE}
+    usa = scores.loc[scores["scope"] == "USA"].sort_values("horizon_from")
+    assert usa[["horizon_from", "horizon_to", "cells"]].to_numpy().tolist() == [
+        [1, 3, 30],
+        [4, 6, 10],
+    ]
+    assert usa["value"].tolist() == [2 / 3, 0.0]
+
+
+def test_few_forecasts_are_quoted_by_number_alone() -> None:
+    near, middle, far = coverage_of(coverage_scores(pd.concat([USA, DEU])), "DEU", "champion")
+
+    assert near == Coverage(1, 3, 0.0, 2, 0.625, 32)
+    assert near.words == "0 of 2"
+    assert (middle.forecasts, middle.pooled_forecasts) == (0, 10)
+    assert (far.horizon_from, far.share) == (13, 1.0)
+
+
+def test_where_a_fallback_answered_the_coverage_is_the_fallbacks() -> None:
+    base = coverage_cells("USA", BASE_MEDIAN, [1] * 20, [True] * 20)
+    scores = coverage_scores(pd.concat([USA, base]))
+
+    [own, _] = coverage_of(scores, "USA", "champion")
+    [spoke] = coverage_of(scores, "USA", f"stale, {STATISTICAL}")
+
+    assert (own.share, spoke.share) == (2 / 3, 1.0)

@@ -49,15 +49,17 @@ def test_tonnes_are_what_the_median_would_lose_without_the_feature(
     assert raised > 0 > lowered
 
 
-def weighed(weight: float, *, experts: float) -> tuple[dict[str, object], pd.DataFrame]:
+def weighed(weight: float, *, base: float) -> tuple[dict[str, object], pd.DataFrame]:
     """Metadata and rows of an ensemble weight and a base forecast in tonnes."""
     rows = pd.DataFrame({"big": [1.5], "small": [0.0], "tiny": 0.0, "none": 0.0, "horizon": 1.0})
-    scaling = {"level_tonnes": 100.0, "offset_tonnes": 0.0, "experts_tonnes": experts}
+    scaling = {"level_tonnes": 100.0, "offset_tonnes": 0.0, "experts_tonnes": base}
     return {"ensemble_weight": [weight]}, rows.assign(**scaling)
 
 
-def test_the_experts_are_one_thing_that_moves_a_forecast(boosters: dict[str, lgb.Booster]) -> None:
-    metadata, rows = weighed(0.25, experts=800.0)
+def test_base_forecasts_are_one_thing_that_moves_a_forecast(
+    boosters: dict[str, lgb.Booster],
+) -> None:
+    metadata, rows = weighed(0.25, base=800.0)
 
     [text] = drivers(TrainedModel(boosters, metadata), rows, pd.Series([100.0]))
 
@@ -67,7 +69,7 @@ def test_the_experts_are_one_thing_that_moves_a_forecast(boosters: dict[str, lgb
 
 
 def test_contributions_add_up_to_the_middle(boosters: dict[str, lgb.Booster]) -> None:
-    metadata, rows = weighed(0.6, experts=150.0)
+    metadata, rows = weighed(0.6, base=150.0)
     whole = np.asarray(boosters["p50"].predict(rows.iloc[:, :4], pred_contrib=True))[0]
     middle = 0.6 * whole.sum() + 0.4 * np.log(1.5)
 

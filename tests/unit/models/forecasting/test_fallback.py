@@ -82,7 +82,7 @@ def test_a_destination_without_a_year_of_evidence_falls_to_the_experts_alone() -
     assert reason == "previous champion: no finite forecast from what is known"
 
 
-def test_mixed_rungs_add_up_and_keep_their_quantiles_in_order() -> None:
+def test_mixed_steps_add_up_and_keep_their_quantiles_in_order() -> None:
     origin = without(origin_at(), "DEU", 12)
     found = run_fallback_chain(chain(origin), origin.series, origin)
 
@@ -94,14 +94,14 @@ def test_mixed_rungs_add_up_and_keep_their_quantiles_in_order() -> None:
     assert (np.diff(quantiles, axis=1) >= 0).all()
 
 
-def test_a_destination_that_no_rung_can_forecast_is_named() -> None:
+def test_a_destination_that_no_step_can_forecast_is_named() -> None:
     origin = without(origin_at(), "KOR", origin_at().tonnes.shape[1])
 
     with pytest.raises(DataError, match="No model of the fallback chain can forecast KOR"):
         run_fallback_chain(chain(origin), origin.series, origin)
 
 
-def test_an_absurd_forecast_of_one_destination_falls_to_the_next_rung() -> None:
+def test_an_absurd_forecast_of_one_destination_falls_to_the_next_step() -> None:
     origin = replace(origin_at(), events=None, tariffs=None)
     model = TrainedModel(trained().boosters, trained().metadata)
     wild = modelled(model, rows_of(origin_at())).table.copy()

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from models.reconciliation.reconcile import coherent_means, moved_quantiles, reconcile
+from models.reconciliation.reconcile import (
+    Covariance,
+    coherent_means,
+    moved_quantiles,
+    reconcile,
+    shrunk_covariance,
+)
 from models.reconciliation.tree import tree_of
 
 NAN = np.nan
@@ -155,3 +161,32 @@ def test_quantiles_move_with_their_mean(before: float, after: float, expected: l
     found = moved_quantiles(quantiles, np.array([[before]]), np.array([[after]]), alone)
 
     assert found[0, 0] == pytest.approx(expected)
+
+
+LEVEL = np.full(3, 50.0)
+
+
+def formed(covariance: Covariance) -> np.ndarray:
+    return np.diag(covariance.specific) + covariance.loadings @ covariance.loadings.T
+
+
+def test_the_shrinkage_is_that_of_schaefer_and_strimmer() -> None:
+    months = ERRORS.shape[1]
+    errors = ERRORS[:3]
+    centred = errors - errors.mean(axis=1, keepdims=True)
+    standard = centred / centred.std(axis=1, keepdims=True)
+    products = [standard[i] * standard[j] for i, j in ((0, 1), (0, 2), (1, 2))]
+    noise = sum(((p - p.mean()) ** 2).sum() for p in products) / (months * (months - 1))
+    shrinkage = noise / sum(p.mean() ** 2 for p in products)
+
+    found = formed(shrunk_covariance(ERRORS[:3], LEVEL))
+
+    assert 1.0 - found[0, 1] / np.cov(errors)[0, 1] == pytest.approx(shrinkage)
+
+
+def test_spreads_stay_within_bounds_of_the_level() -> None:
+    errors = np.vstack([np.zeros(10), ERRORS[0]])
+
+    variance = np.diag(formed(shrunk_covariance(errors, np.array([1000.0, 0.5]))))
+
+    assert np.sqrt(variance) == pytest.approx([1.0, 2.0])

@@ -114,7 +114,7 @@ def test_runs_opened_within_a_job_are_its_children(mlflow_settings: Settings) ->
 
 
 def test_a_job_goes_on_where_mlflow_is_away(mlflow_settings: Settings, tmp_path: Path) -> None:
-    (tmp_path / "mlruns" / "mlflow.db").write_bytes(b"no database" * 100)
+    (tmp_path / "mlflow.db").write_bytes(b"no database" * 100)
     went_on = []
 
     with open_job(mlflow_settings, name="run", tags={"job": "run"}):
@@ -181,7 +181,7 @@ def test_an_mlflow_that_breaks_off_is_reported_as_such(
     mlflow_settings: Settings, tmp_path: Path, ask: Callable[[Settings], object]
 ) -> None:
     mlflow_client.connect(mlflow_settings)
-    with closing(sqlite3.connect(tmp_path / "mlruns" / "mlflow.db")) as connection:
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
         for table in ("runs", "registered_models", "model_versions", "model_version_tags"):
             connection.execute(f"DROP TABLE {table}")
 
