@@ -3,6 +3,8 @@
 import ast
 import re
 
+import pytest
+
 from store.settings import PROJECT_ROOT
 
 PAGE = PROJECT_ROOT / "docs" / "architecture.md"
@@ -16,6 +18,26 @@ def test_every_function_and_class_of_the_architecture_page_exists() -> None:
 
     assert len(named) >= 10
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("walk", "most"),
+    [("customs file", 18), ("An act to", 12), ("magnetcast run", 14), ("/destinations/USA", 16)],
+)
+def test_a_walk_opens_few_files_that_exist(walk: str, most: int) -> None:
+    paragraphs = PAGE.read_text(encoding="utf-8").split("\n\n")
+    [text] = [part for part in paragraphs if part.startswith("**") and walk in part.split("(")[0]]
+    files = re.findall(r"`([a-z_/.0-9]+\.(?:py|j2))`", text.split("`magnetcast scenario`")[0])
+
+    assert len(files) == len(set(files)) == int(re.findall(r"\((\d+) files\)", text)[0]) <= most
+
+
+def test_every_path_of_the_architecture_page_exists() -> None:
+    rooms = "store|sources|features|models|service|flows|tests|data"
+    paths = re.findall(rf"`((?:{rooms})/[\w/.]+)`", PAGE.read_text(encoding="utf-8"))
+
+    assert len(paths) >= 80
+    assert [path for path in paths if not (PROJECT_ROOT / path).exists()] == []
 
 
 def test_every_package_is_on_the_architecture_page_and_states_what_lives_there() -> None:
