@@ -1,5 +1,7 @@
-"""A backup and what restoring it into an empty home gives back, or refuses."""
+"""A backup, what restoring it into an empty home gives back or refuses, and what prune removes."""
 
+import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -8,7 +10,7 @@ from shutil import rmtree
 import pandas as pd
 import pytest
 
-from flows.backup import MLFLOW, back_up, last_backup, restore
+from flows.backup import KEEP_DAYS, MLFLOW, back_up, last_backup, prune, restore
 from flows.context.stores import made_store, store_of
 from flows.monitoring.system_health import examine
 from flows.training.predict import predict
@@ -150,3 +152,26 @@ def test_the_verbs_back_up_and_restore(
     assert last_backup(there) is not None
     path.unlink()
     assert last_backup(there) is None
+
+
+def test_old_answers_go_and_young_ones_stay(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "var")
+    made_store(settings)
+    cache = settings.http_cache_dir
+    cache.mkdir(parents=True)
+    for name, sha, age in [("a", "1", 9), ("b", "2", 9), ("c", "2", 1)]:
+        note, body = cache / f"{name}.json", cache / f"{sha}.body"
+        note.write_text(json.dumps({"sha256": sha}))
+        body.write_text("answer")
+        days = (at("2026-11-25") - pd.Timedelta(days=age)).timestamp()
+        os.utime(note, (days, days))
+        os.utime(body, (days, days))
+    now = at("2026-11-20") + pd.Timedelta(days=KEEP_DAYS)
+
+    shown, _ = prune(settings, now, dry_run=True)
+    kept = sorted(file.name for file in cache.iterdir())
+    prune(settings, now)
+
+    assert [file.name for file in shown] == ["1.body", "a.json", "b.json"]
+    assert kept == ["1.body", "2.body", "a.json", "b.json", "c.json"]
+    assert sorted(file.name for file in cache.iterdir()) == ["2.body", "c.json"]
