@@ -149,22 +149,6 @@ def test_pages_of_a_commodity_show_its_own_rows_and_files(commodity_client: Test
 
 
 @pytest.mark.slow
-def test_links_of_pages_of_other_goods_all_answer(commodity_client: TestClient) -> None:
-    pages = ["/goods", f"/goods/{GOODS}", f"/goods/{GOODS}/destinations/DEU"]
-    links = {
-        html.unescape(link)
-        for page in pages
-        for link in re.findall(r'href="(/[^"#]*)"', commodity_client.get(page).text)
-        if "destinations/X" not in link
-    }
-
-    assert len(links) > 20
-    assert {link: commodity_client.get(link).status_code for link in links} == dict.fromkeys(
-        links, 200
-    )
-
-
-@pytest.mark.slow
 def test_other_goods_are_kept_until_the_store_changes(two_goods: Path, tmp_path: Path) -> None:
     engine = open_store(copied(two_goods, tmp_path))
     live = make_live(engine)

@@ -13,6 +13,7 @@ from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_events
 from store.facts.writing import write_batch
 from tests.data.store_builders import make_observations
+from tests.service.second_commodity import GOODS
 from tests.service.stores import make_app
 
 PAGES = [
@@ -109,7 +110,8 @@ def is_followed(address: str) -> bool:
 
 
 @pytest.mark.slow
-def test_every_link_within_the_site_leads_somewhere(client: TestClient) -> None:
+def test_every_link_within_the_site_leads_somewhere(commodity_client: TestClient) -> None:
+    client = commodity_client
     waiting, seen = ["/"], set[str]()
     while waiting:
         path = waiting.pop()
@@ -124,7 +126,8 @@ def test_every_link_within_the_site_leads_somewhere(client: TestClient) -> None:
         inside = {address for address in found if address.startswith("/")} - seen
         seen |= inside
         waiting += [address for address in inside if is_followed(address)]
-    assert {"/track-record", "/policy", "/data", "/status", "/destinations/ROW"} <= seen
+    assert {"/track-record", "/policy", "/data", "/status", "/destinations/ROW", "/goods"} <= seen
+    assert f"/goods/{GOODS}/destinations/USA" in seen
 
 
 def test_the_first_page_opens_on_the_country_asked_for_picked_or_of_the_language(

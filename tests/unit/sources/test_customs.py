@@ -4,11 +4,9 @@ import pandas as pd
 import pytest
 
 from sources.bundled.release_calendar import ReleaseCalendar
-from sources.checks import objections
 from sources.providers.customs import CustomsDownload
 from store.errors import DataError
 from store.schema.frame_schemas import validate
-from store.schema.frames import typed_frame
 
 NOW = pd.Timestamp("2026-11-25T08:00:00Z")
 
@@ -152,16 +150,6 @@ def test_a_weight_without_a_unit_asks_for_it(tmp_path: Path) -> None:
 def test_what_is_no_customs_table_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(DataError, match=r"No line of headings in the first 15 of export.csv"):
         download(tmp_path, text).load()
-
-
-def test_a_download_passes_the_guards_and_one_in_the_wrong_unit_does_not(tmp_path: Path) -> None:
-    source = download(tmp_path, ENGLISH)
-    nothing = typed_frame([], "observations")
-
-    assert objections(source.load(), stored=nothing, ingested_at=NOW) == ()
-    slipped = download(tmp_path, ENGLISH.replace("512.345", "51234.5"))
-    (only,) = objections(slipped.load(), stored=nothing, ingested_at=NOW)
-    assert only.startswith("Unit values of 1 of 1 destinations are impossible: USA 550 USD/t")
 
 
 TITLE = "进口商品查询\n"

@@ -57,11 +57,6 @@ def test_everything_wrong_with_a_typed_figure_is_reported_at_once() -> None:
         assert part in message
 
 
-def test_typed_tonnes_that_may_be_two_numbers_are_asked_about() -> None:
-    with pytest.raises(DataError, match=r"'1.000' is not clear: it may be 1000 or 1.000"):
-        typed(tonnes="1.000")
-
-
 def test_events_in_yaml_say_the_same_as_in_csv(tmp_path: Path) -> None:
     entry = {name: value for name, value in EVENT.items() if value}
     ended = {**entry, "effective_to": "2025-12-31", "end_known_on": "2025-11-10"}
