@@ -47,17 +47,15 @@ def calm_levels() -> pd.DataFrame:
 
 
 @cache
-def world_with_a_fall(*, named: str = "USA") -> World:
+def world_with_a_fall() -> World:
     """Return a calm world whose exports to the USA keep a part in two months.
 
-    The world's total falls by the same tonnes. The event of these months names ``named``.
+    The world's total falls by the same tonnes.
     """
     levels = calm_levels()
     lost = levels["period_from"].map(planted_loss("USA")).fillna(0.0)
     touched = levels["destination"].isin(["USA", "WLD"])
-    events = make_events(
-        {"event_id": "2017-old", "announced_on": "2017-01-03"}, control(destinations=named)
-    )
+    events = make_events({"event_id": "2017-old", "announced_on": "2017-01-03"}, control())
     value = (levels["value"] - lost.where(touched, 0.0)).round()
     return World(levels.assign(value=value), events, make_tariffs())
 

@@ -225,7 +225,6 @@ def make_origin(
     events: pd.DataFrame | None = None,
     tariffs: pd.DataFrame | None = None,
     cutoff: str = "2020-06",
-    targets: int = 12,
     tonnes: Mapping[str, float] | None = None,
 ) -> Origin:
     """Build an origin of the published series with a flat history, literal events and tariffs."""
@@ -240,7 +239,7 @@ def make_origin(
         world,
         first=last - months + 1,
         cutoff=last,
-        targets=np.arange(last + 1, last + targets + 1),
+        targets=np.arange(last + 1, last + 13),
         late_months=0,
         tonnes=values,
         stderr=np.zeros_like(values),

@@ -34,17 +34,16 @@ PARTNERS: Final = (
 )
 
 
-def make_records(*partners: Partner, first: str = "2016-02", last: str = "2021-01") -> pd.DataFrame:
+def make_records(*partners: Partner, last: str = "2021-01") -> pd.DataFrame:
     """Build monthly import records; a month's noise does not depend on the others asked for."""
     months = pd.period_range("2016-01", last, freq="M")
     tonnes = true_tonnes(months)
-    skipped = len(pd.period_range("2016-01", first, freq="M")) - 1
     rows = [
         _record(partner, month, value)
         for number, partner in enumerate(partners)
         for month, value in list(
             zip(months, _imports(partner, tonnes[partner.destination], number), strict=True)
-        )[skipped:]
+        )[1:]
     ]
     return make_observations(*rows)
 

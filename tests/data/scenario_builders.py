@@ -1,6 +1,6 @@
 """Builders of a forecast to ask what if, and of scenarios."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -20,18 +20,16 @@ SPREAD = np.array([0.6, 0.7, 0.85, 1.0, 1.15, 1.3, 1.4])
 NEUTRAL: dict[str, object] = {"direction": "neutral"}
 
 
-def halted(name: str, *, instrument: str = "export_control", kept: float = 1.0) -> Analog:
+def halted(name: str, *, kept: float = 1.0) -> Analog:
     """Build a control after which nearly nothing passed, and within a year nearly all."""
-    return Analog(name, "gallium", instrument, AGES, kept * HALTED, 6.0)
+    return Analog(name, "gallium", "export_control", AGES, kept * HALTED, 6.0)
 
 
 def make_standing(
     *,
     events: pd.DataFrame | None = None,
-    tariffs: pd.DataFrame | None = None,
     analogs: tuple[Analog, ...] = (halted("ga"), halted("ge", kept=1.2), halted("sb", kept=0.8)),
     learned: Callable[[Origin, Origin], np.ndarray] = nothing_learned,
-    tonnes: Mapping[str, float] | None = None,
 ) -> ScenarioSnapshot:
     """Build a flat forecast of 2020-07 to 2021-06 of all series as of 2020-07-15."""
     steps = [{"importer": name} for name in ("USA", "EU27", "JPN", "KOR", "VNM", "IND", "THA")]
@@ -41,8 +39,7 @@ def make_standing(
     }  # fmt: skip
     origin = make_origin(
         events=make_events(NEUTRAL) if events is None else events,
-        tariffs=make_tariffs(*steps, past) if tariffs is None else tariffs,
-        tonnes=tonnes,
+        tariffs=make_tariffs(*steps, past),
     )
     level = np.repeat(origin.level[:, None], len(origin.targets), axis=1).reshape(-1)
     table = pd.DataFrame(level[:, None] * SPREAD, columns=list(QUANTILE_COLUMNS))

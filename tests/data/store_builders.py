@@ -89,11 +89,9 @@ def make_observations(*changes: Mapping[str, object]) -> pd.DataFrame:
     return frame.assign(available_at=moments).astype({**days, "available_at": MOMENT_DTYPE})
 
 
-def make_file(
-    frame: pd.DataFrame, *, sha256: str = "a" * 64, table: str = "observations", name: str = "f.csv"
-) -> FileRows:
+def make_file(frame: pd.DataFrame, *, sha256: str = "a" * 64, name: str = "f.csv") -> FileRows:
     """Wrap a frame as the rows of one file."""
-    return FileRows("published_figures", name, sha256, {table: frame})
+    return FileRows("published_figures", name, sha256, {"observations": frame})
 
 
 def make_batch(frame: pd.DataFrame, *, sha256: str = "a" * 64) -> Batch:

@@ -78,12 +78,8 @@ def _as_rows(rows: pd.DataFrame, commodity: str, known: pd.Series) -> pd.DataFra
     )
 
 
-def as_file(
-    frame: pd.DataFrame,
-    *,
-    name: str = "comtrade 2026-01..2026-06",
-    completeness: float | None = 0.8,
-) -> FileRows:
+def as_file(frame: pd.DataFrame, *, completeness: float | None) -> FileRows:
     """Wrap observations as a fetched file."""
     tables = {"observations": frame}
+    name = "comtrade 2026-01..2026-06"
     return FileRows("comtrade", name, "b" * 64, tables, completeness=completeness)

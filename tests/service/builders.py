@@ -125,9 +125,9 @@ def make_drivers(forecasts: pd.DataFrame) -> pd.DataFrame:
     return forecasts.assign(drivers=result)
 
 
-def make_events(*, as_of: pd.Timestamp = AS_OF) -> pd.DataFrame:
+def make_events() -> pd.DataFrame:
     rows = pd.read_csv(DATA / "policy_events.csv", parse_dates=EVENT_DATES)
-    day = as_of.tz_localize(None)
+    day = AS_OF.tz_localize(None)
     known = rows[rows["announced_on"] <= day].copy()
     known.loc[known["end_known_on"] > day, "effective_to"] = pd.NaT
     known.loc[known["suspension_known_on"] > day, ["suspended_from", "suspended_to"]] = pd.NaT

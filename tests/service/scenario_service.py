@@ -55,11 +55,11 @@ def open_without_trees(settings: Settings, rows: pd.DataFrame) -> Compute:
     return partial(answered, PublishedDraws.of(snapshot))
 
 
-def answers(home: Path, *, waiting: int = 256, seconds: float = 600.0) -> ScenarioEngine:
+def answers(home: Path) -> ScenarioEngine:
     """Return who answers scenarios about the store in a folder."""
     settings = Settings(home=home)
     opener = partial(open_without_trees, settings)
-    return replace(scenario_engine(settings), opener=opener, waiting=waiting, seconds=seconds)
+    return replace(scenario_engine(settings), opener=opener, waiting=256, seconds=600.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,45 +22,31 @@ CUTOFF = "2026-09"
 MONTHS = 14
 
 
-def add_commodity(
-    engine: Engine,
-    *,
-    commodity: str = GOODS,
-    partners: int = PARTNERS,
-    as_of: datetime = NEWEST,
-    factor: float = 1.0,
-    cutoff: str = CUTOFF,
-    with_panel: bool = True,
-) -> None:
+def add_commodity(engine: Engine, *, as_of: datetime = NEWEST, factor: float = 1.0) -> None:
     """Take in a full table that ends in September 2026 and publish a forecast of it."""
-    world = make_partner_world(partners=partners, months=57, first="2022-01")
-    rows = world.rows().assign(commodity=commodity)
-    write_batch(
-        engine, Batch((FileRows("comtrade", commodity, commodity, {"observations": rows}),))
-    )
-    panel = None
-    if with_panel:
-        figures = read_observations(engine, as_of=as_of, commodity=commodity)
-        table = partner_table(figures, commodity=commodity, as_of=pd.Timestamp(as_of))
-        panel = table_panel(table)
+    world = make_partner_world(partners=PARTNERS, months=57, first="2022-01")
+    rows = world.rows().assign(commodity=GOODS)
+    write_batch(engine, Batch((FileRows("comtrade", GOODS, GOODS, {"observations": rows}),)))
+    figures = read_observations(engine, as_of=as_of, commodity=GOODS)
+    panel = table_panel(partner_table(figures, commodity=GOODS, as_of=pd.Timestamp(as_of)))
     levels = world.tonnes.iloc[:, -12:].mean(axis=1)
     members = levels[levels.index.isin(EU27_MEMBERS)].sum()
     levels = pd.concat([pd.Series({WORLD: levels.sum(), EU27: members}), levels])
     publish_forecasts(
         engine,
-        _forecast(levels * factor, cutoff),
+        _forecast(levels * factor),
         as_of=as_of,
         data_vintage="d4e5f6",
-        commodity=commodity,
+        commodity=GOODS,
         context=PublicationContext(panel=panel),
     )
 
 
-def _forecast(levels: pd.Series, cutoff: str) -> pd.DataFrame:
-    months = pd.date_range(f"{cutoff}-01", periods=MONTHS + 1, freq="MS")[1:]
+def _forecast(levels: pd.Series) -> pd.DataFrame:
+    months = pd.date_range(f"{CUTOFF}-01", periods=MONTHS + 1, freq="MS")[1:]
     spread = np.linspace(0.7, 1.3, len(QUANTILE_COLUMNS))
     rows = [
-        (name, cutoff, f"{month:%Y-%m}", step, *(level * spread), level, "group-1", "champion")
+        (name, CUTOFF, f"{month:%Y-%m}", step, *(level * spread), level, "group-1", "champion")
         for name, level in levels.items()
         for step, month in enumerate(months, start=1)
     ]

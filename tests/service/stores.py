@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,7 +15,6 @@ from features.build import DRIVER_MEANINGS
 from features.panel.estimation import evidence_panel
 from models.monitoring import Alarm, HealthReport
 from service.app import create_app
-from service.live.health import Examine
 from service.live.live_publication import LivePublication
 from service.scenario_pool import Compute, ScenarioEngine
 from service.state import Rules
@@ -74,12 +72,11 @@ def publish(
     *,
     cutoff: str,
     factor: float = 1.0,
-    parts: str | None = None,
     without: str = "",
     panel: StoredPanel | None = None,
 ) -> None:
-    """Publish a forecast; ``factor`` multiplies all of its tonnes, ``parts`` made each median."""
-    rows = make_drivers(make_forecasts(cutoff=cutoff)).assign(contributions=parts)
+    """Publish a forecast; ``factor`` multiplies all of its tonnes."""
+    rows = make_drivers(make_forecasts(cutoff=cutoff)).assign(contributions=None)
     rows = rows[rows["destination"] != without]
     numbers = [name for name in rows if name.startswith("p") and name[1:].isdigit()] + ["mean"]
     rows[numbers] *= factor
@@ -105,9 +102,9 @@ def panel_at(engine: Engine, as_of: datetime) -> StoredPanel:
     return _PANELS[key]
 
 
-def make_live(engine: Engine, *, now: Callable[[], pd.Timestamp] = lambda: NOW) -> LivePublication:
+def make_live(engine: Engine) -> LivePublication:
     """Return a live publication that looks for news often."""
-    return LivePublication(engine, DRIVER_MEANINGS, clock=now, refresh_s=0.05)
+    return LivePublication(engine, DRIVER_MEANINGS, clock=lambda: NOW, refresh_s=0.05)
 
 
 def condition_at(now: pd.Timestamp) -> HealthReport:
@@ -129,14 +126,13 @@ NO_SCENARIOS: Final = ScenarioEngine(_no_scenarios, worked=(), waiting=0, second
 
 
 def make_app(
-    engine: Engine,
-    rules: Rules = OPEN,
-    what_if: ScenarioEngine = NO_SCENARIOS,
-    examine: Examine = condition_at,
+    engine: Engine, rules: Rules = OPEN, what_if: ScenarioEngine = NO_SCENARIOS
 ) -> FastAPI:
     """Return the app over a store, not started, that draws nothing ahead."""
     rules = replace(rules, names=rules.names | {"testserver"})
-    return create_app(make_live(engine), rules, what_if=what_if, examine=examine, prepare=False)
+    return create_app(
+        make_live(engine), rules, what_if=what_if, examine=condition_at, prepare=False
+    )
 
 
 def plain(page: str) -> str:

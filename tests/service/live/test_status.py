@@ -3,13 +3,16 @@ import threading
 from pathlib import Path
 
 import pandas as pd
+import pytest
+from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 from starlette.testclient import TestClient
 
 from models.monitoring import HealthReport
 from service.live.health import CACHED_FOR, HealthCache
 from store.database import open_store
-from tests.service.stores import NOW, condition_at, make_app, plain
+from store.publications.publication_rows import save_readings
+from tests.service.stores import NEWEST, NOW, condition_at, make_app, plain
 
 
 def test_it_is_reported_where_nothing_was_ever_published(tmp_path: Path) -> None:
@@ -69,3 +72,29 @@ def test_the_page_and_the_api_report_the_same(client: TestClient) -> None:
     assert (answer["code"], [one["alarm"] for one in answer["alarms"]]) == (1, ["late-data"])
     for words in (*answer["lines"], *(alarm["words"] for alarm in answer["alarms"])):
         assert words in page
+
+
+METRICS = "/api/v1/metrics"
+
+
+def reading(monitor: str, *, fired: bool, bound: float | None = 0.5) -> dict[str, object]:
+    return {
+        "monitor": monitor, "value": 1.5, "bound": bound, "size": 12, "fired": fired,
+        "words": "raised",
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_what_the_monitors_found_last_is_reported_and_nothing_older(engine: Engine) -> None:
+    older, newer = NOW - pd.Timedelta(days=1), NOW - pd.Timedelta(hours=1)
+    save_readings(engine, [reading("naive", fired=True)], at=older, as_of=NEWEST)
+    rows = [reading("score-drift", fired=True), reading("coverage", fired=False, bound=None)]
+    save_readings(engine, rows, at=newer, as_of=NEWEST)
+
+    with TestClient(make_app(engine)) as client:
+        output = client.get(METRICS).text.splitlines()
+
+    assert 'magnetcast_alarm{alarm="score-drift"} 1.0' in output
+    assert 'magnetcast_alarm{alarm="coverage"} 0.0' in output
+    assert "magnetcast_measured_age_seconds 3600.0" in output
+    assert not any("naive" in line for line in output)
