@@ -53,13 +53,13 @@ class OriginFeatures:
 
 @lru_cache(maxsize=128)
 def features_at(origin: Origin) -> OriginFeatures:
-    """Return the features of an origin that holds the whole panel."""
+    """Features of an origin that holds the whole panel."""
     stats = series_stats(origin.tonnes)
     return features_of(origin, stats, panel_momentum(stats.momentum))
 
 
 def features_of(origin: Origin, stats: SeriesStats, momentum: float) -> OriginFeatures:
-    """Return the features of an origin, from the months up to it.
+    """Features of an origin, from the months up to it.
 
     A bare panel lacks the features of tariffs, policy and the world.
 
@@ -87,9 +87,9 @@ ONE_YEAR_SPREAD: Final = 0.2
 
 @lru_cache(maxsize=128)
 def base_of(origin: Origin) -> Floats:
-    """Return the base of the forecasts' log ratios, series x targets, in tonnes.
+    """Base of the forecasts' log ratios, series x targets, in tonnes.
 
-    It is the recent level times the season of the target month, shrunk by its spread over years.
+    The recent level times the season of the target month, shrunk by its spread over years.
     """
     steps = trade.season_of(origin)
     step = np.nan_to_num(steps["season_step_mean_log"])
@@ -99,7 +99,7 @@ def base_of(origin: Origin) -> Floats:
 
 
 def frame_of(origin: Origin) -> pd.DataFrame:
-    """Return the features of one origin as a table.
+    """Features of one origin as a table.
 
     Returns:
         One row per series and target month, by series, then month: destination, period,
@@ -118,7 +118,7 @@ def frame_of(origin: Origin) -> pd.DataFrame:
 
 @cache
 def catalogue_digest(names: frozenset[str] | None = None) -> str:
-    """Return a digest of name, unit, meaning, availability and sign of every feature.
+    """Digest of name, unit, meaning, availability and sign of every feature.
 
     Args:
         names: Features to include, in any order; all if left out.

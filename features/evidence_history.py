@@ -51,7 +51,7 @@ class FactDigests:
         self._hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy()
 
     def digest(self, as_of: pd.Timestamp) -> str:
-        """Return the SHA-256 of the rows available at a moment, in their order.
+        """SHA-256 of the rows available at a moment, in their order.
 
         Raises:
             LeakError: ``as_of`` has no time zone.
@@ -63,7 +63,7 @@ class FactDigests:
 
 @cache
 def code_version() -> str:
-    """Return a digest of the source code and package versions that forecasts depend on."""
+    """Digest of the source code and package versions that forecasts depend on."""
     paths = (path for room in ROOMS for path in sorted((PROJECT_ROOT / room).rglob("*.py")))
     versions = "\n".join(version(name) for name in PACKAGES)
     source = b"".join(path.read_bytes() for path in paths)
@@ -118,7 +118,7 @@ class EvidenceHistory:
         fact_names: Sequence[str],
         moment_key: object = None,
     ) -> str:
-        """Return the cache key of a computation at a moment.
+        """Cache key of a computation at a moment.
 
         Args:
             moment_key: Part of the moment that the result depends on; the moment if left out.
@@ -131,7 +131,7 @@ class EvidenceHistory:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def panel(self, moment: pd.Timestamp) -> EvidencePanel:
-        """Return the evidence panel at a moment, without its gaps; solved once."""
+        """Evidence panel at a moment, without its gaps; solved once."""
         if moment not in self._panels:
             key = self._panel_key(moment)
             cached = self.cache.fetch(key, lambda: _solved(self._observations, self._prior, moment))
@@ -163,11 +163,11 @@ class EvidenceHistory:
         self._panels[panel.as_of] = panel
 
     def gaps(self, moment: pd.Timestamp) -> pd.DataFrame:
-        """Return partner imports beside exports (``mirror.GAP_COLUMNS``), always solved anew."""
+        """Partner imports beside exports (``mirror.GAP_COLUMNS``), always solved anew."""
         return evidence_panel(self._observations, as_of=moment, prior=self._prior).gaps
 
     def origin(self, moment: pd.Timestamp) -> Origin:
-        """Return the origin at a moment, built once."""
+        """Origin at a moment, built once."""
         if moment not in self._origins:
             self._origins[moment] = origin_of(
                 self.panel(moment),
@@ -179,13 +179,13 @@ class EvidenceHistory:
         return self._origins[moment]
 
     def record(self, moment: pd.Timestamp) -> TrackRecord:
-        """Return the track record, at a moment, of acts on magnets and other minerals."""
+        """Track record, at a moment, of acts on magnets and other minerals."""
         other_events = self._analog_events
         acts = (self._events,) if other_events is None else (self._events, other_events)
         return TrackRecord(moment, acts, self._tariffs)
 
     def analogs(self, moment: pd.Timestamp) -> tuple[Analog, ...]:
-        """Return the analogs at a moment: controls on other minerals."""
+        """Analogs at a moment: controls on other minerals."""
         if self._analog_events is None:
             return ()
         if moment not in self._analogs:
@@ -195,7 +195,7 @@ class EvidenceHistory:
         return self._analogs[moment]
 
     def past(self, moment: pd.Timestamp) -> Sequence[Origin]:
-        """Return the monthly origins before a moment, oldest first."""
+        """Monthly origins before a moment, oldest first."""
         return [self.origin(earlier) for earlier in training_moments(moment)]
 
 
@@ -206,12 +206,12 @@ def _solved(observations: pd.DataFrame, prior: PanelPrior, moment: pd.Timestamp)
 
 
 def training_moments(moment: pd.Timestamp) -> list[pd.Timestamp]:
-    """Return the past origins that a model trained at a moment learns from."""
+    """Past origins that a model trained at a moment learns from."""
     return release_moments(FIRST_TRAINING, moment)
 
 
 def release_moments(start: str, before: pd.Timestamp) -> list[pd.Timestamp]:
-    """Return the 25th of each month from ``start`` on and before the day of a moment (UTC)."""
+    """The 25th of each month from ``start`` on and before the day of a moment (UTC)."""
     first, day = pd.Timestamp(start, tz="UTC").replace(day=_RELEASE_DAY), before.normalize()
     months = pd.date_range(first, day, freq=pd.DateOffset(months=1))
     return [moment for moment in months if moment < day]

@@ -104,7 +104,7 @@ class Origin:
         return np.array([len(group) > 1 for group in self.groups])
 
     def index(self, name: str) -> Floats:
-        """Return a monthly covariate from ``first`` to the last target, NaN where unpublished.
+        """Monthly covariate from ``first`` to the last target, NaN where unpublished.
 
         ``magnetcast ingest figures`` loads covariates.
         """
@@ -118,7 +118,7 @@ class Origin:
         return values
 
     def affected_by(self, places: str) -> frozenset[str]:
-        """Return the destinations of an act on ``A;B``, sums replaced by their members."""
+        """Destinations of an act on ``A;B``, sums replaced by their members."""
         names = set(places.split(";"))
         sums = (self.groups[self.series.index(name)] for name in names.intersection(self.series))
         members = {self.series[row] for group in sums for row in group}
@@ -140,7 +140,7 @@ class Origin:
 
 
 def announced(events: pd.DataFrame) -> pd.DataFrame:
-    """Return the acts that are announced, not merely scheduled."""
+    """Acts that are announced, not merely scheduled."""
     return events.loc[events["evidence"] != "scheduled"].reset_index(drop=True)
 
 
@@ -152,7 +152,7 @@ def origin_of(
     record: TrackRecord | None = None,
     indices: pd.DataFrame | None = None,
 ) -> Origin:
-    """Return the origin at the as_of of an evidence panel.
+    """Origin at the as_of of an evidence panel.
 
     Args:
         events: All versions of the policy events (store contract); not modified; ``tariffs`` and
@@ -189,7 +189,7 @@ def origin_of(
 
 
 def bare_origin(tonnes: Floats, first: int, horizon: int, series: tuple[str, ...] = ()) -> Origin:
-    """Return the origin after the last month of a panel without sums, acts and tariffs.
+    """Origin after the last month of a panel without sums, acts and tariffs.
 
     Args:
         tonnes: Series x months, NaN where missing.

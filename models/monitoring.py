@@ -106,7 +106,7 @@ class Reading:
 
 
 def published_cells(replayed: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Return the replay's cells, those that were published as published.
+    """Cells of the replay, with published forecasts in place of replayed ones.
 
     Args:
         replayed: As ``Backtest.cells``: as_of, destination, cutoff, period, horizon, model,
@@ -141,13 +141,13 @@ def published_cells(replayed: pd.DataFrame, published: pd.DataFrame) -> pd.DataF
 
 
 def error_readings(cells: pd.DataFrame) -> list[Reading]:
-    """Return drift of errors and of coverage."""
+    """Readings of the drift of errors and of coverage."""
     months = monthly(cells)
     return [score_drift(months), coverage_drift(months)]
 
 
 def monthly(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return errors and coverage of each scored month, oldest first.
+    """Errors and coverage of each scored month, oldest first.
 
     Returns:
         log_error (log of the mean scaled error), covered (share), cells; by period. Only cells with
@@ -166,7 +166,7 @@ def monthly(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def score_drift(months: pd.DataFrame) -> Reading:
-    """Return the test of recent errors against those of the months before."""
+    """Test of recent errors against those of the months before."""
     count = len(months)
     if count < _FEWEST + RECENT:
         return _unknown("score-drift", count, _FEWEST + RECENT)
@@ -185,7 +185,7 @@ def score_drift(months: pd.DataFrame) -> Reading:
 
 
 def coverage_drift(months: pd.DataFrame) -> Reading:
-    """Return the test of the 80% band's coverage against binomial limits."""
+    """Test of the 80% band's coverage against binomial limits."""
     if len(months) < _YEAR:
         return _unknown("coverage-drift", len(months), _YEAR)
     shares, cells = (months[name].to_numpy(dtype=float) for name in ("covered", "cells"))
@@ -217,7 +217,7 @@ def _unknown(monitor: Monitor, count: int, needed: int) -> Reading:
 
 
 def mean_shift(values: Floats, recent: int) -> tuple[float, float]:
-    """Return the rise of the mean of the last values over those before, and its upper bound.
+    """Rise of the mean of the last values over those before, and its upper bound.
 
     Args:
         values: Oldest first, finite; more than ``recent`` of them.
@@ -234,7 +234,7 @@ def mean_shift(values: Floats, recent: int) -> tuple[float, float]:
 
 
 def _spread_of(values: Floats) -> tuple[float, float, float]:
-    """Return lag-1 autocorrelation, mean correlation of all pairs, and variance of a value."""
+    """Lag-1 autocorrelation, mean correlation of all pairs, and variance of a value."""
     autocorrelation, count = lag_one_autocorrelation(values), len(values)
     mean_correlation = float(_correlation_matrix(autocorrelation, count).mean())
     squares = float(((values - values.mean()) ** 2).sum())
@@ -256,13 +256,13 @@ def lag_one_autocorrelation(values: Floats) -> float:
 
 
 def _correlation_matrix(autocorrelation: float, count: int) -> Floats:
-    """Return the AR(1) correlation matrix of consecutive months."""
+    """AR(1) correlation matrix of consecutive months."""
     month = np.arange(count)
     return np.asarray(autocorrelation ** np.abs(np.subtract.outer(month, month)))
 
 
 def effective_sample_size(shares: Floats, cells: Floats, recent: int, expected: float) -> float:
-    """Return the effective sample size of the cells of the last months.
+    """Effective sample size of the cells of the last months.
 
     A shock hits all destinations at once and lasts for months, so hits correlate; variance and
     autocorrelation of the monthly shares measure it.
@@ -284,7 +284,7 @@ def effective_sample_size(shares: Floats, cells: Floats, recent: int, expected: 
 
 
 def binomial_limits(sample_size: int, expected: float, *, level: float) -> tuple[float, float]:
-    """Return the binomial limits of the share of hits among independent cells."""
+    """Binomial limits of the share of hits among independent cells."""
     tails = np.array([level / 2.0, 1.0 - level / 2.0])
     from scipy import stats  # noqa: PLC0415
 

@@ -29,7 +29,7 @@ FEATURES: Final = (
 
 
 def compute(origin: Origin) -> dict[str, Floats]:
-    """Return the calendar features, each 1 x targets."""
+    """Calendar features, each 1 x targets."""
     targets = origin.targets
     days = lunar_new_year_days(np.concatenate([targets - 12, targets]))
     before, standstill = np.split(days, 2)

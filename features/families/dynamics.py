@@ -58,7 +58,7 @@ FEATURES: Final = (
 
 
 def base_forecasts(values: Floats, season: Floats, horizon: int) -> dict[str, Floats]:
-    """Return the base forecasts by name, series x months ahead, in tonnes; 0 for empty series.
+    """Base forecasts by name, series x months ahead, in tonnes; 0 for empty series.
 
     Args:
         values: Series x months up to the origin, NaN where missing; not modified.
@@ -69,13 +69,13 @@ def base_forecasts(values: Floats, season: Floats, horizon: int) -> dict[str, Fl
 
 
 def forecast_ceiling(values: Floats) -> Floats:
-    """Return the largest base forecast allowed for each series, series x 1, in tonnes."""
+    """Largest base forecast allowed for each series, series x 1, in tonnes."""
     highest: Floats = np.where(np.isfinite(values), values, 0.0).max(axis=1)
     return CEILING * highest[:, None]
 
 
 def median_forecast(forecasts: dict[str, Floats]) -> Floats:
-    """Return the median of the base forecasts in ``IN_MEDIAN``."""
+    """Median of the base forecasts in ``IN_MEDIAN``."""
     return np.asarray(np.median(np.stack([forecasts[name] for name in IN_MEDIAN]), axis=0))
 
 
@@ -86,7 +86,7 @@ def compute(
     median: Floats,
     momentum: float,
 ) -> dict[str, Floats]:
-    """Return the features, each broadcastable to series x targets."""
+    """Features, each broadcastable to series x targets."""
     spread, offset = stats.spread[:, None], origin.offset[:, None]
     target_season = stats.season[:, (origin.targets - origin.first) % YEAR]
     recent_absence = (origin.tonnes[:, -SPREAD_YEARS * YEAR :] <= 0).astype(np.float64)

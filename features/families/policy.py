@@ -87,7 +87,7 @@ _OPEN: Final = pd.Timestamp("2100-01-01")
 
 
 def compute(origin: Origin) -> dict[str, Floats]:
-    """Return the policy features, each series x targets or series x 1; nothing for a bare panel."""
+    """Policy features, each series x targets or series x 1; none for a bare panel."""
     if origin.events is None:
         return {}
     events = origin.events
@@ -100,7 +100,7 @@ def compute(origin: Origin) -> dict[str, Floats]:
         return is_match.to_numpy()
 
     def exposure(acts: Flags) -> tuple[Floats, Floats]:
-        """Return strength in force in each target month, and that less the level's months'."""
+        """Strength in force in each target month, and its change from the months of the level."""
         by_month = reach[:, acts] @ (strength[acts, None] * force[acts])
         ahead = by_month[:, origin.targets - months[0]]
         return ahead, ahead - by_month[:, :LEVEL_MONTHS].mean(axis=1, keepdims=True)
@@ -119,7 +119,7 @@ def compute(origin: Origin) -> dict[str, Floats]:
 
 
 def _reach(events: pd.DataFrame, origin: Origin) -> Floats:
-    """Return the share of each series that each act affects, series x acts."""
+    """Share of each series that each act affects, series x acts."""
     affected = np.zeros((len(origin.series), len(events)))
     for act, places in enumerate(events["destinations"]):
         inside = origin.affected_by(places)
@@ -142,7 +142,7 @@ def _months_in_force(events: pd.DataFrame, months: Months) -> Floats:
 
 
 def _overlap(start: Dates, end: Dates, months: Months) -> Floats:
-    """Return the share of each month within closed date ranges, ranges x months."""
+    """Share of each month within closed date ranges, ranges x months."""
     first = month_starts(months).to_numpy().astype("datetime64[D]")
     after = month_starts(months + 1).to_numpy().astype("datetime64[D]")
     low = np.maximum(start[:, None], first)

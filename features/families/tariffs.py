@@ -52,7 +52,7 @@ SMALLEST_CHANGE: Final = 0.05
 
 
 def compute(origin: Origin) -> dict[str, Floats]:
-    """Return the tariff features, each series x targets; nothing for a bare panel."""
+    """Tariff features, each series x targets; none for a bare panel."""
     if origin.tariffs is None:
         return {}
     months = np.arange(origin.cutoff - LOOK_BACK - 2, origin.targets[-1] + LOOK_AHEAD + 1)
@@ -71,12 +71,12 @@ def compute(origin: Origin) -> dict[str, Floats]:
 
 
 def importer_of(destination: str) -> str:
-    """Return the customs union or country whose tariff applies to a destination."""
+    """Customs union or country whose tariff applies to a destination."""
     return EU27 if destination in _CHARGED_BY_EU else destination
 
 
 def monthly_rates(origin: Origin, months: Months) -> Floats:
-    """Return the mean daily rate, series x months, in percent, NaN where unpublished.
+    """Mean daily rate, series x months, in percent, NaN where unpublished.
 
     Args:
         origin: The forecast origin; it must have tariffs.
@@ -86,7 +86,7 @@ def monthly_rates(origin: Origin, months: Months) -> Floats:
 
 
 def _rates(origin: Origin, months: Months) -> tuple[Floats, Floats, Floats]:
-    """Return mean rate, peak rate and share of days at the peak, each series x months."""
+    """Mean rate, peak rate and share of days at the peak, each series x months."""
     bounds = _day_numbers(month_starts(np.append(months, months[-1] + 1)))
     days = np.arange(bounds[0], bounds[-1])
     daily = _series_rates(origin, days)
@@ -104,7 +104,7 @@ def _day_numbers(dates: pd.DatetimeIndex) -> Ints:
 
 
 def _series_rates(origin: Origin, days: Ints) -> Floats:
-    """Return the daily rate of each series; aggregates weight their members by level."""
+    """Daily rate of each series; aggregates weight their members by level."""
     tariffs = origin.tariffs
     assert tariffs is not None  # noqa: S101 - compute() returns before
     charged = [importer_of(name) for name in origin.series]
@@ -121,7 +121,7 @@ def _series_rates(origin: Origin, days: Ints) -> Floats:
 
 
 def importer_rate(tariffs: pd.DataFrame, importer: str, days: Ints) -> Floats:
-    """Return an importer's daily rate on sintered NdFeB from China, NaN before its first step.
+    """Daily rate of an importer on sintered NdFeB from China, NaN before its first step.
 
     Components add up; within one, a later step replaces an earlier one from its first day.
 
@@ -134,7 +134,7 @@ def importer_rate(tariffs: pd.DataFrame, importer: str, days: Ints) -> Floats:
 
 
 def importer_rates(tariffs: pd.DataFrame, days: Ints) -> dict[str, Floats]:
-    """Return the daily rate (:func:`importer_rate`) of each importer with a step."""
+    """Daily rate (:func:`importer_rate`) of each importer with a step."""
     wanted = tariffs["rate_pct"].notna() & ~tariffs["component"].isin(NOT_A_TARIFF)
     wanted &= ~tariffs["product_scope"].str.contains(OTHER_SUFFIXES, regex=False)
     steps = tariffs.loc[wanted].sort_values(["component", "effective_from", "rate_pct"])
@@ -164,7 +164,7 @@ def _others(rate: Floats) -> Floats:
 
 
 def _wait(mean: Floats, column: Ints) -> Floats:
-    """Return the months from each target to the next change of the rate."""
+    """Months from each target to the next change of the rate, at most ``LOOK_AHEAD``."""
     ahead = np.stack([mean[:, column + k] for k in range(LOOK_AHEAD + 1)], axis=-1)
     moved = np.abs(np.diff(ahead, axis=-1)) > SMALLEST_CHANGE
     return np.where(moved.any(axis=-1), moved.argmax(axis=-1) + 1.0, float(LOOK_AHEAD))

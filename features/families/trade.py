@@ -81,7 +81,7 @@ _YEARS: Final = 5
 
 
 def compute(origin: Origin) -> dict[str, Floats]:
-    """Return the trade features, each series x targets or series x 1."""
+    """Trade features, each series x targets or series x 1."""
     history, season = _Logs(origin), season_of(origin)
     values = {"horizon": origin.horizons[None, :].astype(float)}
     values |= {name: value[:, None] for name, value in _recent(history).items()}
@@ -101,12 +101,12 @@ class _Logs:
         self.logs = np.log(np.maximum(origin.tonnes, 0.0) + origin.offset[:, None])
 
     def at(self, back: int) -> Floats:
-        """Return the log of the month ``back`` months before the cutoff, NaN before the history."""
+        """Log of the month ``back`` months before the cutoff, NaN before the history."""
         column = self.logs.shape[1] - 1 - back
         return self.logs[:, column] if column >= 0 else np.full(len(self.logs), np.nan)
 
     def mean(self, back: int, months: int) -> Floats:
-        """Return the log of the mean of ``months`` months ending ``back`` before the cutoff.
+        """Log of the mean of ``months`` months ending ``back`` before the cutoff.
 
         It is NaN if more than half of them are missing.
         """
@@ -117,7 +117,7 @@ class _Logs:
 
 
 def _spread_of(window: Floats, *, least: int) -> Floats:
-    """Return row standard deviations over finite values, NaN with fewer than ``least``."""
+    """Row standard deviations over finite values, NaN with fewer than ``least``."""
     squares = mean_known((window - mean_known(window)[:, None]) ** 2)
     return np.where(np.isfinite(window).sum(axis=1) >= least, np.sqrt(squares), np.nan)
 
@@ -137,7 +137,7 @@ def _recent(history: _Logs) -> dict[str, Floats]:
 
 
 def season_of(origin: Origin) -> dict[str, Floats]:
-    """Return the season steps of each target, series x targets, and their mean and spread.
+    """Season steps of each target, series x targets, and their mean and spread.
 
     A season step is the log ratio, in an earlier year, of the target's calendar month to the mean
     of the level's months.
@@ -168,7 +168,7 @@ def _step(history: _Logs, horizons: Months, lag: Months) -> Floats:
 
 
 def _world(history: _Logs, origin: Origin, season_step: Floats) -> dict[str, Floats]:
-    """Return level, world share and momentum relative to the world; empty without a world row."""
+    """Level, world share and momentum relative to the world; empty without a world row."""
     if origin.world is None:
         return {}
     world = origin.world

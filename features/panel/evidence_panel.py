@@ -48,7 +48,7 @@ class EvidencePanel:
 
     @classmethod
     def from_stored(cls, stored: StoredPanel, as_of: pd.Timestamp) -> "EvidencePanel":
-        """Return a stored panel, bit for bit as solved except for its gaps.
+        """Stored panel, bit for bit as solved except for its gaps.
 
         Args:
             as_of: The moment of the publication (UTC).
@@ -72,7 +72,7 @@ class EvidencePanel:
         )
 
     def cut(self, cutoff: int) -> "EvidencePanel":
-        """Return the panel up to a month, with the observed and derived months after it."""
+        """Panel up to a month, with the observed and derived months after it."""
         months = cutoff - self.first + 1
         table = self._months
         later = table["kind"].ne("estimated") & (table["period"] > month_start(cutoff))

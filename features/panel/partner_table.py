@@ -74,7 +74,7 @@ class Listing:
 
     @cached_property
     def world(self) -> tuple[Floats, Floats | None]:
-        """Return the world and the remainder by month; no remainder if the partners are complete.
+        """World and the remainder by month; no remainder if the partners are complete.
 
         A total below its partners is outdated and replaced by their sum. The remainder of a month
         with a late partner, or of an incomplete month, is NaN.
@@ -88,7 +88,7 @@ class Listing:
         return np.where(is_summable, partner_sum + remainder, self.total), remainder
 
     def notes(self) -> tuple[Message, ...]:
-        """Return notes on irregularities of the sources."""
+        """Notes on irregularities of the sources."""
         notes = []
         labels = np.array([month_label(int(month)) for month in self.months])
         if not self.is_complete.all():
@@ -120,7 +120,7 @@ class Listing:
 def listing_of(
     weights: pd.DataFrame, values: pd.DataFrame, *, lacking: Sequence[pd.Timestamp] = ()
 ) -> Listing:
-    """Return the listing of the newest versions of monthly figures.
+    """Listing of the newest versions of monthly figures.
 
     Args:
         weights: Newest versions of the tonnes of full sources (store contract), at least one of a
@@ -151,7 +151,7 @@ def listing_of(
 
 
 def _cells(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return reported figures, destinations x months, NaN where nothing is reported."""
+    """Reported figures, destinations x months, NaN where nothing is reported."""
     newest = figures.sort_values(["available_at", "source", "source_url"], kind="stable")
     newest = newest.drop_duplicates(["destination", "period_from"], keep="last")
     return newest.assign(month=month_numbers(newest["period_from"])).pivot(  # noqa: PD010 - no doubles left
@@ -207,7 +207,7 @@ class PartnerTable:
         return hashlib.sha256(f"{self.commodity}\n{text}".encode()).hexdigest()
 
     def shortened(self, months: int, *, as_of: pd.Timestamp) -> "PartnerTable | None":
-        """Return the table, as revised, without its last ``months``; None if it gets too short."""
+        """Table, as revised, without its last ``months``; None if it gets too short."""
         if self.tonnes.shape[1] - months < LEAST_MONTHS:
             return None
         return replace(self, as_of=as_of, tonnes=self.tonnes.iloc[:, :-months], is_revised=True)
@@ -216,7 +216,7 @@ class PartnerTable:
 def partner_table(
     observations: pd.DataFrame, *, commodity: str, as_of: pd.Timestamp
 ) -> PartnerTable:
-    """Return the table of a commodity from the figures available at ``as_of``.
+    """Table of a commodity from the figures available at ``as_of``.
 
     Only sources that list partners in full are used, and the newest figure of each cell. A partner
     absent from a complete month is zero; it is missing if it has a value without a weight, or is a
@@ -258,14 +258,14 @@ def partner_table(
 
 
 def full_sources(figures: pd.DataFrame) -> list[str]:
-    """Return the sources that listed a month in full, sorted."""
+    """Sources that listed a month in full, sorted."""
     partners = figures.loc[~figures["destination"].isin(SUMS)]
     count = partners.groupby(["source", "period_from"])["destination"].nunique()
     return sorted(set(count.index[count >= LEAST_PARTNERS].get_level_values("source")))
 
 
 def _lacking_months(cells: pd.DataFrame, as_of: pd.Timestamp) -> "pd.Index[pd.Timestamp]":
-    """Return the months whose only world figure is unusable because lines were refused."""
+    """Months whose only world figure is unusable because lines were refused."""
     world = cells.loc[cells["destination"].eq(WORLD) & cells["measure"].eq(MEASURE)]
     newest = known_at(world, key=OBSERVATION_KEY, as_of=as_of)
     is_usable = newest.groupby("period_from")["usable"].any()
@@ -273,7 +273,7 @@ def _lacking_months(cells: pd.DataFrame, as_of: pd.Timestamp) -> "pd.Index[pd.Ti
 
 
 def is_cell(observations: pd.DataFrame, commodity: str) -> "pd.Series[bool]":
-    """Return the mask of monthly weights and values of Chinese exports of a commodity."""
+    """Mask of monthly weights and values of Chinese exports of a commodity."""
     return (
         observations["commodity"].eq(commodity)
         & observations["origin"].eq(ORIGIN)
@@ -285,7 +285,7 @@ def is_cell(observations: pd.DataFrame, commodity: str) -> "pd.Series[bool]":
 def _table_of(
     listing: Listing, released_at: "pd.Series[pd.Timestamp]", commodity: str, as_of: pd.Timestamp
 ) -> PartnerTable:
-    """Return the table of a listing, without partners that never shipped."""
+    """Table of a listing, without partners that never shipped."""
     active = np.nansum(listing.tonnes, axis=1) > 0
     names = [name for name, is_active in zip(listing.names, active, strict=True) if is_active]
     world, rest = listing.world
@@ -315,7 +315,7 @@ class PartnerHistory:
     """All versions of the commodity's figures available at the moment."""
 
     def past(self) -> list[PartnerTable]:
-        """Return the tables of past moments (``MONTHS_BACK``), oldest first.
+        """Tables of past moments (``MONTHS_BACK``), oldest first.
 
         If no versions of then are stored (a history loaded at once has one release day), the
         current table is shortened by as many months.
@@ -347,7 +347,7 @@ _MOST_LATE: Final = MAX_HORIZON - MONTHS_AHEAD
 
 
 def hindsight(past: Sequence[PartnerTable]) -> tuple[Message, ...]:
-    """Return a note on past tables that contain later revisions; empty if there are none."""
+    """Note on past tables that contain later revisions; empty if there are none."""
     revised = sum(table.is_revised for table in past)
     if not revised:
         return ()

@@ -40,7 +40,7 @@ class SeasonalProfiles:
 
 
 def season_profiles(values: Floats, panel: Floats | None = None) -> Floats:
-    """Return the seasonal factors, as multiples of the year's mean.
+    """Seasonal factors, as multiples of the year's mean.
 
     Ratios to a centred yearly moving average, averaged with more weight on recent years, then
     shrunk towards the panel's profile in proportion to their noise (empirical Bayes). The panel's
@@ -63,14 +63,14 @@ def season_profiles(values: Floats, panel: Floats | None = None) -> Floats:
 
 
 def common_profile(values: Floats) -> Floats:
-    """Return the panel's profile, towards which ``season_profiles`` shrinks each series."""
+    """Profile of the panel, towards which ``season_profiles`` shrinks each series."""
     if values.shape[1] < LEAST_YEARS * YEAR or not len(values):
         return np.ones(YEAR)
     return panel_profile(measured_profiles(values))
 
 
 def measured_profiles(values: Floats) -> SeasonalProfiles:
-    """Return the profile of each series on its own, without shrinkage.
+    """Profile of each series on its own, without shrinkage.
 
     Args:
         values: Series x months, NaN where missing, at least ``LEAST_YEARS``; not modified.
@@ -80,7 +80,7 @@ def measured_profiles(values: Floats) -> SeasonalProfiles:
 
 
 def panel_profile(raw: SeasonalProfiles) -> Floats:
-    """Return the mean profile of a panel, weighted by the precision of each series' profile."""
+    """Mean profile of a panel, weighted by the precision of each series' profile."""
     is_whole = raw.is_whole
     if is_whole.sum() < LEAST_PANEL:
         return np.ones(YEAR)
@@ -90,7 +90,7 @@ def panel_profile(raw: SeasonalProfiles) -> Floats:
 
 
 def steadied_profiles(raw: SeasonalProfiles, panel: Floats) -> Floats:
-    """Return profiles shrunk towards the panel's by the share of noise in their difference.
+    """Profiles shrunk towards the panel's by the share of noise in their difference.
 
     Returns:
         Series x months of the year, at least 0.3.
@@ -103,7 +103,7 @@ def steadied_profiles(raw: SeasonalProfiles, panel: Floats) -> Floats:
 
 
 def carried(months: Floats, *, step: int = 1) -> Floats:
-    """Return months x series, each gap filled with the value ``step`` months before if any."""
+    """Months x series, each gap filled with the value ``step`` months before, if any."""
     filled = months.copy()
     for at in np.flatnonzero(np.isnan(months).any(axis=1)):
         if at >= step:
@@ -112,7 +112,7 @@ def carried(months: Floats, *, step: int = 1) -> Floats:
 
 
 def moving_sums(months: Floats, width: int) -> Floats:
-    """Return sums over all windows of ``width`` rows.
+    """Sums over all windows of ``width`` rows.
 
     Each is added up from its own rows, so a huge month leaves no rounding error in later sums.
     """
@@ -125,7 +125,7 @@ def moving_sums(months: Floats, width: int) -> Floats:
 
 
 def _profiles_of(ratio: Floats, usable: Flags) -> SeasonalProfiles:
-    """Return the profiles of series from their ratios (``_ratios``)."""
+    """Profiles of series from their ratios (``_ratios``)."""
     mean, scatter, count = np.empty((3, YEAR, ratio.shape[1]))
     for place in range(YEAR):
         rows = slice((place - YEAR // 2) % YEAR, None, YEAR)
@@ -142,7 +142,7 @@ def _profiles_of(ratio: Floats, usable: Flags) -> SeasonalProfiles:
 
 
 def _ratios(months: Floats) -> tuple[Floats, Flags]:
-    """Return ratios of months to their centred yearly average, from month seven, and a usable mask.
+    """Ratios of months to their centred yearly average, from month seven, and a usable mask.
 
     The average takes a gap as the last value before it. A ratio depends on no month more than half
     a year after it.
@@ -161,7 +161,7 @@ def _ratios(months: Floats) -> tuple[Floats, Flags]:
 
 
 def _weighted(ratio: Floats, weight: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return weighted mean, sum of squared deviations and effective count of each column."""
+    """Weighted mean, sum of squared deviations and effective count of each column."""
     total = weight.sum(axis=0)
     some = np.where(total > 0, total, 1.0)
     mean = (weight * ratio).sum(axis=0) / some

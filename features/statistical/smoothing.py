@@ -78,14 +78,14 @@ class SeriesBlock:
 
 
 def ses(months: SeriesBlock, horizon: int) -> Floats:
-    """Return forecasts of simple exponential smoothing, horizon x series."""
+    """Forecasts of simple exponential smoothing, horizon x series."""
     start = mean_where(months.values, months.is_known & (months.age < START_MONTHS))
     grid = columns_of([(alpha, 0.0, 1.0) for alpha in SES_ALPHAS])
     return _trended(months, horizon, grid, (start, np.zeros_like(start)))
 
 
 def damped_trend(months: SeriesBlock, horizon: int) -> Floats:
-    """Return forecasts of damped-trend smoothing, horizon x series."""
+    """Forecasts of damped-trend smoothing, horizon x series."""
     early = (months.is_known & (months.age < FIRST_LINE)).astype(np.float64)
     terms = [term.sum(axis=0) for term in line_terms(months, early)]
     start = line_of(terms, least=3 * FIRST_LINE // 4)
@@ -172,7 +172,7 @@ SWIFT: Final = SmoothingWeights((0.1, 0.25, 0.5, 0.75), (0.05, 0.2), 0.95)
 def seasonal(
     months: SeriesBlock, season: Floats, horizon: int, *, pace: SmoothingWeights
 ) -> Floats:
-    """Return forecasts of damped smoothing of logs with an evolving season, horizon x series.
+    """Forecasts of damped smoothing of logs with an evolving season, horizon x series.
 
     Args:
         months: Values with their season; below 0 counts as 0.
@@ -189,7 +189,7 @@ def seasonal(
 
 
 def errors_within(values: Floats, season: Floats) -> Floats:
-    """Return the one-step errors of Holt-Winters smoothing, fitted to the whole history.
+    """One-step errors of Holt-Winters smoothing, fitted to the whole history.
 
     Args:
         values: Series x months, NaN where missing; not modified.
@@ -214,14 +214,14 @@ def errors_within(values: Floats, season: Floats) -> Floats:
 
 
 def _logs_of(months: SeriesBlock) -> tuple[SeriesBlock, Floats]:
-    """Return the logs of series as shares of their mean, and that mean."""
+    """Logs of series as shares of their mean, and that mean."""
     size = mean_where(np.maximum(months.values, 0.0), months.is_known)
     shares = np.maximum(months.values, 0.0) / np.where(size > 0, size, 1.0)
     return SeriesBlock(np.log(shares + LOG_OFFSET), months.is_known), size
 
 
 def _weights(loss: Floats, count: Ints, pace: SmoothingWeights) -> Floats:
-    """Return the weights of the grid points, points x series, which add up to one."""
+    """Weights of the grid points, points x series, which add up to one."""
     if not pace.is_robust:
         return np.where(np.arange(len(loss))[:, None] == loss.argmin(axis=0), 1.0, 0.0)
     some = np.maximum(count, 1)
@@ -238,7 +238,7 @@ def _walk(
     grid: Floats,
     fitted: Floats | None = None,
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return the state after the last month and the loss, for each grid point.
+    """State after the last month and the loss, for each grid point.
 
     Args:
         fitted: Filled with the one-step forecasts of the first point, months x series, if given.
@@ -280,7 +280,7 @@ def _walk(
 
 
 def mean_where(values: Floats, is_used: Flags) -> Floats:
-    """Return the mean of each column over the masked cells, 0 without any."""
+    """Mean of each column over the masked cells, 0 without any."""
     total = np.where(is_used, values, 0.0).sum(axis=0)
     count = np.maximum(is_used.sum(axis=0), 1)
     mean: Floats = total / count
@@ -288,7 +288,7 @@ def mean_where(values: Floats, is_used: Flags) -> Floats:
 
 
 def line_terms(months: SeriesBlock, weight: Floats) -> list[Floats]:
-    """Return the terms whose sums over months give a least-squares line.
+    """Terms whose sums over months give a least-squares line.
 
     Months count from 1 at a series' first, values from its first value.
     """
@@ -299,7 +299,7 @@ def line_terms(months: SeriesBlock, weight: Floats) -> list[Floats]:
 
 
 def line_of(sums: list[Floats], *, least: int) -> tuple[Floats, Floats]:
-    """Return intercept and slope of least squares, a slope of 0 with fewer than ``least`` months.
+    """Intercept and slope of least squares, a slope of 0 with fewer than ``least`` months.
 
     Args:
         sums: The terms of ``line_terms``, added up.
@@ -318,12 +318,12 @@ def line_of(sums: list[Floats], *, least: int) -> tuple[Floats, Floats]:
 
 
 def columns_of(points: list[tuple[float, ...]]) -> Floats:
-    """Return the points of a grid as parameters x points x 1."""
+    """Points of a grid as parameters x points x 1."""
     return np.array(points, dtype=np.float64).T[:, :, None]
 
 
 def best_of(loss: Floats, *parts: Floats) -> list[Floats]:
-    """Return each part at the grid point with the smallest loss, one number a series.
+    """Each part at the grid point with the smallest loss, one number a series.
 
     Args:
         loss: Points x series.

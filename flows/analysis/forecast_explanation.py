@@ -62,11 +62,11 @@ PART_COLUMNS: Final = (
 
 
 def why(settings: Settings, request: ExplainRequest) -> pd.DataFrame:
-    """Return why published medians are what they are.
+    """Parts of published medians.
 
-    Of the magnets the parts are those stored on publication; where nothing was published by then,
-    the forecast is computed as ``predict`` does. Of a table they are computed by the model that
-    made the forecast; what that leaves is ``not_reproduced``.
+    Parts for the magnets are stored on publication; if nothing was published by then, the forecast
+    is computed as in ``predict``. Parts for a partner table are computed by the model behind the
+    forecast; the remainder is ``not_reproduced``.
 
     Returns:
         One row per month, ``PART_COLUMNS``: p50 and the parts that add up to it, in tonnes.
@@ -90,7 +90,7 @@ def why(settings: Settings, request: ExplainRequest) -> pd.DataFrame:
 
 
 def _computed(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the parts of published rows of a table; without their model only the level."""
+    """Parts of published rows of a partner table; only the level if their model is gone."""
     workspace, model = workspace_behind(settings, rows), model_of(settings, rows)
     if model is None:
         origin = workspace.snapshot.origin
@@ -116,14 +116,14 @@ def changes(
     request: ExplainRequest,
     since: Which,
 ) -> tuple[pd.DataFrame, tuple[NewFigure, ...]]:
-    """Return what changed published medians from one publication to another, and the figures since.
+    """Parts of the change of medians between two publications, and the figures since.
 
-    Both are recomputed from what was known at their moments, with the models that made them; then
-    one input after the other is replaced. Where a model is gone, the other stands in for it and
-    what that leaves is ``not_reproduced``.
+    Both are recomputed from the facts and models of their moments; then one input after the other
+    is replaced. The other publication's model stands in for a model that is gone, and the
+    remainder is ``not_reproduced``.
 
     Returns:
-        One row per month that both tell, ``CHANGE_COLUMNS``: both medians, the change and the parts
+        One row per month of both, ``CHANGE_COLUMNS``: both medians, the change and the parts
         that add up to it, in tonnes. Then the figures that became known meanwhile.
     """
     if RunConfig(request.commodity) != MAGNETS:
@@ -145,7 +145,7 @@ def changes(
 def split_change(
     settings: Settings, before: pd.DataFrame, old: pd.DataFrame, new: pd.DataFrame
 ) -> tuple[pd.DataFrame, tuple[NewFigure, ...]]:
-    """Return as ``changes`` what changed the medians of one publication to those of another.
+    """Parts of the change of medians between two publications, as in ``changes``.
 
     Args:
         before: All rows of the earlier.
@@ -173,7 +173,7 @@ def split_change(
 def evidence_replay(
     settings: Settings, old: pd.DataFrame, new: pd.DataFrame
 ) -> ChangeReplay | None:
-    """Return forecasts recomputed between two publications.
+    """Forecasts recomputed between two publications.
 
     Args:
         old: Rows of the earlier publication; not modified.
@@ -225,7 +225,7 @@ def explain_if_possible(settings: Settings) -> None:
 
 
 def explanation_of(settings: Settings, new: pd.DataFrame) -> StoredExplanation:
-    """Return what changed a publication since the one before it, and what may come.
+    """Changes of a publication since the one before it, and the announced acts.
 
     Nothing that became known after it is used.
 
@@ -282,7 +282,7 @@ def announced_at(origin: Origin) -> Iterator[Announced]:
 
 
 def _rates_around(tariffs: pd.DataFrame, importer: str, due: pd.Timestamp) -> tuple[float, str]:
-    """Return the rate in percent on the day before a rise, and the last day of the rise."""
+    """Rate in percent on the day before a rise, and the last day of the rise, empty if open."""
     before = importer_rate(tariffs, importer, np.array([(due - EPOCH).days - 1]))
     steps = tariffs["importer"].eq(importer) & tariffs["effective_from"].eq(due)
     ends = tariffs.loc[steps, "effective_to"]

@@ -8,7 +8,7 @@ from models.registry.runs import JOB_TAG, open_job
 
 
 def made_tags(workspace: Workspace) -> dict[str, str]:
-    """Return the tags that every MLflow run about a model carries."""
+    """Tags that every MLflow run about a model carries."""
     return {
         "as_of": workspace.as_of.isoformat(),
         "commodity": workspace.config.published_as,

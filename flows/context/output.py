@@ -61,7 +61,7 @@ def show(table: Table) -> None:
 
 
 def readable(frame: pd.DataFrame, form: Format, out: Path | None) -> pd.DataFrame:
-    """Return a frame with its times as people write them, and less of it for the terminal."""
+    """Frame with its times formatted for reading; for the terminal without quiet columns."""
     times = frame.select_dtypes(["datetime", "datetimetz"]).columns
     written = frame.assign(**{name: _written(frame[name]) for name in times})
     if form != "table" or out is not None:

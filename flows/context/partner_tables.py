@@ -13,11 +13,10 @@ from store.settings import Settings
 
 
 def table_panel(table: PartnerTable) -> StoredPanel:
-    """Return a full partner table as the panel behind its forecast.
+    """Panel of a full partner table, as its forecast uses it.
 
-    Cells that a source lists are observed; sums, remainders and what no source of a listed month
-    lists are derived. Tonnes are as they are stated, and nothing else tells of a cell, so that
-    nothing can contradict it.
+    Cells that a source lists are observed; sums, remainders and cells that no source of a listed
+    month lists are derived. Tonnes are as stated: each cell has one figure, so none contradicts it.
     """
     cells = Snapshot.of_table(table).published_months
     keys = pd.MultiIndex.from_frame(cells[["destination", "period"]])
@@ -40,7 +39,7 @@ def other_tables(settings: Settings, as_of: pd.Timestamp, commodity: str) -> str
 
 
 def full_commodities(settings: Settings, as_of: pd.Timestamp) -> list[str]:
-    """Return the commodities of which a source in the store lists partners in full, sorted."""
+    """Commodities for which a source in the store lists partners in full, sorted."""
     counts = read_partner_counts(store_of(settings), as_of=as_of)
     full = counts.loc[counts["destinations"] >= LEAST_PARTNERS, "commodity"]
     return sorted(set(full))

@@ -31,12 +31,12 @@ USER: Final = "magnetcast"
 
 
 def prefect_folder(home: Path) -> Path:
-    """Return the folder of Prefect's database, login and profile: ``PREFECT_HOME``."""
+    """Folder of Prefect's database, login and profile: ``PREFECT_HOME``."""
     return home.resolve() / "prefect"
 
 
 def auth_string(home: Path) -> str:
-    """Return the ``user:password`` of a home's Prefect server, made once and the owner's alone."""
+    """Login ``user:password`` of a home's Prefect server, created once, readable by its owner."""
     file = prefect_folder(home) / "auth"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def auth_string(home: Path) -> str:
 
 
 def up_lock(home: Path) -> FileLock:
-    """Return the lock that ``magnetcast up`` holds while it runs; another waits a moment for it."""
+    """Lock that ``magnetcast up`` holds while it runs; another waits five seconds for it."""
     return FileLock(home / "up.lock", timeout=5)
 
 
@@ -64,7 +64,7 @@ def is_up(home: Path) -> bool:
 
 
 def server_of(home: Path) -> str:
-    """Return in words where the runs of a home are recorded."""
+    """Sentence on where the runs of a home are recorded."""
     if named := [f"{name}={os.environ[name]}" for name in BY_HAND if os.environ.get(name)]:
         return f"as set in the environment: {', '.join(named)}."
     folder = prefect_folder(home)

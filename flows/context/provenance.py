@@ -12,7 +12,7 @@ from store.settings import PROJECT_ROOT
 
 
 def environment() -> dict[str, object]:
-    """Return what a number may depend on beside rows: code and versions."""
+    """Versions of the code and packages, on which numbers may depend."""
     from features.evidence_history import PACKAGES  # noqa: PLC0415 - what computes takes a second
 
     packages = {name: version(name) for name in PACKAGES}
@@ -20,7 +20,7 @@ def environment() -> dict[str, object]:
 
 
 def git_commit() -> str:
-    """Return the commit of the checkout, ``-dirty`` where it was changed, or ``unknown``."""
+    """Commit of the checkout, ``-dirty`` where it was changed, or ``unknown``."""
     git = shutil.which("git")
     if git is None or not (PROJECT_ROOT / ".git").exists():  # installed, perhaps in a checkout
         return "unknown"
@@ -37,7 +37,7 @@ SCHEDULE: Final = "schedule"
 
 
 def actor() -> str:
-    """Return the user of this machine, or ``schedule`` in a run that Prefect started."""
+    """User of this machine, or ``schedule`` in a run that Prefect started."""
     if "PREFECT__FLOW_RUN_ID" in os.environ:
         return SCHEDULE
     try:

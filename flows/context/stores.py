@@ -24,7 +24,7 @@ _opening: Final = Lock()
 
 
 def store_of(settings: Settings) -> Engine:
-    """Return the open store of a process; never makes one, nor a folder or lock."""
+    """Open store of a process; creates no store, folder or lock."""
     with _opening:
         if (engine := _open.pop(settings, None)) is None:
             _check_present(settings)
@@ -54,7 +54,7 @@ def store_to_read(settings: Settings) -> Iterator[Engine]:
 
 
 def made_store(settings: Settings) -> Engine:
-    """Return the open store of a process, made if there is none."""
+    """Open store of a process, created if there is none."""
     _check_not_damaged(settings)
     if not has_store(settings):
         open_store(settings.url).dispose()

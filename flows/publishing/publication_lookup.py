@@ -42,7 +42,7 @@ class ExplainRequest:
 
 
 def publication(settings: Settings, which: Which, *, commodity: str = COMMODITY) -> pd.DataFrame:
-    """Return one publication of a commodity."""
+    """Rows of one publication of a commodity."""
     engine = store_of(settings)
     if isinstance(which, int):
         return numbered(engine, which, commodity=commodity)
@@ -64,7 +64,7 @@ def publication(settings: Settings, which: Which, *, commodity: str = COMMODITY)
 
 
 def numbered(engine: Engine, number: int, *, commodity: str = COMMODITY) -> pd.DataFrame:
-    """Return the publication of a number."""
+    """Rows of the publication with a number."""
     rows = read_publication(engine, number)
     if rows.empty or rows["commodity"].iloc[0] != commodity:
         raise DataError(
@@ -75,12 +75,12 @@ def numbered(engine: Engine, number: int, *, commodity: str = COMMODITY) -> pd.D
 
 
 def name_of(rows: pd.DataFrame) -> str:
-    """Return how messages name a publication, by its day and number."""
+    """Name of a publication in messages: its day and number."""
     return f"{rows['as_of'].iloc[0]:%Y-%m-%d} (publication {rows['publication'].iloc[0]})"
 
 
 def facts_until(engine: Engine, rows: pd.DataFrame) -> int | None:
-    """Return up to which ingest the facts are those a publication was made from; None takes all.
+    """Last ingest whose facts a publication uses; None if it uses all.
 
     Args:
         rows: Rows of one publication made from the evidence panel; not modified.
@@ -93,12 +93,12 @@ def facts_until(engine: Engine, rows: pd.DataFrame) -> int | None:
 
 
 def record_of(engine: Engine, rows: pd.DataFrame) -> dict[str, Any]:
-    """Return what a publication was made with, empty where that was not recorded."""
+    """Record of how a publication was computed, empty if none was stored."""
     return made_with(engine, int(rows["publication"].iloc[0]))
 
 
 def prior_behind(made_with: Mapping[str, Any]) -> PanelPrior:
-    """Return the panel's prior that a publication was made by, as its record tells."""
+    """Prior of the panel behind a publication, from its record."""
     return replace(PRIOR, **made_with.get("prior", {}))
 
 
@@ -130,7 +130,7 @@ def workspace_behind(settings: Settings, rows: pd.DataFrame) -> Workspace:
 
 
 def chosen(table: pd.DataFrame, request: ExplainRequest) -> pd.DataFrame:
-    """Return the rows asked for of one forecast, by month."""
+    """Requested rows of one forecast, by month."""
     rows = table.loc[table["destination"] == request.destination]
     day = f"{table['as_of'].iloc[0]:%Y-%m-%d}"
     if rows.empty:
@@ -152,7 +152,7 @@ def chosen(table: pd.DataFrame, request: ExplainRequest) -> pd.DataFrame:
 def common(
     before: pd.DataFrame, after: pd.DataFrame, request: ExplainRequest
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows asked for of two publications, month beside month."""
+    """Requested rows of two publications, for the months of both."""
     old, new = (chosen(table, request) for table in (before, after))
     months = sorted(set(old["period"]) & set(new["period"]))
     if not months:
@@ -169,7 +169,7 @@ def common(
 
 
 def in_order(rows: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
-    """Return the numbers of a publication by series, then target.
+    """Quantiles and means of a publication by series, then target.
 
     Args:
         rows: All rows of one publication; not modified.
@@ -189,7 +189,7 @@ def in_order(rows: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
 
 
 def model_of(settings: Settings, rows: pd.DataFrame) -> TrainedModel | None:
-    """Return the model that made published rows; None, and a message, where it is gone."""
+    """Model behind published rows; None, and a message, if it is gone."""
     name, kind = str(rows["model"].iloc[0]), RunConfig(str(rows["commodity"].iloc[0])).model
     try:
         version = model_registry.named(settings, name, kind)

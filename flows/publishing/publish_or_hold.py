@@ -47,7 +47,7 @@ MONTH: Final = pd.DateOffset(months=1)
 
 
 def objections(workspace: Workspace, table: pd.DataFrame) -> Message | None:
-    """Return what a person must look at before a forecast is published; None if nothing.
+    """Points to review before a forecast is published; None if there are none.
 
     Args:
         table: As ``flows.training.predict.forecast`` returns it; not modified.
@@ -93,7 +93,7 @@ def publish(workspace: Workspace, table: pd.DataFrame, because: Message | None) 
 
 
 def ahead_from(engine: Engine, *, figures: str, now: pd.Timestamp) -> date:
-    """Return the first month whose release was still to come at a moment.
+    """First month whose release was still to come at a moment.
 
     By the calendar as known then, or later where a figure was published before its day.
     """
@@ -107,7 +107,7 @@ def ahead_from(engine: Engine, *, figures: str, now: pd.Timestamp) -> date:
 def report_folder(
     settings: Settings, config: RunConfig, as_of: pd.Timestamp, number: int | None = None
 ) -> Path:
-    """Return where the report of a publication lies: each of a day has a folder of its own.
+    """Folder of the report of a publication, one for each publication of a day.
 
     Args:
         number: Of the publication; None is the next of its day.
@@ -120,7 +120,7 @@ def report_folder(
 
 
 def held_folder(folder: Path) -> Path:
-    """Return where the report of a held publication waits."""
+    """Folder of the report of a held publication."""
     return folder.with_name(f"{folder.name}-held")
 
 

@@ -34,7 +34,7 @@ from store.vocabulary import Language
 def run_report(
     workspace: Workspace, table: pd.DataFrame, result: Backtest
 ) -> tuple[Publication, list[Message]]:
-    """Return what the report on a forecast just made shows, and what is odd about its figures."""
+    """Content of the report on a new forecast, and notes on irregular figures."""
     rows = table.assign(as_of=workspace.as_of, data_vintage=workspace.data_vintage)
     return _state(workspace, rows, workspace.panel, kept_scores(result)), workspace.notes
 

@@ -44,7 +44,7 @@ from store.vocabulary import FORECAST_COLUMNS, MAX_HORIZON, MONTHS_AHEAD
 
 
 def predict(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) -> pd.DataFrame:
-    """Return the coherent forecast of an as_of from nothing that became known later.
+    """Coherent forecast as of a moment, from nothing that became known later.
 
     Returns:
         ``FORECAST_COLUMNS`` and reason, of the magnets drivers and contributions: ready to publish.
@@ -85,14 +85,14 @@ class TrainedForecast:
 def made_at(
     workspace: Workspace, result: Backtest | None = None, version: int | None = None
 ) -> TrainedForecast:
-    """Return the forecast at an as_of and what it was made of; arguments as for ``forecast``."""
+    """Forecast as of a moment with all it was computed from; arguments as for ``forecast``."""
     return made_on(workspace, fallback_chain(workspace, workspace.snapshot, result, version))
 
 
 def made_on(
     workspace: Workspace, steps: Sequence[FallbackStep], snapshot: Snapshot | None = None
 ) -> TrainedForecast:
-    """Return the forecast of the first models of the chain that can.
+    """Forecast of each series by the first model of the chain that succeeds.
 
     Args:
         snapshot: What is forecast, if not what was known.
@@ -110,7 +110,7 @@ def made_on(
 def forecast(
     workspace: Workspace, result: Backtest | None = None, version: int | None = None
 ) -> pd.DataFrame:
-    """Return quantiles of every destination and month, made coherent.
+    """Coherent quantiles and mean of every destination and month, in tonnes.
 
     Args:
         result: A backtest of it; its errors set the bands of a model of magnets trained here.
@@ -120,7 +120,7 @@ def forecast(
 
 
 def forecast_with(workspace: Workspace, model: TrainedModel) -> pd.DataFrame:
-    """Return the forecast at an as_of by a model at hand, in the place of the champion."""
+    """Forecast as of a moment by a given model in place of the champion."""
     rows = rows_of(workspace.origin)
     champion = FallbackStep(CHAMPION, "named", partial(modelled, model, rows))
     return forecast_of(
@@ -129,7 +129,7 @@ def forecast_with(workspace: Workspace, model: TrainedModel) -> pd.DataFrame:
 
 
 def forecast_of(workspace: Workspace, answer: TrainedForecast) -> pd.DataFrame:
-    """Return a forecast ready to publish."""
+    """Forecast as a table ready to publish."""
     if answer.effect is not None and (words := words_of(answer.effect, answer.analogs)):
         echo(f"predict   {words}")
     rows, steps, count = (
@@ -155,7 +155,7 @@ def forecast_of(workspace: Workspace, answer: TrainedForecast) -> pd.DataFrame:
 
 
 def why_of(answer: TrainedForecast) -> tuple[list[str], list[str]]:
-    """Return drivers and contributions of each row, as JSON."""
+    """Drivers and contributions of each row, as JSON."""
     drivers_of, parts_of = pd.Series("[]", index=answer.rows.index), []
     moved = (answer.stages.coherent["p50"], answer.stages.published["p50"])
     for status, forecast in answer.chain.by_status.items():
@@ -181,7 +181,7 @@ def fallback_chain(
     result: Backtest | None = None,
     version: int | None = None,
 ) -> list[FallbackStep]:
-    """Return the fallback chain, best first: models that existed then, then steps without one."""
+    """Fallback chain, best first: models that existed then, then steps without one."""
     models = _models(workspace, rows_of(snapshot.origin), result, version)
     return [*models, *_without_model(workspace, snapshot, result)]
 
@@ -205,7 +205,7 @@ def _without_model(
 def _models(
     workspace: Workspace, rows: pd.DataFrame, result: Backtest | None, version: int | None
 ) -> list[FallbackStep]:
-    """Return the champion of then, else the model trained as of that day; then those before.
+    """Champion at the moment, else the model trained as of that day; then the one before.
 
     A model promoted later than the moment is not in its chain.
     """
@@ -243,7 +243,7 @@ def _stored(
 
 
 def _trained_now(workspace: Workspace, rows: pd.DataFrame, result: Backtest | None) -> FallbackStep:
-    """Return a model trained as of that day as one that may answer."""
+    """Step of the chain that trains a model as of that day."""
     echo(f"predict   {workspace.config.prefix}training as of that day: no champion existed by then")
     train = partial(workspace.train, result)
     return FallbackStep(REPLAY, workspace.model_version, lambda: modelled(train(), rows))

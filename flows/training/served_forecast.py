@@ -20,7 +20,7 @@ from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
 def served_forecast(
     boosters: Mapping[str, lgb.Booster], metadata: Mapping[str, object], cells: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return what a stored model forecasts at some moments, as it would be published.
+    """Forecasts of a stored model at some moments, as they would be published.
 
     Args:
         boosters: Its boosters.

@@ -29,7 +29,7 @@ class ServedModel(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, object] | None = None,  # noqa: ARG002 - MLflow passes it by name
     ) -> pd.DataFrame:
-        """Return names, quantiles and mean in tonnes.
+        """Names, quantiles and mean in tonnes.
 
         With a column ``as_of`` they are coherent and include the response to policies. Rows of
         features get the model's own distribution, before either.

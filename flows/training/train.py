@@ -26,7 +26,7 @@ SERVED_MODEL: Final = Path(__file__).with_name("served_model.py")
 
 @prefect_step("train")
 def train(workspace: Workspace, result: Backtest | None = None) -> int:
-    """Return the registered version: champion if every rule held, else challenger.
+    """Registered version: champion if every rule passes, else challenger.
 
     Args:
         result: A backtest of what was known, whose errors set the bands; made here if not given.

@@ -53,11 +53,11 @@ class Backtest:
 
     @classmethod
     def none(cls) -> "Backtest":
-        """Return a backtest without scores."""
+        """Backtest without scores."""
         return cls(pd.DataFrame(), pd.DataFrame(), NO_SCORES)
 
     def model_forecasts(self, *, status: str) -> pd.DataFrame:
-        """Return the forecasts of the product's model in the columns of a forecast file."""
+        """Forecasts of the product's model in the columns of a forecast file."""
         is_own = self.forecasts["model"] == MODEL
         return forecast_file(self.forecasts.loc[is_own], status=status)
 
@@ -74,7 +74,7 @@ def rolling_origin_backtest(
     label: str,
     executor: Executor = IN_TURN,
 ) -> Backtest:
-    """Return the backtest of a forecaster.
+    """Backtest of a forecaster.
 
     Args:
         forecaster: Fitted anew at each origin.
@@ -86,13 +86,13 @@ def rolling_origin_backtest(
 
 
 def compared(forecaster: SnapshotForecaster, snapshot: Snapshot) -> Comparison:
-    """Return the forecasts of a snapshot by all models."""
+    """Forecasts of a snapshot by all models."""
     scale = scale_rows(snapshot.series, snapshot.cutoff, snapshot.tonnes)
     return forecaster.fit(snapshot).compare(), scale
 
 
 def scored(comparisons: Sequence[Comparison], truth: pd.DataFrame) -> Backtest:
-    """Return the scored backtest of one table; empty without an origin.
+    """Scored backtest of one table; empty without an origin.
 
     Scores that would divide by zero tonnes are left out.
 
@@ -119,7 +119,7 @@ def backtest_evidence(
     parameters: ModelParameters,
     executor: Executor = IN_TURN,
 ) -> Backtest:
-    """Return the backtest of the evidence panel: one origin a month up to ``as_of``.
+    """Backtest of the evidence panel: one origin a month up to ``as_of``.
 
     The model is trained at each. Only months with a published level at ``as_of`` are scored.
 
@@ -149,7 +149,7 @@ def backtest_panel(
     truth: pd.DataFrame | None = None,
     executor: Executor = IN_TURN,
 ) -> Backtest:
-    """Return the backtest of a panel, fitted up to each cutoff and scored on later months.
+    """Backtest of a panel, fitted up to each cutoff and scored on later months.
 
     Args:
         truth: destination, period, tonnes to score on; all months if left out.
@@ -164,6 +164,6 @@ def backtest_panel(
 
 
 def scale_rows(series: Iterable[str], cutoff: int, tonnes: Floats) -> pd.DataFrame:
-    """Return destination, cutoff, scale: the mean absolute difference to the year before."""
+    """Destination, cutoff, scale: the mean absolute difference to the year before."""
     scale = np.nan_to_num(seasonal_scale(tonnes))
     return pd.DataFrame({"destination": series, "cutoff": month_label(cutoff), "scale": scale})

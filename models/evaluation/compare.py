@@ -56,7 +56,7 @@ SCOPE_COLUMNS: Final = [
 
 
 def differences(cells: pd.DataFrame, model: str, baselines: Sequence[str]) -> pd.DataFrame:
-    """Return the scores of a model less those of each baseline, with 90% intervals.
+    """Scores of a model less those of each baseline, with 90% intervals.
 
     Standard errors are clustered by cutoff and by destination, as errors correlate across the
     destinations of a month and the months of a destination; cutoffs closer than the longest
@@ -148,13 +148,13 @@ def _half_width(deviation: Floats, pairs: pd.DataFrame) -> float:
 
 
 def _overlapping_cutoffs(cutoffs: Ints, horizon: int) -> int:
-    """Return the number of cutoffs within the longest horizon, at most a quarter of all."""
+    """Number of cutoffs within the longest horizon, at most a quarter of all."""
     in_horizon = np.searchsorted(cutoffs, cutoffs + horizon) - np.arange(len(cutoffs))
     return min(int(in_horizon.max()), max(1, len(cutoffs) // 4))
 
 
 def _autocorrelated(sums: Floats, lags: int) -> float:
-    """Return the Bartlett-weighted variance of a total of autocorrelated terms (Newey, West)."""
+    """Bartlett-weighted variance of a total of autocorrelated terms (Newey, West)."""
     total = float((sums**2).sum())
     for lag in range(1, lags):
         total += 2.0 * (1.0 - lag / lags) * float((sums[lag:] * sums[:-lag]).sum())
@@ -162,7 +162,7 @@ def _autocorrelated(sums: Floats, lags: int) -> float:
 
 
 def model_cells(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells of the product's model within the scored horizons of a backtest."""
+    """Cells of the product's model within the scored horizons of a backtest."""
     if cells.empty:
         return cells
     low, high = SCORED_HORIZONS
@@ -172,7 +172,7 @@ def model_cells(cells: pd.DataFrame) -> pd.DataFrame:
 def paired_cells(
     later: pd.DataFrame, earlier: pd.DataFrame, names: tuple[str, str] = (CHALLENGER, CHAMPION)
 ) -> pd.DataFrame:
-    """Return the cells that both backtests forecast, scored on the later one's actuals.
+    """Cells that both backtests forecast, scored on the later one's actuals.
 
     Args:
         later: Cells of a backtest (``model_cells``).
@@ -191,7 +191,7 @@ def paired_cells(
 
 
 def score_differences(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores of A and B by scope with the interval of their difference.
+    """Scores of A and B by scope with the interval of their difference.
 
     Args:
         cells: As :func:`paired_cells` of models A and B; not modified.

@@ -92,7 +92,7 @@ class PromotionDecision:
         return self.of("broken")
 
     def of(self, verdict: Verdict) -> tuple[PromotionRule, ...]:
-        """Return the rules with a verdict."""
+        """Rules with their verdict."""
         return tuple(rule for rule in self.rules if rule.verdict == verdict)
 
     @property
@@ -123,7 +123,7 @@ class PromotionDecision:
 
 
 def judge(trial: Challenge) -> PromotionDecision:
-    """Return the verdict of each rule; the challenger may publish if ``is_passed``."""
+    """Verdict of each rule; the challenger may publish if ``is_passed``."""
     back = trial.rolled_back
     rules = [
         _rule("is newer", "older" if trial.is_older else "newer", "newer", not trial.is_older),
@@ -152,7 +152,7 @@ def _rule(
 
 
 def _nothing_to_compare(trial: Challenge, name: str, expected: str) -> PromotionRule:
-    """Return the rule if the champion has no forecast of the challenger's cells."""
+    """Rule if the champion has no forecast of the challenger's cells."""
     measured = "no month scored for both"
     if waived := _no_need(trial):
         return PromotionRule(name, measured, expected, "waived", waived)
@@ -174,7 +174,7 @@ def _origins(trial: Challenge) -> PromotionRule:
 
 
 def _loss(trial: Challenge, name: str = "loss against the champion") -> PromotionRule:
-    """Return the rule on loss: a margin for a refit, for new parameters a 95% bound below zero."""
+    """Rule on loss: a margin for a refit, for new parameters a 95% bound below zero."""
     expected = f"at most {_MARGIN:+.0%}" if trial.is_refit else "95% below +0.0%"
     if trial.cells.empty:
         return _nothing_to_compare(trial, name, expected)

@@ -23,7 +23,7 @@ SCOREBOARD_COLUMNS: Final = (
 
 
 def cell_scores(forecasts: pd.DataFrame, truth: pd.DataFrame, scale: pd.DataFrame) -> pd.DataFrame:
-    """Return the errors of each forecast cell.
+    """Errors of each forecast cell.
 
     Args:
         forecasts: model, destination, cutoff, period, horizon and the quantiles; not modified.
@@ -54,7 +54,7 @@ def cell_scores(forecasts: pd.DataFrame, truth: pd.DataFrame, scale: pd.DataFram
 
 
 def summarise(cells: pd.DataFrame, *, horizons: tuple[int, int]) -> pd.DataFrame:
-    """Return scores by model, for each destination and for all.
+    """Scores by model, for each destination and for all.
 
     Args:
         cells: As ``cell_scores`` returns.
@@ -75,7 +75,7 @@ def summarise(cells: pd.DataFrame, *, horizons: tuple[int, int]) -> pd.DataFrame
 
 
 def scoreboard(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores of each model over all cells of any horizon, and by each of ``CUTS``.
+    """Scores of each model over all cells of any horizon, and by each of ``CUTS``.
 
     Args:
         cells: As ``cell_scores`` returns; not modified.
@@ -99,7 +99,7 @@ def scoreboard(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _scores_by(cells: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    """Return wape, mase, sql, smape, coverage80 and the number of cells, one row a group."""
+    """Scores wape, mase, sql, smape, coverage80 and the number of cells, one row a group."""
     size = (cells["tonnes"].abs() + cells["p50"].abs()) / 2.0
     symmetric = (cells["absolute_error"] / size.where(size > 0)).mask(size == 0, 0.0)
     groups = cells.assign(symmetric_error=symmetric).groupby(key, sort=True, observed=True)
@@ -126,12 +126,12 @@ OUTERMOST: Final = 0.01
 
 
 def origin_column(cells: pd.DataFrame) -> str:
-    """Return the column that identifies origins: ``as_of`` if given, as several share a cutoff."""
+    """Column that identifies origins: ``as_of`` if given, as several share a cutoff."""
     return "as_of" if "as_of" in cells else "cutoff"
 
 
 def error_autocorrelation(cells: pd.DataFrame) -> tuple[float, int]:
-    """Return the lag-1 autocorrelation of a forecast's errors, and the number of pairs.
+    """Lag-1 autocorrelation of a forecast's errors, and the number of pairs.
 
     Errors are normal scores of the actuals within the published quantiles. Two months of one
     forecast correlate as autocorrelation ** lag, fitted to the mean products by lag, weighted by
@@ -158,7 +158,7 @@ def error_autocorrelation(cells: pd.DataFrame) -> tuple[float, int]:
 
 
 def _scored(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells of single destinations with ``score``, the normal score of the actual."""
+    """Cells of single destinations with ``score``, the normal score of the actual."""
     destinations = cells.loc[~cells["destination"].isin(list(AGGREGATES))]
     ranks = ranks_within(
         destinations[list(QUANTILE_COLUMNS)].to_numpy(float), destinations["tonnes"].to_numpy(float)
@@ -167,7 +167,7 @@ def _scored(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _fitted(means: Floats, weights: Floats, lags: Floats) -> float:
-    """Return the autocorrelation whose powers fit the means by weighted least squares."""
+    """Autocorrelation whose powers fit the means by weighted least squares."""
     from scipy.optimize import minimize_scalar  # noqa: PLC0415 - the service starts without it
 
     def missed(share: float) -> float:
@@ -184,7 +184,7 @@ _PATHS: Final = 1_000
 
 
 def error_copula(cells: pd.DataFrame) -> ErrorCopula:
-    """Return the correlation of errors across months and destinations; defaults with few pairs.
+    """Correlation of errors across months and destinations; defaults with few pairs.
 
     Args:
         cells: destination, cutoff, period, horizon, tonnes and the quantiles, of one model; not
@@ -199,7 +199,7 @@ def error_copula(cells: pd.DataFrame) -> ErrorCopula:
 
 
 def error_correlation(cells: pd.DataFrame) -> tuple[float, int]:
-    """Return the correlation of two destinations' errors in one month, and the number of pairs.
+    """Correlation of two destinations' errors in one month, and the number of pairs.
 
     It is 0 to 1, NaN with too few pairs; sums are left out. ``cells`` as for ``error_copula``.
     """
@@ -216,7 +216,7 @@ def error_correlation(cells: pd.DataFrame) -> tuple[float, int]:
 
 
 def sum_cells(cells: pd.DataFrame, carry: float) -> pd.DataFrame:
-    """Return forecasts of three-month sums beside their actuals.
+    """Forecasts of three-month sums beside their actuals.
 
     Args:
         cells: As ``cell_scores`` returns; not modified. Months 1-3, 4-6 and so on are summed where
@@ -249,7 +249,7 @@ GROUPED_SCOPES: Final = (ALL, WORLD, "USA")
 
 
 def group_scores(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return ``summarise`` by horizon group for ``GROUPED_SCOPES``, without coverage."""
+    """Scores by horizon group for ``GROUPED_SCOPES``, as ``summarise`` without coverage."""
     if cells.empty:
         return cells
     groups = [group for group in HORIZON_GROUPS if cells["horizon"].between(*group).any()]
@@ -294,12 +294,12 @@ class Coverage:
         return f"{inside} ({self.share:.0%})" if self.is_judged else inside
 
     def holds(self, horizon: int) -> bool:
-        """Return whether the group includes a horizon."""
+        """Whether the group includes a horizon."""
         return self.horizon_from <= horizon <= self.horizon_to
 
 
 def coverage_scores(cells: pd.DataFrame, metric: str = BAND_COVERAGE) -> pd.DataFrame:
-    """Return the coverage of each publishable model, by destination and horizon group.
+    """Coverage of each publishable model, by destination and horizon group.
 
     Args:
         cells: As ``cell_scores`` returns of months, or ``sum_cells`` of sums; not modified.
@@ -322,7 +322,7 @@ def coverage_scores(cells: pd.DataFrame, metric: str = BAND_COVERAGE) -> pd.Data
 
 
 def coverage_of(scores: pd.DataFrame, destination: str, status: str) -> tuple[Coverage, ...]:
-    """Return the coverage of a destination's published band, by horizon group.
+    """Coverage of a destination's published band, by horizon group.
 
     Args:
         scores: Of one backtest, the product's model under any name; not modified.

@@ -20,7 +20,7 @@ HELD_OUT: Final = pd.DateOffset(years=1)
 """Origins of the last year are held out from the search."""
 
 Backtested = Callable[[ModelParameters], pd.DataFrame]
-"""Returns ``compare.model_cells`` of a backtest with some parameters."""
+"""Backtest cells (``compare.model_cells``) of a model with some parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def tune(
     track: Progress = untracked,
     tell: Callable[[int, ModelParameters, float], Any] = lambda *_: None,
 ) -> TuningResult:
-    """Return the best of some trials, the first with the current parameters; deterministic.
+    """Best of some trials, the first with the current parameters; deterministic.
 
     The objective is the mean of both errors, each relative to that of the current parameters.
 

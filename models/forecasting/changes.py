@@ -53,7 +53,7 @@ def split(
     *,
     changed: frozenset[str],
 ) -> dict[str, Floats]:
-    """Return the parts of a change; their sum is ``after - before``.
+    """Parts of a change of medians; their sum is ``after - before``.
 
     The inputs are replaced in the order of ``CHANGED_INPUTS``, each beside those before it.
 
@@ -61,8 +61,8 @@ def split(
         before: Published medians of the earlier forecast, by month.
 
     Returns:
-        Tonnes by month for each of ``store.vocabulary.CHANGES``. ``not_reproduced`` is what the
-        computed medians and the published ones differ by.
+        Tonnes by month for each of ``store.vocabulary.CHANGES``. ``not_reproduced`` is the
+        difference of the published medians to the computed ones.
     """
     replaced: frozenset[str] = frozenset()
     first = last = value(replaced)
@@ -125,7 +125,7 @@ class NewRows:
 
 
 def news_of(facts: KnownFacts, before: KnownFacts) -> NewRows:
-    """Return what became known since an earlier publication."""
+    """Masks of the facts that became known since an earlier publication."""
     figures = facts.observations
     late = _unknown(figures, before.observations, OBSERVATION_KEY)
     # Partners' codes are evidence on magnets too; what has no such code is another mineral.
@@ -192,7 +192,7 @@ class ChangeReplay:
         return frozenset(names)
 
     def value(self, replaced: frozenset[str], shown: Flags | None = None) -> MedianForecast:
-        """Return the medians with these inputs of the later snapshot, the others of the earlier.
+        """Medians with these inputs of the later snapshot and the others of the earlier.
 
         Later rows are seen only from the later moment, so ``passing_time`` comes first.
 
@@ -219,7 +219,7 @@ class ChangeReplay:
         prior: PanelPrior,
         shown: Flags | None,
     ) -> tuple[Origin, tuple[Analog, ...]]:
-        """Return the origin and the analogs as the replaced inputs tell them."""
+        """Origin and analogs with some inputs replaced."""
         news, facts = self.news, self.facts
         new, again = "new_actuals" in replaced, "revised_actuals" in replaced
         policy, tariffs = "policy" in replaced, "tariffs" in replaced
@@ -261,11 +261,11 @@ _SUBJECT: Final = ["destination", "period_from", "period_to"]
 def new_figures(
     replay: ChangeReplay, panel: EvidencePanel, expected: Mapping[tuple[str, str], float]
 ) -> tuple[NewFigure, ...]:
-    """Return what figures of China became known between two snapshots, and what they moved.
+    """China's figures that became known between two snapshots, with the effect of each.
 
-    Those of one destination and months are one, named by its weight where there is one. They are
-    shown to the earlier model in the order in which they became known; of many the ``_APART`` that
-    were forecast, the world first.
+    Figures of the same destination and months count as one, named by its weight if there is one.
+    The earlier model sees them in order of release; of many only the first ``_APART``, forecast
+    months and the world before others.
 
     Args:
         panel: Of the later snapshot.
@@ -290,9 +290,9 @@ def new_figures(
 
 
 def _named_figures(replay: ChangeReplay) -> pd.DataFrame:
-    """Return new rows that are named, as they became known, with whether each is a revision.
+    """New figures of the magnets in order of release, each flagged if it is a revision.
 
-    What another source repeats is not new.
+    A figure that repeats another source's is not new.
     """
     news, figures = replay.news, replay.facts.observations
     late = news.new_actuals | news.revised_actuals
@@ -337,7 +337,7 @@ def _figure(
 
 
 def reconciled_tonnes(stages: Stages, rows: pd.DataFrame, origin: Origin) -> Floats:
-    """Return the part ``reconciliation`` of each median alone, as ``contributions`` does."""
+    """Part ``reconciliation`` of each median, in tonnes, as in ``contributions``."""
     offset = rows[OFFSET].to_numpy(dtype=float)
     level = np.repeat(origin.level, len(origin.targets))
     summed = stage_shares(stages, offset)["reconciliation"]

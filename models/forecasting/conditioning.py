@@ -41,7 +41,7 @@ GRID: Final[Floats] = np.linspace(0.005, 0.995, 100, dtype=np.float64)
 
 
 def coherent(table: pd.DataFrame, origin: Origin, tree: Tree | None = None) -> pd.DataFrame:
-    """Return quantiles and means moved so that the destinations' means add up to their sums'.
+    """Quantiles and means, scaled so that the destinations' means add up to their sums'.
 
     Args:
         tree: Sums of any panel, whose means move as far as its series erred together; without it
@@ -57,7 +57,7 @@ def coherent(table: pd.DataFrame, origin: Origin, tree: Tree | None = None) -> p
 
 
 def reconciled(table: pd.DataFrame, origin: Origin, tree: Tree) -> tuple[Ints, pd.DataFrame]:
-    """Return a forecast whose sums add up, and the series that it is of: sums of given parts too.
+    """Rows of the forecast series, with sums of forecast parts, and their coherent forecast.
 
     Args:
         table: Of the series with a value in the last year.
@@ -78,7 +78,7 @@ def reconciled(table: pd.DataFrame, origin: Origin, tree: Tree) -> tuple[Ints, p
 
 
 def conditioned(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
-    """Return a forecast given the figures of months after the cutoff; the same without any.
+    """Forecast conditioned on the figures of months after the cutoff; unchanged without any.
 
     Normal scores of a cell correlate with those of a figure as they do along joint paths; given the
     figures they are normal again, with another mean and less spread.
@@ -110,7 +110,7 @@ def conditioned(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
 
 
 def _correlation(plain: Floats, origin: Origin, cells: Ints) -> Floats:
-    """Return the correlation of the logs of all cells with some along joint paths, all x some."""
+    """Correlation of the logs of all cells with some along joint paths, all x some."""
     leaves = np.flatnonzero(~origin.is_sum)
     draws = np.empty((PATHS, *plain.shape[:2]))
     draws[:, leaves] = sample_paths(plain[leaves], ErrorCopula())
@@ -124,7 +124,7 @@ def _correlation(plain: Floats, origin: Origin, cells: Ints) -> Floats:
 def _given(
     score: Floats, plain: Floats, origin: Origin, later: LaterFigures
 ) -> tuple[Floats, Floats]:
-    """Return mean and standard deviation of all scores given those of figures, series x targets."""
+    """Mean and standard deviation of all scores given the figures' scores, series x targets."""
     shape = (len(origin.series), len(origin.targets))
     cells = np.ravel_multi_index((later.row, later.column), shape)
     correlation = _correlation(plain, origin, cells)
@@ -141,10 +141,10 @@ def _given(
 
 
 def _shared(score: Floats, correlation: Floats, series: Ints) -> Floats:
-    """Return the probability that each figure tells of what all destinations have in common.
+    """Probability that the surprise in each figure is shared by all destinations.
 
-    The largest surprise of a destination counts, given the figures of the others: where those fell
-    too, it is no stop of its own.
+    The largest surprise of a destination counts, given the figures of the others: a fall that they
+    share is not a stop of this destination alone.
     """
     probability = np.empty(len(score))
     for is_member in (series == row for row in np.unique(series)):

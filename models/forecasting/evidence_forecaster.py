@@ -52,7 +52,7 @@ _TABLE: Final = "table"
 
 
 def past_moments(as_of: pd.Timestamp) -> list[pd.Timestamp]:
-    """Return the origins of a backtest at ``as_of``: from mid-2023, or the two years before."""
+    """Origins of a backtest at ``as_of``: from mid-2023, or the two years before."""
     start = min(pd.Timestamp(WARM_UP_FROM, tz="UTC"), as_of - pd.DateOffset(years=2))
     start = max(start, pd.Timestamp(FIRST_REPLAY, tz="UTC"))
     moments = release_moments(f"{start:%Y-%m-%d}", as_of)
@@ -92,11 +92,11 @@ class EvidenceForecaster:
     """Boosters that were trained ahead, by moment."""
 
     def fit(self, snapshot: Snapshot) -> "FittedEvidence":
-        """Return the model of a snapshot, which learns once something is asked that is not kept."""
+        """Model of a snapshot, trained only when a result that is not cached is asked for."""
         return FittedEvidence(snapshot, self)
 
     def train(self, snapshot: Snapshot) -> TrainedModel:
-        """Return the model trained on a snapshot."""
+        """Model trained on a snapshot."""
         history, moment = snapshot.evidence
         boosters = self.trained.get(moment) or trained_boosters(history, self.parameters, moment)
         residuals = self.residuals.residuals(MODEL, snapshot.origin)
@@ -104,7 +104,7 @@ class EvidenceForecaster:
         return TrainedModel(boosters, metadata_of(names, residuals, self.parameters, MAX_HORIZON))
 
     def key(self, history: EvidenceHistory, moments: Sequence[pd.Timestamp]) -> str:
-        """Return the key of the forecasts from the last of some origins.
+        """Cache key of the forecasts from the last of some origins.
 
         They are calibrated by the errors of those before it.
         """
@@ -146,15 +146,15 @@ class FittedEvidence:
         return self.forecaster.train(self.snapshot)
 
     def published(self) -> pd.DataFrame:
-        """Return quantiles and mean of all series and targets, as they would be published."""
+        """Quantiles and mean of all series and targets, as they would be published."""
         origin = self.snapshot.origin
         return stages_of(self.model, rows_of(origin), origin, self._effect).published
 
     def compare(self) -> pd.DataFrame:
-        """Return the forecasts of the model, its parts and the baselines, all coherent.
+        """Forecasts of the model, its parts and the baselines, all coherent.
 
-        Without months that figures have settled: they are no forecasts.
-        They are added to the residual history, so a backtest runs its origins one after the other.
+        Months fixed by figures are left out. The forecasts enter the residual history, so a
+        backtest runs its origins one after the other.
 
         Returns:
             model, destination, period, horizon, quantiles, mean, as_of and cutoff.
@@ -168,7 +168,7 @@ class FittedEvidence:
         return table
 
     def _values(self) -> Values:
-        """Return the forecasts, and by model what its boosters predict."""
+        """Table of forecasts, and the uncalibrated distances of each model."""
         origin = self.snapshot.origin
         rows, forecasts = rows_of(origin), dict[str, pd.DataFrame]()
         predicted = self._predictions(rows)
@@ -190,7 +190,7 @@ class FittedEvidence:
         return {_TABLE: table, **predicted}
 
     def _predictions(self, rows: pd.DataFrame) -> dict[str, Distances]:
-        """Return what the model, its parts and the baselines predict, before calibration."""
+        """Distances of the model, its parts and the baselines, before calibration."""
         trees = quantile_model.booster_distances(self.model.boosters, self.model.metadata, rows)
         origin = self.snapshot.origin
         baselines = {

@@ -108,10 +108,10 @@ class FallbackResult:
 def run_fallback_chain(
     steps: Sequence[FallbackStep], series: Sequence[str], origin: Origin
 ) -> FallbackResult:
-    """Return the forecast of the first step that can, series by series.
+    """Forecast of each series by the first step that succeeds.
 
     A step fails a series by raising, or where a number is not finite, quantiles cross or the
-    forecast is absurd against the series' history (``models.forecasting.plausibility``).
+    forecast is implausible against the series' history (``models.forecasting.plausibility``).
 
     Args:
         steps: In the order in which they are tried.
@@ -159,7 +159,7 @@ def run_fallback_chain(
 
 
 def status_of(step: str, *, late: bool) -> str:
-    """Return the status of rows that a step forecast.
+    """Status of rows that a step forecasts.
 
     Args:
         late: Whether the figures are too old for the months that are forecast.
@@ -169,12 +169,12 @@ def status_of(step: str, *, late: bool) -> str:
 
 
 def reason_of(err: Exception) -> str:
-    """Return what went wrong for readers of a forecast: no remedy, no place on a disk."""
+    """Message of an error for readers of a forecast, without its remedy and any path."""
     return re.sub(r"\S*/\S*", "...", str(err).partition(" Expected")[0]) or type(err).__name__
 
 
 def faults_of(values: Floats, origin: Origin) -> list[str]:
-    """Return what is wrong with each series' forecast, empty where nothing is.
+    """Fault of each series' forecast, empty if it has none.
 
     Args:
         values: Series x targets x quantiles and mean, in tonnes.
@@ -186,7 +186,7 @@ def faults_of(values: Floats, origin: Origin) -> list[str]:
 
 
 def numeric_faults(values: Floats) -> list[str]:
-    """Return what is wrong with each series' numbers alone; argument as for ``faults_of``."""
+    """Fault of each series' numbers alone; argument as for ``faults_of``."""
     flat = values.reshape(len(values), -1)
     steps = np.diff(np.nan_to_num(values[:, :, :-1]), axis=2).reshape(len(values), -1)
     finite: Flags = np.logical_and.reduce(np.isfinite(flat), axis=1)
@@ -197,7 +197,7 @@ def numeric_faults(values: Floats) -> list[str]:
 
 
 def modelled(model: TrainedModel, rows: pd.DataFrame) -> FallbackForecast:
-    """Return the forecast of a model; rows that lack what it needs stay without one.
+    """Forecast of a model, NaN in rows that lack a number it needs.
 
     Args:
         rows: As ``models.forecasting.model_frame.rows_of``.
@@ -214,7 +214,7 @@ def is_answerable(rows: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def answerable(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with ``ANY_LEVEL`` where a needed number is missing, to predict the rest."""
+    """Rows with ``ANY_LEVEL`` for each missing number, so that the others can be predicted."""
     if is_answerable(rows).all():
         return rows
     filled = {
@@ -230,7 +230,7 @@ def plain(
     memory: ResidualHistory,
     parameters: ModelParameters,
 ) -> FallbackForecast:
-    """Return the forecast of the experts or the seasonal naive, with bands from their past errors.
+    """Base forecast or seasonal naive forecast, with bands from its past errors.
 
     Args:
         status: ``STATISTICAL`` or ``NAIVE``.
@@ -243,7 +243,7 @@ def plain(
 
 
 def remembered(history: EvidenceHistory, as_of: pd.Timestamp) -> ResidualHistory:
-    """Return the forecasts of the steps without a model in the two years before.
+    """Forecasts of the steps without a model in the two years before a moment.
 
     Empty where there is no past to replay.
     """

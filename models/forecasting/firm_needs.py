@@ -63,12 +63,12 @@ class FirmOutlook:
 
     @property
     def rows(self) -> list[tuple[str, float, float]]:
-        """Return month, need and chance by month."""
+        """Month, need in tonnes and probability of having run out, by month."""
         return list(zip(self.months, self.needs, self.chances_out, strict=True))
 
     @property
     def out_in(self) -> str | None:
-        """Return the first month by which it is more likely than not to run out, if any."""
+        """First month by which the firm has more likely than not run out, if any."""
         return next((month for month, _, chance in self.rows if chance > _LIKELY), None)
 
 
@@ -81,7 +81,7 @@ def outlook_of(
     carry: float,
     as_of: pd.Timestamp,
 ) -> FirmOutlook:
-    """Return when a firm runs out and what it should hold.
+    """Shortage probabilities of a firm by month, and the stock it should hold.
 
     Args:
         periods: First days of the months ahead, that of the as_of first.
@@ -109,14 +109,14 @@ def outlook_of(
 
 
 def _left_after(moment: pd.Timestamp, periods: Sequence[pd.Timestamp]) -> Floats:
-    """Return the share of each month that lies after a moment."""
+    """Share of each month that lies after a moment."""
     day = moment.tz_convert("UTC").tz_localize(None)
     passed = [(day - period) / (period + pd.DateOffset(months=1) - period) for period in periods]
     return np.asarray(1.0 - np.clip(passed, 0.0, 1.0))
 
 
 def running_gap(paths: Floats, needed: Floats) -> Floats:
-    """Return what lacks in all at the end of each month, paths x months in tonnes.
+    """Cumulative shortage at the end of each month, paths x months in tonnes.
 
     Args:
         paths: What arrives, paths x months, the first month first.

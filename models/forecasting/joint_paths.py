@@ -40,7 +40,7 @@ class ErrorCopula:
 
 
 def sample_paths(quantiles: Floats, copula: ErrorCopula, count: int = PATHS) -> Floats:
-    """Return simulated months of some destinations, paths x destinations x months in tonnes.
+    """Simulated exports to some destinations, paths x destinations x months in tonnes.
 
     Args:
         quantiles: Destinations x months x ``QUANTILES`` in tonnes, as published.
@@ -50,7 +50,7 @@ def sample_paths(quantiles: Floats, copula: ErrorCopula, count: int = PATHS) -> 
 
 
 def quantiles_of_sums(quantiles: Floats, carry: float, count: int = PATHS) -> Floats:
-    """Return the quantiles of the months of each row taken together, rows x ``QUANTILES``.
+    """Quantiles of the sum of the months of each row, rows x ``QUANTILES`` in tonnes.
 
     Args:
         quantiles: Rows x months x ``QUANTILES`` in tonnes; every row is drawn for itself.
@@ -69,7 +69,7 @@ def quantiles_of_sums(quantiles: Floats, carry: float, count: int = PATHS) -> Fl
 
 @lru_cache(maxsize=8)
 def _ranks(series: int, months: int, copula: ErrorCopula, count: int) -> Floats:
-    """Return where each month lies in its distribution, paths x series x months, 0 to 1."""
+    """Probability level drawn for each month, paths x series x months, 0 to 1."""
     if series == 1:
         return month_ranks(months, copula.carry, count, SEED)[:, None]
     common, *specific = (

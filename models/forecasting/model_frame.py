@@ -21,7 +21,7 @@ from store.months import month_starts
 
 
 def rows_of(origin: Origin) -> pd.DataFrame:
-    """Return the rows that a model is asked about at an origin.
+    """Rows to predict at an origin.
 
     Returns:
         One row per series and target, by series: destination, period, the features and what
@@ -53,7 +53,7 @@ def evidence_training_set(
 
 @lru_cache(maxsize=128)
 def outcome(origin: Origin, scored_at: Origin) -> tuple[Floats, Floats]:
-    """Return log ratio to the base and log standard error of an origin's targets.
+    """Log ratio to the base and log standard error of an origin's targets.
 
     Both are series x targets as known at ``scored_at``; months that are not known then are NaN.
     """
@@ -89,7 +89,7 @@ def _targets(origin: Origin, scored_at: Origin, parameters: ModelParameters) -> 
 
 
 def boosters_of(data: TrainingSet, origin: Origin, parameters: ModelParameters) -> Boosters:
-    """Return the boosters that learn from some cells at an origin."""
+    """Boosters trained on some cells at an origin."""
     [boosters] = fitted(data, [np.ones(len(data), dtype=bool)], origin.cutoff, parameters)
     if boosters is None:
         raise too_few(origin.cutoff)

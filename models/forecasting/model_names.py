@@ -27,7 +27,7 @@ FALLBACK_MODELS: Final = {STATISTICAL: BASE_MEDIAN, NAIVE: REFERENCE}
 
 
 def forecast_file(forecasts: pd.DataFrame, *, status: str) -> pd.DataFrame:
-    """Return the product's forecasts in the columns of a forecast file.
+    """Forecasts of the product in the columns of a forecast file.
 
     Args:
         forecasts: destination, cutoff, period, horizon, quantiles, mean; not modified.

@@ -46,7 +46,7 @@ class KnownFuture:
 
     @classmethod
     def at(cls, covariates: Covariates, *, last: int, horizon: int, needed: Flags) -> "KnownFuture":
-        """Return the features for a cutoff.
+        """Features for a cutoff.
 
         Args:
             last: Column of the cutoff in the panel's table.
@@ -65,7 +65,7 @@ class KnownFuture:
         return tuple(f"{name}_{view}" for name in self.covariates.names for view in VIEWS)
 
     def __call__(self, origin: int, rows: Ints | slice) -> NDArray[np.float32]:
-        """Return series x months x names at an origin, in usual changes; NaN where not known then.
+        """Covariate features at an origin, series x months x names, in scales; NaN if unknown then.
 
         Args:
             origin: Column of the last month known.
@@ -77,7 +77,7 @@ class KnownFuture:
 
 
 def _views(values: Floats, horizon: int) -> Floats:
-    """Return series x months x ``VIEWS`` of one covariate up to the last month to forecast."""
+    """Features of one covariate up to the last month to forecast, series x months x ``VIEWS``."""
     target_values = values[:, -horizon:]
     past = values[:, :-horizon]
     mean = mean_known(past[:, -YEAR:])
@@ -90,7 +90,7 @@ def _views(values: Floats, horizon: int) -> Floats:
 
 
 def shift_of(values: Floats) -> Floats:
-    """Return what to add to each series so that the engine, which knows shares, can forecast it.
+    """Offset that lifts each series above zero, as the engine forecasts ratios.
 
     A series that falls below zero is lifted until its lowest value is as far above zero as its
     highest is above its lowest; others stay as they are.
@@ -130,7 +130,7 @@ class PanelForecaster:
     forecasts moved back; not together with a tree."""
 
     def fit(self, snapshot: Snapshot) -> "FittedPanel":
-        """Return the model trained on a panel."""
+        """Model trained on a panel."""
         values, shift = snapshot.tonnes, None
         if self.shifts_negative:
             shift = shift_of(values)
@@ -158,7 +158,7 @@ class PanelForecaster:
         )
 
     def train(self, snapshot: Snapshot) -> TrainedModel:
-        """Return the model trained on a panel."""
+        """Model trained on a panel."""
         fitted = self.fit(snapshot)
         if fitted.boosters is None:
             raise too_few(snapshot.cutoff)
@@ -198,11 +198,11 @@ class FittedPanel:
             yield self._labelled(rows, self.forecast(rows))
 
     def forecast(self, rows: Ints) -> pd.DataFrame:
-        """Return quantiles and means of some series, by series, then month, before any sums."""
+        """Quantiles and means of some series, by series, then month, before any sums."""
         return self._model(*self.view.prediction_rows(rows))
 
     def chunks(self) -> list[Ints]:
-        """Return the series with a value in the last year, some at a time."""
+        """Rows of the series with a value in the last year, in chunks of ``CHUNK``."""
         rows = self.view.current
         return [rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK)]
 
@@ -215,7 +215,7 @@ class FittedPanel:
         )
 
     def compare(self) -> pd.DataFrame:
-        """Return the forecasts of the product and of the baselines, with a column ``model``."""
+        """Forecasts of the product and of the baselines, with a column ``model``."""
         plain, months = replace(self.parameters, bias_correction=0.0), self.view.horizon
         metadata_by_model = {
             name: metadata_of((), self._errors(name), plain, months) for name in self.baselines
@@ -238,7 +238,7 @@ class FittedPanel:
         return pd.concat([coherent, *baselines], ignore_index=True)
 
     def on(self, table: pd.DataFrame) -> "FittedPanel":
-        """Return the trained model on other series of the panel that it was trained on a part of.
+        """Trained model for other series of the panel from which its training series come.
 
         Args:
             table: Series x months; months outside those of the training are left out.
@@ -255,18 +255,18 @@ class FittedPanel:
         )
 
     def nothing(self) -> pd.DataFrame:
-        """Return the table of ``predict`` without rows."""
+        """Empty table with the columns of ``predict``."""
         quantiles = pd.DataFrame(
             np.empty((0, len(QUANTILES) + 1)), columns=[*QUANTILE_COLUMNS, "mean"]
         )
         return self._labelled(np.empty(0, dtype=np.int64), quantiles)
 
     def on_none(self) -> "FittedPanel":
-        """Return the trained model without series and training rows, small enough to send."""
+        """Trained model without series and training rows, small enough to send."""
         return replace(self.on(self.snapshot.table.iloc[:0]), training_set=None)
 
     def _model(self, point: OriginFeatures, features: pd.DataFrame) -> pd.DataFrame:
-        """Return the quantiles and means of the product's own model."""
+        """Quantiles and means of the product's own model."""
         if self.boosters is None:
             values = plain_distances(point.base.reshape(-1), features)
         else:
@@ -281,7 +281,7 @@ class FittedPanel:
         return point.base if name == BASE_MEDIAN else point.base_forecasts[name]
 
     def _errors(self, name: str) -> PastErrors:
-        """Return the errors of a baseline at past origins; the last value has the naive's."""
+        """Errors of a baseline at past origins; those of the seasonal naive for the last value."""
         training_set = self.training_set
         assert training_set is not None  # noqa: S101 - only what was trained here is compared
         of = REFERENCE if name == LAST_VALUE else name
@@ -300,14 +300,14 @@ class FittedPanel:
         )
 
     def _coherent(self, rows: Ints, forecast: pd.DataFrame) -> pd.DataFrame:
-        """Return a forecast whose means add up where there is a tree, in the order of series."""
+        """Forecast in the order of series, with means that add up if there is a tree."""
         if self.snapshot.tree is None:
             return self._labelled(rows, forecast)
         summed = reconciled(forecast, self.snapshot.origin, self.snapshot.tree)
         return self._labelled(*summed)
 
     def _labelled(self, rows: Ints, forecast: pd.DataFrame) -> pd.DataFrame:
-        """Return the forecasts of some series with their names and months."""
+        """Forecasts of some series with their names and months."""
         months, targets = self.view.horizon, month_starts(self.snapshot.origin.targets).to_numpy()
         if self.shift is not None:
             forecast = forecast.sub(np.repeat(self.shift[rows], months), axis=0)

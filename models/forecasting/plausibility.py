@@ -42,9 +42,9 @@ _MEDIAN: Final = 3
 
 
 def absurdities(values: Floats, origin: Origin) -> list[Message | None]:
-    """Return what is absurd of each series' medians, None where nothing is.
+    """Reason why each series' medians are implausible, None if they are not.
 
-    In a panel without a world total nothing is: series of a few tonnes jump as they like.
+    Panels without a world total are not checked: series of a few tonnes change erratically.
 
     Args:
         values: Series x targets x quantiles and mean, in tonnes, finite.
@@ -136,14 +136,14 @@ class MedianShift:
 
 
 def moves(new: pd.DataFrame, published: pd.DataFrame) -> list[MedianShift]:
-    """Return the changes of the world and every large destination, the largest first.
+    """Changes of the medians of the world and every large destination, the largest first.
 
     Args:
         new: destination, period, p50 of a forecast; not modified.
         published: The same of the one it would replace; not modified.
 
     Returns:
-        Nothing where the two do not both tell of the first months of the new one.
+        Empty unless both have the first months of the new one.
     """
     months = sorted(set(new["period"]))[:MONTHS]
     if not set(months) <= set(published["period"]):

@@ -55,13 +55,13 @@ class ResidualHistory:
         self.predictions.setdefault(model, []).append(prediction)
 
     def residuals(self, model: str, scored_at: Origin) -> PastErrors:
-        """Return the errors of a model's forecasts that are known at ``scored_at``."""
+        """Errors of a model's forecasts that are known at ``scored_at``."""
         parts = [_errors(prediction, scored_at) for prediction in self.predictions.get(model, [])]
         return join(parts) if parts else PastErrors.none()
 
 
 def statistical_distances(model: str, origin: Origin, rows: pd.DataFrame) -> Distances:
-    """Return the forecast of the experts or of a baseline at an origin; NaN of an empty series.
+    """Distances of the base forecast or a baseline at an origin; NaN for an empty series.
 
     Args:
         model: ``BASE_MEDIAN`` or a name of ``BASELINES``.
@@ -77,7 +77,7 @@ def statistical_distances(model: str, origin: Origin, rows: pd.DataFrame) -> Dis
 
 
 def plain_distances(tonnes: Floats, rows: pd.DataFrame) -> Distances:
-    """Return a forecast without boosters as if it had some: all bands of one width.
+    """Distances of a point forecast, with bands of one width.
 
     Args:
         tonnes: One number a row.

@@ -36,15 +36,15 @@ class Snapshot:
 
     @classmethod
     def of_evidence(cls, history: EvidenceHistory, as_of: pd.Timestamp) -> "Snapshot":
-        """Return the evidence panel at a moment."""
+        """Snapshot of the evidence panel at a moment."""
         return cls(history.origin(as_of), (history, as_of))
 
     @classmethod
     def of_table(cls, table: PartnerTable) -> "Snapshot":
-        """Return a partner table: all destinations, and their sums.
+        """Snapshot of a partner table: all destinations and their sums.
 
-        A sum without a value in the last year is forecast from what its parts add up to, which is
-        no published month.
+        A sum without a value in the last year is forecast from the sum of its parts, which is not
+        published.
         """
         tree = tree_of(table.parts, table.tonnes.index)
         snapshot = cls.of_panel(add_sums(table.tonnes, tree), table.horizon, tree=tree)
@@ -67,7 +67,7 @@ class Snapshot:
         covariates: Covariates | None = None,
         tree: Tree | None = None,
     ) -> "Snapshot":
-        """Return a panel without facts.
+        """Snapshot of a panel without facts.
 
         Args:
             table: Tonnes, series x consecutive period numbers up to the cutoff, NaN where missing;
@@ -133,12 +133,12 @@ class Snapshot:
         )
 
     def ahead(self, horizon: int) -> "Snapshot":
-        """Return the same with another number of months to forecast."""
+        """Snapshot with another number of months to forecast."""
         targets = self.cutoff + np.arange(1, horizon + 1)
         return replace(self, origin=replace(self.origin, targets=targets))
 
     def at(self, cutoff: int) -> "Snapshot":
-        """Return a panel that is its own past as it was at an earlier cutoff."""
+        """Snapshot of the panel's months up to an earlier cutoff."""
         if not self.first <= cutoff <= self.cutoff:
             raise DataError(
                 f"Cutoff {month_label(cutoff)} lies outside the panel, which runs from "
@@ -154,7 +154,7 @@ class FittedForecaster(Protocol):
     """A forecaster that has learned from one snapshot."""
 
     def compare(self) -> pd.DataFrame:
-        """Return the forecasts of the product and of its baselines, with a column ``model``."""
+        """Forecasts of the product and of its baselines, with a column ``model``."""
         ...
 
 
@@ -162,5 +162,5 @@ class SnapshotForecaster(Protocol):
     """A way to forecast: features, trees, base forecasts, bands."""
 
     def fit(self, snapshot: Snapshot) -> FittedForecaster:
-        """Return the forecaster fitted to a snapshot, on nothing later than its moment."""
+        """Forecaster fitted to a snapshot, on nothing later than its moment."""
         ...

@@ -44,7 +44,7 @@ class Covariance:
 
 
 def shrunk_covariance(residuals: Floats, level: Floats) -> Covariance:
-    """Return the covariance of errors, correlations shrunk towards 0 (Schaefer, Strimmer 2005).
+    """Covariance of errors, correlations shrunk towards 0 (Schaefer, Strimmer 2005).
 
     Months that two series do not share count as uncorrelated, which keeps it positive definite.
 
@@ -76,14 +76,14 @@ def shrunk_covariance(residuals: Floats, level: Floats) -> Covariance:
 
 
 def _norm(error: Floats) -> Floats:
-    """Return the Euclidean norm of each row, without overflow."""
+    """Euclidean norm of each row, without overflow."""
     largest = np.maximum(np.abs(error).max(axis=1, initial=0.0), TINY)
     norm: Floats = largest * np.sqrt(((error / largest[:, None]) ** 2).sum(axis=1))
     return norm
 
 
 def _filled(spread: Floats, is_known: Flags, level: Floats) -> Floats:
-    """Return bounded standard deviations, imputed from the level if there are too few errors."""
+    """Bounded standard deviations, imputed from the level if there are too few errors."""
     bounded = np.clip(spread, LEAST_SPREAD * level, MOST_SPREAD * level)
     usable = is_known & (spread > 0) & (level > 0)
     ratio = bounded[usable] * (bounded[usable] / level[usable])
@@ -94,7 +94,7 @@ def _filled(spread: Floats, is_known: Flags, level: Floats) -> Floats:
 
 
 def _shrinkage(correlated: Floats) -> float:
-    """Return the shrinkage intensity, 0 to 1, of the correlations of rows of norm 1 (or 0).
+    """Shrinkage intensity, 0 to 1, of the correlations of rows of norm 1 (or 0).
 
     Sums over pairs of series are computed from sums over months, without a matrix of pairs.
     """
@@ -118,7 +118,7 @@ _NEGATIVE: Final = 1e-9
 def coherent_leaves(
     sums: Floats, leaves: Floats, *, structure: sparse.csr_array, covariance: Covariance
 ) -> Floats:
-    """Return the non-negative leaves of the coherent means nearest to the forecast ones.
+    """Non-negative leaves of the coherent means nearest to the forecast ones.
 
     Args:
         sums: Means of the sums, sums x months, in tonnes, at least 0.
@@ -151,7 +151,7 @@ WIDEST: Final = 2.0
 def reconcile(
     mean: Floats, quantiles: Floats, residuals: Floats, tree: Tree
 ) -> tuple[Floats, Floats]:
-    """Return coherent means, and each series' quantiles moved with its mean.
+    """Coherent means, and each series' quantiles moved with its mean.
 
     Quantiles do not add up: a sum's p95 is below the sum of its parts' p95. Each series keeps the
     shape of its distribution.
@@ -171,7 +171,7 @@ def reconcile(
 
 
 def coherent_means(mean: Floats, residuals: Floats, tree: Tree) -> Floats:
-    """Return the non-negative coherent means nearest to the forecast ones (MinT-shrink).
+    """Non-negative coherent means nearest to the forecast ones (MinT-shrink).
 
     Distances use the shrunk covariance of the one-step errors, assumed proportional further ahead.
     Forecasts below zero count as zero. Series outside the tree are unchanged, as is a sum without
@@ -205,7 +205,7 @@ def coherent_means(mean: Floats, residuals: Floats, tree: Tree) -> Floats:
 
 
 def moved_quantiles(quantiles: Floats, before: Floats, after: Floats, tree: Tree) -> Floats:
-    """Return the quantiles of each series after its mean moved, ascending and non-negative.
+    """Quantiles of each series after its mean moved, ascending and non-negative.
 
     They are scaled with the mean, by ``WIDEST`` at most, then shifted by the rest of its rise, so
     that the distribution keeps its mean. Reconciliation does not narrow bands, which are calibrated
@@ -242,7 +242,7 @@ def _check_shapes(mean: Floats, residuals: Floats, tree: Tree) -> None:
 
 
 def coherent_factors(mean: Floats, spread: Floats, groups: Sequence[Ints]) -> Floats:
-    """Return the factors on each series' quantiles that make the means add up.
+    """Factors on each series' quantiles that make the means add up.
 
     The coherent means are the non-negative ones nearest to the forecast ones in units of their
     uncertainty, so that precise sums move uncertain parts and the other way round. Errors of

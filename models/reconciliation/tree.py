@@ -41,7 +41,7 @@ class Tree:
 
 
 def tree_of(parts: Mapping[str, Sequence[str]], series: Iterable[str]) -> Tree:
-    """Return the tree of a mapping.
+    """Tree of a mapping.
 
     Its rows do not depend on the order of either argument.
 
@@ -70,7 +70,7 @@ def tree_of(parts: Mapping[str, Sequence[str]], series: Iterable[str]) -> Tree:
 
 
 def add_sums(table: pd.DataFrame, tree: Tree) -> pd.DataFrame:
-    """Return a panel completed with the sums that it lacks.
+    """Panel completed with the sums that it lacks.
 
     Args:
         table: Tonnes, one row a series (index: its name), one column a month; not modified.
@@ -89,7 +89,7 @@ def add_sums(table: pd.DataFrame, tree: Tree) -> pd.DataFrame:
 
 
 def contradictions(table: pd.DataFrame, tree: Tree) -> list[str]:
-    """Return one message for each sum that differs from the sum of its leaves.
+    """One message for each sum that differs from the sum of its leaves.
 
     A month with missing leaves counts only if the others already exceed the sum.
 
@@ -137,14 +137,14 @@ def _ones(members: Sequence[Ints], width: int) -> sparse.csr_array:
 
 
 def _added_up(table: pd.DataFrame, tree: Tree) -> tuple[Floats, Floats]:
-    """Return the sum of the leaves with values and their number, both sums x months."""
+    """Sum of the leaves with values and their number, both sums x months."""
     leaves = table.loc[list(tree.leaf_names)].to_numpy(dtype=float)
     is_known = np.isfinite(leaves)
     return tree.structure @ np.where(is_known, leaves, 0.0), tree.structure @ is_known.astype(float)
 
 
 def _gap(published: Floats, total: Floats, *, is_full: Flags) -> Floats:
-    """Return the gap between a sum and its parts by month, as a share of the larger."""
+    """Gap between a sum and its parts by month, as a share of the larger."""
     excess = total - published
     apart = np.where(is_full, np.abs(excess), np.maximum(excess, 0.0))
     larger = np.maximum(np.maximum(total, published), np.finfo(float).tiny)
@@ -156,7 +156,7 @@ MEANS_TOLERANCE: Final = 1e-6
 
 
 def broken_sums(table: pd.DataFrame) -> list[str]:
-    """Return messages on sums of the means that do not add up, and on EU27 below a member.
+    """Messages on sums of the means that do not add up, and on EU27 below a member.
 
     Args:
         table: destination, period and mean, one row each; a world, and EU27 if it is given.

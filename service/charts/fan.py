@@ -222,7 +222,7 @@ def _step(letter: str, day: pd.Timestamp, rows: pd.DataFrame, as_of: pd.Timestam
 
 
 def scheduled(events: pd.DataFrame) -> pd.DataFrame:
-    """Return the scheduled days but those for which a later act takes effect that day."""
+    """Scheduled days for which no later act takes effect on the same day."""
     is_day = events["event_id"].str.startswith(SCHEDULED_PREFIX)
     acts = events.loc[~is_day].groupby("effective_from")["announced_on"].max().to_dict()
     days = events.loc[is_day]

@@ -202,7 +202,7 @@ def _matched(
     on: Sequence[str],
     columns: Sequence[str] | None = None,
 ) -> tuple[pd.DataFrame, Flags, pd.DataFrame]:
-    """Return, line by line, the stored row of the same ``on``, if it is there, and what differs."""
+    """Stored row with the same ``on`` for each incoming row, whether it exists, differences."""
     columns = list(value_columns(incoming.table) if columns is None else columns)
     names = incoming.rows[list(on)]
     rows = names.merge(stored, on=list(on), how="left", indicator=True, validate="many_to_one")

@@ -340,7 +340,7 @@ def _versions(
 
 
 def _newest(versions: pd.DataFrame, table: Table, vintage: int) -> pd.DataFrame:
-    """Return, by cell, the newest version that was stored after an ingest."""
+    """Newest version of each cell as stored after an ingest."""
     # Rows stored before ingests were numbered have no vintage: they count as the first.
     stored = versions.loc[versions["vintage"].fillna(0) <= vintage]
     ordered = stored.sort_values([*cell_of(table), MOMENT])
