@@ -38,7 +38,7 @@ NAMED: Final = 5
 
 
 def called(destination: str) -> str:
-    """Series in words, also those made for one event."""
+    """Names of series in words, also of those built for one event."""
     words = {HIT: "the destinations hit", OTHERS: "the other destinations", WORLD: "the world"}
     return words.get(destination) or name_of(destination)
 

@@ -25,7 +25,7 @@ from store.settings import Settings
 
 
 def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> ScenarioSnapshot:
-    """Publication with the model that made it, ready for scenarios.
+    """Publication with its model, ready for scenarios.
 
     Args:
         rows: All rows of one publication (as ``store.facts.reading.read_forecasts``); not modified.

@@ -1,4 +1,4 @@
-"""Settings of the libraries beneath, made before they load."""
+"""Settings of the libraries beneath, applied before they load."""
 
 import os
 from typing import Final

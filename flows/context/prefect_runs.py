@@ -102,7 +102,7 @@ def in_prefect(
     as_of: pd.Timestamp | None = None,
     about: str = COMMODITY,
 ) -> _R:
-    """Do work as a flow of Prefect, named by job, moment and goods; within a flow as part of it."""
+    """Run work as a Prefect flow named by job, moment and commodity, or as part of an open flow."""
     if is_in_run():
         return work()
     _choose_server(home)

@@ -10,7 +10,7 @@ from store.vocabulary import BY_PARTNER, COMMODITY, figures_of
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """One forecast that is made and published.
+    """One forecast that is computed and published.
 
     The main one is the magnets', on the evidence panel; the others are of full partner tables.
     """

@@ -107,7 +107,7 @@ class Workspace(ABC):
         """Model that learned from what was known at as_of.
 
         Args:
-            backtest: Its errors set the bands of the magnets' model; made here if left out.
+            backtest: Its errors set the bands of the magnets' model; run here if left out.
         """
 
     @property

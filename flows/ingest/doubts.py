@@ -1,4 +1,4 @@
-"""Doubts about new figures: their own forecast's band, and what else they move.
+"""Doubts about new figures: their own forecast's band, and what else they change.
 
 Named at ingest, and the next publication is held for them.
 """

@@ -33,7 +33,7 @@ Past = Literal["nothing", "source", "magnets"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestRequest:
-    """One ingest to be made."""
+    """One ingest to run."""
 
     place: str
     """Where new rows would be, for messages: "in the bundled tables", "at comtrade"."""

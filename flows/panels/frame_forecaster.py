@@ -38,7 +38,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         half_life_months: Age in months at which the weight of a past origin is halved.
         span: Months back to the earliest past origin, in addition to the horizon.
         step: Months between past origins.
-        ensemble_weight: Weight of the trees, 0 to 1; the base forecasts have the rest.
+        ensemble_weight: Weight of the boosters, 0 to 1; the base forecasts have the rest.
 
     Attributes:
         table_: The panel with its sums, series x month numbers.
@@ -70,7 +70,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         tree: Sums | None = None,
         columns: tuple[str, str, str] | None = None,
     ) -> "Forecaster":
-        """Check and store a panel; ``predict`` trains, because the trees depend on the horizon.
+        """Check and store a panel; ``predict`` trains, because the boosters depend on the horizon.
 
         Args:
             df: One row per series and month, no other columns; not modified. A series with a bad

@@ -1,4 +1,4 @@
-"""Published forecasts as they are asked for, and the models that made them."""
+"""Published forecasts on request, and their models."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -83,7 +83,7 @@ def facts_until(engine: Engine, rows: pd.DataFrame) -> int | None:
     """Last ingest whose facts a publication uses; None if it uses all.
 
     Args:
-        rows: Rows of one publication made from the evidence panel; not modified.
+        rows: Rows of one publication of the evidence panel; not modified.
     """
     digest = evidence_digests(engine, as_of=rows["as_of"].iloc[0]).digest
     if digest == rows["data_vintage"].iloc[0]:

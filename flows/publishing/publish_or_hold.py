@@ -1,4 +1,4 @@
-"""The last step of a run: what is made is checked, frozen, and published or held for a person."""
+"""The last step of a run: the forecast is checked, frozen, and published or held for review."""
 
 import json
 import uuid
@@ -136,7 +136,7 @@ def _freezing(workspace: Workspace) -> PublicationContext:
 
 
 def _absurd(workspace: Workspace, table: pd.DataFrame) -> list[Message | None]:
-    """Say which series are absurd as they would be published: sums and controls come in last."""
+    """Say which series would be published with implausible medians, after sums and controls."""
     origin = workspace.origin
     months = [month_label(int(month)) for month in origin.targets]
     keys = pd.MultiIndex.from_product([origin.series, months])
@@ -170,7 +170,7 @@ def _doubts(workspace: Workspace) -> Message | None:
 
 @contextmanager
 def run_entry(workspace: Workspace) -> Iterator[list[str]]:
-    """Keep in the store that a run began, and whether it failed; say whom it had made champion.
+    """Record start and end of a run in the store; after a failure name the champion it promoted.
 
     Yields:
         Where to put the name of the model that forecast, where the workspace fell back to another.

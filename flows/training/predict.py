@@ -69,7 +69,7 @@ def trial_forecast(workspace: Workspace) -> pd.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class TrainedForecast:
-    """A forecast with all that it was made of."""
+    """A forecast with all it was computed from."""
 
     chain: FallbackResult
     """Who answered for each destination."""

@@ -29,7 +29,7 @@ def train(workspace: Workspace, result: Backtest | None = None) -> int:
     """Registered version: champion if every rule passes, else challenger.
 
     Args:
-        result: A backtest of what was known, whose errors set the bands; made here if not given.
+        result: A backtest of what was known, whose errors set the bands; run here if not given.
     """
     with recorded_job(workspace, "train"):
         return _trained(workspace, backtest(workspace) if result is None else result)

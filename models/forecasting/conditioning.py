@@ -1,8 +1,8 @@
-"""Forecasts given what is known of their own months.
+"""Forecasts conditioned on figures of their own months.
 
-A figure of a month after the cutoff (one destination's month, before the world's is out) moves the
-forecasts of other destinations and months as far as their errors go together, and no further: one
-that equals its forecast moves nobody, and a stop at one destination alone says little of others.
+A figure of a month after the cutoff (one destination's month, before the world's is out) changes
+the forecasts of other destinations and months as far as their errors correlate. A figure that
+equals its forecast changes none, and a stop at one destination alone says little of others.
 Source: docs/adr/0065-partial-months-condition.md.
 """
 
@@ -44,8 +44,8 @@ def coherent(table: pd.DataFrame, origin: Origin, tree: Tree | None = None) -> p
     """Quantiles and means, scaled so that the destinations' means add up to their sums'.
 
     Args:
-        tree: Sums of any panel, whose means move as far as its series erred together; without it
-            the few of the evidence, by the spread of each month's forecast.
+        tree: Sums of any panel, whose means are reconciled by the covariance of its series' errors;
+            without it the sums of the evidence panel, by the spread of each month's forecast.
     """
     if not origin.groups:
         return table if tree is None else reconciled(table, origin, tree)[1].set_axis(table.index)

@@ -1,4 +1,4 @@
-"""The magnets' model: LightGBM boosters and experts combined, calibrated by its own past errors.
+"""The magnets' model: LightGBM boosters and base forecasts, calibrated by its past errors.
 
 What it forecast at past origins is cached by all that it depends on: whatever did not change since
 is not fitted again. Source: docs/adr/0046-kept-origins.md.
@@ -114,10 +114,10 @@ class EvidenceForecaster:
     def train_ahead(
         self, history: EvidenceHistory, moments: Sequence[pd.Timestamp], executor: Executor
     ) -> Iterator[Snapshot]:
-        """Yield what was known at some moments, oldest first.
+        """Yield the snapshots of some moments, oldest first.
 
-        Each comes once its boosters are at hand or its forecasts are kept; it has to be compared
-        before the next, and no other.
+        Each follows once its boosters are trained or its forecasts cached. It must be compared
+        before the next one is taken.
         """
         keys = {
             origin_moment: self.key(history, moments[: place + 1])

@@ -1,4 +1,4 @@
-"""Forecasts that no history and no event explains, and moves that need a person."""
+"""Forecasts that neither history nor events explain, and changes that need a person's review."""
 
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -85,7 +85,7 @@ def explained_series(origin: Origin) -> Flags:
 def _worded(
     row: int, median: Floats, observed: Floats, origin: Origin, is_explained: np.bool_
 ) -> Message | None:
-    """Say what is absurd of one series' medians beside the months known of it."""
+    """Say why one series' medians are implausible given its known months."""
     name, low, high = origin.series[row], float(observed.min()), float(observed.max())
     most = max(high, 1.0) * (EXPLAINED if is_explained else _HIGHEST)
     top, bottom = int(median.argmax()), int(median.argmin())
@@ -162,7 +162,7 @@ def moves(new: pd.DataFrame, published: pd.DataFrame) -> list[MedianShift]:
 
 
 def too_far(shifts: list[MedianShift], limit_pct: float) -> Message | None:
-    """Say which moves exceed a limit, in percent of the published value; None if none does."""
+    """Say which changes exceed a limit, in percent of the published value; None if none does."""
     far = [move for move in shifts if abs(move.share) * 100 > limit_pct]
     excesses = tuple(
         message(

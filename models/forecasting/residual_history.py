@@ -1,4 +1,4 @@
-"""Forecasts made at past origins, whose errors, once known, set the bands of later ones."""
+"""Forecasts from past origins, whose errors, once known, set the bands of later ones."""
 
 from dataclasses import dataclass, field
 from typing import Final

@@ -159,7 +159,7 @@ class FittedForecaster(Protocol):
 
 
 class SnapshotForecaster(Protocol):
-    """A way to forecast: features, trees, base forecasts, bands."""
+    """A way to forecast: features, boosters, base forecasts, bands."""
 
     def fit(self, snapshot: Snapshot) -> FittedForecaster:
         """Forecaster fitted to a snapshot, on nothing later than its moment."""

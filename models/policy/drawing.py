@@ -102,7 +102,7 @@ def _edges(plain: Floats) -> Floats:
 
 
 def summed(draws: Floats, groups: Sequence[Ints]) -> Floats:
-    """Draws with those of sums made from their members'; draws x series x targets."""
+    """Draws, those of sums added up from their members'; draws x series x targets."""
     totals = draws.copy()
     for row, members in enumerate(groups):
         if len(members) > 1:

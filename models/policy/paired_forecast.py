@@ -338,7 +338,7 @@ class PairedForecast:
 
 
 def paired(snapshot: ScenarioSnapshot, scenario: Scenario, *, draws: int = DRAWS) -> PairedForecast:
-    """Paired forecast from draws made for this scenario alone, as of ``paired_with``."""
+    """Paired forecast from draws for this scenario alone, as of ``paired_with``."""
     return paired_with(PublishedDraws.of(snapshot, draws), scenario)
 
 

@@ -245,7 +245,7 @@ def coherent_factors(mean: Floats, spread: Floats, groups: Sequence[Ints]) -> Fl
     """Factors on each series' quantiles that make the means add up.
 
     The coherent means are the non-negative ones nearest to the forecast ones in units of their
-    uncertainty, so that precise sums move uncertain parts and the other way round. Errors of
+    uncertainty, so that precise sums correct uncertain parts and the other way round. Errors of
     destinations correlate, so the variance of each is its spread times that of their plain sum;
     with independence their sum would seem more precise than the world.
 

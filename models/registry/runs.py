@@ -71,7 +71,7 @@ def with_mlflow_errors(
 
 
 def connect(settings: Settings) -> tuple[MlflowClient, str]:
-    """Client and identifier of the experiment; the database is made when absent.
+    """Client and identifier of the experiment; the database is created if absent.
 
     MLflow migrates a new SQLite file without a lock of its own, hence ours.
     """
@@ -143,7 +143,7 @@ def open_run(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Itera
     """Open a run, a child of the one that is open, and make it MLflow's active run.
 
     Args:
-        settings: Where MLflow's database and artifacts are; made when absent.
+        settings: Where MLflow's database and artifacts are; created if absent.
         tags: For searches: ``as_of``, ``data_vintage``, ``git_commit``,
             ``model_version``, ``flow``.
     """

@@ -76,7 +76,7 @@ def write_batch(
         is_trial: take it all back, so that only the report remains.
 
     Returns:
-        New rows by table, and the vintages made.
+        New rows by table, and the new vintages.
     """
     revised_at = ingested_at if revises else None
     ingest = Ingest(at=ingested_at, actor=actor, revised_at=revised_at)

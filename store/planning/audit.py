@@ -193,7 +193,7 @@ def revoke_token(engine: Engine, number: int, *, at: datetime, actor: str = "") 
 
 
 def read_tokens(engine: Engine) -> pd.DataFrame:
-    """Read all tokens ever made, without their digests, oldest first."""
+    """Read all tokens ever issued, without their digests, oldest first."""
     return read_table(engine, tokens, columns=_SHOWN).sort_values("id", ignore_index=True)
 
 

@@ -1,4 +1,4 @@
 """What was published: forecasts, scores, runs, and the digests that prove them unchanged.
 
-Here: writing, reading and deciding on publications. Not here: how a forecast is made.
+Here: writing, reading and deciding on publications. Not here: how a forecast is computed.
 """
