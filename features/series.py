@@ -69,7 +69,7 @@ def series_stats(values: Floats, profile: Floats | None = None) -> SeriesStats:
     """
     season = season_profiles(values, profile)
     places = range(0, max(len(values), 1), BLOCK)
-    return join([_measured(values[at : at + BLOCK], season[at : at + BLOCK]) for at in places])
+    return join([_block_stats(values[at : at + BLOCK], season[at : at + BLOCK]) for at in places])
 
 
 def panel_momentum(momentum: Floats) -> float:
@@ -78,7 +78,8 @@ def panel_momentum(momentum: Floats) -> float:
     return float(np.median(finite)) if finite.size else 0.0
 
 
-def _measured(values: Floats, season: Floats) -> SeriesStats:
+def _block_stats(values: Floats, season: Floats) -> SeriesStats:
+    """Statistics of series, both arguments series x months, given their seasonal factors."""
     is_known = np.isfinite(values)
     level = np.fmax(mean_known(values[:, -YEAR:]), LEAST_LEVEL * mean_known(values))
     level = np.where(np.isfinite(level), level, 0.0)
@@ -88,27 +89,28 @@ def _measured(values: Floats, season: Floats) -> SeriesStats:
     spread = np.where(np.isfinite(monthly_change), spread, UNSEEN_SPREAD * level)
     momentum = np.full(len(values), np.nan)
     if values.shape[1] >= _QUARTER + YEAR:
-        before = mean_known(adjusted[:, -_QUARTER - YEAR : -_QUARTER])
-        momentum = ratio(mean_known(adjusted[:, -_QUARTER:]) - before, spread)
-    current = np.asarray(is_known[:, -YEAR:].any(axis=1))
+        year_before = mean_known(adjusted[:, -_QUARTER - YEAR : -_QUARTER])
+        momentum = ratio(mean_known(adjusted[:, -_QUARTER:]) - year_before, spread)
+    is_current = np.asarray(is_known[:, -YEAR:].any(axis=1))
     scale = seasonal_scale(values)
-    return SeriesStats(season, level, spread, scale, momentum, is_known.sum(axis=1), current)
+    return SeriesStats(season, level, spread, scale, momentum, is_known.sum(axis=1), is_current)
 
 
 def _monthly_change(adjusted: Floats) -> Floats:
     """Return the mean absolute monthly change; across gaps where no two months are adjacent."""
-    change = _mean_of_late(np.abs(np.diff(adjusted[:, -SPREAD_YEARS * YEAR - 1 :], axis=1)))
+    change = _recent_mean(np.abs(np.diff(adjusted[:, -SPREAD_YEARS * YEAR - 1 :], axis=1)))
     is_isolated = np.isnan(change)
     if is_isolated.any():
         isolated = adjusted[is_isolated]
         steps = np.abs(np.diff(carried(isolated.T).T, axis=1))
-        change[is_isolated] = _mean_of_late(np.where(np.isfinite(isolated[:, 1:]), steps, np.nan))
+        change[is_isolated] = _recent_mean(np.where(np.isfinite(isolated[:, 1:]), steps, np.nan))
     return change
 
 
-def _mean_of_late(moves: Floats) -> Floats:
-    late = moves[:, -SPREAD_YEARS * YEAR :]
-    return mean_known(late, 0.5 ** (np.arange(late.shape[1])[::-1] / YEAR))
+def _recent_mean(changes: Floats) -> Floats:
+    """Mean of each row's last years; weights halve with every year back."""
+    recent = changes[:, -SPREAD_YEARS * YEAR :]
+    return mean_known(recent, 0.5 ** (np.arange(recent.shape[1])[::-1] / YEAR))
 
 
 def seasonal_scale(values: Floats) -> Floats:

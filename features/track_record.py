@@ -19,7 +19,7 @@ from store.vocabulary import WORLD
 
 OUTCOMES: Final = ("as announced", "postponed", "softened", "suspended")
 
-_CAME, POSTPONED, _SOFTENED, _SUSPENDED = range(len(OUTCOMES))
+_AS_ANNOUNCED, POSTPONED, _SOFTENED, _SUSPENDED = range(len(OUTCOMES))
 
 BINDING: Final = ("export_ban", "export_control", "tariff_increase")
 _TARIFF: Final = "tariff_increase"
@@ -92,17 +92,18 @@ def outcomes_of_act(
         if not (is_truce and is_first):
             return []
         since = {**act, "suspended_from": act["announced_on"]}
-        return [_returned(announcement_of(since, end + _ONE_DAY), None, relaxations)]
+        return [_of_return(announcement_of(since, end + _ONE_DAY), None, relaxations)]
     outcomes = []
     if act["instrument"] in BINDING and begin > act["announced_on"]:
-        outcomes.append(_begun(act, latest, acts, relaxations))
+        outcomes.append(_of_start(act, latest, acts, relaxations))
     if act["instrument"] in BINDING and pd.notna(resumes):
         returning = announcement_of(act, resumes + _ONE_DAY)
-        outcomes.append(_returned(returning, latest["suspended_to"], relaxations))
+        outcomes.append(_of_return(returning, latest["suspended_to"], relaxations))
     return outcomes
 
 
-def _begun(act: Act, latest: Act, acts: Sequence[Act], relaxations: Sequence[Act]) -> Outcome:
+def _of_start(act: Act, latest: Act, acts: Sequence[Act], relaxations: Sequence[Act]) -> Outcome:
+    """Outcome of an announced start, by the latest version of the act's dates."""
     due, paused, end = act["effective_from"], latest["suspended_from"], latest["effective_to"]
     announcement = announcement_of(act, due)
     if paused <= due:  # never where it is NaT
@@ -115,7 +116,7 @@ def _begun(act: Act, latest: Act, acts: Sequence[Act], relaxations: Sequence[Act
     stop = min((day for day in (paused, end) if pd.notna(day)), default=_OPEN)
     if stop <= due + EARLY and not _is_replaced(act, stop, acts):
         return Outcome(announcement, _SUSPENDED)
-    return Outcome(announcement, _SOFTENED if _is_relaxed(act, due, relaxations) else _CAME)
+    return Outcome(announcement, _SOFTENED if _is_relaxed(act, due, relaxations) else _AS_ANNOUNCED)
 
 
 def _is_replaced(act: Act, stop: pd.Timestamp, acts: Sequence[Act]) -> bool:
@@ -139,9 +140,10 @@ def _is_relaxed(act: Act, due: pd.Timestamp, relaxations: Sequence[Act]) -> bool
     )
 
 
-def _returned(
+def _of_return(
     announcement: Announcement, resumes: pd.Timestamp | None, relaxations: Sequence[Act]
 ) -> Outcome:
+    """Outcome of an announced return: postponed while a truce or suspension goes on."""
     ends = [
         relaxation["effective_to"]
         for relaxation in relaxations
@@ -156,7 +158,7 @@ def _returned(
     late = [_months(announcement.due, end + _ONE_DAY) for end in ends if pd.notna(end)]
     late += [LONGEST_DELAY for end in ends if pd.isna(end)]
     months = min(max(late, default=0.0), LONGEST_DELAY)
-    return Outcome(announcement, POSTPONED if months > 0 else _CAME, months)
+    return Outcome(announcement, POSTPONED if months > 0 else _AS_ANNOUNCED, months)
 
 
 def outcomes_of_tariffs(steps: pd.DataFrame) -> list[Outcome]:
@@ -182,7 +184,7 @@ def outcomes_of_tariffs(steps: pd.DataFrame) -> list[Outcome]:
                     importer[:2], frozenset({importer}), is_tariff=True, is_return=False,
                     known_since=step["announced_on"], due=due,
                 )  # fmt: skip
-                outcomes.append(Outcome(rise, short if is_short else _CAME))
+                outcomes.append(Outcome(rise, short if is_short else _AS_ANNOUNCED))
             before = rate
     return outcomes
 
@@ -244,7 +246,8 @@ class TrackRecord:
             return CERTAIN
         from scipy.special import log_softmax  # noqa: PLC0415 - half a second
 
-        probabilities = np.exp(log_softmax(self._features(announcement, self.day) @ self._weights))
+        logits = self._features(announcement, self.day) @ self._coefficients
+        probabilities = np.exp(log_softmax(logits))
         return tuple(probabilities.tolist())
 
     @property
@@ -290,30 +293,32 @@ class TrackRecord:
         )
 
     @cached_property
-    def _weights(self) -> Floats:
-        prior = np.zeros((6, len(OUTCOMES)))
+    def _coefficients(self) -> Floats:
+        """Posterior mode of the logit's coefficients, regressors x outcomes."""
+        prior = np.zeros((6, len(OUTCOMES)))  # one row per regressor of _features
         prior[0] = np.log(BASE_RATES)
         if not self.past:
             return prior
         announced = [outcome.announcement for outcome in self.past]
-        rows = np.stack([self._features(each, each.known_since) for each in announced])
+        regressors = np.stack([self._features(each, each.known_since) for each in announced])
         is_outcome = np.eye(len(OUTCOMES))[[outcome.index for outcome in self.past]]
 
         from scipy.optimize import minimize  # noqa: PLC0415
         from scipy.special import log_softmax  # noqa: PLC0415
 
         def loss(flat: Floats) -> tuple[float, Floats]:
-            weights = flat.reshape(prior.shape)
-            log_chance = log_softmax(rows @ weights, axis=1)
-            deviation = (weights - prior) / _SPREAD**2
-            slope = rows.T @ (np.exp(log_chance) - is_outcome) + deviation
-            cost = -(is_outcome * log_chance).sum() + 0.5 * (deviation * (weights - prior)).sum()
-            return float(cost), slope.ravel()
+            coefficients = flat.reshape(prior.shape)
+            log_probability = log_softmax(regressors @ coefficients, axis=1)
+            pull = (coefficients - prior) / _SPREAD**2  # gradient of the Gaussian prior
+            gradient = regressors.T @ (np.exp(log_probability) - is_outcome) + pull
+            log_likelihood = (is_outcome * log_probability).sum()
+            cost = -log_likelihood + 0.5 * (pull * (coefficients - prior)).sum()
+            return float(cost), gradient.ravel()
 
         return np.asarray(minimize(loss, prior.ravel(), jac=True).x.reshape(prior.shape))
 
     def _features(self, announcement: Announcement, day: pd.Timestamp) -> Floats:
-        """Return the regressors on a day: constant, tariff, return, China, log notice and talks."""
+        """Regressors on a day: constant, tariff, return, China, log notice in months, talks."""
         notice = max((announcement.due - day).days, 1) / 30.0
         talks = any(is_talking(act, announcement.destinations, day) for act in self._relaxations)
         flags = (1.0, announcement.is_tariff, announcement.is_return, announcement.country == "CN")

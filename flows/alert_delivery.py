@@ -118,18 +118,19 @@ def _found(
     rules = rules.loc[rules["since"].isna() | (rules["since"] < newest)]
     if rules.empty:
         return []
-    parts = [_only(engine, published, as_of, moment) for as_of in (newest, before)]
+    parts = [_publication_at(engine, published, as_of, moment) for as_of in (newest, before)]
     needs = {row["id"]: row for row in records(planning.needs)}
     return [finding_of(rule, needs.get(rule["need_id"]), *parts) for rule in records(rules)]
 
 
-def _only(
-    engine: Engine, published: Published, moment: pd.Timestamp, at: pd.Timestamp
+def _publication_at(
+    engine: Engine, published: Published, as_of: pd.Timestamp, read_at: pd.Timestamp
 ) -> Publication:
+    """The publication with the forecasts of one ``as_of`` only."""
     rows = published.forecasts
-    alone = replace(published, forecasts=rows.loc[rows["as_of"] == moment])
-    panels = read_new_panels(engine, alone, {})
-    return make_publication(alone, panels, meanings=DRIVER_MEANINGS, now=at)
+    forecast = replace(published, forecasts=rows.loc[rows["as_of"] == as_of])
+    panels = read_new_panels(engine, forecast, {})
+    return make_publication(forecast, panels, meanings=DRIVER_MEANINGS, now=read_at)
 
 
 def _due(planning: PlanningState) -> Iterable[tuple[Record, Record]]:

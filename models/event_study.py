@@ -523,17 +523,18 @@ def _series(act: StudiedEvent) -> tuple[str, dict[str, list[int]]]:
 def _window(
     path: CounterfactualForecast, panel: EvidencePanel, rows: list[int], months: int
 ) -> PlaceboWindow:
-    factor = revision(path, panel)
+    """Foreseen and actual sums of some series of the panel (``rows``) from the path's start on."""
+    restatement = revision(path, panel)
     start = path.first - panel.first
     actual = panel.tonnes[rows, start : start + months]
-    middle = (path.middle[rows, :months] * factor[rows, None]).sum(axis=0)
-    return PlaceboWindow(middle, actual.sum(axis=0), _doubt(panel, rows, start, months))
+    median = (path.middle[rows, :months] * restatement[rows, None]).sum(axis=0)
+    return PlaceboWindow(median, actual.sum(axis=0), _sum_stderr(panel, rows, start, months))
 
 
-def _doubt(panel: EvidencePanel, rows: list[int], start: int, months: int) -> Floats:
-    """Standard error of a sum of rows, in tonnes.
+def _sum_stderr(panel: EvidencePanel, rows: list[int], start: int, months: int) -> Floats:
+    """Upper bound of the standard error of a sum of rows by month, in tonnes.
 
-    As far as its parts together, or the world and the rest together, whichever is less.
+    The lesser of two sums of standard errors: of the parts, or of the world and all other rows.
     """
     stderr = (panel.stderr * panel.tonnes)[:, start : start + months]
     parts = stderr[rows].sum(axis=0)

@@ -445,26 +445,28 @@ def _usual_month(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _unusual_prices(file: FileRows, priced: pd.DataFrame, stored: pd.DataFrame) -> list[str]:
-    """Object where most of a table's value has prices that its partners do not pay for exports."""
+    """Objections if most of the value has prices far from what its partners usually pay."""
     prices = _monthly_prices(priced)
-    usual = _usual_prices(_monthly_prices(stored))
-    if prices.empty or usual.empty:
+    usual_prices = _usual_prices(_monthly_prices(stored))
+    if prices.empty or usual_prices.empty:
         return []
     flows = prices.groupby("destination").agg(price=("price", "median"), musd=("value_musd", "sum"))
     partners = flows.drop(index=[WORLD, EU27], errors="ignore")
-    flows = (partners if len(partners) else flows).join(usual)
-    world = usual.reindex([WORLD]).iloc[0]
+    flows = (partners if len(partners) else flows).join(usual_prices)
+    world = usual_prices.reindex([WORLD]).iloc[0]
     flows["spread"] = flows["spread"].fillna(np.maximum(world["spread"], PARTNER_SPREAD))
     flows["middle"] = flows["middle"].fillna(world["middle"])
-    room = PRICE_SPREADS * flows["spread"]
-    far = flows[(np.log(flows["price"]) - flows["middle"]).abs() > room].join(room.rename("room"))
-    is_most = far["musd"].sum() > flows["musd"].sum() / 2
+    flows["tolerance"] = PRICE_SPREADS * flows["spread"]
+    log_distance = (np.log(flows["price"]) - flows["middle"]).abs()
+    outliers = flows[log_distance > flows["tolerance"]]
+    is_unusual = outliers["musd"].sum() > flows["musd"].sum() / 2
     return _objection(
         "Unit values are not those of China's exports",
         [
-            f"{row.Index} {row.price:,.1f} USD/kg against {np.exp(row.middle - row.room):,.1f} to "
-            f"{np.exp(row.middle + row.room):,.1f}"
-            for row in (far if is_most else far.iloc[:0]).itertuples()
+            f"{row.Index} {row.price:,.1f} USD/kg against "
+            f"{np.exp(row.middle - row.tolerance):,.1f} to "
+            f"{np.exp(row.middle + row.tolerance):,.1f}"
+            for row in (outliers if is_unusual else outliers.iloc[:0]).itertuples()
         ],
         file,
         expected="what the same partners paid in the last two years known (the world, where a "

@@ -39,7 +39,7 @@ def message(key: str, /, **values: Value) -> Message:
 
 
 def sentences(*messages: Message) -> Message:
-    """Messages as one, one after the other."""
+    """One message of several sentences."""
     return Message(SENTENCES, {"sentences": messages})
 
 
@@ -56,7 +56,7 @@ def to_json(text: Message | str) -> str:
 
 
 def from_json(text: str) -> Message | str:
-    """A message, or a text that is none, from JSON."""
+    """Message from JSON, or the text itself if it is not one."""
     try:
         data = json.loads(text)
     except ValueError:

@@ -221,9 +221,10 @@ def _solved(statements: list[Statement], first: int, last: int, prior: PanelPrio
 def _mirrored(
     plain: _Solved, records: pd.DataFrame, first: int, cutoff: int, prior: PanelPrior
 ) -> tuple[_Solved, pd.DataFrame]:
-    """Return the solution with partners' records, whose patterns are fitted to the one without.
+    """Solution that also uses partners' import records, and the gaps of those records.
 
-    The table gains the month after the cutoff, whose imports include exports of the cutoff's month.
+    Reporting patterns of partners are fitted to ``plain``, the solution without these records. The
+    table gains the month after the cutoff, whose imports include exports of the cutoff's month.
     """
     with threadpool_limits(limits=1, user_api="blas"):
         exports = Exports(PANEL_DESTINATIONS, first, plain.tonnes, plain.stderr)
@@ -406,7 +407,10 @@ def side_effects(
 
 
 def _named(statements: Sequence[Statement], months: int) -> Flags:
-    """Return the mask of cells that figures are about; of a destination it covers all months."""
+    """Whether a statement names a cell, destinations x months.
+
+    A statement on a single destination counts for all its months.
+    """
     first = month_number(HISTORY_START)
     named = np.zeros((len(DESTINATIONS), months), dtype=bool)
     for cells in (side for s in statements for side in (s.above, s.below) if side):

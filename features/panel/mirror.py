@@ -275,13 +275,12 @@ class Exports:
     """Log standard errors."""
 
     def at(self, name: str, months: Months) -> tuple[Floats, Floats]:
-        """Return tonnes and log standard errors of months, NaN outside the table."""
+        """Tonnes and log standard errors of a row in given months, NaN outside the table."""
         row, column = self.names.index(name), months - self.first
         inside = (column >= 0) & (column < self.tonnes.shape[1])
         tonnes, stderr = np.full((2, len(months)), np.nan)
-        tonnes[inside], stderr[inside] = (
-            x[row, column[inside]] for x in (self.tonnes, self.stderr)
-        )
+        tonnes[inside] = self.tonnes[row, column[inside]]
+        stderr[inside] = self.stderr[row, column[inside]]
         return tonnes, stderr
 
 

@@ -352,9 +352,9 @@ def hindsight(past: Sequence[PartnerTable]) -> tuple[Message, ...]:
     if not revised:
         return ()
     note = message(
-        "%(count)s of the %(past)s past tables that were replayed are today's, cut short, for "
-        "nothing tells what was known then: later revisions are in the scores and hit rates, never "
-        "in a forecast.",
+        "%(count)s of the %(past)s replayed past tables are today's table without its last months, "
+        "since earlier versions are not stored. Scores and hit rates therefore contain later "
+        "revisions; forecasts do not.",
         count=revised,
         past=len(past),
     )

@@ -101,7 +101,7 @@ def evidence_figures(figures: pd.DataFrame) -> pd.DataFrame:
 
 
 def last_evidence_month(figures: pd.DataFrame) -> int:
-    """Return the last month covered by evidence other than rankings, as a month number.
+    """Last month, as a month number, that figures other than rankings cover.
 
     Raises:
         DataError: No such figure is known.

@@ -285,19 +285,19 @@ def solve(system: LinearSystem) -> Solution:
     """
     state = _rough_table(system)
     for step in range(MAX_STEPS):
-        slope, residual = _linearise(system, state)
+        jacobian, residual = _linearise(system, state)
         z = _misfit(system, residual / system.scale)
         weight = _weights(z, system.tail)
         active = ~(system.is_bound & (z == 0)) / system.scale**2
         precision = active * weight
         curvature = precision if step < WEIGHTED_STEPS else active * _curvature(z, system.tail)
-        step_vector = _newton_step(slope, precision, residual, curvature)
+        step_vector = _newton_step(jacobian, precision, residual, curvature)
         next_state = _damped(system, state, step_vector)
         is_converged = np.abs(next_state - state).max() < _TOLERANCE
         state = next_state
         if is_converged:
             certain = np.where(system.is_bound, 0.0, precision)
-            covariance = _inverse(_normal(slope, certain))
+            covariance = _inverse(_normal_matrix(jacobian, certain))
             cells, season = state[: system.cells], state[system.cells :]
             return Solution(cells, season, covariance, z, weight)
     raise DataError(
@@ -312,13 +312,13 @@ def _rough_table(system: LinearSystem) -> Floats:
     even = float(np.log(START_WORLD_T / WIDTH))
     state = np.concatenate([np.full(system.cells, even), np.zeros(SEASON_TERMS)])
     for step in range(START_STEPS):
-        slope, residual = _linearise(system, state)
+        jacobian, residual = _linearise(system, state)
         z = _misfit(system, residual / system.firm_scale)
         weight = np.ones_like(z) if step < GAUSSIAN_STEPS else _weights(z, system.tail)
         # The world's walk keeps full weight: one destination's fall must not become everyone's.
         weight[system.statements : system.statements + system.months - 1] = 1.0
         precision = weight * ~(system.is_bound & (z == 0)) / system.firm_scale**2
-        step_vector = _newton_step(slope, precision, residual, precision)
+        step_vector = _newton_step(jacobian, precision, residual, precision)
         state += np.clip(step_vector, -RISE, RISE)
     return state
 
@@ -372,21 +372,22 @@ def _linearise(system: LinearSystem, state: Floats) -> tuple[sparse.csr_array, F
     """Return the Jacobian of the rows and their residuals."""
     residual, tonnes, totals = _residual(system, state)
     share = sparse.diags_array(1.0 / totals) @ system.sums @ sparse.diags_array(tonnes)
-    slope = sparse.hstack([system.contrast @ share, system.season], format="csr")
-    return slope, residual
+    jacobian = sparse.hstack([system.contrast @ share, system.season], format="csr")
+    return jacobian, residual
 
 
-def _normal(slope: sparse.csr_array, precision: Floats) -> Floats:
-    weighted = sparse.diags_array(precision) @ slope
-    return np.asarray((slope.T @ weighted).toarray())
+def _normal_matrix(jacobian: sparse.csr_array, precision: Floats) -> Floats:
+    weighted = sparse.diags_array(precision) @ jacobian
+    return np.asarray((jacobian.T @ weighted).toarray())
 
 
 def _newton_step(
-    slope: sparse.csr_array, precision: Floats, residual: Floats, curvature: Floats
+    jacobian: sparse.csr_array, precision: Floats, residual: Floats, curvature: Floats
 ) -> Floats:
-    normal = _normal(slope, curvature)
+    """Newton step of the state; ``curvature`` is the second derivative of each row's loss."""
+    normal = _normal_matrix(jacobian, curvature)
     factor = linalg.cho_factor(normal, lower=True, overwrite_a=True, check_finite=False)
-    return np.asarray(linalg.cho_solve(factor, slope.T @ (precision * residual)))
+    return np.asarray(linalg.cho_solve(factor, jacobian.T @ (precision * residual)))
 
 
 def _inverse(normal: Floats) -> Floats:

@@ -44,41 +44,43 @@ SLOPE_MONTHS: Final = 2
 
 
 def theta(months: SeriesBlock, horizon: int) -> Floats:
-    """Return forecasts of the dynamic optimised theta method: a level plus a share of a line.
+    """Forecasts of the dynamic optimised theta method, horizon x series.
 
-    The line is fitted anew each month, beyond the last one through the forecasts. Alpha comes
-    from a grid, the share of the line in closed form.
+    Each is a level plus a share, 1 - 1/theta, of the trend of a line that is refitted each month
+    and treats forecasts as values. Alpha comes from a grid, the share from least squares.
 
     Source: Fiorucci et al. (2016), Models for optimising the theta method.
     """
     terms, base = line_terms(months, months.weight), months.first_value
     intercept, slope = line_of([term.cumsum(axis=0) for term in terms], least=SLOPE_MONTHS)
-    alpha, share, level, fade, reach = _followed(months, intercept + base, slope)
+    alpha, share, level, intercept_factor, slope_factor = _fitted(months, intercept + base, slope)
     terms = [term.sum(axis=0) for term in terms]
     forecast = np.empty((horizon, len(base)))
     for ahead in range(horizon):
-        start, rise = line_of(terms, least=SLOPE_MONTHS)
-        forecast[ahead] = level + share * (fade * (start + base) + reach * rise)
+        line_intercept, line_slope = line_of(terms, least=SLOPE_MONTHS)
+        trend = intercept_factor * (line_intercept + base) + slope_factor * line_slope
+        forecast[ahead] = level + share * trend
         level = level + alpha * (forecast[ahead] - level)
-        fade, reach = fade * (1.0 - alpha), reach * (1.0 - alpha) + 1.0
+        intercept_factor = intercept_factor * (1.0 - alpha)
+        slope_factor = slope_factor * (1.0 - alpha) + 1.0
         number, value = months.age[-1] + ahead + 2.0, forecast[ahead] - base
         new_terms = (1.0, number, value, number * number, number * value)
         terms = [term + new_term for term, new_term in zip(terms, new_terms, strict=True)]
     return forecast
 
 
-def _followed(months: SeriesBlock, intercept: Floats, slope: Floats) -> list[Floats]:
-    """Return alpha, share of the line, level, fade and reach of each series after the last month.
+def _fitted(months: SeriesBlock, intercept: Floats, slope: Floats) -> list[Floats]:
+    """Alpha, share of the line, level and factors of each series after the last month.
 
-    The line adds ``fade`` of its intercept, (1 - alpha) to the power of the months passed, and
-    ``reach`` of its slope, those powers so far added up.
+    ``intercept_factor`` is (1 - alpha) to the power of the months passed, ``slope_factor`` the sum
+    of these powers so far; they multiply the line's intercept and slope in the forecast.
 
     Args:
         intercept: Of the lines fitted up to each month, months x series.
     """
     [alphas] = columns_of([(alpha,) for alpha in ALPHAS])
     level = np.tile(months.first_value, (len(alphas), 1))
-    fade, reach = np.ones_like(level), np.ones_like(level)
+    intercept_factor, slope_factor = np.ones_like(level), np.ones_like(level)
     error_squares, error_line, line_squares, error, line, product = (
         np.zeros_like(level) for _ in range(6)
     )
@@ -87,16 +89,16 @@ def _followed(months: SeriesBlock, intercept: Floats, slope: Floats) -> list[Flo
     walk = zip(months.values, months.weight, months.beginning(), is_scored, strict=True)
     for month, (row, weight, started, scored) in enumerate(walk):
         if started.size:
-            fade[:, started] = reach[:, started] = 1.0
+            intercept_factor[:, started] = slope_factor[:, started] = 1.0
         if month > 0:
-            np.multiply(fade, intercept[month - 1], out=line)
-            line += np.multiply(reach, slope[month - 1], out=product)
+            np.multiply(intercept_factor, intercept[month - 1], out=line)
+            line += np.multiply(slope_factor, slope[month - 1], out=product)
         np.subtract(row, level, out=error)
         error *= weight
         level += np.multiply(error, alphas, out=product)
-        fade *= 1.0 - alphas
-        reach *= 1.0 - alphas
-        reach += 1.0
+        intercept_factor *= 1.0 - alphas
+        slope_factor *= 1.0 - alphas
+        slope_factor += 1.0
         error *= scored
         line *= scored
         error_squares += np.multiply(error, error, out=product)
@@ -106,7 +108,7 @@ def _followed(months: SeriesBlock, intercept: Floats, slope: Floats) -> list[Flo
     share = np.divide(error_line, line_squares, out=np.zeros_like(error_line), where=has_line)
     share = share.clip(0.0, LARGEST_SHARE)
     loss = error_squares - 2.0 * share * error_line + share**2 * line_squares
-    return best_of(loss, alphas, share, level, fade, reach)
+    return best_of(loss, alphas, share, level, intercept_factor, slope_factor)
 
 
 DEMAND_RATES: Final = (0.1, 0.2, 0.3)

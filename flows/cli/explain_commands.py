@@ -135,8 +135,8 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
         frame.set_index("period").select_dtypes("number").drop(columns=_NUMBERS, errors="ignore")
     )
     table = parts.T.astype(float).round(1) + 0.0  # no negative zero
-    counts = (table != 0.0).any(axis=1) | table.index.isin(("p50", "change"))
-    return table.loc[counts].rename_axis("tonnes").reset_index()
+    is_shown = (table != 0.0).any(axis=1) | table.index.isin(("p50", "change"))
+    return table.loc[is_shown].rename_axis("tonnes").reset_index()
 
 
 def _why(row: Mapping[Hashable, Any]) -> list[str]:

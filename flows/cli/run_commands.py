@@ -38,11 +38,11 @@ def forecast_table(forecasts: pd.DataFrame) -> Table:
     Args:
         forecasts: ``FORECAST_COLUMNS`` of one ``as_of``; not modified.
     """
-    destinations, other = in_reading_order(forecasts["destination"]), _exceptions(forecasts)
+    destinations, reasons = in_reading_order(forecasts["destination"]), _fallback_reasons(forecasts)
     cutoff = ", ".join(sorted(set(forecasts["cutoff"].astype(str))))
     table = Table(
         title=f"Forecast in tonnes, cutoff {cutoff}: median between p90 and p10",
-        caption=Text("\n".join(f"* {name}: {reason}" for name, reason in other.items())) or None,
+        caption=Text("\n".join(f"* {name}: {reason}" for name, reason in reasons.items())) or None,
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
@@ -52,7 +52,7 @@ def forecast_table(forecasts: pd.DataFrame) -> Table:
     )
     table.add_column("Month", no_wrap=True)
     for destination in destinations:
-        head = SHORT_NAMES.get(destination, destination) + "*" * (destination in other)
+        head = SHORT_NAMES.get(destination, destination) + "*" * (destination in reasons)
         table.add_column(Text(head), justify="right", overflow="fold")
     cells = forecasts.pivot_table(list(SHOWN_QUANTILES), "destination", "period", dropna=False)
     for period in sorted(forecasts["period"].astype(str).unique()):
@@ -68,7 +68,8 @@ def forecast_table(forecasts: pd.DataFrame) -> Table:
     return table
 
 
-def _exceptions(forecasts: pd.DataFrame) -> dict[str, str]:
+def _fallback_reasons(forecasts: pd.DataFrame) -> dict[str, str]:
+    """Status and reason by destination that the champion does not forecast."""
     other = forecasts[forecasts["status"] != _CHAMPION]
     reasons = other["reason"].fillna("") if "reason" in other else pd.Series("", index=other.index)
     status = (

@@ -34,15 +34,15 @@ def write_result(frame: pd.DataFrame, *, out: Path | None, form: Format) -> None
 
 
 def write_text(text: str, *, out: Path | None) -> None:
-    """Write a text to stdout or a file, which is there when it is whole; its folder is made."""
+    """Write a text to stdout, or atomically to a file whose folder is created if missing."""
     if out is None:
         sys.stdout.write(text)
         return
-    if out.exists() and not out.is_file():  # a pipe or a device, which nothing may replace
+    if out.exists() and not out.is_file():  # a pipe or a device must not be replaced
         out.write_text(text, encoding="utf-8")
         return
     out.parent.mkdir(parents=True, exist_ok=True)
-    target = out.resolve()  # a link stays one
+    target = out.resolve()  # replaces the target of a link, not the link
     unfinished = target.with_name(f".{target.name}.part")
     try:
         unfinished.write_text(text, encoding="utf-8")

@@ -96,11 +96,11 @@ def months_to_fetch(
     until: str | None,
     codes: Sequence[str] = (),
 ) -> MonthRange:
-    """The months to fetch; all of them where the store holds nothing of some code."""
+    """Months to fetch, all months if the store has no file of some code."""
     current = pd.Period(utc_now().tz_localize(None), "M")
     last = current if until is None else _month("--until", until)
     first = (
-        _usual_first(settings, name, codes, current) if since is None else _month("--since", since)
+        _first_month(settings, name, codes, current) if since is None else _month("--since", since)
     )
     if first > current:
         raise DataError(
@@ -109,16 +109,17 @@ def months_to_fetch(
     return MonthRange(min(first, last) if since is None else first, last)
 
 
-def _usual_first(
+def _first_month(
     settings: Settings, name: str, codes: Sequence[str], current: pd.Period
 ) -> pd.Period:
+    """Oldest month that sources still revise; the first of all if a code has no file yet."""
     if not has_store(settings):
         return pd.Period(FIRST_MONTH, "M")
     vintages = read_vintages(store_of(settings))
     files = vintages.loc[vintages["source"].eq(name), "file_name"]
     if name in BY_CODE:
-        begins = [name if code == HS6 else f"{name} {code}" for code in codes or (HS6,)]
-        is_stored = all(files.str.match(rf"{begin} \d{{4}}-").any() for begin in begins)
+        prefixes = [name if code == HS6 else f"{name} {code}" for code in codes or (HS6,)]
+        is_stored = all(files.str.match(rf"{prefix} \d{{4}}-").any() for prefix in prefixes)
     else:
         is_stored = len(files) > 0
     return current - REVISED_MONTHS if is_stored else pd.Period(FIRST_MONTH, "M")

@@ -61,26 +61,29 @@ def replayed(settings: Settings, rows: pd.DataFrame) -> Replay:
     snapshot = workspace.snapshot
     features = rows_of(snapshot.origin)
     in_order(rows, features)
-    table = pd.DataFrame(np.nan, index=features.index, columns=NUMBERS)
+    forecasts = pd.DataFrame(np.nan, index=features.index, columns=NUMBERS)
     for name, model_rows in rows.groupby("model"):
-        answer = _answer(workspace, str(name), model_rows, features)
-        is_own = features["destination"].isin(set(model_rows["destination"])).to_numpy()
-        table.loc[is_own, NUMBERS] = answer[NUMBERS].to_numpy()[is_own]
-    published = stages_from(table, snapshot.origin, snapshot.effect, snapshot.tree).published
+        forecast = _forecast_of(workspace, str(name), model_rows, features)
+        is_forecast = features["destination"].isin(set(model_rows["destination"])).to_numpy()
+        forecasts.loc[is_forecast, NUMBERS] = forecast[NUMBERS].to_numpy()[is_forecast]
+    published = stages_from(forecasts, snapshot.origin, snapshot.effect, snapshot.tree).published
     months = features["period"].dt.strftime("%Y-%m")
-    answer = published.set_index([features["destination"], months])
-    numbers = answer[NUMBERS].loc[pd.MultiIndex.from_frame(rows[_CELL])]
+    by_cell = published.set_index([features["destination"], months])
+    numbers = by_cell[NUMBERS].loc[pd.MultiIndex.from_frame(rows[_CELL])]
     return Replay(rows, rows.assign(**{name: numbers[name].to_numpy() for name in NUMBERS}))
 
 
-def _answer(
+def _forecast_of(
     workspace: Workspace, name: str, published_rows: pd.DataFrame, features: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return what a model says of each row; without one a table's rest on no past errors."""
+    """Forecast of each row by the model of a name.
+
+    A fallback is recomputed for partner tables only: past errors do not set its bands there.
+    """
     for prefix, status in (("statistical-", STATISTICAL), ("seasonal-naive-", NAIVE)):
         if name.startswith(prefix) and not workspace.calibrates_fallback:
-            memory = ResidualHistory()
-            return plain(status, workspace.origin, features, memory, workspace.parameters).table
+            no_errors = ResidualHistory()
+            return plain(status, workspace.origin, features, no_errors, workspace.parameters).table
     return modelled(_model(workspace, published_rows), features).table
 
 

@@ -13,7 +13,7 @@ from flows.context.run_config import RunConfig
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from flows.publishing.publish_or_hold import held_folder, report_folder
-from flows.training.backtest_records import kept_scores
+from flows.training.backtest_records import all_scores
 from models.evaluation.backtest import SCORE_COLUMNS, Backtest
 from service.language.choice import in_language
 from service.live.publication import Publication, newest_scores, of_one_forecast
@@ -36,7 +36,7 @@ def run_report(
 ) -> tuple[Publication, list[Message]]:
     """Content of the report on a new forecast, and notes on irregular figures."""
     rows = table.assign(as_of=workspace.as_of, data_vintage=workspace.data_vintage)
-    return _state(workspace, rows, workspace.panel, kept_scores(result)), workspace.notes
+    return _state(workspace, rows, workspace.panel, all_scores(result)), workspace.notes
 
 
 def write_run_report(

@@ -79,7 +79,7 @@ def record(workspace: Workspace, result: Backtest) -> None:
 
 
 def read_cells(settings: Settings, run_id: str) -> pd.DataFrame:
-    """Return the cells that a backtest's run kept; empty where it kept none."""
+    """Scored cells that a backtest's run logged; empty if it logged none."""
     text = read_text(settings, run_id, CELLS)
     if text is None:
         return pd.DataFrame()
@@ -90,14 +90,14 @@ def read_cells(settings: Settings, run_id: str) -> pd.DataFrame:
 
 
 def cells_of(settings: Settings, model_version: str) -> pd.DataFrame:
-    """Return the cells of a version's newest backtest; empty where they are gone."""
+    """Scored cells of a version's newest backtest; empty if they are gone."""
     runs = find_runs(settings, {"flow": "backtest", "model_version": model_version})
     return read_cells(settings, runs[0].info.run_id) if runs else pd.DataFrame()
 
 
 def keep_scores(workspace: Workspace, result: Backtest) -> None:
     """Keep the scores of a backtest in the store, under its model's name, and its cells."""
-    scores = kept_scores(result)
+    scores = all_scores(result)
     named = scores["model"].where(scores["model"] != MODEL, workspace.model_version)
     write_scores(
         store_of(workspace.settings),
@@ -105,12 +105,12 @@ def keep_scores(workspace: Workspace, result: Backtest) -> None:
         as_of=workspace.as_of,
         data_vintage=workspace.data_vintage,
         commodity=workspace.config.published_as,
-        cells=kept_cells(result),
+        cells=charted_cells(result),
     )
 
 
-def kept_scores(result: Backtest) -> pd.DataFrame:
-    """Return the scores of a backtest, how often its bands held, and how errors go together."""
+def all_scores(result: Backtest) -> pd.DataFrame:
+    """Scores of a backtest, coverage of its bands, and correlations of its errors."""
     cells = result.cells.loc[result.cells["model"] == MODEL] if len(result.cells) else result.cells
     if cells.empty:
         return result.scores
@@ -120,7 +120,7 @@ def kept_scores(result: Backtest) -> pd.DataFrame:
         group_scores(result.cells),
         coverage_scores(result.cells),
         coverage_scores(sums, SUM_COVERAGE),
-        carried(cells),
+        correlation_scores(cells),
     ]
     return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
@@ -129,8 +129,8 @@ _MOST_DRAWN: Final = 12
 """Destinations, largest first, whose forecasts are kept: as many as a page draws."""
 
 
-def kept_cells(result: Backtest) -> pd.DataFrame:
-    """Return the model's own forecasts of known months, as the store keeps them to be drawn."""
+def charted_cells(result: Backtest) -> pd.DataFrame:
+    """Forecasts of the product's model for known months that are stored for charts."""
     cells = result.cells.loc[result.cells["model"] == MODEL]
     largest = cells.groupby("destination")["tonnes"].sum().nlargest(_MOST_DRAWN).index
     cells = cells.loc[cells["destination"].isin(largest)]
@@ -140,8 +140,8 @@ def kept_cells(result: Backtest) -> pd.DataFrame:
     return cells.assign(**months)[list(CELL_COLUMNS)]
 
 
-def carried(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return as scores how errors of months and of destinations go together, where known.
+def correlation_scores(cells: pd.DataFrame) -> pd.DataFrame:
+    """Error autocorrelation and error correlation, as rows of scores; none if not estimable.
 
     Args:
         cells: Those of the product's model in a backtest; not modified.

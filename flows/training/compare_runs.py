@@ -110,8 +110,9 @@ def compare_runs(settings: Settings, a: str, b: str, config: RunConfig = MAGNETS
 
 
 def _side(settings: Settings, runs: Sequence[Run], text: str, model: str) -> _Side:
+    """Run that a user names, with the related backtest that scored it and its cells."""
     run, label = _named(settings, runs, text, model)
-    for candidate in _near(runs, run):
+    for candidate in _related(runs, run):
         cells = read_cells(settings, candidate.info.run_id)
         if len(cells):
             return _Side(label, run, candidate, cells)
@@ -141,8 +142,8 @@ def _named(settings: Settings, runs: Sequence[Run], text: str, model: str) -> tu
     )
 
 
-def _near(runs: Sequence[Run], run: Run) -> list[Run]:
-    """Return the runs that may hold the cells of one: itself, its job's, backtests of its model."""
+def _related(runs: Sequence[Run], run: Run) -> list[Run]:
+    """Runs that may hold the cells of a run: itself, those of its job, backtests of its model."""
     job = run.data.tags.get(MLFLOW_PARENT_RUN_ID, run.info.run_id)
     model = run.data.tags.get("model_version")
     kin = [

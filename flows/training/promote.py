@@ -168,10 +168,10 @@ def _challenge(
     result: Backtest | None,
     config: RunConfig,
 ) -> Challenge:
-    """Return what both backtests scored; a model is never compared with itself."""
+    """Scored cells of the challenger and the champion, paired unless both are the same model."""
     name = config.model
-    backtested = cells_of(settings, challenger.model_version) if result is None else result.cells
-    cells = model_cells(backtested)
+    all_cells = cells_of(settings, challenger.model_version) if result is None else result.cells
+    cells = model_cells(all_cells)
     if champion is None:
         return Challenge(pd.DataFrame(), cells, is_first=True, is_refit=False, is_older=False)
     pairs = pd.DataFrame()
@@ -183,7 +183,7 @@ def _challenge(
         is_first=False,
         is_refit=champion.recipe == challenger.recipe != "",
         is_older=pd.Timestamp(challenger.as_of) < pd.Timestamp(champion.as_of),
-        rolled_back=_taken_back(settings, name, challenger, champion),
+        rolled_back=_rollback_reason(settings, name, challenger, champion),
         best=_against_best(settings, name, challenger, cells),
         fewest=len(MONTHS_BACK) if config.table_key else FEWEST_ORIGINS,
     )
@@ -196,11 +196,11 @@ _CHAMPIONS: Final = 12
 def _against_best(
     settings: Settings, name: str, challenger: RegisteredVersion, cells: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return the pairs with the champion of the last year that was best on the same months."""
+    """Cells paired with those of the past year's champion that did best against the challenger."""
     since = pd.Timestamp(challenger.as_of) - pd.DateOffset(years=1)
     past = model_registry.champions(settings, name)[:-1]
-    late = [holder for holder in past if pd.Timestamp(holder.as_of) >= since][-_CHAMPIONS:]
-    earlier = (model_cells(cells_of(settings, holder.model_version)) for holder in late)
+    recent = [version for version in past if pd.Timestamp(version.as_of) >= since][-_CHAMPIONS:]
+    earlier = (model_cells(cells_of(settings, version.model_version)) for version in recent)
     pairs = [paired_cells(cells, champion_cells) for champion_cells in earlier]
     return max(filter(len, pairs), key=_loss_ratio, default=pd.DataFrame())
 
@@ -210,17 +210,19 @@ def _loss_ratio(pairs: pd.DataFrame) -> float:
     return float(mean[CHALLENGER] / mean[PAST_CHAMPION])
 
 
-def _taken_back(
+def _rollback_reason(
     settings: Settings, name: str, challenger: RegisteredVersion, champion: RegisteredVersion
 ) -> str:
-    """Return why this version, its parameters or its duplicate was taken back; empty if none was.
+    """Reason why this version, its duplicate or its parameters were rolled back, or empty.
 
-    Another fit of the champion's parameters is no duplicate unless it learned from the same facts.
+    A duplicate has the same parameters and was trained on the same facts. The champion's
+    parameters do not count: another fit of them may do better.
     """
     for bad in model_registry.versions(settings, name):
-        is_twin = (bad.recipe, bad.data_vintage) == (challenger.recipe, challenger.data_vintage)
-        is_kind = bad.recipe == challenger.recipe != champion.recipe
-        if bad.rolled_back and (bad.version == challenger.version or is_twin or is_kind):
+        same_parameters = bad.recipe == challenger.recipe
+        is_duplicate = same_parameters and bad.data_vintage == challenger.data_vintage
+        is_rejected = same_parameters and bad.recipe != champion.recipe
+        if bad.rolled_back and (bad.version == challenger.version or is_duplicate or is_rejected):
             return f"version {bad.version} was: {bad.rolled_back}"
     return ""
 

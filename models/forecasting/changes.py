@@ -114,12 +114,13 @@ class NewRows:
 
     @property
     def inputs(self) -> frozenset[str]:
-        policy = self.events.any() or self.analog_events.any() or self.analog_figures.any()
+        """Names of ``CHANGED_INPUTS`` with new rows."""
+        is_policy_new = self.events.any() or self.analog_events.any() or self.analog_figures.any()
         is_changed = {
             "new_actuals": self.new_actuals.any(),
             "revised_actuals": self.revised_actuals.any(),
             "tariffs": self.tariffs.any(),
-            "policy": policy,
+            "policy": is_policy_new,
         }
         return frozenset(name for name, is_new in is_changed.items() if is_new)
 

@@ -130,7 +130,7 @@ def stages_of(
     effect: PolicyEffect | None,
     tree: Tree | None = None,
 ) -> Stages:
-    """Return a forecast stage by stage.
+    """Forecast of a trained model after each stage, from its own to the published one.
 
     Args:
         rows: The rows of the origin.
@@ -147,7 +147,7 @@ def stages_of(
 def stages_from(
     model: pd.DataFrame, origin: Origin, effect: PolicyEffect | None, tree: Tree | None = None
 ) -> Stages:
-    """Return a forecast stage by stage, from quantiles and means that need not add up.
+    """Forecast after each stage, from quantiles and means that need not add up.
 
     Args:
         model: Quantiles and mean of every series and target, in tonnes.

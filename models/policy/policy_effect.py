@@ -158,10 +158,10 @@ def _known_from(row: int, month: int, origin: Origin) -> int:
 
 
 SHARE_WORTH: Final = 5.0
-"""Count of the beta of the share of trade that an act covers."""
+"""Pseudo-count (a + b) of the beta prior of the share of trade that an act covers."""
 
 LICENSED: Final = (8.0, 1.0)
-"""Beta of how far goods already under a control pass a further one of the same kind untouched."""
+"""Beta of the share of trade under an earlier control that a further one leaves unaffected."""
 
 FADING: Final = 1.5
 """Months in which the effect of a control that ended, or is relaxed, shrinks to a third."""
@@ -292,14 +292,14 @@ def _already_controlled(control: Control, controls: Sequence[Control]) -> Floats
     return share
 
 
-def _share_draws(control: Control, already: Floats, draw: DrawSettings) -> Floats:
-    """Draws of the share of trade a control newly stops, draws x series."""
+def _share_draws(control: Control, already_controlled: Floats, draw: DrawSettings) -> Floats:
+    """Share of trade a control stops beyond earlier controls, draws x series."""
     random = np.random.default_rng([draw.seed, 1])
     share = min(max(control.share, 0.01), 0.99)
     covered = random.beta(SHARE_WORTH * share, SHARE_WORTH * (1.0 - share), draw.count)
     passing = random.beta(*LICENSED, draw.count)
-    newly = covered[:, None] * (1.0 - already[None, :] * passing[:, None])
-    return newly if draw.exposure is None else np.minimum(newly * draw.exposure, 1.0)
+    stopped = covered[:, None] * (1.0 - already_controlled[None, :] * passing[:, None])
+    return stopped if draw.exposure is None else np.minimum(stopped * draw.exposure, 1.0)
 
 
 HALF_SEEN: Final = 6.0

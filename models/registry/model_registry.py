@@ -86,7 +86,7 @@ def _model(settings: Settings, name: str) -> RegisteredModel | None:
 
 
 def at_version(settings: Settings, version: int, name: str = MODEL) -> RegisteredVersion:
-    """Registered version of a number."""
+    """Registered version by its number."""
     for registered in versions(settings, name):
         if registered.version == version:
             return registered
@@ -135,7 +135,7 @@ def promote(settings: Settings, version: int, name: str = MODEL) -> None:
 
 
 def champions(settings: Settings, name: str = MODEL) -> list[RegisteredVersion]:
-    """Versions that were promoted and not taken back since, the champion last."""
+    """Past champions in order of promotion, without those rolled back, and the champion last."""
     model = _model(settings, name)
     if model is None or CHAMPION not in model.aliases:
         return []

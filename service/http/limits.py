@@ -90,8 +90,8 @@ class RequestLimits:
     ) -> None:
         self._app = app
         self._metrics = metrics
-        self._names = names
-        self._most = max_body_bytes
+        self._host_names = names
+        self._max_body_bytes = max_body_bytes
         self._too_large = (
             f"The body has more than {max_body_bytes} bytes. Expected a smaller one. Send less, or "
             "raise MAGNETCAST_MAX_BODY_BYTES."
@@ -119,7 +119,7 @@ class RequestLimits:
     def _refusal(self, scope: Scope) -> ASGIApp | None:
         """Response to a foreign host name or too large a body, else None."""
         headers = Headers(scope=scope)
-        if not is_own_name(host := ", ".join(headers.getlist("host")), self._names):
+        if not is_own_name(host := ", ".join(headers.getlist("host")), self._host_names):
             return problem(
                 HTTPStatus.MISDIRECTED_REQUEST,
                 f"Host {host[:100]!r} is not a name of this service. Expected localhost or "
@@ -127,7 +127,7 @@ class RequestLimits:
                 instance=scope["path"],
             )
         length = headers.get("content-length", "0")
-        if length.isdigit() and int(length) > self._most:
+        if length.isdigit() and int(length) > self._max_body_bytes:
             return problem(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 self._too_large,
@@ -144,7 +144,7 @@ class RequestLimits:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._most:
+            if received > self._max_body_bytes:
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._too_large)
             return message
 

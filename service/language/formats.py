@@ -66,7 +66,7 @@ def _percent_sign(code: str) -> str:
 
 
 def dated(moment: date, form: Form) -> str:
-    """Day, a month or a year."""
+    """Date in the language of the reader, as a day, a month or a year."""
     code = language()
     if code == DEFAULT:
         return format_date(moment, _ENGLISH[form], locale_of(code))

@@ -171,7 +171,7 @@ class LivePublication:
             self._thread.join()
 
     def refresh(self) -> bool:
-        """Load what changed in the store; whether anything did."""
+        """Load the store's newest state; True if there is a new publication."""
         moment = self.clock()
         self.tokens = MappingProxyType(dict(scopes_in_force(self.engine, moment)))
         self.refresh_planning()

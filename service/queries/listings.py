@@ -177,9 +177,11 @@ def _codes(cell: object) -> list[str]:
 def figures(
     publication: Publication, *, destination: str | None = None, period: str | None = None
 ) -> list[Record]:
-    """Published figures, newest first: a revision is one more row.
+    """Published figures, newest first; a revision is a further row.
 
-    Only those of a destination, also a region or ranking, and of spans with a month, ``YYYY-MM``.
+    Args:
+        destination: Country, region or ranking; all if None.
+        period: Month, ``YYYY-MM``, that the span of a figure contains; all if None.
     """
     rows = publication.published.observations
     if destination is not None:

@@ -68,7 +68,7 @@ async def chart_route(
 ) -> Response:
     """Chart: for a browser to draw, as a picture, or its rows."""
     answer = await run_in_threadpool(
-        in_form, lambda: _known(goods, kind, destination), form, shared.drawer, look
+        in_form, lambda: _chart(goods, kind, destination), form, shared.drawer, look
     )
     name = f"{file_of(goods.commodity)}_{kind}_{destination}_{goods.as_of:%Y-%m-%d}.{form}"
     return reply(request, answer, {"Content-Disposition": f'inline; filename="{name}"'})
@@ -93,7 +93,7 @@ async def embed_route(request: Request, *, goods: Goods, kind: Kind, destination
     """Chart as a page that others may frame."""
 
     def make() -> Answer:
-        _known(goods, kind, destination)
+        _chart(goods, kind, destination)  # refuses an unknown chart
         return bare_page(
             "embed.html.j2",
             chart=page_chart(goods, kind, destination),
@@ -121,7 +121,7 @@ async def script_route(request: Request, name: Literal["charts", "levers"]) -> R
     return kept_for_good(request, answer_of(script(name), JAVASCRIPT))
 
 
-def _known(publication: Publication, kind: str, destination: str) -> Chart:
+def _chart(publication: Publication, kind: str, destination: str) -> Chart:
     known_destination(publication, destination)
     chart = chart_of(publication, kind, destination) if kind in KINDS else None
     if chart is None:

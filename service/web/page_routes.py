@@ -345,11 +345,11 @@ async def _page(
     make: Callable[..., Answer],
     *arguments: object,
 ) -> Response:
-    """Page of a publication, rendered once a day and language by its function."""
+    """Page of a publication that ``make`` renders, cached by publication, day and language."""
     read_at = shared.live.clock()
-    place = ("page", key, read_at.date(), chosen())
-    answer: Answer | None = current.memo.get(place)
+    cache_key = ("page", key, read_at.date(), chosen())
+    answer: Answer | None = current.memo.get(cache_key)
     if answer is None:
         render = partial(make, current, read_at, *arguments)
-        answer = await run_in_threadpool(current.memo.make, place, render)
+        answer = await run_in_threadpool(current.memo.make, cache_key, render)
     return reply(request, answer)

@@ -45,14 +45,14 @@ def status_page(
         publication: The newest publication, None if there is none.
     """
     if publication is None:
-        return bare_page(TEMPLATE, address=_ADDRESS, **_of_installation(health), models=(), runs=())
+        return bare_page(TEMPLATE, address=_ADDRESS, **_health_values(health), models=(), runs=())
     rejected = listings.newest_first(publication.published.quarantine, RefusedFileResponse)
     return page(
         TEMPLATE,
         publication,
         read_at=read_at,
         address=_ADDRESS,
-        **_of_installation(health),
+        **_health_values(health),
         models=models_in_use(publication),
         runs=recent_runs(publication),
         vintages=listings.newest_first(publication.published.vintages, Vintage)[:ROWS],
@@ -62,9 +62,10 @@ def status_page(
     )
 
 
-def _of_installation(health: HealthReport) -> dict[str, object]:
+def _health_values(health: HealthReport) -> dict[str, object]:
+    """Values of the template that need no publication; sentences are in the reader's language."""
     return {
-        "found": health,
+        "health": health,
         "headline": rendered(health.headline),
         "lines": [rendered(line) for line in health.lines],
         "alarms": [replace(alarm, words=rendered(alarm.words)) for alarm in health.alarms],

@@ -360,7 +360,7 @@ async def what_if_route(
 
 
 async def _results(current: Publication, pool: ScenarioPool, view: WhatIfView) -> list[Result]:
-    """Results of the scenario, if there is one, and of those kept beside it."""
+    """Results of the scenario, if there is one, and of those compared with it."""
     views = [scenario for scenario in (view, *view.beside) if scenario.text]
     return [
         await run_in_threadpool(

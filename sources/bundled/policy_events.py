@@ -43,14 +43,14 @@ class PolicyEvents:
 
     def load(self) -> FileRows:
         """Events, one row per version."""
-        other = ("material", "exempt", *(name for name in EVENT_COLUMNS if name != "covers"))
-        table = read_table(self.path, other if self.materials else EVENT_COLUMNS)
+        analog_columns = ("material", "exempt", *(n for n in EVENT_COLUMNS if n != "covers"))
+        table = read_table(self.path, analog_columns if self.materials else EVENT_COLUMNS)
         table.note_repeats(["event_id"])
         versions = [version for row in table.rows for version in _act_versions(row)]
         table.problems.raise_if_any()
         tables = {self.id: typed_frame(versions, self.id)}
         open_acts = {str(act["event_id"]) for act in versions if act.get("covers") == UNKNOWN}
-        notes = tuple(
+        notes = tuple(  # shown after "left out"
             f"{act} from the forecast: what it covers is unknown" for act in sorted(open_acts)
         )
         return FileRows(self.id, self.path.name, table.sha256, tables, notes)

@@ -104,7 +104,7 @@ _YEARS: Final = (1700, 2199)
 
 _MONTH: Final = re.compile(
     r"(?P<year>\d{4})(?:(?P<mark>[-/])(?P<month>\d{1,2})(?:(?P=mark)(?P<day>\d{1,2})(?:[T ].+)?)?"
-    r"|(?P<solid>\d{2})(?:\d{2})?)",
+    r"|(?P<undashed>\d{2})(?:\d{2})?)",
     re.ASCII,
 )
 _OTHER: Final = re.compile(r"\d{4}-?(Q[1-4]|W\d{2})|\d{4}-\d{2}-\d{2}/\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -122,15 +122,15 @@ MOST_DATES: Final = 1.5
 
 
 def read_month(text: str) -> int:
-    """Number of the month that a text stands for: YYYY-MM, or a day in it.
+    """Month number (12 x year + month - 1) of a text: YYYY-MM, YYYYMM or a day of the month.
 
     Raises:
-        ValueError: It stands for none; describes why.
+        ValueError: The text is not a month; the message says why.
     """
     match = _MONTH.fullmatch(text.strip().removesuffix(".0"))
     if not match:
         raise ValueError(f"{shown(text)} is no month" if text.strip() else "period is empty")
-    year, month = int(match["year"]), int(match["month"] or match["solid"])
+    year, month = int(match["year"]), int(match["month"] or match["undashed"])
     if not 1 <= month <= YEAR:
         raise ValueError(f"{shown(text)} is no month")
     if not _YEARS[0] <= year <= _YEARS[1]:
@@ -141,7 +141,7 @@ def read_month(text: str) -> int:
 def months_in(
     column: "pd.Series[str]", series: "pd.Series[str]", name: str
 ) -> tuple[Ints, dict[int, str]]:
-    """Number of the month of each row, -1 where it is none, and why by place."""
+    """Month number of each row, -1 if it has none, and the errors by position."""
     codes, distinct = pd.factorize(column)
     texts = [str(label) for label in distinct]
     if 2 * sum(bool(_OTHER.fullmatch(text)) for text in texts) > len(texts):
@@ -368,9 +368,9 @@ def _again_note(again: int) -> str:
 
 
 def _gap_note(table: pd.DataFrame) -> str:
-    is_there = np.isfinite(table.to_numpy())
-    span = is_there.shape[1] - is_there.argmax(axis=1) - is_there[:, ::-1].argmax(axis=1)
-    gaps = span - is_there.sum(axis=1)
+    has_value = np.isfinite(table.to_numpy())
+    span = has_value.shape[1] - has_value.argmax(axis=1) - has_value[:, ::-1].argmax(axis=1)
+    gaps = span - has_value.sum(axis=1)
     if not gaps.any():
         return ""
     missing = counted(int(gaps.sum()), "month")
@@ -378,14 +378,14 @@ def _gap_note(table: pd.DataFrame) -> str:
 
 
 def _short_notes(table: pd.DataFrame) -> Iterator[str]:
-    is_there = np.isfinite(table.to_numpy())
-    if (single := is_there.sum(axis=1) == 1).any():
+    has_value = np.isfinite(table.to_numpy())
+    if (single := has_value.sum(axis=1) == 1).any():
         yield f"one value only: {first_few(table.index[single])}"
-    last, reach = month_label(int(table.columns[-1])), int(is_there[:, -1].sum())
-    if reach < SPARSE_END * len(table):
-        yield f"the last month, {last}, has a value of {reach} of {len(table)} series only"
-    elif reach < len(table):
-        yield f"no value in the last month, {last}: {first_few(table.index[~is_there[:, -1]])}"
+    last, count = month_label(int(table.columns[-1])), int(has_value[:, -1].sum())
+    if count < SPARSE_END * len(table):
+        yield f"the last month, {last}, has a value of {count} of {len(table)} series only"
+    elif count < len(table):
+        yield f"no value in the last month, {last}: {first_few(table.index[~has_value[:, -1]])}"
 
 
 def _tree_rows(rows: pd.DataFrame, table: pd.DataFrame) -> "pd.Series[str]":

@@ -175,22 +175,22 @@ class _Announcements(HttpSource):
         return announcements
 
     def _proposal(self, http: HttpClient, item: _Announcement) -> Proposal | None:
-        """Proposal of a recognised act; None where the announcement is on other goods."""
+        """Proposal of a recognised act; None if it concerns other commodities."""
         page = http.get("", read=_Page, accept=PAGE_TYPE, base_url=item.url)
         text = page.text if page else ""
-        begin = next((n.start() for n in _NUMBER.finditer(text) if n.groups() == item.number), None)
-        if begin is None:
+        start = next((n.start() for n in _NUMBER.finditer(text) if n.groups() == item.number), None)
+        if start is None:
             raise self._refused(f"answers without {item.name}: it sent an HTML page", item.url)
-        signed = [*_SIGNED.finditer(text, begin)]
+        signed = [*_SIGNED.finditer(text, start)]
         dates = [re.search(_DATE, page.head if page else ""), *signed]
         stated_days = [day for match in dates if (day := _day(match)) is not None]
-        # A later day is one of effect, not of signature.
+        # A day long after the listing is when the act takes effect, not when it was signed.
         days = [day for day in stated_days if day <= item.listed_on + _LATE]
         if not days:
             raise self._refused(f"gives no date of {item.name}", item.url)
-        # The latest: nobody can have read it before.
+        # The latest of these days, since nobody can have read the announcement earlier.
         announced = max(*days, item.listed_on)
-        body = text[begin : signed[-1].end() if signed else None]
+        body = text[start : signed[-1].end() if signed else None]
         facts = _facts(item, body, announced)
         if not facts["products"] and not facts["suspends"]:
             return None
@@ -222,26 +222,26 @@ class CustomsAdministration(_Announcements):
 def _facts(
     item: _Announcement, body: str, announced: pd.Timestamp
 ) -> Mapping[str, str | list[str]]:
-    """Values of a ledger row that an announcement gives, and whose acts it suspends."""
+    """Fields of a ledger row read from an announcement, and the announcements it suspends."""
     at_once = [announced] if _AT_ONCE.search(body) else []
-    begins = sorted({*at_once, *filter(None, map(_day, _FROM.finditer(body)))})
-    is_halt = _HALT.search(body) is not None
-    until = _UNTIL.search(body) if is_halt else None
-    year, cited = item.number[0], []
-    for match in _CITED.finditer(item.title + body if is_halt else ""):
+    effective_days = sorted({*at_once, *filter(None, map(_day, _FROM.finditer(body)))})
+    is_suspension = _HALT.search(body) is not None
+    suspension = _UNTIL.search(body) if is_suspension else None
+    year, cited = item.number[0], []  # a number without a year has that of the one before it
+    for match in _CITED.finditer(item.title + body if is_suspension else ""):
         year = match[1] or year
         cited.append((year, match[2] or match[3]))
-    halted = _day(until, first=4)
+    suspended_to = _day(suspension, first=4)
     return {
         "citation": item.name,
         "issuer": item.name.partition("公告")[0],
         "products": "; ".join(word for word in GOODS if word in item.title + body),
         **proposed_coverage(item.title, body),
-        "effective_on": f"{begins[0]:%Y-%m-%d}" if begins else "",
-        "effective_days": [f"{day:%Y-%m-%d}" for day in begins],
-        "suspends": [f"{of}年第{n}号" for of, n in dict.fromkeys(cited) if (of, n) != item.number],
-        "suspended_from": f"{_day(until) or announced:%Y-%m-%d}" if halted else "",
-        "suspended_to": f"{halted:%Y-%m-%d}" if halted else "",
+        "effective_on": f"{effective_days[0]:%Y-%m-%d}" if effective_days else "",
+        "effective_days": [f"{day:%Y-%m-%d}" for day in effective_days],
+        "suspends": [f"{y}年第{n}号" for y, n in dict.fromkeys(cited) if (y, n) != item.number],
+        "suspended_from": f"{_day(suspension) or announced:%Y-%m-%d}" if suspended_to else "",
+        "suspended_to": f"{suspended_to:%Y-%m-%d}" if suspended_to else "",
     }
 
 

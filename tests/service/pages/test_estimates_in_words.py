@@ -27,7 +27,7 @@ OF_OTHER_THINGS = (
     "Little is known of acts of the kind",
     "No effect of %(act)s is computed", "No backtest is attached to this forecast, so its",
     "Latest start first. A dash means that the rate is not known", "if empty: as currently known",
-    "%(count)s of the %(past)s past tables that were replayed", "Trade court hears challenge to",
+    "%(count)s of the %(past)s replayed past tables are", "Trade court hears challenge to",
 )  # fmt: skip
 """Beginnings of sentences about acts, rates, scores and what was known on a day."""
 
