@@ -60,7 +60,7 @@ class PanelStats:
 
 
 def series_stats(values: Floats, profile: Floats | None = None) -> SeriesStats:
-    """Return level, spread and seasonality, the season shrunk towards the panel's.
+    """Level, spread and seasonality, the season shrunk towards the panel's.
 
     Args:
         values: Series x months up to the origin, NaN where missing; not modified.
@@ -73,7 +73,7 @@ def series_stats(values: Floats, profile: Floats | None = None) -> SeriesStats:
 
 
 def panel_momentum(momentum: Floats) -> float:
-    """Return the median momentum, in spreads; 0 if none is finite."""
+    """Median momentum, in spreads; 0 if none is finite."""
     finite = momentum[np.isfinite(momentum)]
     return float(np.median(finite)) if finite.size else 0.0
 
@@ -97,7 +97,7 @@ def _block_stats(values: Floats, season: Floats) -> SeriesStats:
 
 
 def _monthly_change(adjusted: Floats) -> Floats:
-    """Return the mean absolute monthly change; across gaps where no two months are adjacent."""
+    """Mean absolute monthly change; across gaps where no two months are adjacent."""
     change = _recent_mean(np.abs(np.diff(adjusted[:, -SPREAD_YEARS * YEAR - 1 :], axis=1)))
     is_isolated = np.isnan(change)
     if is_isolated.any():
@@ -114,12 +114,12 @@ def _recent_mean(changes: Floats) -> Floats:
 
 
 def seasonal_scale(values: Floats) -> Floats:
-    """Return each series' mean absolute difference to the year before, the unit of MASE, or NaN."""
+    """Each series' mean absolute difference to the year before, the unit of MASE, or NaN."""
     return mean_known(np.abs(values[:, YEAR:] - values[:, :-YEAR]))
 
 
 def mean_known(window: Floats, weight: Floats | None = None) -> Floats:
-    """Return the mean of each row over its finite values, NaN without any."""
+    """Mean of each row over its finite values, NaN without any."""
     counts = np.isfinite(window) * (1.0 if weight is None else weight)
     total = (np.nan_to_num(window) * counts).sum(axis=1)
     count = counts.sum(axis=1)
@@ -128,13 +128,13 @@ def mean_known(window: Floats, weight: Floats | None = None) -> Floats:
 
 
 def ratio(value: Floats, unit: Floats) -> Floats:
-    """Return values divided by a unit, 0 where the unit is 0."""
+    """Values divided by a unit, 0 where the unit is 0."""
     value, unit = np.broadcast_arrays(value, unit)
     return np.divide(value, unit, out=np.zeros(value.shape), where=unit > 0)
 
 
 def log_ratio(value: Floats, unit: Floats) -> Floats:
-    """Return the log ratio of one number a series to another, as a column."""
+    """Log ratio of one number a series to another, as a column."""
     share = np.divide(value, unit, out=np.full(len(value), np.nan), where=unit > 0)
     logs: Floats = np.log(share + LEAST_RATIO)[:, None]
     return logs

@@ -66,7 +66,7 @@ class Outcome:
 
 
 def announcement_of(act: Act, due: pd.Timestamp) -> Announcement:
-    """Return an act's announcement for a day: its start, or its return after a suspension."""
+    """Announcement of an act for a day: its start, or its return after a suspension."""
     is_return = bool(due > act["effective_from"])
     since = act["suspended_from"] if is_return else act["announced_on"]
     return Announcement(
@@ -82,7 +82,7 @@ def announcement_of(act: Act, due: pd.Timestamp) -> Announcement:
 def outcomes_of_act(
     act: Act, latest: Act, acts: Sequence[Act], relaxations: Sequence[Act]
 ) -> list[Outcome]:
-    """Return the outcomes of the announcements that one version of an act makes."""
+    """Outcomes of the announcements that one version of an act makes."""
     begin, resumes, end = (act[n] for n in ("effective_from", "suspended_to", "effective_to"))
     if pd.isna(begin):
         return []
@@ -129,7 +129,7 @@ def _is_replaced(act: Act, stop: pd.Timestamp, acts: Sequence[Act]) -> bool:
 
 
 def _is_relaxed(act: Act, due: pd.Timestamp, relaxations: Sequence[Act]) -> bool:
-    """Return whether the issuer relaxes an act for all its destinations soon after it starts."""
+    """Whether the issuer relaxes an act for all its destinations soon after it starts."""
     affected = set(str(act["destinations"]).split(";"))
     return any(
         relaxation["instrument"] == RELAXATION
@@ -162,7 +162,7 @@ def _of_return(
 
 
 def outcomes_of_tariffs(steps: pd.DataFrame) -> list[Outcome]:
-    """Return the outcomes of tariff rises that were announced ahead."""
+    """Outcomes of tariff rises that were announced ahead."""
     outcomes = []
     component_key = ["importer", "component"]
     rated = steps.loc[steps["rate_pct"].notna()].sort_values(
@@ -190,12 +190,12 @@ def outcomes_of_tariffs(steps: pd.DataFrame) -> list[Outcome]:
 
 
 def announced_rises(steps: pd.DataFrame) -> list[Announcement]:
-    """Return the tariff rises that were announced ahead."""
+    """Tariff rises that were announced ahead."""
     return [outcome.announcement for outcome in outcomes_of_tariffs(steps)]
 
 
 def is_talking(act: Act, destinations: frozenset[str], day: pd.Timestamp) -> bool:
-    """Return whether a truce holds on a day, or a truce or talks were announced shortly before."""
+    """Whether a truce holds on a day, or a truce or talks were announced shortly before."""
     if act["announced_on"] > day or not _is_about(act, destinations):
         return False
     is_truce = act["instrument"] == "truce" and act["effective_from"] <= day
@@ -241,7 +241,7 @@ class TrackRecord:
         return self.as_of.tz_convert("UTC").tz_localize(None).normalize()
 
     def chances(self, announcement: Announcement) -> tuple[float, ...]:
-        """Return the probabilities of ``OUTCOMES``; ``CERTAIN`` once an act is in force."""
+        """Probabilities of ``OUTCOMES``; ``CERTAIN`` once an act is in force."""
         if announcement.due <= self.day:
             return CERTAIN
         from scipy.special import log_softmax  # noqa: PLC0415 - half a second

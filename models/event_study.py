@@ -340,7 +340,7 @@ def paths_foreseen(
     parameters: ModelParameters,
     track: Progress = untracked,
 ) -> list[CounterfactualForecast]:
-    """Forecast made the moment before each date.
+    """Forecast from the moment before each date.
 
     One walk along the past: each time the model is trained on what was known then, and its answer
     to controls knows only those announced by then.

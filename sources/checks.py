@@ -113,7 +113,7 @@ def objections(
     """Objections to a batch; empty if there are none.
 
     Args:
-        file: Rows as the source made them; not modified.
+        file: Rows as the source gives them; not modified.
         stored: Observations of that source in the store, all versions; not modified.
         ingested_at: The moment of the ingest (UTC).
     """

@@ -62,7 +62,7 @@ _MONTH: Final = ["source", "period_from"]
 
 
 def with_rests(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return figures plus one for each rest of a complete list, available with its last part.
+    """Figures plus one for each rest of a complete list, available with its last part.
 
     Args:
         figures: Available observations of magnets (store contract), any order; not modified.
@@ -145,7 +145,7 @@ def evidence_panel(
     reach: int | None = None,
     prior: PanelPrior = PRIOR,
 ) -> EvidencePanel:
-    """Return the panel from the figures available at ``as_of``.
+    """Panel from the figures available at ``as_of``.
 
     Args:
         observations: Published figures of all times (store contract), any order; not modified.
@@ -205,7 +205,7 @@ def evidence_panel(
 
 
 def _last_of_world(statements: Sequence[Statement], last: int) -> int:
-    """Return the last month of a level or growth rate of the world, else ``last``."""
+    """Last month of a level or growth rate of the world, else ``last``."""
     sides = [s.above for s in statements if s.above is not None and not s.is_bound]
     ends = [cells.end for cells in sides if cells.destinations == AGGREGATES[WORLD]]
     return max(ends, default=last)
@@ -236,7 +236,7 @@ def _mirrored(
 
 
 def _cells(solution: Solution, *, months: int) -> tuple[Floats, Floats]:
-    """Return tonnes and log standard errors of destinations and sums, destinations x months."""
+    """Tonnes and log standard errors of destinations and sums, destinations x months."""
     cells = np.exp(solution.log_cells).reshape(months, WIDTH)
     at = np.arange(months)
     size = months * WIDTH
@@ -253,7 +253,7 @@ def _cells(solution: Solution, *, months: int) -> tuple[Floats, Floats]:
 
 
 def _position(statement: Statement, first: int) -> tuple[int, int] | None:
-    """Return row and column of the published cell a statement fixes, or None."""
+    """Row and column of the published cell a statement fixes, or None."""
     cells = statement.above
     if cells is None or not is_cell_level(statement) or cells.destinations not in _ROWS:
         return None
@@ -261,7 +261,7 @@ def _position(statement: Statement, first: int) -> tuple[int, int] | None:
 
 
 def _block(cells: CellBlock, first: int) -> tuple[NDArray[np.signedinteger], ...]:
-    """Return the index of a block of cells in a table of destinations x months."""
+    """Index of a block of cells in a table of destinations x months."""
     rows = [DESTINATIONS.index(name) for name in cells.destinations]
     return np.ix_(rows, range(cells.start - first, cells.end - first + 1))
 
@@ -285,9 +285,9 @@ def _kinds(
 def _availability(
     statements: list[Statement], figures: pd.DataFrame, first: int, months: int
 ) -> "NDArray[np.datetime64]":
-    """Return when each cell became available, destinations x months.
+    """Moment at which each cell became available, destinations x months.
 
-    That is the moment of the first level for an observed month, of the last figure for any other.
+    The moment of the first level for an observed month, of the last figure for any other.
     """
     moments = figures["available_at"].dt.tz_localize(None).to_numpy().astype("datetime64[s]")
     never = np.datetime64("1970-01-01", "s")
@@ -364,7 +364,7 @@ class SideEffect:
 def side_effects(
     observations: pd.DataFrame, new: pd.DataFrame, *, as_of: pd.Timestamp
 ) -> list[SideEffect]:
-    """Return the most changed month of each destination and sum that leaves its 80% band.
+    """Most changed month of each destination and sum that new figures move out of its 80% band.
 
     Only the last year counts, from which forecasts start; older estimates change as more is
     published. A sum may also change by those of its members that the figures are about.

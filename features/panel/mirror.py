@@ -94,7 +94,7 @@ class ReportingPattern:
         return self.spread**2 / self.weight + self.stderr**2
 
     def at(self, months: Months) -> tuple[Floats, Floats]:
-        """Return the leave-one-out expectation of the log ratio of months and its scale.
+        """Leave-one-out expectation of the log ratio of months and its scale.
 
         Both approach the prior of all partners with growing distance from the fitted months.
         """
@@ -116,7 +116,7 @@ class ReportingPattern:
 
 
 def mixed(compared: ComparedMonths, same_month: float) -> tuple[Floats, Floats]:
-    """Return the exports expected to arrive in each month, in tonnes, and their log stderr."""
+    """Exports expected to arrive in each month, in tonnes, and their log stderr."""
     parts = (same_month * compared.same, (1.0 - same_month) * compared.before)
     total = parts[0] + parts[1]
     stderr = np.hypot(parts[0] * compared.same_stderr, parts[1] * compared.before_stderr) / total
@@ -126,7 +126,7 @@ def mixed(compared: ComparedMonths, same_month: float) -> tuple[Floats, Floats]:
 def fit_patterns(
     series: Sequence[ComparedMonths], bias_prior: BiasPrior, usual_lags: Sequence[float]
 ) -> list[ReportingPattern]:
-    """Return the reporting patterns of the series of one measure, partially pooled.
+    """Reporting patterns of the series of one measure, partially pooled.
 
     Each series is first fitted alone for lag, bias and spread; the pooled bias and spread are then
     its prior, with more weight the fewer months a series has.
@@ -148,7 +148,7 @@ def fit_patterns(
 
 
 def _with_lag(compared: ComparedMonths, bias_prior: BiasPrior, usual: float) -> ReportingPattern:
-    """Return the pattern at the posterior mean of the lag."""
+    """Pattern at the posterior mean of the lag."""
     tried = [_fitted(compared, share, bias_prior, USUAL_SPREAD) for share in _SAME_MONTH]
     fit = np.array([_log_likelihood(pattern) for pattern in tried])
     prior = -0.5 * ((_SAME_MONTH - usual) * (1.0 + LAG_FIRMNESS)) ** 2
@@ -160,7 +160,7 @@ def _with_lag(compared: ComparedMonths, bias_prior: BiasPrior, usual: float) -> 
 def _fitted(
     compared: ComparedMonths, same_month: float, bias_prior: BiasPrior, usual_spread: float
 ) -> ReportingPattern:
-    """Return the pattern at one lag, its spread matched to leave-one-out residuals."""
+    """Pattern at one lag, its spread matched to leave-one-out residuals."""
     exports, stderr = mixed(compared, same_month)
     log_ratio = np.log(compared.imports / exports)
     weight = np.ones(len(log_ratio))
@@ -188,7 +188,7 @@ def _log_likelihood(pattern: ReportingPattern) -> float:
 
 
 def _leave_one_out(pattern: ReportingPattern) -> tuple[Floats, Floats]:
-    """Return the leave-one-out estimate of each month's bias and its variance."""
+    """Leave-one-out estimate of each month's bias and its variance."""
     inverse = _inverse(pattern)
     diagonal = np.diag(inverse)
     bias = pattern.log_ratio - inverse @ (pattern.log_ratio - pattern.bias_prior.bias) / diagonal
@@ -203,7 +203,7 @@ def _inverse(pattern: ReportingPattern) -> Floats:
 
 
 def _bias_covariance(row_months: Months, column_months: Months, bias_prior: BiasPrior) -> Floats:
-    """Return the covariance of the biases of months: a constant and a drifting component."""
+    """Covariance of the biases of months: a constant and a drifting component."""
     distance = np.abs(row_months[:, None] - column_months[None, :])
     covariance = bias_prior.partner**2 + bias_prior.drift**2 * np.exp(-distance / DRIFT_MONTHS)
     return np.asarray(covariance, dtype=float)
@@ -303,7 +303,7 @@ class Mirror:
 
 
 def partner_figures(figures: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Return partners' monthly import records, one a series and month, with a ``series`` column.
+    """Partners' monthly import records, one a series and month, with a ``series`` column.
 
     Press figures under China's own code are left out: their scope is rarely stated. Weights are
     preferred to values; lines of one tariff heading are summed.
@@ -327,7 +327,7 @@ def partner_figures(figures: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame
 
 
 def _summed(lines: pd.DataFrame) -> pd.DataFrame:
-    """Return the months of the largest line of each series, with the sum of all its lines."""
+    """Months of the largest line of each series, with the sum of all its lines."""
     size = lines.groupby([*_SERIES, "commodity"])["value"].transform("sum")
     ranked = lines.assign(size=size).sort_values(["size", "commodity"])
     is_main = lines["commodity"].eq(ranked.groupby(list(_SERIES))["commodity"].transform("last"))
@@ -339,7 +339,7 @@ def _summed(lines: pd.DataFrame) -> pd.DataFrame:
 
 
 def _weight_first(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return one measure, weight before value, for each month of an importer, source and series."""
+    """One measure, weight before value, for each month of an importer, source and series."""
     rank = rows["measure"].map(list(BIAS_PRIORS).index)
     month = ["destination", "source", "series", "period_from"]
     preferred = rows.assign(rank=rank).sort_values([*month, "rank"]).drop_duplicates(month)
@@ -347,7 +347,7 @@ def _weight_first(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def fit_mirrors(records: pd.DataFrame, exports: Exports) -> list[Mirror]:
-    """Return every series of partner records with its reporting pattern.
+    """Every series of partner records with its reporting pattern.
 
     Args:
         records: As ``partner_figures`` returns, any index; not modified.
@@ -381,7 +381,7 @@ def _is_known(compared: ComparedMonths) -> Flags:
 
 
 def mirror_statements(mirrors: Sequence[Mirror], *, first: int, last: int) -> list[Statement]:
-    """Return the statements of partner records about exports from ``first`` to ``last``.
+    """Statements of partner records about exports from ``first`` to ``last``.
 
     Series of one importer and month come from the same customs records and share one weight.
     """
@@ -401,7 +401,7 @@ def mirror_statements(mirrors: Sequence[Mirror], *, first: int, last: int) -> li
 
 
 def gap_table(mirrors: Sequence[Mirror]) -> pd.DataFrame:
-    """Return partners' imports and the exports expected to arrive, with control limits.
+    """Partners' imports and the exports expected to arrive, with control limits.
 
     Each month is compared with the other months of its series and the other partners.
 

@@ -82,7 +82,7 @@ class Statement:
 
 
 def members_of(destination: str) -> tuple[str, ...] | None:
-    """Return the modelled destinations in a published name, None if it covers others too."""
+    """Modelled destinations in a published name, None if it covers others too."""
     if destination in AGGREGATES:
         return AGGREGATES[destination]
     if destination == "WLD_EX_USA":
@@ -92,7 +92,7 @@ def members_of(destination: str) -> tuple[str, ...] | None:
 
 
 def evidence_figures(figures: pd.DataFrame) -> pd.DataFrame:
-    """Return the reported, usable figures of China's export weight.
+    """Reported, usable figures of China's export weight.
 
     Derived figures add nothing to the reported ones and are left out.
     """
@@ -118,7 +118,7 @@ def last_evidence_month(figures: pd.DataFrame) -> int:
 
 
 def read_statements(figures: pd.DataFrame, *, first: int, last: int) -> list[Statement]:
-    """Return the statements of figures about the months from ``first`` to ``last``.
+    """Statements of figures about the months from ``first`` to ``last``.
 
     Equal figures of several outlets are one statement, because they come from the same release.
 
@@ -158,7 +158,7 @@ def _equal(
     value: float,
     unit: float = 1.0,
 ) -> list[Statement]:
-    """Return the statement that two sums have a ratio, within rounding; none unless positive."""
+    """Statement that two sums have a ratio, within rounding; none unless positive."""
     if value <= 0.0:
         return []
     scale = math.hypot(PRINTED * figure.half_width / unit / value, REVISION_NOISE)
@@ -177,7 +177,7 @@ def _read_level(figure: PublishedFigure) -> list[Statement]:
 
 
 def _read_region_level(figure: PublishedFigure) -> list[Statement]:
-    """Return bounds on the modelled destinations in a region that has other countries too."""
+    """Bounds on the modelled destinations in a region that has other countries too."""
     inside, container = _region_of(figure.destination)
     span = (figure.start, figure.end)
     log_value = math.log(max(figure.value, _SMALLEST_TONNES))
@@ -192,7 +192,7 @@ def _read_region_level(figure: PublishedFigure) -> list[Statement]:
 
 
 def _region_of(name: str) -> tuple[tuple[str, ...], str]:
-    """Return the modelled destinations in a region, and the rest that its others belong to."""
+    """Modelled destinations in a region, and the rest that its others belong to."""
     if name in EU27_MEMBERS:
         return (), "EU27_REST"
     named = CONTINENTS.get(name, ())
@@ -235,7 +235,7 @@ _READERS: Final[dict[str, Callable[[PublishedFigure], list[Statement]]]] = {
 
 
 def is_cell_level(statement: Statement) -> bool:
-    """Return whether a statement fixes one month of one destination or aggregate."""
+    """Whether a statement fixes one month of one destination or aggregate."""
     cells = statement.above
     return (
         not statement.is_bound

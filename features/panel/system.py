@@ -121,7 +121,7 @@ class LinearSystem:
 def build_system(
     statements: Sequence[Statement], *, first: int, last: int, prior: PanelPrior
 ) -> LinearSystem:
-    """Return the rows of the statements and of the prior for the months ``first`` to ``last``."""
+    """Rows of the statements and of the prior for the months ``first`` to ``last``."""
     months = last - first + 1
     blocks = _CellBlocks(first, months)
     rows = _Rows()
@@ -165,11 +165,11 @@ class _CellBlocks:
                 self._known[CellBlock(members, first + t, first + t)] = int(numbers[t])
 
     def number(self, cells: CellBlock | None) -> int:
-        """Return the number of a block, assigned at first use; -1 for None."""
+        """Number of a block, assigned at first use; -1 for None."""
         return -1 if cells is None else self._known.setdefault(cells, len(self._known))
 
     def matrix(self) -> sparse.csr_array:
-        """Return M, sums x cells, with the weight of each cell in each sum."""
+        """Weight of each cell in each sum, sums x cells."""
         rows: list[int] = []
         columns: list[int] = []
         values: list[float] = []
@@ -278,7 +278,7 @@ class Solution:
 
 
 def solve(system: LinearSystem) -> Solution:
-    """Return the maximum-likelihood cells; a row of infinite scale has no effect.
+    """Maximum-likelihood cells; a row of infinite scale has no effect.
 
     Raises:
         DataError: The steps do not converge.
@@ -308,7 +308,7 @@ def solve(system: LinearSystem) -> Solution:
 
 
 def _rough_table(system: LinearSystem) -> Floats:
-    """Return a starting state, fitted with tight shares, which identifies most outliers."""
+    """Starting state, fitted with tight shares, which identifies most outliers."""
     even = float(np.log(START_WORLD_T / WIDTH))
     state = np.concatenate([np.full(system.cells, even), np.zeros(SEASON_TERMS)])
     for step in range(START_STEPS):
@@ -328,7 +328,7 @@ def _weights(z: Floats, tail: Floats) -> Floats:
 
 
 def _curvature(z: Floats, tail: Floats) -> Floats:
-    """Return the second derivative of each tail, with a positive floor."""
+    """Second derivative of each tail, with a positive floor."""
     weight = _weights(z, tail)
     return np.maximum(weight * (tail - z * z) / (tail + z * z), LEAST_CURVATURE * weight)
 
@@ -338,13 +338,13 @@ def _misfit(system: LinearSystem, z: Floats) -> Floats:
 
 
 def _loss(system: LinearSystem, state: Floats) -> float:
-    """Return the negative log likelihood of all rows up to a constant."""
+    """Negative log likelihood of all rows up to a constant."""
     z = _misfit(system, _residual(system, state)[0] / system.scale)
     return float(np.sum(0.5 * (system.tail + 1) * np.log1p(z * z / system.tail)))
 
 
 def _damped(system: LinearSystem, state: Floats, step_vector: Floats) -> Floats:
-    """Return the state after a step, halved until the loss falls.
+    """State after a step, halved until the loss falls.
 
     Cells change in tonnes, not in logs, so that satisfied sums stay satisfied.
     """
@@ -360,7 +360,7 @@ def _damped(system: LinearSystem, state: Floats, step_vector: Floats) -> Floats:
 
 
 def _residual(system: LinearSystem, state: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return the residual of each row, the tonnes of the cells and those of the sums."""
+    """Residual of each row, the tonnes of the cells and those of the sums."""
     cells, season = state[: system.cells], state[system.cells :]
     tonnes = np.exp(cells)
     totals = system.sums @ tonnes
@@ -369,7 +369,7 @@ def _residual(system: LinearSystem, state: Floats) -> tuple[Floats, Floats, Floa
 
 
 def _linearise(system: LinearSystem, state: Floats) -> tuple[sparse.csr_array, Floats]:
-    """Return the Jacobian of the rows and their residuals."""
+    """Jacobian of the rows and their residuals."""
     residual, tonnes, totals = _residual(system, state)
     share = sparse.diags_array(1.0 / totals) @ system.sums @ sparse.diags_array(tonnes)
     jacobian = sparse.hstack([system.contrast @ share, system.season], format="csr")

@@ -120,7 +120,7 @@ DEMAND_GRID: Final = tuple(product(DEMAND_RATES, DEMAND_RATES))
 def tsb(
     months: SeriesBlock, horizon: int, *, grid: tuple[tuple[float, float], ...] = DEMAND_GRID
 ) -> Floats:
-    """Return the probability of a demand times its size, each smoothed on its own.
+    """Forecasts of the TSB method: probability of a demand times its size, each smoothed.
 
     Source: Teunter, Syntetos and Babai (2011), Intermittent demand: linking forecasting to
     inventory obsolescence.
@@ -168,7 +168,7 @@ class BaseForecast:
     method: SeasonalMethod
 
     def __call__(self, values: Floats, season: Floats, horizon: int) -> Floats:
-        """Return the forecast of the months after ``values``.
+        """Forecast of the months after ``values``.
 
         No series affects another's forecast. Works through a thousand series at a time, so
         that memory beyond the result does not grow with their number.
@@ -214,7 +214,7 @@ def _year_mean(months: SeriesBlock, horizon: int) -> Floats:
 
 
 def _mean_of_last(values: Floats, is_known: Flags, width: int) -> tuple[Floats, Floats]:
-    """Return mean and count of the values of the last ``width`` rows, by column."""
+    """Mean and count of the values of the last ``width`` rows, by column."""
     tables = (values, is_known.astype(np.float64))
     total, count = (
         moving_sums(np.pad(table, ((width, 0), (0, 0)))[-width:], width)[0] for table in tables

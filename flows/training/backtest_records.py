@@ -160,14 +160,14 @@ def correlation_scores(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def own_metrics(scores: pd.DataFrame) -> dict[str, float]:
-    """Return the scores of the product's model by metric and scope."""
+    """Scores of the product's model by metric and scope."""
     model_scores = scores.loc[scores["model"] == MODEL]
     names = model_scores["metric"].str.cat(model_scores["scope"], sep="_")
     return dict(zip(names, model_scores["value"].astype(float), strict=True))
 
 
 def group_metrics(result: Backtest) -> dict[str, float]:
-    """Return error and loss by horizon group, the model's and the seasonal naive's."""
+    """Error and loss of the model and the seasonal naive by horizon group."""
     scores = group_scores(result.cells)
     if scores.empty:
         return {}
@@ -198,7 +198,7 @@ def log_dataset(workspace: Workspace) -> None:
 
 
 def score_of(result: Backtest, model: str, metric: str) -> float:
-    """Return one score of a backtest over all destinations, NaN where there is none."""
+    """One score of a backtest over all destinations, NaN if there is none."""
     if result.scores.empty:
         return float("nan")
     table = result.scores.set_index(["model", "scope", "metric"])["value"]
@@ -244,7 +244,7 @@ def log_backtest(result: Backtest, parameters: ModelParameters) -> None:
 
 
 def comparison_tables(result: Backtest) -> dict[str, pd.DataFrame]:
-    """Return by name of file the scores of each model by cut, and the difference to each baseline.
+    """Scores of each model by cut and differences to each baseline, by file name.
 
     Args:
         result: A backtest that scored at least one month.

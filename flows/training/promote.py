@@ -123,7 +123,7 @@ def check_forecasts(workspace: Workspace, model: RegisteredVersion) -> None:
 
 
 def _trouble(workspace: Workspace, model: RegisteredVersion) -> str:
-    """Return why a version forecasts no destination of what was known, empty if it does."""
+    """Reason why a version forecasts no destination, empty if it forecasts any."""
     origin = workspace.origin
     rows = rows_of(origin)
     try:

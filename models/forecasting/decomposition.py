@@ -1,6 +1,6 @@
 """Why a forecast is what it is: exact parts in tonnes that add up to its published median.
 
-A median comes about as a chain of ratios: level, season, trees, experts, past errors, policy
+A median is a chain of ratios: level, season, boosters, base forecast, past errors, policy
 response, sums. Their logs add up; the logarithmic mean of first and last step turns each log into
 tonnes without a rest and without an order (LMDI). Source: docs/adr/0012-why.md.
 """
@@ -36,23 +36,23 @@ from store.vocabulary import CONTRIBUTIONS, FAMILIES
 TOP: Final = 3
 
 RESPONSE: Final = "policy_response"
-"""Name of what the answer to a control does."""
+"""Name of the effect of the response to a control."""
 
 MEAN: Final = "mean"
-"""Name of what no feature moves: the mean of the trees' targets."""
+"""Name of the part that no feature moves: the mean of the boosters' targets."""
 
 SMALLEST: Final = 1e-6
 
 
 def log_shares(model: TrainedModel, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return what adds up to the log ratio of the combined middle to the base.
+    """Parts of the log ratio of the combined median to the base.
 
     Args:
         rows: The rows of the origin.
 
     Returns:
         One row per row of ``rows``: TreeSHAP contributions by feature and their ``mean``, times the
-        trees' weight, and ``experts_tonnes``.
+        ensemble weight, and ``experts_tonnes``.
     """
     middle, metadata = model.boosters["p50"], model.metadata
     names = middle.feature_name()
@@ -70,22 +70,21 @@ def drivers(
     median: pd.Series,
     answered: pd.Series | None = None,
 ) -> list[str]:
-    """Return the three things that moved each forecast most away from its level, as JSON.
+    """The three largest drivers of each forecast away from its level, as JSON.
 
-    The log ratio of the median to the level is the weighed sum of what the trees and the experts
-    say. Of the trees' part each feature has its contribution to the median booster, times the
-    weight. The experts see past months only and are one thing, ``experts_tonnes``: their log ratio
-    times their weight. What no feature moves is left out: the mean of the trees' targets, the shift
-    from past errors, and the factor that makes the sums add up.
+    The log ratio of the median to the level is the weighted sum of the boosters' and the base
+    forecast's. Each feature has its contribution to the median booster, times the ensemble weight.
+    The base forecast is one driver, ``experts_tonnes``. The mean of the boosters' targets, the bias
+    correction and the reconciliation are no drivers.
 
     Args:
         rows: The rows of the origin.
         median: p50 of each row before controls that history does not show, in tonnes.
-        answered: p50 with the answer to those; its difference is one thing, ``policy_response``.
+        answered: p50 with the response to those; the difference is the driver ``policy_response``.
 
     Returns:
-        One JSON list of ``[name, tonnes]`` a row, largest first; tonnes are what the median would
-        lose without it.
+        One JSON list of ``[name, tonnes]`` a row, largest first: the tonnes that the median would
+        lose without the driver.
     """
     shares = log_shares(model, rows).drop(columns=MEAN)
     names, share = list(shares), shares.to_numpy()
@@ -110,7 +109,7 @@ _FAMILY_OF: Final = EXPLAINS | {BASE_TONNES: "experts", MEAN: "past_mean"}
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """One forecast as it comes about: quantiles and mean of every series and target, in tonnes."""
+    """Stages of one forecast: quantiles and mean of every series and target, in tonnes."""
 
     model: pd.DataFrame
     """The model's own forecast."""
@@ -161,7 +160,7 @@ def stages_from(
 
 
 def explained(model: TrainedModel, snapshot: Snapshot) -> pd.DataFrame:
-    """Return what a model forecasts of a snapshot, and why.
+    """Medians that a model forecasts from a snapshot, and their parts.
 
     Returns:
         One row per series and target: destination, period (``YYYY-MM``), p50 and the parts that
@@ -182,7 +181,7 @@ def explained(model: TrainedModel, snapshot: Snapshot) -> pd.DataFrame:
 def contributions(
     model: TrainedModel, rows: pd.DataFrame, origin: Origin, stages: Stages
 ) -> pd.DataFrame:
-    """Return the parts of each median in tonnes.
+    """Parts of each median, in tonnes.
 
     Args:
         rows: The rows of the origin.
@@ -216,11 +215,11 @@ def _parts_in_moves(
 def plain_contributions(
     predicted: Floats, rows: pd.DataFrame, origin: Origin, stages: Stages
 ) -> pd.DataFrame:
-    """Return the parts of medians that no model made: level, season, experts, past errors, rest.
+    """Parts of medians without a model: level, season, base forecasts, past errors, rest.
 
     Args:
-        predicted: What the experts or the seasonal naive say of each row, in tonnes.
-        rows: The rows of the origin; their level may be unknown, and then nothing starts it.
+        predicted: Base forecast or seasonal naive forecast of each row, in tonnes.
+        rows: The rows of the origin; an unknown level counts as 0.
 
     Returns:
         As ``contributions``.
@@ -235,7 +234,7 @@ def plain_contributions(
 def _parts(
     shares: dict[str, Floats], rows: pd.DataFrame, origin: Origin, stages: Stages
 ) -> pd.DataFrame:
-    """Return in tonnes what the speaker's log shares, season, past errors and stages add."""
+    """Parts of each median in tonnes, from log shares, season, past errors and stages."""
     offset = rows[OFFSET].to_numpy(dtype=float)
     level = np.nan_to_num(np.repeat(origin.level, len(origin.targets)))
     base = np.nan_to_num(rows[LEVEL].to_numpy(dtype=float))
@@ -252,7 +251,7 @@ def _parts(
 
 
 def stage_shares(stages: Stages, offset: Floats) -> dict[str, Floats]:
-    """Return the logs by which controls, later figures and sums moved each median."""
+    """Log ratios by which controls, later figures and sums change each median."""
     model, plain, answered, conditional, published = (
         stage["p50"].to_numpy()
         for stage in (
@@ -268,10 +267,10 @@ def stage_shares(stages: Stages, offset: Floats) -> dict[str, Floats]:
 
 
 def in_tonnes(shares: Floats, start: Floats) -> Floats:
-    """Return what each log share is worth in tonnes; a row adds up to ``start * (exp(sum) - 1)``.
+    """Log shares in tonnes, rows x parts; a row adds up to ``start * (exp(sum) - 1)``.
 
-    Each is multiplied by the logarithmic mean of start and end, so parts of parts add up to their
-    whole and no order of the shares matters.
+    Each is multiplied by the logarithmic mean of start and end, so the order of the shares does not
+    matter, and parts of parts add up to their whole.
 
     Args:
         shares: Logs, rows x parts.
@@ -289,5 +288,5 @@ def _no_shares(rows: pd.DataFrame) -> dict[str, Floats]:
 
 
 def log_ratio(after: Floats, before: Floats, offset: Floats) -> Floats:
-    """Return the log of a ratio of tonnes, both with the offset added."""
+    """Log of a ratio of tonnes, both with the offset added."""
     return np.asarray(np.log((after + offset) / (before + offset)))

@@ -114,7 +114,7 @@ class _Announcements(HttpSource):
     """Whether each year has a list of its own."""
 
     def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
-        """Announcements on watched goods; as ``HttpSource.fetch``."""
+        """Announcements on watched commodities; as ``HttpSource.fetch``."""
         spans = [*span.years()][-MOST_YEARS:] if self.by_year else [span]
         folders = [f"/{part.first.year}" if self.by_year else "" for part in spans]
         with self.client() as http:
