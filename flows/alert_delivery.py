@@ -94,8 +94,9 @@ def _look(engine: Engine, planning: PlanningState, moment: pd.Timestamp) -> list
     magnets = read_published(engine)
     for commodity in planning.rules["commodity"].unique():
         try:
-            is_main = commodity == magnets.commodity
-            published = magnets if is_main else read_other(engine, magnets, commodity=commodity)
+            published = magnets
+            if commodity != magnets.commodity:
+                published = read_other(engine, magnets, commodity=commodity)
             findings += save_findings(
                 engine, _found(engine, published, planning, moment), at=moment
             )

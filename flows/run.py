@@ -61,18 +61,18 @@ def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) ->
 
     What is new is looked for first: a repeat without news starts no run of Prefect.
     """
-    if config == MAGNETS:
+    if not config.table_key:
         made_store(settings)
     with single_writer(settings):
         close_runs(store_of(settings), at=utc_now())
         outcome = run_workspace(open_for_run(settings, as_of, config))
-    _follow_up(settings, outcome)
+    _follow_up(settings, outcome, config)
     return outcome
 
 
 def open_for_run(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> Workspace:
     """Workspace of a configuration, from figures recent enough for a forecast."""
-    if config == MAGNETS:  # tables are ingested by hand, figures of magnets come with the product
+    if not config.table_key:  # tables are ingested by hand
         ingest(settings)
     workspace = workspace_of(settings, as_of, config)
     workspace.check_recent()
@@ -199,9 +199,9 @@ def _publish(workspace: Workspace, table: pd.DataFrame, result: Backtest) -> Run
     )
 
 
-def _follow_up(settings: Settings, outcome: RunOutcome) -> None:
+def _follow_up(settings: Settings, outcome: RunOutcome, config: RunConfig) -> None:
     """Explain, tell whoever waits, and measure drift; no trouble here undoes a publication."""
-    is_shown = outcome.commodity == COMMODITY and not outcome.held
+    is_shown = not config.table_key and not outcome.held
     if is_shown:
         explain_if_possible(settings)
     alert_if_possible(settings, utc_now())

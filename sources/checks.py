@@ -15,6 +15,7 @@ from sources.bundled.notation import COUNTRIES
 from sources.providers.live_sources import BY_CODE
 from store.errors import DataError, first_few
 from store.facts.batch import FileRows
+from store.facts.commodities import under_china_code
 from store.facts.writing import PROPOSALS
 from store.partner_codes import RESIDUAL, residual_names
 from store.schema.database_tables import metadata, natural_key
@@ -404,7 +405,7 @@ def _direction(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str
     A table of imports has the headings of one of exports.
     """
     new_weights, stored_weights = (
-        cells[cells["commodity"].eq(COMMODITY) & cells["measure"].eq("net_weight_t")]
+        cells[under_china_code(cells) & cells["measure"].eq("net_weight_t")]
         for cells in (new[new["is_new"]], old)
     )
     to_china = new_weights[new_weights["destination"].eq(ORIGIN)]
@@ -478,7 +479,7 @@ def _unusual_prices(file: FileRows, priced: pd.DataFrame, stored: pd.DataFrame) 
 def _monthly_prices(cells: pd.DataFrame) -> pd.DataFrame:
     measures = ["net_weight_t", "value_musd"]
     is_month = cells["period_from"].eq(cells["period_to"]) & cells["usable"]
-    ours = cells["commodity"].eq(COMMODITY) & cells["measure"].isin(measures)
+    ours = under_china_code(cells) & cells["measure"].isin(measures)
     amounts = cells[ours & is_month & cells["value"].gt(0)].pivot_table(
         index=["destination", "period_from"], columns="measure", values="value", aggfunc="median"
     )

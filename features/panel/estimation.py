@@ -36,13 +36,12 @@ from features.panel.system import PRIOR, WIDTH, PanelPrior, Solution, build_syst
 from store.arrays import Flags, Floats
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError
-from store.facts.commodities import MEASURE
+from store.facts.commodities import MEASURE, under_china_code
 from store.months import YEAR, last_complete_month, month_label, month_number
 from store.publications.basis import STDERR_BAND
 from store.publications.panels import CONTRADICTION_COLUMNS
 from store.vocabulary import (
     AGGREGATES,
-    COMMODITY,
     CONTINENTS,
     DESTINATIONS,
     EARLIEST_AS_OF,
@@ -169,9 +168,7 @@ def evidence_panel(
             f"Expected {EARLIEST_AS_OF} or later, because too few figures were published before. "
             "Take a later --as-of."
         )
-    figures = with_rests(
-        known_rows.loc[known_rows["commodity"] == COMMODITY].reset_index(drop=True)
-    )
+    figures = with_rests(known_rows.loc[under_china_code(known_rows)].reset_index(drop=True))
     first = month_number(HISTORY_START)
     last = min(max(last_evidence_month(figures), reach or first), last_complete_month(as_of))
     statements = read_statements(figures, first=first, last=last)
@@ -377,11 +374,11 @@ def side_effects(
     Returns:
         The largest change first; empty if there was no panel before.
     """
-    figures = evidence_figures(new[new["commodity"].eq(COMMODITY)])
+    figures = evidence_figures(new[under_china_code(new)])
     if figures.empty or evidence_figures(observations).empty:
         return []
     every = pd.concat([observations, new], ignore_index=True)
-    reach = last_evidence_month(every[every["commodity"].eq(COMMODITY)])
+    reach = last_evidence_month(every[under_china_code(every)])
     before, after = (
         evidence_panel(rows, as_of=as_of, reach=reach) for rows in (observations, every)
     )

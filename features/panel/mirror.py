@@ -17,9 +17,9 @@ import pandas as pd
 
 from features.panel.statements import CellBlock, Statement, members_of
 from store.arrays import Flags, Floats, take
-from store.facts.commodities import MAGNETS
+from store.facts.commodities import MAGNETS, under_china_code
 from store.months import Months, month_numbers, month_starts
-from store.vocabulary import COMMODITY, ORIGIN
+from store.vocabulary import ORIGIN
 
 _TAIL: Final = 3.0
 """Degrees of freedom of the noise, as for all figures (``system.PanelPrior.figure_tail``)."""
@@ -316,7 +316,7 @@ def partner_figures(figures: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame
     """
     fit = figures["usable"] & (figures["kind"] == "reported") & (figures["origin"] == ORIGIN)
     fit &= figures["measure"].isin(list(BIAS_PRIORS)) & figures["destination"].isin(list(names))
-    fit &= figures["commodity"].str.fullmatch(PARTNER_KEY) & (figures["commodity"] != COMMODITY)
+    fit &= figures["commodity"].str.fullmatch(PARTNER_KEY) & ~under_china_code(figures)
     fit &= (figures["period_from"] == figures["period_to"]) & (figures["value"] > 0.0)
     rows = figures.loc[fit]
     digits = rows["commodity"].str.extract(rf"^(\D*\d{{1,{LINE_DIGITS}}})", expand=False)
@@ -330,12 +330,12 @@ def _summed(lines: pd.DataFrame) -> pd.DataFrame:
     """Months of the largest line of each series, with the sum of all its lines."""
     size = lines.groupby([*_SERIES, "commodity"])["value"].transform("sum")
     ranked = lines.assign(size=size).sort_values(["size", "commodity"])
-    is_main = lines["commodity"].eq(ranked.groupby(list(_SERIES))["commodity"].transform("last"))
+    is_largest = lines["commodity"].eq(ranked.groupby(list(_SERIES))["commodity"].transform("last"))
     groups = lines.groupby([*_SERIES, "period_from"])
     summed = lines.assign(
         value=groups["value"].transform("sum"), available_at=groups["available_at"].transform("max")
     )
-    return summed.loc[is_main]
+    return summed.loc[is_largest]
 
 
 def _weight_first(rows: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from features.families.tariffs import importer_rate
 from features.origin import Origin
 from features.track_record import CERTAIN, announced_rises
 from flows.context.console import echo
-from flows.context.run_config import MAGNETS, RunConfig
+from flows.context.run_config import RunConfig
 from flows.context.stores import store_of
 from flows.context.workspace import known_facts, open_evidence
 from flows.publishing.publication_lookup import (
@@ -73,7 +73,7 @@ def why(settings: Settings, request: ExplainRequest) -> pd.DataFrame:
     """
     which, config = request.as_of, RunConfig(request.commodity)
     if (
-        config == MAGNETS
+        not config.table_key
         and not isinstance(which, int)
         and latest_forecast(store_of(settings), as_of=which).empty
     ):
@@ -126,7 +126,7 @@ def changes(
         One row per month of both, ``CHANGE_COLUMNS``: both medians, the change and the parts
         that add up to it, in tonnes. Then the figures that became known meanwhile.
     """
-    if RunConfig(request.commodity) != MAGNETS:
+    if RunConfig(request.commodity).table_key:
         raise DataError(
             "--since explains changes of the magnets' forecast. Expected no --commodity beside it. "
             "Leave one of them out."

@@ -50,7 +50,7 @@ from store.months import last_complete_month, month_label
 from store.publications.panels import StoredPanel, panel_behind
 from store.schema.database_tables import analog_events
 from store.settings import Settings
-from store.vocabulary import COMMODITY, MONTHS_AHEAD
+from store.vocabulary import MONTHS_AHEAD
 
 MEGABYTE: Final = 1_000_000
 
@@ -349,7 +349,7 @@ def open_workspace(
         parameters: The preset of the commodity if left out.
         prior: Of the evidence panel's months that no figure fixes.
     """
-    if config.published_as == COMMODITY:  # only of magnets are there figures beside a table
+    if not config.table_key:  # only of magnets are there figures beside a table
         return open_evidence(settings, as_of, until=until, parameters=parameters, prior=prior)
     return open_table(settings, as_of, config, until=until, parameters=parameters)
 

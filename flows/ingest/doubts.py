@@ -11,10 +11,9 @@ from features.panel.statements import evidence_figures
 from models.forecasting.plausibility import outside_bands
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import SHOWN
-from store.facts.commodities import MEASURE, read_evidence
+from store.facts.commodities import MEASURE, read_evidence, under_china_code
 from store.facts.reading import read_bands
 from store.messages import Message, few, message, sentences
-from store.vocabulary import COMMODITY
 
 
 def doubts_about_ingests(engine: Engine, *, as_of: pd.Timestamp, since: int) -> Message | None:
@@ -35,7 +34,7 @@ def _far_from_forecast(engine: Engine, new: pd.DataFrame, as_of: pd.Timestamp) -
     """Single months whose newest forecast all but excluded the figure."""
     figures = evidence_figures(known_at(new, key=OBSERVATION_KEY, as_of=as_of))
     is_month = figures["measure"].eq(MEASURE) & figures["period_from"].eq(figures["period_to"])
-    months = figures.loc[is_month & figures["commodity"].eq(COMMODITY)]
+    months = figures.loc[is_month & under_china_code(figures)]
     periods = months["period_from"].dt.date.unique().tolist()
     outside = outside_bands(months, read_bands(engine, as_of=as_of, periods=periods))
     if outside.empty:

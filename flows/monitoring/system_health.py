@@ -24,6 +24,7 @@ from store.archive import sqlite_damage
 from store.asof import OBSERVATION_KEY, known_at
 from store.database import sqlite_file
 from store.errors import SHOWN, StoreError, first_few
+from store.facts.commodities import under_china_code
 from store.facts.reading import latest_forecast, read_calendar, read_observations, read_runs
 from store.facts.reviews import read_quarantine
 from store.messages import Message, Value, from_json, message, sentences
@@ -296,9 +297,10 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
     observations = read_observations(engine, as_of=moment, commodity=COMMODITY)
     latest, runs = latest_forecast(engine), read_runs(engine).sort_values("started_at")
     stored = latest_readings(engine)
-    tables = runs.loc[runs["commodity"] != COMMODITY].drop_duplicates("commodity", keep="last")
+    magnets = under_china_code(runs)
+    tables = runs.loc[~magnets].drop_duplicates("commodity", keep="last")
     ill = tables["status"].isin(["failed", *([] if facts.is_busy else ["running"])])
-    runs = runs.loc[runs["commodity"] == COMMODITY]
+    runs = runs.loc[magnets]
     return replace(
         facts,
         calendar=ReleaseCalendar.from_frame(read_calendar(engine, as_of=moment)),

@@ -25,9 +25,10 @@ from models.policy.policy_effect import effect_at
 from models.quantile_model import OFFSET, TrainedModel
 from store.arrays import Flags, Floats
 from store.asof import EVENT_KEY, OBSERVATION_KEY, TARIFF_KEY
+from store.facts.commodities import under_china_code
 from store.months import month_number
 from store.publications.explanations import DIGITS, NewFigure
-from store.vocabulary import CHANGED_INPUTS, COMMODITY, NOT_REPRODUCED, WORLD
+from store.vocabulary import CHANGED_INPUTS, NOT_REPRODUCED, WORLD
 
 _CELL: Final = ("commodity", "origin", "destination", "measure", "period_from", "period_to")
 """Columns that name what a figure is about, whatever its source."""
@@ -130,9 +131,7 @@ def news_of(facts: KnownFacts, before: KnownFacts) -> NewRows:
     figures = facts.observations
     late = _unknown(figures, before.observations, OBSERVATION_KEY)
     # Partners' codes are evidence on magnets too; what has no such code is another mineral.
-    is_evidence = figures["commodity"].eq(COMMODITY) | figures["commodity"].str.fullmatch(
-        PARTNER_KEY
-    )
+    is_evidence = under_china_code(figures) | figures["commodity"].str.fullmatch(PARTNER_KEY)
     cells = pd.MultiIndex.from_frame(figures[list(_CELL)])
     is_published = cells.isin(cells[~late])
     magnets = is_evidence.to_numpy(dtype=bool)
@@ -301,7 +300,7 @@ def _named_figures(replay: ChangeReplay) -> pd.DataFrame:
     earlier_cells = pd.MultiIndex.from_frame(figures.loc[~late, cells])
     is_repeated = pd.MultiIndex.from_frame(figures[cells]).isin(earlier_cells)
     rows = evidence_figures(figures.assign(is_revision=news.revised_actuals)[late & ~is_repeated])
-    rows = rows.loc[rows["commodity"].eq(COMMODITY) & rows["measure"].isin(_PRINCIPAL)]
+    rows = rows.loc[under_china_code(rows) & rows["measure"].isin(_PRINCIPAL)]
     rank = rows["measure"].map(_PRINCIPAL.index)
     order = ["available_at", *_SUBJECT, "rank"]
     return rows.assign(rank=rank).sort_values(order, kind="stable")

@@ -28,6 +28,12 @@ _EVIDENCE: Final = (
 MAGNETS: Final = re.compile(r"(?:[A-Z]{2})?850511\d*")
 """Codes of magnets, in China's own nomenclature or a partner's."""
 
+
+def under_china_code(rows: pd.DataFrame) -> pd.Series:
+    """Mask of the rows on the magnets under China's code; others are of partners or materials."""
+    return rows["commodity"].eq(COMMODITY)
+
+
 _CODE: Final = re.compile(r"[A-Z]{0,2}\d+")
 
 
@@ -45,8 +51,8 @@ def _is_evidence(engine: Engine) -> ColumnElement[bool]:
     Materials have names and no code. China's exports of 850511 hold other metal magnets too.
     """
     row, names = tables.observations.c, read_commodities(engine)
-    own_figures = [name for name in names if name == COMMODITY or not _CODE.fullmatch(name)]
-    partners = [name for name in names if MAGNETS.fullmatch(name) and name != COMMODITY]
+    own_figures = [COMMODITY, *(name for name in names if not _CODE.fullmatch(name))]
+    partners = {name for name in names if MAGNETS.fullmatch(name)} - {COMMODITY}
     imports = row.commodity.in_(partners) & row.measure.startswith("mirror_")
     return row.commodity.in_(own_figures) | imports
 

@@ -130,13 +130,15 @@ def read_forecasts(
     )
 
 
-def read_bands(engine: Engine, *, as_of: datetime, periods: Sequence[date]) -> pd.DataFrame:
+def read_bands(
+    engine: Engine, *, as_of: datetime, periods: Sequence[date], commodity: str = COMMODITY
+) -> pd.DataFrame:
     """Read destination, period, p05, p50 and p95 (tonnes) of all forecasts of some months.
 
-    Of magnets, as published up to ``as_of``; the newest publication is last.
+    As published up to ``as_of``; the newest publication is last.
     """
     row = tables.forecasts.c
-    wanted = [row.commodity == COMMODITY, row.as_of <= as_of, row.period.in_(periods)]
+    wanted = [row.commodity == commodity, row.as_of <= as_of, row.period.in_(periods)]
     columns = ["as_of", "publication", "destination", "period", "p05", "p50", "p95"]
     rows = read_table(engine, tables.forecasts, wanted=wanted, columns=columns)
     ordered = rows.sort_values(["as_of", "publication"], kind="stable", ignore_index=True)

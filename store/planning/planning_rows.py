@@ -86,12 +86,10 @@ def restore_need(engine: Engine, number: int, *, actor: Actor, at: datetime) -> 
 
 def check_place(connection: Connection, commodity: str, destination: str) -> None:
     """Check that a destination of a commodity is forecast."""
-    forecast: tuple[str, ...] = FORECAST
-    if commodity != COMMODITY:
-        forecast = _forecast_of(connection, commodity)
+    forecast = FORECAST if commodity == COMMODITY else _forecast_of(connection, commodity)
     if destination not in forecast:
         expected = ", ".join(forecast) if forecast is FORECAST else first_few(forecast)
-        of = "" if commodity == COMMODITY else f" of commodity {commodity}"
+        of = "" if forecast is FORECAST else f" of commodity {commodity}"
         raise DataError(
             f"No destination {destination!r}{of} is forecast. Expected one of {expected}. "
             "Correct it."
