@@ -19,7 +19,7 @@ from service.live.publication import Memo, Publication
 from service.queries.destination_months import known_moment
 from service.queries.needs import SHIPPING_DAYS, Days
 from service.scenario_pool import ScenarioPool
-from service.words import known_commodity
+from service.words import address_key, known_commodity
 from store.asof import MOMENT
 from store.planning.audit import Actor
 from store.vocabulary import COMMODITY
@@ -114,7 +114,7 @@ async def goods_of(request: Request, shared: Shared) -> Publication:
 
 
 async def _newest_of(shared: State, commodity: str) -> Publication:
-    if commodity == COMMODITY:
+    if not address_key(commodity):
         return shared.live.publication
     return await run_in_threadpool(shared.live.of, commodity)
 
@@ -124,7 +124,7 @@ Goods = Annotated[Publication, Depends(goods_of)]
 
 async def named_of(shared: Shared, commodity: Commodity = COMMODITY) -> str:
     """Requested commodity; the magnets need no publication yet."""
-    if commodity == COMMODITY:
+    if not address_key(commodity):
         return commodity
     return known_commodity(commodity, shared.live.publication.published.commodities)
 

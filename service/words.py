@@ -216,26 +216,31 @@ def words_of(commodity: str, labels: Mapping[str, str]) -> str:
     return f"{label} ({commodity})" if label else gettext("commodity %(code)s", code=commodity)
 
 
+def address_key(commodity: str) -> str:
+    """Commodity as addresses and headings name it, also its sort key; empty for the magnets."""
+    return "" if commodity == COMMODITY else commodity
+
+
 def full_words_of(commodity: str, labels: Mapping[str, str]) -> str:
     """Commodity in words as a title has them, with the code of the magnets too."""
-    if commodity == COMMODITY:
+    if not address_key(commodity):
         return gettext("rare-earth permanent magnets (HS %(code)s)", code=COMMODITY)
     return words_of(commodity, labels)
 
 
 def home_of(commodity: str) -> str:
     """Prefix of the addresses of a commodity's pages; none for the magnets."""
-    return "" if commodity == COMMODITY else f"/goods/{quote(commodity, safe='')}"
+    return f"/goods/{quote(commodity, safe='')}" if address_key(commodity) else ""
 
 
 def file_of(commodity: str) -> str:
     """Prefix of the names of a commodity's files."""
-    return "magnets" if commodity == COMMODITY else re.sub(r"[^A-Za-z0-9]+", "_", commodity)
+    return re.sub(r"[^A-Za-z0-9]+", "_", address_key(commodity)) or "magnets"
 
 
 def query_of(commodity: str) -> str:
     """Query that asks the API for a commodity; the magnets need none."""
-    return "" if commodity == COMMODITY else f"commodity={quote(commodity, safe='')}"
+    return f"commodity={quote(commodity, safe='')}" if address_key(commodity) else ""
 
 
 def known_commodity(commodity: str, published: tuple[str, ...]) -> str:

@@ -17,7 +17,7 @@ from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.database import Mark
 from store.messages import message
 from store.publications.backtests import CELL_COLUMNS
-from store.publications.basis import Basis, bases_of
+from store.publications.basis import Basis, bases_of, estimated_bases
 from store.publications.panels import NO_PANEL, StoredPanel, read_panels
 from store.publications.publication_rows import Published
 from store.schema import database_tables as tables
@@ -93,6 +93,10 @@ class KnownState:
     bases: Mapping[str, Basis]
     """Basis of each destination; empty without a panel."""
 
+    @property
+    def estimated_bases(self) -> Mapping[str, Basis]:
+        return estimated_bases(self.panel, self.cutoff)
+
 
 def state_at(published: Published, as_of: pd.Timestamp, panel: StoredPanel) -> KnownState:
     """Trade and policy as known at the moment of a forecast."""
@@ -147,10 +151,6 @@ class Publication:
     @property
     def is_wide(self) -> bool:
         return len(self.destinations) > MOST_IN_ORDER
-
-    @property
-    def is_magnets(self) -> bool:
-        return self.published.is_magnets
 
     @property
     def key(self) -> PublicationKey:
@@ -255,13 +255,14 @@ def of_one_forecast(
     Args:
         rows: Of one moment and commodity, as ``store.facts.reading.read_forecasts``.
         scores: Of its backtest.
-        facts: ``events``, ``tariffs`` and ``calendar`` as known then; those not given are empty.
+        facts: ``events``, ``tariffs`` and ``calendar`` as known then; empty or None if not given.
     """
     commodity, as_of = str(rows["commodity"].iloc[0]), rows["as_of"].iloc[0]
     row = {"id": 0, "as_of": as_of, "state": "published", "panel": panel.digest}
     empty = {name: frame_of(None, list(table.columns)) for name, table in _TABLES.items()}
     published = Published(
-        **{**empty, **facts},
+        **{name: facts.get(name, none) for name, none in empty.items()},
+        calendar=facts.get("calendar"),
         mark=(),
         commodity=commodity,
         forecasts=rows,
@@ -281,7 +282,6 @@ _TABLES: Final = {
     "observations": tables.observations,
     "events": tables.policy_events,
     "tariffs": tables.tariff_steps,
-    "calendar": tables.release_calendar,
     "vintages": tables.vintages,
     "quarantine": tables.quarantine,
     "readings": tables.readings,

@@ -21,9 +21,17 @@ from service.planning import entries
 from service.queries.destination_months import month_rows
 from service.queries.freshness import published_at
 from service.queries.needs import met_at, months_needed
-from service.words import chance_below, chance_words, home_of, name_of, tonnes, words_of
+from service.words import (
+    address_key,
+    chance_below,
+    chance_words,
+    home_of,
+    name_of,
+    tonnes,
+    words_of,
+)
 from store.planning.planning_rows import AlertFinding
-from store.vocabulary import COMMODITY, QUANTILE_COLUMNS
+from store.vocabulary import QUANTILE_COLUMNS
 
 Months = Mapping[pd.Timestamp, float]
 
@@ -112,7 +120,8 @@ def _message(rule: Record, need: Record | None, finding: Record, labels: Mapping
 
 
 def _about(rule: Record, need: Record | None, labels: Mapping[str, str]) -> str:
-    commodity = "" if rule["commodity"] == COMMODITY else f"{words_of(rule['commodity'], labels)}, "
+    key = address_key(rule["commodity"])
+    commodity = f"{words_of(key, labels)}, " if key else ""
     where = f"{commodity}{name_of(rule['destination'])}"
     if need is None:
         return where

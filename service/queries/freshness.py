@@ -61,7 +61,7 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
     return Freshness(
         reach=data_through(
             publication.snapshot.cutoff,
-            publication.snapshot.bases if publication.is_magnets else {},
+            publication.snapshot.estimated_bases,
         ),
         data_day=_data_day(publication, cutoff),
         as_of=publication.as_of,
@@ -73,8 +73,7 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
         notices=(
             *_held(publication),
             *_aged(publication.as_of, now),
-            # The store has no release calendar for tables of other commodities.
-            *(_late(publication, past) if publication.is_magnets else ()),
+            *_late(publication, past),
             *_statuses(publication),
         ),
     )
@@ -111,6 +110,8 @@ def _due_days(
 
 def _lag_days(publication: Publication) -> int:
     calendar = publication.published.calendar
+    if calendar is None:
+        return USUAL_LAG_DAYS
     detail = calendar.loc[calendar["what"] == "detail"].sort_values("period_to")
     recent = detail.drop_duplicates("period_to").tail(_RECENT_MONTHS)
     if recent.empty:
@@ -151,10 +152,10 @@ def _aged(as_of: pd.Timestamp, now: pd.Timestamp) -> list[str]:
 
 def _late(publication: Publication, due: dict[pd.Timestamp, pd.Timestamp]) -> list[str]:
     """Notice of months of the world that are overdue, with what is published meanwhile."""
-    if len(due) < LATE_MONTHS:
+    calendar = publication.published.calendar
+    if calendar is None or len(due) < LATE_MONTHS:
         return []
     first, last = min(due), max(due)
-    calendar = publication.published.calendar
     is_release = calendar["what"].eq("detail") & calendar["period_to"].between(first, last)
     releases = calendar.loc[is_release].sort_values("period_to")
     notice = gettext(
@@ -182,7 +183,9 @@ def _statuses(publication: Publication) -> list[str]:
     other = rows.loc[rows["status"] != "champion"].drop_duplicates(["destination", "status"])
     notices = []
     for (status, reason), group in other.groupby(["status", "reason"]):
-        is_all = not publication.is_magnets and len(group) == len(publication.destinations)
+        is_all = not publication.snapshot.estimated_bases and len(group) == len(
+            publication.destinations
+        )
         names = (
             gettext("all destinations") if is_all else ", ".join(map(name_of, group["destination"]))
         )

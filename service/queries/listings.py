@@ -21,9 +21,8 @@ from service.queries.row_models import (
     Tariff,
     columns_of,
 )
-from service.words import label_of
+from service.words import address_key, label_of
 from store.facts.reading import latest_forecast
-from store.vocabulary import COMMODITY
 
 SUSPICIOUS_COLUMNS: Final = ("statement", "residual_t", "z", "source_url")
 
@@ -81,7 +80,7 @@ def listing(publication: Publication, engine: Engine) -> list[Record]:
 def _rows(publication: Publication, engine: Engine) -> list[Record]:
     published = publication.published
     commodities = []
-    for code in sorted(published.commodities, key=lambda code: (code != COMMODITY, code)):
+    for code in sorted(published.commodities, key=address_key):
         rows = latest_forecast(engine, commodity=code, columns=["destination", "status"])
         commodities.append(
             {

@@ -26,7 +26,7 @@ from service.queries.explanation_sentences import (
 )
 from service.queries.freshness import publication_words, releases_ahead
 from service.web.lever_form import CHANCE
-from service.words import chance_below, name_of, signed_percent, tonnes
+from service.words import address_key, chance_below, name_of, signed_percent, tonnes
 from store.publications.explanations import Announced, NewFigure, StoredExplanation
 from store.vocabulary import CHANGES, QUANTILE_COLUMNS, WORLD
 
@@ -125,7 +125,7 @@ def briefing_of(publication: Publication, fan: Fan, read_at: pd.Timestamp) -> Br
 def _dates(
     publication: Publication, risks: Sequence[Risk], read_at: pd.Timestamp
 ) -> tuple[tuple[pd.Timestamp, str], ...]:
-    if not publication.is_magnets:
+    if publication.published.calendar is None:
         return ()
     coming = {risk.when: risk.title or act_words(risk.acts[0]) for risk in reversed(risks)}
     releases = {
@@ -199,8 +199,10 @@ def _change(publication: Publication, destination: str, month: str) -> tuple[str
 def _why(publication: Publication, destination: str, before: int, median: float, month: str) -> str:
     """Causes of a change, if they were computed for it."""
     explanation = publication.published.explanation
-    if explanation is None or explanation.since != before or not publication.is_magnets:
-        return gettext(NOT_COMPUTED) if publication.is_magnets else ""
+    if address_key(publication.commodity):  # causes are computed for the magnets only
+        return ""
+    if explanation is None or explanation.since != before:
+        return gettext(NOT_COMPUTED)
     changes = explanation.changes.get(destination, {}).get(month, {})
     return causes_of_change({name: changes.get(name, 0.0) for name in CHANGES}, median)
 

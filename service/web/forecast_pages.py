@@ -84,7 +84,7 @@ def digest(publication: Publication, read_at: pd.Timestamp, destination: str, fo
 
 
 def _answer_of(publication: Publication, destination: str, briefing: Briefing) -> dict[str, object]:
-    basis = publication.snapshot.bases.get(destination) if publication.is_magnets else None
+    basis = publication.snapshot.estimated_bases.get(destination)
     return {"destination": destination, "basis": basis_words(basis), "briefing": briefing}
 
 
@@ -137,7 +137,7 @@ def _parts(publication: Publication, fan: Fan, month: MonthRow | None) -> PageCh
 
 def _lines(publication: Publication, read_at: pd.Timestamp) -> list[Record]:
     """One row per destination of the table of all; the largest first if there are many."""
-    today, bases = f"{read_at:%Y-%m}", publication.snapshot.bases if publication.is_magnets else {}
+    today, bases = f"{read_at:%Y-%m}", publication.snapshot.estimated_bases
     lines: list[Record] = [
         {
             "destination": name,

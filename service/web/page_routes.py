@@ -32,10 +32,10 @@ from service.web.record_pages import data_page, policy_page, status_page, track_
 from service.web.render import bare_page, download, scripted, stylesheet
 from service.words import file_of, full_words_of, in_reading_order, name_of, query_of
 from store.facts.reading import read_publication
-from store.publications.basis import bases_of
+from store.publications.basis import estimated_bases
 from store.publications.integrity import read_publications
 from store.publications.panels import read_panels
-from store.vocabulary import COMMODITY, FORECAST_COLUMNS, WORLD
+from store.vocabulary import FORECAST_COLUMNS, WORLD
 
 pages = APIRouter(include_in_schema=False, dependencies=[Depends(may_read)])
 
@@ -78,8 +78,8 @@ def _publication(engine: Engine, number: int) -> tuple[pd.DataFrame, Record]:
 
 def _reach(engine: Engine, cutoff: str, record: Record) -> str:
     """Months that the data of a publication reach, in words."""
-    panels = read_panels(engine, {record["panel"]} if record["commodity"] == COMMODITY else ())
-    bases = (bases_of(panel.frame, cutoff) for panel in panels.values())
+    panels = read_panels(engine, {record["panel"]})
+    bases = (estimated_bases(panel.frame, cutoff) for panel in panels.values())
     return data_through(cutoff, next(bases, {}))
 
 

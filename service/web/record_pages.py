@@ -25,7 +25,7 @@ from service.queries.yardsticks import losses
 from service.state import State
 from service.web.page_charts import OVER_ALL, counted_cells, page_chart, replay_rows
 from service.web.render import FormErrors, bare_page, page
-from service.words import home_of, name_of, query_of, rendered, words_of
+from service.words import address_key, home_of, name_of, query_of, rendered, words_of
 from store.vocabulary import ALL, COMMODITY, WORLD
 
 _ADDRESS: Final = "/status"
@@ -115,7 +115,7 @@ def needs_page(
         firm: Answers to the firm of the address, as ``typed`` in its form.
     """
     ahead = sorted(set(publication.latest["period"]))
-    codes = sorted(publication.published.commodities, key=lambda code: (code != COMMODITY, code))
+    codes = sorted(publication.published.commodities, key=address_key)
     planned = {*planning.needs["commodity"], *planning.rows.rules["commodity"]}
     in_use = {COMMODITY, publication.commodity} | planned
     return page(
@@ -144,7 +144,7 @@ def needs_page(
         kept=_kept(
             **{
                 **typed,
-                "commodity": query_of(publication.commodity) and publication.commodity,
+                "commodity": address_key(publication.commodity),
                 "destination": picked,
                 "month": month,
             }

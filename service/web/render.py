@@ -39,7 +39,7 @@ from service.language.phrases import (
 from service.live.publication import Publication
 from service.queries.freshness import freshness_of
 from service.web.page_charts import still_at
-from service.words import file_of, home_of, query_of
+from service.words import address_key, file_of, home_of, query_of
 from store.numbers import as_entered, visible
 
 TEMPLATES: Final = Path(__file__).parents[1] / "templates"
@@ -248,21 +248,27 @@ def block_of(template: str, block: str, publication: Publication, **values: obje
 
 def _about(publication: Publication, read_at: pd.Timestamp) -> dict[str, object]:
     commodity = publication.commodity
+    key = address_key(commodity)
     return {
         "fresh": freshness_of(publication, now=read_at),
         "publication": publication,
         "goods": publication.commodity_words,
-        "is_magnets": publication.is_magnets,
+        "named_goods": key and publication.commodity_words,
+        "commodity_field": key and _FIELD.format(key),
         "home": home_of(commodity),
         "query": query_of(commodity),
         "file": file_of(commodity),
     }
 
 
+_FIELD: Final = Markup('<input type="hidden" name="commodity" value="{}">')
+"""Commodity that a form is about; no form on the magnets has it."""
+
+
 def bare_page(template: str, *, address: str = "", **values: object) -> Answer:
     """Page that needs no publication."""
     return _rendered(
-        template, page_address=address, navigation=NAVIGATION, is_magnets=True, query="", **values
+        template, page_address=address, navigation=NAVIGATION, named_goods="", query="", **values
     )
 
 

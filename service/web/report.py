@@ -47,15 +47,15 @@ def write_report(
         notes: What is odd about the figures.
 
     Returns:
-        The path of ``index.html``; beside it lie ``forecasts.csv``, ``scores.csv`` and, of the
-        magnets, ``destinations.csv``, how far each is published.
+        The path of ``index.html``; beside it lie ``forecasts.csv``, ``scores.csv`` and, where
+        months are estimated, ``destinations.csv``, how far each is published.
     """
     tables = {
         "forecasts": publication.latest[list(FORECAST_COLUMNS)],
         "scores": publication.published.scores.drop(columns="as_of"),
     }
-    if publication.is_magnets:
-        tables["destinations"] = _table_of(publication.snapshot.bases)
+    if bases := publication.snapshot.estimated_bases:
+        tables["destinations"] = _table_of(bases)
     page = render_page(publication, notes=notes, pictures=pictures)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ def render_page(
         return _picture(publication, chart, width)
 
     names = publication.destinations
-    destinations = names if publication.is_magnets else names[:1]
+    destinations = names if publication.snapshot.estimated_bases else names[:1]
 
     def part(template: str, **values: object) -> str:
         still = picture if pictures else None
@@ -105,7 +105,7 @@ def render_page(
     parts = {name: (name_of(name), forecast(name)) for name in destinations}
     replayed = part("track.html.j2", **backtest_values(publication, names[0]))
     parts["backtest"] = gettext("Backtest"), replayed
-    if publication.is_magnets:
+    if publication.snapshot.estimated_bases:
         figures = part("data.html.j2", suspicious=suspicious(publication))
         parts["figures"] = gettext("Inconsistent published figures"), figures
     return template_of("report.html.j2").render(

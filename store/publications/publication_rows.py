@@ -74,7 +74,7 @@ _COUNTED: Final = (
 )
 """Counts and ids that only grow; the newest ids are found without reading the tables."""
 
-_OF_MAGNETS: Final = ("events", "tariffs", "calendar")
+_OF_MAGNETS: Final = ("events", "tariffs")
 """Rows stored for magnets alone: other commodities have none."""
 
 _FIGURE: Final = tuple(column.name for column in tables.observations.columns)
@@ -98,7 +98,8 @@ class Published:
     observations: pd.DataFrame
     events: pd.DataFrame
     tariffs: pd.DataFrame
-    calendar: pd.DataFrame
+    calendar: pd.DataFrame | None
+    """Releases of China's customs; None for the partner tables of other commodities."""
     vintages: pd.DataFrame
     quarantine: pd.DataFrame
     readings: pd.DataFrame
@@ -120,10 +121,6 @@ class Published:
         ]
         last = with_panel.drop_duplicates("as_of", keep="last")
         return dict(zip(last["as_of"], last["panel"], strict=True))
-
-    @property
-    def is_magnets(self) -> bool:
-        return self.commodity == COMMODITY
 
 
 def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
@@ -154,7 +151,7 @@ def read_other(engine: Engine, magnets: Published, *, commodity: str) -> Publish
     with engine.begin() as connection:
         rows = _own_rows(connection, commodity)
     empty = {name: getattr(magnets, name).iloc[:0] for name in _OF_MAGNETS}
-    return replace(magnets, **rows, **empty)
+    return replace(magnets, **rows, **empty, calendar=None)
 
 
 def _own_rows(connection: Connection, commodity: str) -> dict[str, Any]:
