@@ -13,7 +13,7 @@ from prefect import Flow, flow, serve
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments.runner import RunnerDeployment
 from prefect.runtime import flow_run
-from prefect.schedules import Cron, Schedule
+from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 from prefect.utilities.callables import ParameterSchema
 from pydantic import AfterValidator, Field
@@ -136,11 +136,7 @@ def publish(as_of: Day | None = None) -> None:
 
 @flow(name="scheduled-check", **OFTEN)
 def check() -> None:
-    """Update the monitors, then fail if anything is stale, degraded or broken.
-
-    Raises:
-        DataError: The alarms.
-    """
+    """Update the monitors, then raise the alarms if anything is stale, degraded or broken."""
     settings, checked_at = Settings(), utc_now()
     watch_if_possible(settings, checked_at)
     health = examine(settings, checked_at)
@@ -194,15 +190,12 @@ class _Exactly(ParameterSchema):
 def deployments() -> list[RunnerDeployment]:
     """Deployments of the flows with their names and schedules."""
 
-    def at(*crons: str) -> list[Schedule]:
-        return [Cron(cron, timezone="Asia/Shanghai") for cron in crons]
-
     def deployment(
         of: Flow[Any, Any], name: str, *crons: str, **parameters: str
     ) -> RunnerDeployment:
         result: RunnerDeployment = of.to_deployment(  # type: ignore[assignment]  # no loop: no coroutine
             name,
-            schedules=at(*crons),
+            schedules=[Cron(cron, timezone="Asia/Shanghai") for cron in crons],
             parameters=parameters,
             entrypoint_type=EntrypointType.MODULE_PATH,
         )

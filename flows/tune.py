@@ -27,10 +27,7 @@ def tune_magnets(
     *,
     out: Path | None,
 ) -> None:
-    """Search from the present parameters of the magnets' model, and write the best as JSON.
-
-    The last year of origins before the as_of is held out. A trial is one backtest.
-    """
+    """Search better parameters by backtests before the last year, and write the best as JSON."""
     if trials < 1:
         raise DataError(f"--tune {trials} is too small. Expected at least 1 trial. Correct it.")
     workspace = open_evidence(settings, as_of, parameters=start)

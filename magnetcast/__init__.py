@@ -17,18 +17,9 @@ if TYPE_CHECKING:
     from magnetcast.versions import compare, promote, train
 
 __all__ = [
-    "DataError",
-    "Forecaster",
-    "backtest",
-    "compare",
-    "explain",
-    "features",
-    "forecast",
-    "panel",
-    "promote",
-    "scenario",
-    "train",
-]
+    "DataError", "Forecaster", "backtest", "compare", "explain", "features", "forecast", "panel",
+    "promote", "scenario", "train",
+]  # fmt: skip
 
 _PLACES: Final = {
     **dict.fromkeys(("panel", "features"), "model_inputs"),

@@ -12,14 +12,8 @@ from urllib.parse import quote, quote_plus, urlencode
 
 import httpx
 import pandas as pd
+import tenacity
 from pydantic import SecretStr
-from tenacity import (
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_exception,
-    wait_random_exponential,
-)
 
 from sources.base import MonthRange
 from store.errors import SourceError, shown
@@ -112,7 +106,6 @@ class LongFetch:
     """Names what is fetched, as part of a file name."""
     ingested_at: pd.Timestamp
     pace_s: float
-    """Seconds from one call to the next."""
 
 
 class _TransientError(Exception):
@@ -121,7 +114,7 @@ class _TransientError(Exception):
         self.retry_after_s = retry_after_s
 
 
-_WAIT: Final = wait_random_exponential(max=MAX_WAIT_S) + wait_exception(
+_WAIT: Final = tenacity.wait_random_exponential(max=MAX_WAIT_S) + tenacity.wait_exception(
     lambda err: getattr(err, "retry_after_s", 0.0)
 )
 """Grows from attempt to attempt, at random, for many processes may wait; after what a provider asks
@@ -244,9 +237,9 @@ class HttpClient:
             if self._long and self._sent:
                 self._sleep(self._long.pace_s)
             self._sent += 1
-            return Retrying(
-                retry=retry_if_exception_type(_TransientError),
-                stop=stop_after_attempt(self._settings.http_attempts),
+            return tenacity.Retrying(
+                retry=tenacity.retry_if_exception_type(_TransientError),
+                stop=tenacity.stop_after_attempt(self._settings.http_attempts),
                 wait=_WAIT,
                 sleep=self._sleep,
                 reraise=True,
@@ -451,11 +444,7 @@ class HttpSource:
         wanted: str,
         ignored: tuple[str, ...] = (),
     ) -> FileRows:
-        """Rows of some months with the hash over all answers.
-
-        Args:
-            wanted: Request without the months, in words.
-        """
+        """Rows of some months with the hash over all answers; ``wanted`` words the request."""
         return FileRows(
             self.id,
             f"{self.id} {span}",

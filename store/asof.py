@@ -13,7 +13,6 @@ OBSERVATION_KEY: Final = cell_of(observations)
 EVENT_KEY: Final = cell_of(policy_events)
 TARIFF_KEY: Final = cell_of(tariff_steps)
 
-
 MOMENT: Final = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?$"
@@ -24,11 +23,7 @@ MOMENT: Final = (
 def until(text: str, *, now: pd.Timestamp, name: str = "as_of") -> pd.Timestamp:
     """The moment up to which rows count as known; the one reading of an as-of.
 
-    A bare day counts whole, and today until now.
-
-    Args:
-        text: A day, or a moment that is UTC unless it says otherwise.
-        name: How messages call it.
+    A bare day counts whole, and today until now; a moment is UTC unless it says otherwise.
     """
     stamp = pd.to_datetime(text, errors="coerce") if re.fullmatch(MOMENT, text) else pd.NaT
     if pd.isna(stamp) or stamp.year <= 1:  # pandas reads years that no store can hold

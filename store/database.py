@@ -7,29 +7,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path
 from typing import Any, Final
 
+import sqlalchemy as sa
 from filelock import FileLock, Timeout
-from sqlalchemy import (
-    URL,
-    ColumnElement,
-    Connection,
-    Engine,
-    ExceptionContext,
-    Table,
-    create_engine,
-    event,
-    func,
-    insert,
-    inspect,
-    make_url,
-    select,
-)
-from sqlalchemy.exc import (
-    ArgumentError,
-    DatabaseError,
-    InterfaceError,
-    OperationalError,
-    SQLAlchemyError,
-)
 
 from store.errors import DataError, StoreError
 from store.schema.database_tables import REVISION, metadata, schema_mark
@@ -44,9 +23,9 @@ LOGS: Final = ("-wal", "-shm", "-journal")
 """Ends of the names of what SQLite keeps beside a file."""
 
 
-def sqlite_file(url: str | URL) -> Path | None:
+def sqlite_file(url: str | sa.URL) -> Path | None:
     """The file of a SQLite address, None for any other or for one in memory."""
-    address = make_url(url)
+    address = sa.make_url(url)
     name = address.database or ":memory:"
     if address.get_backend_name() != "sqlite" or name == ":memory:" or name.startswith("file:"):
         return None
@@ -54,10 +33,7 @@ def sqlite_file(url: str | URL) -> Path | None:
 
 
 def make_private(file: Path) -> None:
-    """Make a file for its owner alone, or take others' rights from the one there is.
-
-    SQLite's logs get its rights when they are made.
-    """
+    """Leave a file, and SQLite's logs beside it, to its owner alone; make it if it is missing."""
     file.parent.mkdir(parents=True, exist_ok=True)
     if not file.exists():
         file.touch(mode=0o600)
@@ -100,7 +76,7 @@ Mark = tuple[int, ...]
 """Cheap numbers that change with every relevant write to the store."""
 
 
-def open_store(url: str) -> Engine:
+def open_store(url: str) -> sa.Engine:
     """Open the database at ``url``, made on demand; one of another schema is refused.
 
     Safe when several processes open a fresh database at once.
@@ -121,10 +97,10 @@ def open_store(url: str) -> Engine:
                     _make_schema(engine)
             except OSError as err:
                 return _reader_instead(engine, err)
-            event.listen(engine, "handle_error", _as_our_error)
+            sa.event.listen(engine, "handle_error", _as_our_error)
             unless_opened.pop_all()
             return engine
-    except (SQLAlchemyError, sqlite3.Error, OSError, ImportError, Timeout) as err:
+    except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError, ImportError, Timeout) as err:
         reason = getattr(err, "orig", None) or err
         raise StoreError(
             f"Cannot open the database ({reason}) at {shown_address(url)}. Expected a SQLite or "
@@ -134,7 +110,7 @@ def open_store(url: str) -> Engine:
 
 
 @contextmanager
-def open_to_read(url: str) -> Iterator[Engine]:
+def open_to_read(url: str) -> Iterator[sa.Engine]:
     """Open the database without writing to it: also on a disk that is full or read-only."""
     file = sqlite_file(url)
     engine = open_store(url) if file is None else _reader(url, file)
@@ -147,7 +123,7 @@ def open_to_read(url: str) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _reader_instead(engine: Engine, err: OSError) -> Engine:
+def _reader_instead(engine: sa.Engine, err: OSError) -> sa.Engine:
     """Make an engine that reads where the database is there and ``err`` forbids to write."""
     file = sqlite_file(engine.url)
     if err.errno in FORBIDDEN and file is not None and file.stat().st_size:
@@ -157,38 +133,35 @@ def _reader_instead(engine: Engine, err: OSError) -> Engine:
     raise err
 
 
-def _reader(url: str, file: Path) -> Engine:
-    engine = create_engine(url, creator=lambda: sqlite_to_read(file))
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    event.listen(engine, "handle_error", _as_our_error)
+def _reader(url: str, file: Path) -> sa.Engine:
+    engine = sa.create_engine(url, creator=lambda: sqlite_to_read(file))
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    sa.event.listen(engine, "handle_error", _as_our_error)
     return engine
 
 
 def is_made(url: str) -> bool:
-    """Whether there is a database at an address to open; makes none.
-
-    True also where that cannot be determined: opening it raises the error.
-    """
+    """Whether an address has a database; makes none. True also where only opening it can tell."""
     try:
         if (file := sqlite_file(url)) is not None:
             return file.is_file() and file.stat().st_size > 0
-        if make_url(url).get_backend_name() != "postgresql":
+        if sa.make_url(url).get_backend_name() != "postgresql":
             return True
         engine = _engine(url)
         try:
             with engine.connect() as connection:
-                return bool(inspect(connection).get_table_names())
+                return bool(sa.inspect(connection).get_table_names())
         finally:
             engine.dispose()
-    except (SQLAlchemyError, ImportError):
+    except (sa.exc.SQLAlchemyError, ImportError):
         return True
 
 
 @contextmanager
-def reading(where: Engine | Connection) -> Iterator[Connection]:
+def reading(where: sa.Engine | sa.Connection) -> Iterator[sa.Connection]:
     """Open a transaction that sees one state, or go on within one."""
-    if isinstance(where, Connection):
+    if isinstance(where, sa.Connection):
         yield where
     else:
         with where.begin() as connection:
@@ -196,7 +169,7 @@ def reading(where: Engine | Connection) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Open the one write transaction: the whole block is committed, or nothing."""
     options = {"isolation_level": "READ COMMITTED"} if engine.name == "postgresql" else {}
     with engine.execution_options(writes=True, **options).begin() as connection:
@@ -206,57 +179,50 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def insert_row(connection: Connection, table: Table, values: Mapping[str, object]) -> int:
+def insert_row(connection: sa.Connection, table: sa.Table, values: Mapping[str, object]) -> int:
     """Insert a row of a table that numbers its rows, and return its number."""
-    result = connection.execute(insert(table).values(values).returning(table.c.id))
+    result = connection.execute(sa.insert(table).values(values).returning(table.c.id))
     return int(result.scalar_one())
 
 
-def mark_of(connection: Connection, counters: Sequence[ColumnElement[Any]]) -> Mark:
-    """The value of each expression, 0 where its table is empty.
-
-    Args:
-        counters: Counts, sums or greatest ids of tables that only grow.
-    """
-    parts = [select(func.coalesce(value, 0)).scalar_subquery() for value in counters]
-    return tuple(connection.execute(select(*parts)).one())
+def mark_of(connection: sa.Connection, counters: Sequence[sa.ColumnElement[Any]]) -> Mark:
+    """The value of each expression of tables that only grow, 0 where a table is empty."""
+    parts = [sa.select(sa.func.coalesce(value, 0)).scalar_subquery() for value in counters]
+    return tuple(connection.execute(sa.select(*parts)).one())
 
 
 def shown_address(url: str) -> str:
     """An address as it may be shown: without its password, wherever it stands."""
     try:
-        address = make_url(url)
-    except ArgumentError:
+        address = sa.make_url(url)
+    except sa.exc.ArgumentError:
         return repr(url)
     hidden = {name: "hidden" for name in address.query if "password" in name.lower()}
     return address.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str) -> sa.Engine:
     """Make the engine; on SQLite with its folder, waiting time and explicit transactions."""
-    address = make_url(url)
+    address = sa.make_url(url)
     if address.get_backend_name() not in {"sqlite", "postgresql"}:
-        raise ArgumentError(f"no support for {address.get_backend_name()!r}")
+        raise sa.exc.ArgumentError(f"no support for {address.get_backend_name()!r}")
     if address.get_backend_name() == "postgresql":
         # Every read transaction sees one state, as on SQLite.
-        return create_engine(
+        return sa.create_engine(
             address.set(drivername="postgresql+psycopg"),
             isolation_level="REPEATABLE READ",
             pool_pre_ping=True,
         )
-    engine = create_engine(address)
+    engine = sa.create_engine(address)
     if (file := sqlite_file(address)) is not None:
         make_private(file)
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _as_our_error(context: ExceptionContext) -> StoreError | DataError | None:
-    """Turn errors of a full, locked, damaged or unreachable database into a ``StoreError``.
-
-    A number that SQLite cannot hold becomes a ``DataError``.
-    """
+def _as_our_error(context: sa.ExceptionContext) -> StoreError | DataError | None:
+    """A ``StoreError`` of a database that fails, a ``DataError`` of a number it cannot hold."""
     err = context.sqlalchemy_exception
     if isinstance(context.original_exception, OverflowError):
         return DataError(
@@ -265,7 +231,10 @@ def _as_our_error(context: ExceptionContext) -> StoreError | DataError | None:
         )
     if context.is_pre_ping:
         return None  # the pool detects this itself and reconnects
-    if not isinstance(err, (OperationalError, InterfaceError)) and type(err) is not DatabaseError:
+    if (
+        not isinstance(err, (sa.exc.OperationalError, sa.exc.InterfaceError))
+        and type(err) is not sa.exc.DatabaseError
+    ):
         return None
     engine = context.engine
     if engine is None and context.connection is not None:
@@ -278,7 +247,7 @@ def _as_our_error(context: ExceptionContext) -> StoreError | DataError | None:
     )
 
 
-def _opening_lock(engine: Engine) -> AbstractContextManager[object]:
+def _opening_lock(engine: sa.Engine) -> AbstractContextManager[object]:
     """Let one process at a time create a SQLite file: switching to WAL does not wait for locks."""
     if (file := sqlite_file(engine.url)) is None:
         return nullcontext()
@@ -293,7 +262,7 @@ _OTHER_SCHEMA: Final = (
 )
 
 
-def _make_schema(engine: Engine) -> None:
+def _make_schema(engine: sa.Engine) -> None:
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:
             driver = connection.connection.driver_connection
@@ -304,32 +273,31 @@ def _make_schema(engine: Engine) -> None:
     with writing(engine) as connection:
         if (revision := _revision(connection)) == REVISION:
             return
-        if revision is not None or inspect(connection).get_table_names():
+        if revision is not None or sa.inspect(connection).get_table_names():
             raise StoreError(_OTHER_SCHEMA.format(shown_address(str(engine.url))))
         metadata.create_all(connection)
-        connection.execute(insert(schema_mark).values(revision=REVISION))
+        connection.execute(sa.insert(schema_mark).values(revision=REVISION))
 
 
-def _is_current(engine: Engine) -> bool:
+def _is_current(engine: sa.Engine) -> bool:
     with engine.connect() as connection:
         return _revision(connection) == REVISION
 
 
-def _revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table(schema_mark.name):
+def _revision(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table(schema_mark.name):
         return None
-    return connection.scalar(select(schema_mark.c.revision))
+    return connection.scalar(sa.select(schema_mark.c.revision))
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    """Apply per-connection settings of SQLite and take over BEGIN."""
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = NORMAL")
 
 
-def _begin_sqlite(connection: Connection) -> None:
+def _begin_sqlite(connection: sa.Connection) -> None:
     """Begin: a writer takes the lock at once, so it cannot fail halfway; readers take none."""
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

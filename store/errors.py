@@ -35,11 +35,7 @@ class StoreError(RuntimeError):
 
 
 def first_few(items: Sequence[object], *, total: int | None = None) -> str:
-    """Join the first five items for a message and say how many there are in all.
-
-    Args:
-        total: how many there are in all, if ``items`` is not complete.
-    """
+    """Join the first five items for a message and say how many there are, or ``total``, in all."""
     count = len(items) if total is None else total
     shown = "; ".join(str(item) for item in items[:SHOWN])
     return shown if count <= SHOWN else f"{shown}; ... ({count} in all)"

@@ -27,7 +27,6 @@ IN_CHECKOUT: Final = "var"
 PROJECT: Final = "magnetcast"
 """Name in the ``pyproject.toml`` of such a checkout, and of the folder among the user's data."""
 
-
 NAMED_BY: Final = ContextVar("named_by", default=VARIABLE)
 """What named the home that the environment holds."""
 

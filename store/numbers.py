@@ -60,7 +60,6 @@ def plain_number(text: str, *, decimal: str = "") -> str:
 
 
 def _by_sign(digits: str, decimal: str) -> str:
-    """Read a number whose decimal sign is known."""
     group = "." if decimal == "," else ","
     pattern = rf"([+-]?\d{{1,3}}(?:[{group} ']\d{{3}})+|[+-]?\d+)(?:[{decimal}](\d+))?"
     match = re.fullmatch(pattern, digits, re.ASCII)

@@ -42,180 +42,113 @@ class Settings(BaseSettings):
         extra="forbid",
         # A refused value may be a key, or an address with a password in it.
         hide_input_in_errors=True,
+        use_attribute_docstrings=True,
     )
 
-    home: Path = Field(
-        default_factory=lambda: find_home().path,
-        description="Folder of everything that is kept; empty means the nearest upwards.",
-    )
-    database_url: str | None = Field(
-        default=None, description="SQLAlchemy address; empty means SQLite below home."
-    )
-    data_dir: Path = Field(default=PROJECT_ROOT / "data", description="The bundled tables.")
+    home: Path = Field(default_factory=lambda: find_home().path)
+    """Folder of everything that is kept; empty means the nearest upwards."""
+    database_url: str | None = None
+    """SQLAlchemy address; empty means SQLite below home."""
+    data_dir: Path = PROJECT_ROOT / "data"
+    """The bundled tables."""
     tracking_uri: str = Field(
-        default_factory=lambda fields: f"sqlite:///{_mlflow_folder(fields) / 'mlflow.db'}",
-        description="MLflow's tracking database; empty means SQLite in `mlruns`.",
+        default_factory=lambda fields: f"sqlite:///{_mlflow_folder(fields) / 'mlflow.db'}"
     )
-    artifact_dir: Path = Field(
-        default_factory=lambda fields: _mlflow_folder(fields) / "artifacts",
-        description="Where MLflow keeps artifacts; empty means in `mlruns`.",
-    )
-    threads: int = Field(
-        default=2, ge=1, le=64, description="Threads LightGBM may use on panels from files."
-    )
-    dask: str | None = Field(
-        default=None,
-        description="Where a folder of Parquet files is forecast: a Dask scheduler, "
-        "tls://HOST:PORT, or processes of this machine, local or local:N; empty means in the "
-        "process itself.",
-    )
-    despite_clock: bool = Field(
-        default=False,
-        description="Whether a write may be older than the newest row of its table: for a clock "
-        "that was ahead once.",
-    )
-    lock_timeout_s: float = Field(
-        default=900.0, gt=0, description="How long a second writer waits for the first."
-    )
-    origins_cache_mb: int = Field(
-        default=500,
-        ge=0,
-        description="Megabytes of panels and forecasts of past origins that are kept below home, "
-        "so that what did not change is not computed again; 0 keeps none.",
-    )
-    processes: int = Field(
-        default_factory=lambda: min(os.cpu_count() or 1, 4),
-        ge=1,
-        description="Processes, of some 300 MB, that share the work on past origins; without, one "
-        "for each processor and four at most.",
-    )
-    pictures: bool = Field(
-        default=True,
-        description="Whether reports, and backtests in MLflow, are drawn; without, they hold the "
-        "numbers alone, and the service draws as ever.",
-    )
-    report_language: Language = Field(
-        default="en", description="Language of the report that a run writes: en, de, ja, ko or zh."
-    )
-    gate_pct: float | None = Field(
-        default=None,
-        gt=0,
-        description="Change of the next three months, in percent, from which a person must approve "
-        "a publication; empty means never.",
-    )
+    """MLflow's tracking database; empty means SQLite in `mlruns`."""
+    artifact_dir: Path = Field(default_factory=lambda fields: _mlflow_folder(fields) / "artifacts")
+    """Where MLflow keeps artifacts; empty means in `mlruns`."""
+    threads: int = Field(default=2, ge=1, le=64)
+    """Threads LightGBM may use on panels from files."""
+    dask: str | None = None
+    """Where a folder of Parquet files is forecast: a Dask scheduler, tls://HOST:PORT, or processes
+    of this machine, local or local:N; empty means in the process itself."""
+    despite_clock: bool = False
+    """Whether a write may be older than the newest row of its table: for a clock that was ahead
+    once."""
+    lock_timeout_s: float = Field(default=900.0, gt=0)
+    """How long a second writer waits for the first."""
+    origins_cache_mb: int = Field(default=500, ge=0)
+    """Megabytes of panels and forecasts of past origins that are kept below home, so that what did
+    not change is not computed again; 0 keeps none."""
+    processes: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 4), ge=1)
+    """Processes, of some 300 MB, that share the work on past origins; without, one for each
+    processor and four at most."""
+    pictures: bool = True
+    """Whether reports, and backtests in MLflow, are drawn; without, they hold the numbers alone,
+    and the service draws as ever."""
+    report_language: Language = "en"
+    """Language of the report that a run writes: en, de, ja, ko or zh."""
+    gate_pct: float | None = Field(default=None, gt=0)
+    """Change of the next three months, in percent, from which a person must approve a publication;
+    empty means never."""
 
-    prefect_port: int = Field(
-        default=4200, ge=1, le=65535, description="Port of the Prefect server of `make up`."
-    )
-    service_port: int = Field(
-        default=8510, ge=1, le=65535, description="Port of the service of `make up`."
-    )
+    prefect_port: int = Field(default=4200, ge=1, le=65535)
+    """Port of the Prefect server of `make up`."""
+    service_port: int = Field(default=8510, ge=1, le=65535)
+    """Port of the service of `make up`."""
 
-    comtrade_url: str = Field(
-        default="https://comtradeapi.un.org", description="UN Comtrade, API version 1."
-    )
-    comtrade_key: SecretStr | None = Field(
-        default=None, description="Key of UN Comtrade; without one its preview is asked."
-    )
-    census_url: str = Field(
-        default="https://api.census.gov/data/timeseries/intltrade/imports/hs",
-        description="US Census, imports by HTS line.",
-    )
-    census_key: SecretStr | None = Field(
-        default=None, description="Key of the US Census, which answers nobody without one."
-    )
-    comext_url: str = Field(
-        default="https://ec.europa.eu/eurostat/api/comext/dissemination/sdmx/2.1",
-        description="Eurostat Comext, SDMX 2.1.",
-    )
-    comext_dataset: str = Field(
-        default="DS-045409", description="Code of Comext's data set by HS and CN8, which changes."
-    )
-    hts_url: str = Field(
-        default="https://hts.usitc.gov/reststop", description="US tariff schedule, REST."
-    )
-    federal_register_url: str = Field(
-        default="https://www.federalregister.gov/api/v1", description="US Federal Register."
-    )
-    mofcom_url: str = Field(
-        default="https://www.mofcom.gov.cn/zcfb/blgg/gg",
-        description="Announcements of China's commerce ministry.",
-    )
-    gacc_url: str = Field(
-        default="http://www.customs.gov.cn/customs/302249/302266/302267",
-        description="Announcements of China's customs.",
-    )
-    white_house_url: str = Field(
-        default="https://www.whitehouse.gov/presidential-actions/feed",
-        description="Feed of presidential actions.",
-    )
-    cbp_url: str = Field(
-        default="https://content.govdelivery.com/accounts/USDHSCBP/widgets",
-        description="Feed of the messages of US customs.",
-    )
-    offline: bool = Field(
-        default=False, description="Replay the cache of raw answers; open no connection."
-    )
-    http_timeout_s: float = Field(
-        default=60.0, gt=0, description="How long a provider may be silent; thrice that in all."
-    )
-    http_attempts: int = Field(
-        default=5, ge=1, le=20, description="How often one call is tried before it is given up."
-    )
+    comtrade_url: str = "https://comtradeapi.un.org"
+    """UN Comtrade, API version 1."""
+    comtrade_key: SecretStr | None = None
+    """Key of UN Comtrade; without one its preview is asked."""
+    census_url: str = "https://api.census.gov/data/timeseries/intltrade/imports/hs"
+    """US Census, imports by HTS line."""
+    census_key: SecretStr | None = None
+    """Key of the US Census, which answers nobody without one."""
+    comext_url: str = "https://ec.europa.eu/eurostat/api/comext/dissemination/sdmx/2.1"
+    """Eurostat Comext, SDMX 2.1."""
+    comext_dataset: str = "DS-045409"
+    """Code of Comext's data set by HS and CN8, which changes."""
+    hts_url: str = "https://hts.usitc.gov/reststop"
+    """US tariff schedule, REST."""
+    federal_register_url: str = "https://www.federalregister.gov/api/v1"
+    """US Federal Register."""
+    mofcom_url: str = "https://www.mofcom.gov.cn/zcfb/blgg/gg"
+    """Announcements of China's commerce ministry."""
+    gacc_url: str = "http://www.customs.gov.cn/customs/302249/302266/302267"
+    """Announcements of China's customs."""
+    white_house_url: str = "https://www.whitehouse.gov/presidential-actions/feed"
+    """Feed of presidential actions."""
+    cbp_url: str = "https://content.govdelivery.com/accounts/USDHSCBP/widgets"
+    """Feed of the messages of US customs."""
+    offline: bool = False
+    """Replay the cache of raw answers; open no connection."""
+    http_timeout_s: float = Field(default=60.0, gt=0)
+    """How long a provider may be silent; thrice that in all."""
+    http_attempts: int = Field(default=5, ge=1, le=20)
+    """How often one call is tried before it is given up."""
 
-    open_reads: bool | None = Field(
-        default=None,
-        description="Whether pages and API may be read without a token; empty means only where "
-        "they are served on the loopback.",
-    )
-    public_names: str = Field(
-        default="",
-        description="Names the service is asked by besides those of the loopback, e.g. "
-        "magnets.example.org.",
-    )
-    shipping_days: str = Field(
-        default="",
-        description="Least and most days from clearance in China to arrival, by destination, e.g. "
-        "USA 20-35, KOR 2-6.",
-    )
-    contact: str = Field(
-        default="",
-        max_length=200,
-        description="Whom readers of the pages may ask, e.g. trade-desk@example.org.",
-    )
-    refresh_s: float = Field(
-        default=1.0, gt=0, le=60, description="How often the service looks for a new publication."
-    )
-    max_body_bytes: int = Field(
-        default=64_000, ge=0, description="Largest request body the service takes."
-    )
-    proxies: str = Field(
-        default="",
-        description="Addresses or networks of the proxies in front of the service, whose "
-        "X-Forwarded-For and -Proto are believed; without one it binds to the loopback only.",
-    )
-    what_if_seconds: float = Field(
-        default=60.0, gt=0, le=3600, description="Seconds that one scenario may take."
-    )
-    what_if_waiting: int = Field(
-        default=32, ge=1, le=10_000, description="Scenarios that may wait for their turn."
-    )
+    open_reads: bool | None = None
+    """Whether pages and API may be read without a token; empty means only where they are served on
+    the loopback."""
+    public_names: str = ""
+    """Names the service is asked by besides those of the loopback, e.g. magnets.example.org."""
+    shipping_days: str = ""
+    """Least and most days from clearance in China to arrival, by destination, e.g. USA 20-35, KOR
+    2-6."""
+    contact: str = Field(default="", max_length=200)
+    """Whom readers of the pages may ask, e.g. trade-desk@example.org."""
+    refresh_s: float = Field(default=1.0, gt=0, le=60)
+    """How often the service looks for a new publication."""
+    max_body_bytes: int = Field(default=64_000, ge=0)
+    """Largest request body the service takes."""
+    proxies: str = ""
+    """Addresses or networks of the proxies in front of the service, whose X-Forwarded-For and
+    -Proto are believed; without one it binds to the loopback only."""
+    what_if_seconds: float = Field(default=60.0, gt=0, le=3600)
+    """Seconds that one scenario may take."""
+    what_if_waiting: int = Field(default=32, ge=1, le=10_000)
+    """Scenarios that may wait for their turn."""
 
-    alarm_url: SecretStr = Field(
-        default=SecretStr(""),
-        description="Where a run of the schedule that failed is posted; empty means nowhere.",
-    )
+    alarm_url: SecretStr = SecretStr("")
+    """Where a run of the schedule that failed is posted; empty means nowhere."""
 
-    alert_hooks: SecretStr = Field(
-        default=SecretStr(""),
-        description="Addresses that every alert is posted to, separated by spaces; an address may "
-        "contain a key.",
-    )
-    alert_key: SecretStr = Field(
-        default=SecretStr(""),
-        description="Signs these posts (Standard Webhooks): whsec_ and 32 bytes in base64; empty "
-        "leaves them unsigned.",
-    )
+    alert_hooks: SecretStr = SecretStr("")
+    """Addresses that every alert is posted to, separated by spaces; an address may contain a
+    key."""
+    alert_key: SecretStr = SecretStr("")
+    """Signs these posts (Standard Webhooks): whsec_ and 32 bytes in base64; empty leaves them
+    unsigned."""
 
     @field_validator("home")
     @classmethod

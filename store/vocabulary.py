@@ -91,22 +91,10 @@ MEASURES: Final = tuple(UNITS)
 ``index`` is any other monthly number, such as an exchange rate."""
 
 Instrument = Literal[
-    "tariff_increase",
-    "tariff_decrease",
-    "export_control",
-    "export_ban",
-    "export_licence_relaxation",
-    "entity_list",
-    "quota",
-    "truce",
-    "trade_talks",
-    "investigation",
-    "legal_ruling",
-    "supply_deal",
-    "subsidy",
-    "stockpile",
-    "other",
-]
+    "tariff_increase", "tariff_decrease", "export_control", "export_ban",
+    "export_licence_relaxation", "entity_list", "quota", "truce", "trade_talks", "investigation",
+    "legal_ruling", "supply_deal", "subsidy", "stockpile", "other",
+]  # fmt: skip
 INSTRUMENTS: Final[tuple[str, ...]] = get_args(Instrument)
 
 COVERED: Final = (
@@ -137,26 +125,15 @@ NOT_REPRODUCED: Final = "not_reproduced"
 """The part of a published number, or of a change, that can no longer be recomputed."""
 
 CONTRIBUTIONS: Final = (
-    "level",
-    *FAMILIES,
-    "experts",
-    "past_mean",
-    "past_errors",
-    "policy_response",
-    "reconciliation",
-)
+    "level", *FAMILIES, "experts", "past_mean", "past_errors", "policy_response", "reconciliation",
+)  # fmt: skip
 """Parts that add up to a forecast's p50 in tonnes: the mean month of the last year, the
 contributions of the families and the statistical experts, the mean deviation of targets in
 training, the bias correction from past errors, the response to controls, and reconciliation."""
 
 CHANGED_INPUTS: Final = (
-    "passing_time",
-    "new_actuals",
-    "revised_actuals",
-    "tariffs",
-    "policy",
-    "model",
-)
+    "passing_time", "new_actuals", "revised_actuals", "tariffs", "policy", "model",
+)  # fmt: skip
 """Inputs that may differ between two forecasts of one month, in the order they are replaced."""
 
 CHANGES: Final = (*CHANGED_INPUTS, "reconciliation", NOT_REPRODUCED)
@@ -173,15 +150,8 @@ ERROR_CORRELATION: Final = "error_correlation"
 """Metric of a score: the correlation of two destinations' forecast errors in one month, 0 to 1."""
 
 FORECAST_COLUMNS: Final = (
-    "destination",
-    "cutoff",
-    "period",
-    "horizon",
-    *QUANTILE_COLUMNS,
-    "mean",
-    "model",
-    "status",
-)
+    "destination", "cutoff", "period", "horizon", *QUANTILE_COLUMNS, "mean", "model", "status",
+)  # fmt: skip
 """Columns of a forecast file; ``cutoff`` and ``period`` are ``YYYY-MM``, the numbers are tonnes."""
 
 PANEL_COLUMNS: Final = ("destination", "period", "tonnes", "stderr_t", "kind", "available_at")

@@ -32,9 +32,7 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     },
     "Explain": {"explain_commands": ("explain", "attribute")},
     "Data": {"ingest_commands": ("ingest",), "data_commands": ("data",)},
-    "Models": {
-        "model_commands": ("train", "promote", "rollback", "compare"),
-    },
+    "Models": {"model_commands": ("train", "promote", "rollback", "compare")},
     "Publish": {"publication_commands": ("publications", "report", "replay", "alerts")},
     "Service": {"operation_commands": ("serve", "token")},
     "Operate": {
@@ -166,7 +164,6 @@ def _of_settings(err: Exception) -> str:
 
 
 def _of_database(err: Exception) -> str:
-    """Message that a database, ours or MLflow's, failed; empty for another error."""
     from sqlite3 import Error
 
     from sqlalchemy.exc import DBAPIError
@@ -180,7 +177,6 @@ def _of_database(err: Exception) -> str:
 
 
 def _of_prefect(err: Exception) -> str:
-    """Message that Prefect's server does not answer; empty for another error."""
     is_ephemeral = isinstance(err, RuntimeError) and "ephemeral Prefect API server" in str(err)
     if not (is_ephemeral or _is_of_prefect(err)):
         return ""

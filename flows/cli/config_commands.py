@@ -75,7 +75,8 @@ def _settings(settings: Settings) -> Iterator[Row]:
         source = f"MAGNETCAST_{name.upper()}" if is_given else "default"
         if name == "home":
             source = settings.home_source
-        yield name, "" if value is None else str(value), unit, source, field.description or ""
+        meaning = " ".join((field.description or "").split())
+        yield name, "" if value is None else str(value), unit, source, meaning
 
 
 def _parameters(sourced: SourcedParameters) -> Iterator[Row]:

@@ -83,11 +83,7 @@ def release_refused(number: Number, /) -> None:
 
 @data.command
 def panel(
-    *,
-    as_of: AsOf = None,
-    commodity: Commodity = None,
-    out: Out = None,
-    format: Form = "table",
+    *, as_of: AsOf = None, commodity: Commodity = None, out: Out = None, format: Form = "table"
 ) -> None:
     """Write the panel of every month and destination as it was known on a day.
 
@@ -146,7 +142,6 @@ def gaps(*, as_of: AsOf = None, out: Out = None, format: Form = "table") -> None
 
 
 def _summary(frame: pd.DataFrame) -> str:
-    """Line with the number of changed figures and the sum of the revisions in tonnes."""
     if frame.empty:
         return "nothing changed"
     counts = ", ".join(f"{n} {change}" for change, n in frame["what"].value_counts().items())

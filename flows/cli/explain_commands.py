@@ -19,13 +19,7 @@ from service.queries.explanation_sentences import (
 from store.errors import DataError
 from store.publications.explanations import NewFigure
 from store.settings import Settings
-from store.vocabulary import (
-    CHANGES,
-    CONTRIBUTIONS,
-    MONTHS_AHEAD,
-    NOT_REPRODUCED,
-    WORLD,
-)
+from store.vocabulary import CHANGES, CONTRIBUTIONS, MONTHS_AHEAD, NOT_REPRODUCED, WORLD
 
 if TYPE_CHECKING:
     from flows.publishing.publication_lookup import Which

@@ -69,8 +69,7 @@ def predict(
         bool, Parameter(help="Forecast series with negative values; they are refused otherwise.")
     ] = False,
     horizon: Annotated[
-        int | None,
-        Parameter(help="Months to forecast for a panel; 6 if left out."),
+        int | None, Parameter(help="Months to forecast for a panel; 6 if left out.")
     ] = None,
     covariates: Covariates = None,
     tree: Sums = None,
@@ -127,12 +126,10 @@ def backtest(
     ] = None,
     columns: Columns = None,
     horizon: Annotated[
-        int | None,
-        Parameter(help="Months to forecast from each cutoff of a panel; 6 if left out."),
+        int | None, Parameter(help="Months to forecast from each cutoff of a panel; 6 if left out.")
     ] = None,
     cutoffs: Annotated[
-        str | None,
-        Parameter(help="Last known months of a panel, e.g. 2022-06,2022-12."),
+        str | None, Parameter(help="Last known months of a panel, e.g. 2022-06,2022-12.")
     ] = None,
     covariates: Covariates = None,
     tree: Sums = None,

@@ -36,8 +36,7 @@ from store.settings import Settings
 Table = Annotated[Path, Parameter(help="The table.")]
 
 Day = Annotated[
-    str | None,
-    Parameter(name="--published-on", help="Day it was published, YYYY-MM-DD."),
+    str | None, Parameter(name="--published-on", help="Day it was published, YYYY-MM-DD.")
 ]
 
 
@@ -146,7 +145,6 @@ def tariffs(file: Table, /, *, dry_run: DryRun = False) -> None:
 
 
 def _asked_flow(file: Path) -> Flow:
-    """Direction of a download, asked on the terminal."""
     if not (CONSOLE.is_terminal and sys.stdin.isatty()):
         raise DataError(
             f"{file.name} does not say whether it holds exports or imports: both have the same "

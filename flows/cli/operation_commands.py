@@ -52,10 +52,7 @@ def status() -> None:
     sys.exit(health.code)
 
 
-def backup(
-    file: Annotated[Path, Parameter(help="Archive to write: NAME.tar.gz.")],
-    /,
-) -> None:
+def backup(file: Annotated[Path, Parameter(help="Archive to write: NAME.tar.gz.")], /) -> None:
     """Copy database, MLflow and reports into one archive.
 
     The service continues; the backup waits for a run in progress. It does not contain a PostgreSQL
@@ -68,8 +65,7 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, Parameter(help="Archive written by `magnetcast backup`.")],
-    /,
+    file: Annotated[Path, Parameter(help="Archive written by `magnetcast backup`.")], /
 ) -> None:
     """Unpack an archive into an empty home (--home). Restore only archives of your own."""
     from flows.backup import restore as put_back

@@ -51,12 +51,7 @@ def scenario(
     write_result(_rounded(table), out=out, form=format)
 
 
-def recovery(
-    *,
-    as_of: AsOf = None,
-    out: Out = None,
-    format: Form = "table",
-) -> None:
+def recovery(*, as_of: AsOf = None, out: Out = None, format: Form = "table") -> None:
     """Estimate months until exports are back at 80% of their level before each export control.
 
     Months count from the day a control takes effect; the estimate uses the months observed so far

@@ -17,12 +17,7 @@ from store.messages import Message, few, message, sentences
 
 
 def doubts_about_ingests(engine: Engine, *, as_of: pd.Timestamp, since: int) -> Message | None:
-    """Figures of the ingests after one that a person must look at, in words; None if none.
-
-    Args:
-        as_of: The moment (UTC).
-        since: Number of the last ingest whose figures are taken as known.
-    """
+    """Figures of the ingests after ``since`` that a person must look at, in words; None if none."""
     earlier, every = (read_evidence(engine, as_of=as_of, until=until) for until in (since, None))
     new = pd.concat([every, earlier]).drop_duplicates(keep=False)
     doubts = (_far_from_forecast(engine, new, as_of), _moving_others(earlier, new, as_of))
@@ -51,8 +46,7 @@ def _far_from_forecast(engine: Engine, new: pd.DataFrame, as_of: pd.Timestamp) -
         for row in outside.head(SHOWN).itertuples()
     )
     return message(
-        "New figures lie outside the 99.9%% band of their own forecast: %(figures)s.",
-        figures=named,
+        "New figures lie outside the 99.9%% band of their own forecast: %(figures)s.", figures=named
     )
 
 

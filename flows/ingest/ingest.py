@@ -63,7 +63,6 @@ def ingest_if_empty(settings: Settings) -> None:
 
 
 def _stored(settings: Settings, wanted: IngestRequest, *, is_shown: bool) -> WriteReport:
-    """Receive, guard and write."""
     engine, author = made_store(settings), actor()
     if utc_now() == read_vintages(engine)["ingested_at"].max():
         time.sleep(1.0)  # two versions of a row have two moments, in whole seconds
@@ -78,22 +77,16 @@ def _stored(settings: Settings, wanted: IngestRequest, *, is_shown: bool) -> Wri
     if refused := [(file, reasons) for file, reasons in checked if reasons]:
         raise _refusal(engine, refused, wanted, moment=moment, actor=author)
     return write_batch(
-        engine,
-        Batch(tuple(received)),
-        ingested_at=moment,
-        actor=author,
-        revises=wanted.revises,
+        engine, Batch(tuple(received)), ingested_at=moment, actor=author, revises=wanted.revises
     )
 
 
 def ingest_exclusively(
     settings: Settings, request: IngestRequest | None, *, source: str = ""
 ) -> None:
-    """Ingest one request while no other process writes.
+    """Ingest a request, or the bundled tables, while no other process writes.
 
     Args:
-        settings: Where things are stored.
-        request: What to take, the bundled tables if None.
         source: What comes again by itself and is recorded in Prefect; empty for what a person
             hands in and sees fail.
     """
@@ -133,16 +126,10 @@ def _refusal(
     moment: pd.Timestamp,
     actor: str,
 ) -> DataError:
-    """Quarantine refused files and return why."""
     messages = []
     for file, reasons in refused:
         number = quarantine_file(
-            engine,
-            file,
-            reasons=reasons,
-            at=moment,
-            actor=actor,
-            revises=request.revises,
+            engine, file, reasons=reasons, at=moment, actor=actor, revises=request.revises
         )
         listing = "\n".join(f"  - {reason}" for reason in reasons)
         messages.append(
@@ -264,11 +251,7 @@ def _new_rows(
     new: Mapping[str, int] = {name: len(frame) for name, frame in file.tables.items()}
     if engine is not None:
         new = write_batch(
-            engine,
-            Batch((file,)),
-            ingested_at=moment,
-            revises=request.revises,
-            is_trial=True,
+            engine, Batch((file,)), ingested_at=moment, revises=request.revises, is_trial=True
         ).rows_written
     return ", ".join(f"{rows:,} new {name}" for name, rows in new.items())
 

@@ -24,7 +24,6 @@ from store.settings import Settings
 
 EVENTS: Final = "policy_events"
 
-
 NEEDED: Final = (
     "event_id", "announced_on", "effective_from", "instrument", "direction", "severity",
     "destinations", "confidence", "evidence", *COVERAGE,
@@ -38,7 +37,6 @@ def accept(settings: Settings, number: int, event: Path, note: str = "") -> Writ
     The event is written first: if that is all that happened, accepting again does the rest.
 
     Args:
-        settings: Where things are stored.
         event: YAML or CSV of the event, with columns as data/policy_events.csv.
     """
     engine, moment, author = store_of(settings), utc_now(), actor()

@@ -59,13 +59,7 @@ def bundled(settings: Settings) -> IngestRequest:
 def live(
     settings: Settings, name: str, span: MonthRange, *, codes: Sequence[str] = ()
 ) -> IngestRequest:
-    """The request for months of a provider.
-
-    Args:
-        settings: Where the provider is.
-        span: The months.
-        codes: Six-digit codes, if the provider has any; magnets if none is named.
-    """
+    """The request for months of a provider, of the magnets unless six-digit codes are named."""
 
     def receive(moment: pd.Timestamp) -> list[FileRows]:
         files = []
@@ -80,11 +74,7 @@ def live(
 
 
 def by_hand(load: Callable[[pd.Timestamp], FileRows], place: str, *, past: Past) -> IngestRequest:
-    """The request for a file or a figure that a person enters.
-
-    Args:
-        place: Where it comes from, as messages say.
-    """
+    """The request for a file or a figure that a person enters; ``place`` is as messages say."""
     return IngestRequest(place=place, receive=lambda moment: [load(moment)], past=past)
 
 

@@ -64,10 +64,8 @@ class HealthFacts:
     tampered: tuple[Message, ...] = ()
     """Publications that do not match their digests."""
     held: tuple[Message, ...] = ()
-    """Publications held for review."""
     quarantined: int = 0
     readings: tuple[Reading, ...] = ()
-    """Newest readings of drift and coverage."""
     watched: pd.Timestamp | None = None
     """Moment of the forecast that was published when they were taken."""
     free_bytes: int = 0
@@ -180,7 +178,6 @@ def _machine(facts: HealthFacts) -> Iterator[Alarm]:
 
 
 def _lines(facts: HealthFacts) -> Iterator[Message]:
-    """Yield the facts, one or two sentences a line."""
     if facts.calendar is not None:
         yield from _releases(facts, facts.calendar)
     if facts.forecast_as_of is not None:
@@ -236,7 +233,6 @@ def _releases(facts: HealthFacts, calendar: ReleaseCalendar) -> Iterator[Message
 
 
 def _day_and_time(moment: pd.Timestamp) -> dict[str, Value]:
-    """A moment as the values of a message."""
     return {"day": f"{moment:%Y-%m-%d}", "time": f"{moment:%H:%M}"}
 
 

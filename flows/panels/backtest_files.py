@@ -78,7 +78,6 @@ def _record(
     result: Backtest,
     parameters: ModelParameters,
 ) -> None:
-    """Log a panel's backtest to MLflow, with the digest and schema of the panel."""
     tags = {
         "flow": "backtest-panel",
         "panel": files.panel.name,

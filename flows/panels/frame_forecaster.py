@@ -187,7 +187,6 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         return labels.assign(magnetcast=forecasts["p50"], **named)
 
     def _parameters(self) -> ModelParameters:
-        """Parameters of the engine."""
         values: dict[str, Any] = self.get_params(deep=False)
         del values["allow_negative"]
         return with_changes(PANEL_PRESET, values, where="Forecaster")

@@ -51,10 +51,7 @@ def predict_folder(
     out: Path | None,
     parameters: ModelParameters,
 ) -> None:
-    """Write the forecasts of a folder of Parquet files to a new folder of Parquet files.
-
-    The new folder appears only when it is complete.
-    """
+    """Forecast a folder of Parquet files into a new one, which appears when it is complete."""
     target = _target(files, out)
     unfinished = target.absolute().with_name(f".{target.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)

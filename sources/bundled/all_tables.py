@@ -61,7 +61,6 @@ class Rankings:
         )
 
     def _leads(self, row: Row, order: list[str], *, usable: bool) -> list[dict[str, object]]:
-        """Build one observation for each pair of neighbours of an order."""
         period = row.parsed("period", parse_period)
         if not COUNTRIES.issuperset(order) or len(set(order)) < len(order):
             row.bad("rank_order", "an order of different ISO alpha-3 countries")

@@ -87,11 +87,7 @@ def _act_versions(row: Row) -> list[Record]:
 def _versions(
     fixed: Record, first_day: pd.Timestamp, later: Mapping[str, tuple[object, pd.Timestamp | None]]
 ) -> list[Record]:
-    """Version at first knowledge, and one from each day on which more became known.
-
-    Args:
-        later: values by column, each with the day it became known.
-    """
+    """Versions by the day more became known; ``later`` has values by column, each with its day."""
     moments = sorted({first_day, *(day for _, day in later.values() if day is not None)})
     return [
         {
@@ -164,10 +160,7 @@ class TariffRates:
 
 
 def _step_versions(row: Row) -> list[Record]:
-    """Versions of one step: its announcement and, if later, the one with its end.
-
-    A step without an announcement is known from its first day.
-    """
+    """Versions of one step: from its announcement, else its first day, and with its end."""
     begin, end = row.interval("effective_from", "effective_to")
     row.text("effective_from", required=True)
     announced, end_known = row.day("announced_on"), row.day("end_known_on")

@@ -146,11 +146,7 @@ def _places(figure: Figure) -> list[tuple[str, str, int]]:
 def _latest_inputs(
     figures: list[Figure], calendar: ReleaseCalendar
 ) -> dict[tuple[str, str, int], pd.Timestamp]:
-    """Day of the last dated figure on each series and year.
-
-    An undated derived figure was computed from figures on the same series: it cannot be known
-    before the last of them.
-    """
+    """Day of the last dated figure by series and year: an undated derived one is no older."""
     latest: dict[tuple[str, str, int], pd.Timestamp] = {}
     for figure in figures:
         if figure.published_on:

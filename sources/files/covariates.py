@@ -24,7 +24,6 @@ class Covariates:
     series: tuple[str, ...]
     """Destinations of the panel, in its order."""
     first: int
-    """Number of the first month."""
     months: int
     cells: Ints
     """Of each value, the place in names x series x months, flattened; of one cell the value that

@@ -190,7 +190,6 @@ class Panel:
     refused: dict[str, str]
     """Series left out of the table and why, with rows and values."""
     notes: tuple[str, ...]
-    """What to know about the table."""
     tree_rows: "pd.Series[str] | None"
     """Column ``part_of`` by destination of the table, "" where empty; None without the column."""
 
@@ -202,7 +201,6 @@ class PanelOptions:
     columns: tuple[str, str, str] | None = None
     """What it calls ``OURS``; None takes these or those of Nixtla's tools."""
     allow_negative: bool = False
-    """Whether values below zero are values."""
 
 
 READ_AS_IS: Final = PanelOptions()

@@ -54,7 +54,6 @@ SDMX: Final = "/sdmx/2.1"
 POLLS_S: Final = (2, 4, 8, 16, 30, 30, 30, 60, 60, 60)
 """Waits for an answer that is prepared later, five minutes in all."""
 
-
 _Rows = tuple[pd.DataFrame, int]
 """``reporter, product, indicators, value, period``, and how many rows cannot be read."""
 

@@ -10,14 +10,7 @@ import pandas as pd
 from pydantic import SecretStr
 
 from sources.base import MonthRange
-from sources.http import (
-    KEY_PAGES,
-    ApiKeys,
-    HttpClient,
-    HttpSource,
-    LongFetch,
-    sent_as,
-)
+from sources.http import KEY_PAGES, ApiKeys, HttpClient, HttpSource, LongFetch, sent_as
 from sources.providers.countries import COMTRADE_GROUPS, comtrade_place
 from sources.providers.rows import (
     USUAL_LAG,
@@ -60,7 +53,6 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 _CELL: Final = ["period", "reporterCode", "partnerCode"]
-
 
 _Rows = tuple[pd.DataFrame, int, int]
 """One row a month, reporter and partner; how many rows are left out as they repeat others by mode,
@@ -145,9 +137,7 @@ class _Comtrade(HttpSource):
     least: ClassVar[int]
     """Reporters from which a month without rows cannot be a coincidence."""
     weight: ClassVar[str]
-    """Measure of its weights."""
     value: ClassVar[str]
-    """Measure of its values."""
     wanted: ClassVar[str]
     """What is asked for, with a place for the code."""
 
@@ -200,7 +190,6 @@ class _Comtrade(HttpSource):
         return {**self.side, "cmdCode": self.commodity}
 
     def _trades(self, http: HttpClient, span: MonthRange) -> list[_Rows]:
-        """Rows of all months, in as many requests as needed."""
         parts = list(span.pieces(MOST_MONTHS if self._key else 1))
         shown = parts if self._key else self.progress(parts, "months")
         answers = [self._answer(http, part) for part in shown]
@@ -235,10 +224,7 @@ class _Comtrade(HttpSource):
         return _numbered(typed), splits, broken
 
     def _releases(self, http: HttpClient, span: MonthRange) -> pd.DataFrame:
-        """Last release of each reporter's month: ``period, reporterCode, released``.
-
-        ``released`` is aware (UTC). Months that are not available have no row.
-        """
+        """Last release of each month available: ``period, reporterCode, released`` (UTC)."""
         reporter = [(name, code) for name, code in self.side.items() if name == "reporterCode"]
         parts = [
             http.get(AVAILABILITY, [*reporter, ("period", _periods(part))], read=_released)

@@ -362,10 +362,7 @@ def _places(table: CustomsTable, ours: pd.Index, problems: Problems) -> pd.Serie
 
 
 def _note_contradictions(amounts: pd.DataFrame, problems: Problems) -> None:
-    """Note lines of several downloads in one file that give a month of a partner twice.
-
-    Their amounts differ, or a month is split on some lines and not, or otherwise, on more.
-    """
+    """Note lines that give a month of a partner twice, with other amounts or another split."""
     distinct = amounts.drop_duplicates([*_PART, "value"])
     several = distinct[distinct.duplicated(_PART, keep=False)]
     filled = amounts["parts"].map(lambda parts: tuple(map(bool, parts)))

@@ -19,11 +19,8 @@ from store.facts.batch import FileRows
 _PROVIDER: Final = "federal_register"
 
 TERMS: Final = (
-    '"8505.11"',
-    '"rare earth magnets"',
-    '"neodymium-iron-boron"',
-    '"permanent magnets" China',
-)
+    '"8505.11"', '"rare earth magnets"', '"neodymium-iron-boron"', '"permanent magnets" China',
+)  # fmt: skip
 """Watched terms: in quotes as one phrase."""
 
 TYPES: Final = ("PRESDOCU", "NOTICE", "RULE", "PRORULE")

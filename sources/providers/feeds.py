@@ -33,8 +33,6 @@ _MESSAGE: Final = re.compile(r"CSMS\s*#\s*(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """One entry of a feed."""
-
     key: str
     title: str
     url: str

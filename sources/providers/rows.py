@@ -64,11 +64,7 @@ def observations(parts: Sequence[pd.DataFrame], *, source: str, source_url: str)
 
 
 def records_in(answer: object, name: str, needed: Sequence[str]) -> list[dict[str, object]]:
-    """Records that an answer keeps under ``name``, each with what is needed.
-
-    Raises:
-        ValueError: It is of another shape.
-    """
+    """Records that an answer keeps under ``name``, each with what is needed; else a ValueError."""
     held = answer.get(name) if isinstance(answer, Mapping) else None
     if not isinstance(held, list) or not all(isinstance(record, dict) for record in held):
         raise ValueError(f"it has no list of records {name!r}")
@@ -126,7 +122,6 @@ class Proposal:
     url: str
     published_on: pd.Timestamp | None
     payload: Mapping[str, object]
-    """Details for the ledger's row."""
 
 
 def proposals(items: Sequence[Proposal], *, source: str, ingested_at: pd.Timestamp) -> pd.DataFrame:

@@ -48,7 +48,6 @@ class WriteReport:
     already_known: bool = False
     """Whether the bytes of every file were ingested before, so that nothing was done."""
     vintage_ids: tuple[int, ...] = ()
-    """The vintages made, one for each new file."""
 
     @property
     def total(self) -> int:

@@ -85,13 +85,7 @@ def evidence_digests(
 
 
 def save_label(engine: Engine, commodity: str, label: str, *, at: datetime) -> bool:
-    """Save the label of a commodity, unless it has this label already.
-
-    Args:
-        label: one line of text; empty leaves the earlier label in force.
-
-    Returns: whether it is new.
-    """
+    """Save the label of a commodity and tell whether it is new; an empty one changes nothing."""
     with writing(engine) as connection:
         is_new = bool(label) and read_labels(connection).get(commodity) != label
         if is_new:

@@ -11,13 +11,7 @@ import pandas as pd
 from sqlalchemy import Column, Connection, Table, func, select
 
 from store.errors import SHOWN, DataError, first_few
-from store.schema.database_tables import (
-    MOMENT,
-    cell_of,
-    natural_key,
-    value_columns,
-    version_columns,
-)
+from store.schema import database_tables as tables
 from store.schema.frames import driver_rows, frame_of
 from store.settings import Settings
 
@@ -27,9 +21,6 @@ WAITED: Final = timedelta(minutes=1)
 
 def check_clock(connection: Connection, moment: Column[Any], at: datetime) -> None:
     """Refuse a write by a clock that was set back: it would claim to have known things earlier.
-
-    Args:
-        moment: The column of moments of the table that is written.
 
     Raises:
         DataError: The table has a row from later, by more than ``WAITED``.
@@ -117,12 +108,8 @@ class IncomingRows:
 
 
 def drop_duplicate_rows(incoming: IncomingRows) -> IncomingRows:
-    """Drop rows that repeat another row of the same key.
-
-    Raises:
-        DataError: two rows of one key disagree.
-    """
-    key = list(natural_key(incoming.table))
+    """Drop rows that repeat another of the same key; a ``DataError`` if two of one key disagree."""
+    key = list(tables.natural_key(incoming.table))
     again = incoming.rows.duplicated(key)
     if again.any():
         _refuse_clashes(incoming.with_rows(incoming.rows[again]), incoming.rows[~again])
@@ -167,15 +154,17 @@ def new_versions(
     Raises:
         DataError: a row contradicts the stored row of its key.
     """
-    table, moment = incoming.table, incoming.rows[MOMENT]
-    cell = list(cell_of(table))
-    newest = stored.sort_values(MOMENT, kind="stable").drop_duplicates(cell, keep="last")
-    pairs, is_stored, differs = _matched(incoming, newest, on=cell, columns=version_columns(table))
-    no_later = is_stored & (moment.to_numpy() <= pairs[MOMENT].to_numpy())
-    is_last = ~incoming.rows.sort_values(MOMENT, kind="stable").duplicated(cell, keep="last")
-    silent = no_later & differs.any(axis=1) & is_last & pairs[MOMENT].lt(revised_at)
+    table, moment = incoming.table, incoming.rows[tables.MOMENT]
+    cell = list(tables.cell_of(table))
+    newest = stored.sort_values(tables.MOMENT, kind="stable").drop_duplicates(cell, keep="last")
+    pairs, is_stored, differs = _matched(
+        incoming, newest, on=cell, columns=tables.version_columns(table)
+    )
+    no_later = is_stored & (moment.to_numpy() <= pairs[tables.MOMENT].to_numpy())
+    is_last = ~incoming.rows.sort_values(tables.MOMENT, kind="stable").duplicated(cell, keep="last")
+    silent = no_later & differs.any(axis=1) & is_last & pairs[tables.MOMENT].lt(revised_at)
     dated = incoming.with_rows(
-        incoming.rows.assign(**{MOMENT: moment.mask(silent, pd.Timestamp(revised_at))})
+        incoming.rows.assign(**{tables.MOMENT: moment.mask(silent, pd.Timestamp(revised_at))})
     )
     unchanged = no_later & ~differs.any(axis=1)
     remaining = dated.with_rows(new_rows(dated, stored))
@@ -183,10 +172,15 @@ def new_versions(
 
 
 def _repeats_previous(incoming: IncomingRows, stored: pd.DataFrame) -> Flags:
-    cell, values = list(cell_of(incoming.table)), list(version_columns(incoming.table))
-    versions = pd.concat([stored, incoming.rows], ignore_index=True)[[*cell, MOMENT, *values]]
+    cell, values = (
+        list(tables.cell_of(incoming.table)),
+        list(tables.version_columns(incoming.table)),
+    )
+    versions = pd.concat([stored, incoming.rows], ignore_index=True)[
+        [*cell, tables.MOMENT, *values]
+    ]
     versions["cell"] = versions.groupby(cell, sort=False).ngroup()
-    versions = versions.sort_values(["cell", MOMENT], kind="stable")
+    versions = versions.sort_values(["cell", tables.MOMENT], kind="stable")
     before = versions.shift()
     same = ~_differing(versions, before, values).any(axis=1)
     repeats = pd.Series(
@@ -203,7 +197,7 @@ def _matched(
     columns: Sequence[str] | None = None,
 ) -> tuple[pd.DataFrame, Flags, pd.DataFrame]:
     """Stored row with the same ``on`` for each incoming row, whether it exists, differences."""
-    columns = list(value_columns(incoming.table) if columns is None else columns)
+    columns = list(tables.value_columns(incoming.table) if columns is None else columns)
     names = incoming.rows[list(on)]
     rows = names.merge(stored, on=list(on), how="left", indicator=True, validate="many_to_one")
     rows.index = incoming.rows.index
@@ -222,7 +216,6 @@ def _column(frame: pd.DataFrame, name: str) -> pd.Series:
 
 
 def _same(first: pd.Series, second: pd.Series) -> Flags:
-    """Compare two columns line by line, numbers with a tolerance."""
     missing = first.isna() & second.isna()
     if pd.api.types.is_float_dtype(first) and pd.api.types.is_float_dtype(second):
         a, b = first.to_numpy(), second.to_numpy()
@@ -234,7 +227,7 @@ def _same(first: pd.Series, second: pd.Series) -> Flags:
 
 def _refuse_clashes(incoming: IncomingRows, stored: pd.DataFrame) -> Flags:
     """Flag the rows whose key is stored, and refuse those that contradict it."""
-    key = natural_key(incoming.table)
+    key = tables.natural_key(incoming.table)
     rows, is_stored, differs = _matched(incoming, stored, on=key)
     clashing = np.flatnonzero(is_stored & differs.any(axis=1).to_numpy())
     if len(clashing):

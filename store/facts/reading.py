@@ -6,38 +6,18 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Engine,
-    Row,
-    Table,
-    func,
-    literal_column,
-    or_,
-    select,
-)
+import sqlalchemy as sa
 
 from store.database import reading
 from store.errors import DataError, first_few
 from store.facts.new_rows import SAME, stored_like
 from store.schema import database_tables as tables
-from store.schema.database_tables import (
-    MOMENT,
-    cell_of,
-    natural_key,
-    observations,
-    policy_events,
-    source_columns,
-    version_columns,
-    vintages,
-)
 from store.schema.frames import frame_of
 from store.vocabulary import COMMODITY, FORECAST_COLUMNS, ORIGIN
 
 
 def read_observations(
-    engine: Engine,
+    engine: sa.Engine,
     *,
     as_of: datetime | None = None,
     commodity: str | None = None,
@@ -47,12 +27,8 @@ def read_observations(
 ) -> pd.DataFrame:
     """Read published figures, every version of them, ordered by natural key.
 
-    Args:
-        as_of: leave out rows that became known later; None reads all.
-        commodity: only this commodity or analog material; None reads all.
-        source: only figures of this source; None reads all.
-        until: leave out rows of later ingests than this one; None reads all.
-        commodities: only these; None reads all.
+    Only those of a commodity (or analog material), of some, or of a source, that were known at
+    ``as_of`` and ingested ``until`` that number; None reads all.
     """
     table = tables.observations
     filters = ((table.c.commodity, commodity), (table.c.source, source))
@@ -62,53 +38,52 @@ def read_observations(
     return read_table(engine, table, as_of=as_of, until=until, wanted=wanted)
 
 
-def read_commodities(where: Engine | Connection, table: Table = observations) -> list[str]:
+def read_commodities(
+    where: sa.Engine | sa.Connection, table: sa.Table = tables.observations
+) -> list[str]:
     """Read which commodities and materials have rows in a table, sorted, without reading those."""
     column = table.c.commodity
     commodities: list[str] = []
     # One index lookup per commodity: DISTINCT would read every row.
-    query = select(func.min(column))
+    query = sa.select(sa.func.min(column))
     with reading(where) as connection:
         while (name := connection.scalar(query)) is not None:
             commodities.append(str(name))
-            query = select(func.min(column)).where(column > name)
+            query = sa.select(sa.func.min(column)).where(column > name)
     return sorted(commodities)
 
 
 def read_events(
-    engine: Engine, *, as_of: datetime | None = None, until: int | None = None
+    engine: sa.Engine, *, as_of: datetime | None = None, until: int | None = None
 ) -> pd.DataFrame:
     """Read every version of every policy event known at ``as_of``, by ingest ``until``."""
     return read_table(engine, tables.policy_events, as_of=as_of, until=until)
 
 
 def read_tariffs(
-    engine: Engine, *, as_of: datetime | None = None, until: int | None = None
+    engine: sa.Engine, *, as_of: datetime | None = None, until: int | None = None
 ) -> pd.DataFrame:
     """Read every version of every tariff step known at ``as_of``, by ingest ``until``."""
     return read_table(engine, tables.tariff_steps, as_of=as_of, until=until)
 
 
-def read_calendar(engine: Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
+def read_calendar(engine: sa.Engine, *, as_of: datetime | None = None) -> pd.DataFrame:
     """Read the releases of the customs statistics that had happened at ``as_of``."""
     return read_table(engine, tables.release_calendar, as_of=as_of)
 
 
-def read_vintages(engine: Engine) -> pd.DataFrame:
+def read_vintages(engine: sa.Engine) -> pd.DataFrame:
     """Read the ingests, one row per file and ingest, oldest first; ``id`` identifies one."""
     return read_table(engine, tables.vintages)
 
 
-def read_runs(engine: Engine) -> pd.DataFrame:
+def read_runs(engine: sa.Engine) -> pd.DataFrame:
     """Read the runs, ordered by their id."""
     return read_table(engine, tables.runs)
 
 
 def read_forecasts(
-    engine: Engine,
-    *,
-    as_of: datetime | None = None,
-    commodity: str | None = COMMODITY,
+    engine: sa.Engine, *, as_of: datetime | None = None, commodity: str | None = COMMODITY
 ) -> pd.DataFrame:
     """Read published forecasts of exactly one ``as_of``, or of all: its newest publication.
 
@@ -131,12 +106,9 @@ def read_forecasts(
 
 
 def read_bands(
-    engine: Engine, *, as_of: datetime, periods: Sequence[date], commodity: str = COMMODITY
+    engine: sa.Engine, *, as_of: datetime, periods: Sequence[date], commodity: str = COMMODITY
 ) -> pd.DataFrame:
-    """Read destination, period, p05, p50 and p95 (tonnes) of all forecasts of some months.
-
-    As published up to ``as_of``; the newest publication is last.
-    """
+    """Bands (p05, p50, p95 in tonnes) of some months, published up to ``as_of``, newest last."""
     row = tables.forecasts.c
     wanted = [row.commodity == commodity, row.as_of <= as_of, row.period.in_(periods)]
     columns = ["as_of", "publication", "destination", "period", "p05", "p50", "p95"]
@@ -151,14 +123,14 @@ def newest_publications(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["publication"] == newest]
 
 
-def read_publication(engine: Engine, number: int) -> pd.DataFrame:
+def read_publication(engine: sa.Engine, number: int) -> pd.DataFrame:
     """Read one publication by its number, as ``read_forecasts``; empty if there is none."""
     wanted = [tables.forecasts.c.publication == number]
     return published_columns(read_table(engine, tables.forecasts, wanted=wanted))
 
 
 def latest_forecast(
-    engine: Engine,
+    engine: sa.Engine,
     *,
     as_of: datetime | None = None,
     commodity: str = COMMODITY,
@@ -174,7 +146,7 @@ def latest_forecast(
     """
     table = tables.forecasts
     is_commodity = table.c.commodity == commodity
-    newest = select(table.c.as_of).where(is_commodity).order_by(table.c.as_of.desc()).limit(1)
+    newest = sa.select(table.c.as_of).where(is_commodity).order_by(table.c.as_of.desc()).limit(1)
     if as_of is not None:
         newest = newest.where(table.c.as_of <= as_of)
     named = ["commodity", "as_of", "publication", "cutoff", "period", *columns]
@@ -187,13 +159,13 @@ def latest_forecast(
     return published_columns(newest_publications(rows))
 
 
-def newest_ingest(engine: Engine) -> int:
+def newest_ingest(engine: sa.Engine) -> int:
     """The number of the last ingest, 0 before the first."""
     with engine.begin() as connection:
-        return connection.scalar(select(func.max(tables.vintages.c.id))) or 0
+        return connection.scalar(sa.select(sa.func.max(tables.vintages.c.id))) or 0
 
 
-def last_reported_month(engine: Engine, *, as_of: datetime, commodity: str) -> date | None:
+def last_reported_month(engine: sa.Engine, *, as_of: datetime, commodity: str) -> date | None:
     """The first day of the last month with a Chinese figure known at ``as_of``, or None."""
     table = tables.observations.c
     is_series = (table.commodity == commodity, table.origin == ORIGIN)
@@ -201,50 +173,50 @@ def last_reported_month(engine: Engine, *, as_of: datetime, commodity: str) -> d
     is_available = known_by(tables.observations, as_of)
     with engine.begin() as connection:
         month: date | None = connection.scalar(
-            select(func.max(table.period_to)).where(*is_series, *is_available, levels)
+            sa.select(sa.func.max(table.period_to)).where(*is_series, *is_available, levels)
         )
         return month
 
 
-def known_by(table: Table, as_of: datetime | None) -> list[ColumnElement[bool]]:
-    """The condition for versions known at ``as_of``; none for None.
-
-    It limits what is loaded; ``store.asof.known_at`` picks the version in force.
-    """
+def known_by(table: sa.Table, as_of: datetime | None) -> list[sa.ColumnElement[bool]]:
+    """The condition for versions known at ``as_of``; ``known_at`` picks the one in force."""
     return [] if as_of is None else [table.c.available_at <= as_of]
 
 
-def ingested_until(table: Table, until: int | None) -> list[ColumnElement[bool]]:
+def ingested_until(table: sa.Table, until: int | None) -> list[sa.ColumnElement[bool]]:
     """The condition for rows of an ingest or an earlier one; none for None."""
     if until is None:
         return []
-    return [or_(table.c.vintage.is_(None), table.c.vintage <= until)]
+    return [sa.or_(table.c.vintage.is_(None), table.c.vintage <= until)]
 
 
 def read_table(
-    where: Engine | Connection,
-    table: Table,
+    where: sa.Engine | sa.Connection,
+    table: sa.Table,
     *,
     as_of: datetime | None = None,
     until: int | None = None,
-    wanted: Sequence[ColumnElement[bool]] = (),
+    wanted: Sequence[sa.ColumnElement[bool]] = (),
     columns: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Read rows known at ``as_of`` and sort them by natural key, the same on every database.
 
     Args:
-        as_of: leave out rows that became known later; None reads all.
         until: leave out rows of later ingests than this one; None reads all.
         columns: names of the columns to read; None reads all that a source fills.
     """
-    read = source_columns(table) if columns is None else [table.columns[name] for name in columns]
+    read = (
+        tables.source_columns(table)
+        if columns is None
+        else [table.columns[name] for name in columns]
+    )
     # Without a type the driver returns raw values, which are then typed column by column.
-    plain: list[ColumnElement[Any]] = [literal_column(column.name) for column in read]
+    plain: list[sa.ColumnElement[Any]] = [sa.literal_column(column.name) for column in read]
     available = (*known_by(table, as_of), *ingested_until(table, until))
-    query = select(*plain).select_from(table).where(*wanted, *available)
+    query = sa.select(*plain).select_from(table).where(*wanted, *available)
     with reading(where) as connection:
         frame = frame_of(connection.execute(query), read)
-    order = [name for name in natural_key(table) if name in frame.columns]
+    order = [name for name in tables.natural_key(table) if name in frame.columns]
     return frame.sort_values(order, ignore_index=True)
 
 
@@ -265,7 +237,7 @@ def _event_changes(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[
             yield str(event_id), "event", period, "", str(event["summary"]), "new", places
             continue
         previous = earlier.loc[str(event_id)]
-        for name in version_columns(policy_events):
+        for name in tables.version_columns(tables.policy_events):
             old, new = _text(previous[name]), _text(event[name])
             if old != new:
                 yield str(event_id), name, period, old, new, "revised", places
@@ -283,7 +255,7 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
-def diff_vintages(engine: Engine, first: int, second: int) -> pd.DataFrame:
+def diff_vintages(engine: sa.Engine, first: int, second: int) -> pd.DataFrame:
     """Compare the newest version of each figure after two ingests, the earlier one first.
 
     Two ingests of one source are compared on that source alone, others on all figures between.
@@ -298,14 +270,14 @@ def diff_vintages(engine: Engine, first: int, second: int) -> pd.DataFrame:
     low, high = sorted((first, second))
     with engine.begin() as connection:
         earlier, later = _vintage(connection, low), _vintage(connection, high)
-        between = vintages.c.id.between(earlier.id + 1, later.id)
+        between = tables.vintages.c.id.between(earlier.id + 1, later.id)
         if earlier.source == later.source:
-            between &= vintages.c.source == earlier.source
+            between &= tables.vintages.c.source == earlier.source
         figures, events = (
             [_newest(versions, table, number) for number in (low, high)]
             for table, values in (
-                (observations, ["value"]),
-                (policy_events, version_columns(policy_events)),
+                (tables.observations, ["value"]),
+                (tables.policy_events, tables.version_columns(tables.policy_events)),
             )
             for versions in [_versions(connection, table, between, values)]
         )
@@ -319,10 +291,14 @@ def diff_vintages(engine: Engine, first: int, second: int) -> pd.DataFrame:
     ].fillna("")
 
 
-def _vintage(connection: Connection, number: int) -> Row[Any]:
-    row = connection.execute(select(vintages).where(vintages.c.id == number)).first()
+def _vintage(connection: sa.Connection, number: int) -> sa.Row[Any]:
+    row = connection.execute(
+        sa.select(tables.vintages).where(tables.vintages.c.id == number)
+    ).first()
     if row is None:
-        numbers = connection.scalars(select(vintages.c.id).order_by(vintages.c.id.desc())).all()
+        numbers = connection.scalars(
+            sa.select(tables.vintages.c.id).order_by(tables.vintages.c.id.desc())
+        ).all()
         raise DataError(
             f"No vintage {number} in table vintages. Expected one of "
             f"{first_few(numbers) if numbers else 'those ingested, and there is none'}. "
@@ -332,26 +308,31 @@ def _vintage(connection: Connection, number: int) -> Row[Any]:
 
 
 def _versions(
-    connection: Connection, table: Table, between: ColumnElement[bool], values: Sequence[str]
+    connection: sa.Connection,
+    table: sa.Table,
+    between: sa.ColumnElement[bool],
+    values: Sequence[str],
 ) -> pd.DataFrame:
     """Fetch all versions of the cells of which some ingests added one."""
-    added = [table.c.vintage.in_(select(vintages.c.id).where(between))]
-    cells = read_table(connection, table, wanted=added, columns=cell_of(table)).drop_duplicates()
-    wanted = [*cell_of(table), MOMENT, *values, "vintage"]
+    added = [table.c.vintage.in_(sa.select(tables.vintages.c.id).where(between))]
+    cells = read_table(
+        connection, table, wanted=added, columns=tables.cell_of(table)
+    ).drop_duplicates()
+    wanted = [*tables.cell_of(table), tables.MOMENT, *values, "vintage"]
     return stored_like(connection, table, cells, wanted=wanted)
 
 
-def _newest(versions: pd.DataFrame, table: Table, vintage: int) -> pd.DataFrame:
+def _newest(versions: pd.DataFrame, table: sa.Table, vintage: int) -> pd.DataFrame:
     """Newest version of each cell as stored after an ingest."""
     # Rows stored before ingests were numbered have no vintage: they count as the first.
     stored = versions.loc[versions["vintage"].fillna(0) <= vintage]
-    ordered = stored.sort_values([*cell_of(table), MOMENT])
-    newest = ordered.drop_duplicates(cell_of(table), keep="last")
-    return newest.drop(columns=[MOMENT, "vintage"])
+    ordered = stored.sort_values([*tables.cell_of(table), tables.MOMENT])
+    newest = ordered.drop_duplicates(tables.cell_of(table), keep="last")
+    return newest.drop(columns=[tables.MOMENT, "vintage"])
 
 
 def _changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    cell = list(cell_of(observations))
+    cell = list(tables.cell_of(tables.observations))
     pairs = after.merge(before, on=cell, how="left", suffixes=("_after", "_before"))
     pairs = pairs.rename(columns={"value_before": "before", "value_after": "after"})
     pairs["change"] = pairs["after"] - pairs["before"]

@@ -36,7 +36,6 @@ def quarantine_file(
     A file already in quarantine keeps its number; its reasons are updated.
 
     Args:
-        file: the refused file, whatever is wrong with its rows; not modified.
         reasons: why, one sentence each.
         revises: as for ``write_batch``, stored for the release.
     """

@@ -115,9 +115,7 @@ def write_within(
             new = _write_table(connection, name, frame.assign(vintage=vintage), file, ingest)
             written[name] = written.get(name, 0) + new
     return WriteReport(
-        rows_written=written,
-        already_known=not vintage_ids,
-        vintage_ids=tuple(vintage_ids),
+        rows_written=written, already_known=not vintage_ids, vintage_ids=tuple(vintage_ids)
     )
 
 

@@ -29,7 +29,6 @@ AuditValues = Mapping[str, object] | None
 LONGEST_NAME: Final = 80
 LONGEST_REASON: Final = 500
 
-
 THINGS: Final = {
     "need": message("need"),
     "rule": message("rule"),
@@ -127,7 +126,6 @@ def _actor(connection: Connection, actor: Actor, at: datetime) -> tuple[str, int
 
 
 def _in_force(at: datetime) -> ColumnElement[bool]:
-    """Which tokens are neither revoked nor expired."""
     return tokens.c.revoked_at.is_(None) & (tokens.c.expires_at > at)
 
 

@@ -194,22 +194,12 @@ class AlertFinding:
 def add_rule(
     engine: Engine, rule: AlertRule, *, actor: Actor, at: datetime, since: datetime | None
 ) -> int:
-    """Save a rule with its audit row and return its number.
-
-    Args:
-        since: the newest publication; the rule applies to later ones only.
-    """
+    """Save a rule, for publications after ``since``, with its audit row and return its number."""
     _check_alert_rules(rule)
     uid = uuid.uuid4().hex
     with audited(engine, actor, at=at) as trail:
         row = {**asdict(rule), "name": rule.name.strip(), **_place(trail, rule)}
-        values = {
-            **row,
-            "uid": uid,
-            "since": since,
-            "author": trail.actor,
-            "created_at": at,
-        }
+        values = {**row, "uid": uid, "since": since, "author": trail.actor, "created_at": at}
         number = insert_row(trail.connection, alert_rules, values)
         trail.note("create", f"alert rule {number}", after=row)
     return number
@@ -346,11 +336,7 @@ def _check_overrides(override: OverrideRow) -> None:
         )
 
 
-_COUNTED: Final = (
-    func.max(audit.c.id),
-    func.count(alerts.c.rule_id),
-    func.sum(alerts.c.attempts),
-)
+_COUNTED: Final = (func.max(audit.c.id), func.count(alerts.c.rule_id), func.sum(alerts.c.attempts))
 """Every write of a planner adds an audit row; findings and deliveries are counted."""
 
 

@@ -46,12 +46,7 @@ class Basis:
 
 
 def bases_of(panel: pd.DataFrame, cutoff: str) -> Mapping[str, Basis]:
-    """The basis of every destination of a panel.
-
-    Args:
-        panel: ``PANEL_COLUMNS``; not modified.
-        cutoff: Last month of the world, ``YYYY-MM``.
-    """
+    """The basis of every destination of a panel (``PANEL_COLUMNS``) up to a month ``YYYY-MM``."""
     last = pd.Timestamp(f"{cutoff}-01")
     error = STDERR_BAND * panel["stderr_t"] / panel["tonnes"].where(panel["tonnes"] > 0)
     rows = panel.assign(error=error.where(panel["kind"].eq("estimated")))

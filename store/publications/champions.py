@@ -28,7 +28,6 @@ class RegisteredVersion:
     rolled_back: str = ""
     """Why it was taken back as champion; empty if it was not."""
     git_commit: str = ""
-    """Commit of the code that trained it."""
     parameters: str = ""
     """Parameters that were not at their defaults, as JSON."""
     sha256: str = ""

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from typing import Final
 
+from pydantic import TypeAdapter
 from sqlalchemy import Connection, Engine, select, update
 
 from store.database import reading, writing
@@ -80,6 +81,9 @@ class StoredExplanation:
     """In the order in which they became known."""
 
 
+_STORED: Final = TypeAdapter(StoredExplanation)
+
+
 def save_explanation(engine: Engine, number: int, explanation: StoredExplanation) -> None:
     """Save the explanation of a publication; the publication itself stays as it is."""
     text = json.dumps(asdict(explanation), allow_nan=False, separators=(",", ":"))
@@ -93,12 +97,4 @@ def read_explanation(where: Engine | Connection, number: int) -> StoredExplanati
     query = select(publications.c.explanation).where(publications.c.id == number)
     with reading(where) as connection:
         text = connection.scalar(query)
-    if not text:
-        return None
-    content = json.loads(text)
-    acts = [{**fields, "chances": tuple(fields["chances"])} for fields in content.pop("announced")]
-    announced = (
-        Announced(**{**fields, "destinations": tuple(fields["destinations"])}) for fields in acts
-    )
-    figures = tuple(NewFigure(**fields) for fields in content.pop("figures", ()))
-    return StoredExplanation(**content, announced=tuple(announced), figures=figures)
+    return _STORED.validate_json(text) if text else None

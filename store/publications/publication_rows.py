@@ -13,12 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, func, insert, select
 
 from store.database import Mark, mark_of, writing
 from store.facts.commodities import read_labels
-from store.facts.reading import (
-    newest_publications,
-    published_columns,
-    read_commodities,
-    read_table,
-)
+from store.facts.reading import newest_publications, published_columns, read_commodities, read_table
 from store.facts.reviews import read_quarantine
 from store.publications.backtests import read_backtests
 from store.publications.explanations import StoredExplanation, read_explanation
@@ -35,11 +30,7 @@ READING_COLUMNS: Final = (
 def save_readings(
     engine: Engine, rows: Iterable[Mapping[str, object]], *, at: datetime, as_of: datetime
 ) -> None:
-    """Save one measurement.
-
-    Args:
-        rows: monitor, value, bound (None where there is none), size, fired, words.
-    """
+    """Save one measurement: monitor, value, bound (perhaps None), size, fired and words a row."""
     values = [{**row, "measured_at": at, "as_of": as_of} for row in rows]
     if values:
         with writing(engine) as connection:
@@ -103,7 +94,6 @@ class Published:
     vintages: pd.DataFrame
     quarantine: pd.DataFrame
     readings: pd.DataFrame
-    """The newest measurement of the monitors."""
     publications: pd.DataFrame
     """As ``store.publications.integrity.read_publications``."""
     explanation: StoredExplanation | None
@@ -111,7 +101,6 @@ class Published:
     commodities: tuple[str, ...]
     """All commodities with published forecasts, sorted."""
     labels: Mapping[str, str]
-    """Labels by commodity, where users gave one."""
 
     @property
     def panels(self) -> dict[pd.Timestamp, str]:
@@ -142,12 +131,7 @@ def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
 
 
 def read_other(engine: Engine, magnets: Published, *, commodity: str) -> Published:
-    """Read what the service shows of another commodity.
-
-    Args:
-        magnets: The rows of magnets; those shared by all commodities are taken from it.
-        commodity: One of ``magnets.commodities``.
-    """
+    """Read what the service shows of another commodity; shared rows are those of the magnets."""
     with engine.begin() as connection:
         rows = _own_rows(connection, commodity)
     empty = {name: getattr(magnets, name).iloc[:0] for name in _OF_MAGNETS}

@@ -13,21 +13,11 @@ from sqlalchemy import Connection, Engine, Row, case, exists, func, insert, sele
 
 from store.database import insert_row, writing
 from store.errors import DataError
-from store.facts.new_rows import (
-    IncomingRows,
-    check_clock,
-    insert_rows,
-    repeats,
-)
+from store.facts.new_rows import IncomingRows, check_clock, insert_rows, repeats
 from store.facts.reading import published_columns, read_table
 from store.messages import Message, from_json, message, to_json
 from store.planning.audit import Actor, AuditTrail, audited
-from store.publications.integrity import (
-    FORECAST_KEY,
-    HELD_ROWS,
-    content_hash,
-    read_publications,
-)
+from store.publications.integrity import FORECAST_KEY, HELD_ROWS, content_hash, read_publications
 from store.publications.panels import StoredPanel, save_panel
 from store.schema.database_tables import forecasts, publications, runs, source_columns
 from store.schema.frames import as_table, tables_from_json, tables_to_json
@@ -51,11 +41,7 @@ class PublicationContext:
 def approve(
     engine: Engine, number: int, *, at: datetime, ahead_from: object, actor: str, reason: str
 ) -> int:
-    """Publish exactly what was held, record who decided and why, and return the number of rows.
-
-    Args:
-        ahead_from: First month not yet released at that moment.
-    """
+    """Publish exactly what was held, record who decided and why, and return the number of rows."""
     with audited(engine, Actor(actor), at=at) as trail:
         connection = trail.connection
         entry = _held(connection, number)
@@ -232,9 +218,6 @@ def hold_forecasts(
     """Hold forecasts with their digest until a person decides; return the publication's number.
 
     One held before for the same moment is superseded, unless it is the same.
-
-    Args:
-        frame: as for ``publish_forecasts``; not modified.
     """
     rows = _prepared(frame, as_of, data_vintage, commodity)
     context = context or PublicationContext()
@@ -297,7 +280,6 @@ class RunRecord:
     status: str = "running"
     model_version: str | None = None
     commodity: str = COMMODITY
-    """The commodity it forecasts."""
 
 
 def start_run(engine: Engine, run: RunRecord) -> None:

@@ -10,27 +10,8 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import (
-    DDL,
-    Boolean,
-    Column,
-    Date,
-    DateTime,
-    Dialect,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    PrimaryKeyConstraint,
-    String,
-    Table,
-    Text,
-    TypeDecorator,
-    UniqueConstraint,
-    event,
-)
+import sqlalchemy as sa
+from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
 from store.vocabulary import QUANTILE_COLUMNS
@@ -45,22 +26,24 @@ TEXT_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 """Fixed width, so that text order is time order where the database has no zones."""
 
 
-class UtcMoment(TypeDecorator[datetime]):
+class UtcMoment(sa.TypeDecorator[datetime]):
     """A UTC moment: ``timestamptz`` on PostgreSQL, sortable ISO text on SQLite.
 
     A naive datetime is refused on the way in; what comes out is always aware.
     """
 
-    impl = String(27)
+    impl = sa.String(27)
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+    def load_dialect_impl(self, dialect: sa.Dialect) -> TypeEngine[Any]:
         """Pick the database's own type."""
         if dialect.name == "sqlite":
-            return dialect.type_descriptor(String(27))
-        return dialect.type_descriptor(DateTime(timezone=True))
+            return dialect.type_descriptor(sa.String(27))
+        return dialect.type_descriptor(sa.DateTime(timezone=True))
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | datetime | None:
+    def process_bind_param(
+        self, value: datetime | None, dialect: sa.Dialect
+    ) -> str | datetime | None:
         """Turn an aware datetime into what the database keeps."""
         if value is None:
             return None
@@ -75,7 +58,7 @@ class UtcMoment(TypeDecorator[datetime]):
     def process_result_value(
         self,
         value: str | datetime | None,
-        dialect: Dialect,  # noqa: ARG002  # the base class asks for it
+        dialect: sa.Dialect,  # noqa: ARG002  # the base class asks for it
     ) -> datetime | None:
         """Turn what the database keeps into an aware datetime."""
         if value is None:
@@ -85,231 +68,219 @@ class UtcMoment(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
 
-def text(name: str, *, wording: bool = False, nullable: bool = False) -> Column[str]:
+def text(name: str, *, wording: bool = False, nullable: bool = False) -> sa.Column[str]:
     """Make a text column; empty text, not NULL, where it is left out."""
     default = None if nullable else ""
-    return Column(name, Text, nullable=nullable, default=default, info=WORDING if wording else {})
+    return sa.Column(
+        name, sa.Text, nullable=nullable, default=default, info=WORDING if wording else {}
+    )
 
 
-def texts(*names: str, wording: bool = False, nullable: bool = False) -> list[Column[str]]:
+def texts(*names: str, wording: bool = False, nullable: bool = False) -> list[sa.Column[str]]:
     """Make several text columns; as ``text``."""
     return [text(name, wording=wording, nullable=nullable) for name in names]
 
 
-def columns(kind: type[TypeEngine[Any]], *names: str, nullable: bool = False) -> list[Column[Any]]:
+def columns(
+    kind: type[TypeEngine[Any]], *names: str, nullable: bool = False
+) -> list[sa.Column[Any]]:
     """Make several columns of one type."""
-    return [Column(name, kind, nullable=nullable) for name in names]
-
-
-def serial() -> Column[int]:
-    """Make the column ``id`` of rows that are numbered as they come."""
-    return Column("id", Integer, primary_key=True, autoincrement=True)
+    return [sa.Column(name, kind, nullable=nullable) for name in names]
 
 
 MOMENT: Final = "available_at"
 """The column that distinguishes the versions of one cell."""
 
-metadata: Final = MetaData(
+metadata: Final = sa.MetaData(
     naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_name)s"}
 )
 
-schema_mark: Final = Table("schema_mark", metadata, Column("revision", Text, primary_key=True))
+
+def _table(name: str, *items: SchemaItem, sqlite_with_rowid: bool = True) -> sa.Table:
+    return sa.Table(name, metadata, *items, sqlite_with_rowid=sqlite_with_rowid)
 
 
-def _event_columns() -> list[Column[Any]]:
+def _numbered(name: str, *items: SchemaItem) -> sa.Table:
+    number = sa.Column("id", sa.Integer, primary_key=True, autoincrement=True)
+    return _table(name, number, *items)
+
+
+schema_mark: Final = _table("schema_mark", sa.Column("revision", sa.Text, primary_key=True))
+
+_ACT_DAYS: Final = ("effective_from", "effective_to", "suspended_from", "suspended_to")
+_ACT_WORDS: Final = (
+    "products", "covered_because", "summary", "source_urls", "confidence", "evidence", "note",
+)  # fmt: skip
+
+
+def _event_columns() -> list[sa.Column[Any]]:
     return [
         text("event_id"),
-        Column("available_at", UtcMoment, nullable=False),
-        Column("announced_on", Date, nullable=False),
-        *(
-            Column(name, Date)
-            for name in ("effective_from", "effective_to", "suspended_from", "suspended_to")
-        ),
+        sa.Column("available_at", UtcMoment, nullable=False),
+        sa.Column("announced_on", sa.Date, nullable=False),
+        *columns(sa.Date, *_ACT_DAYS, nullable=True),
         text("issuer", wording=True),
         text("instrument"),
         text("legal_reference", wording=True),
         text("direction"),
-        Column("severity", Integer, nullable=False),
+        sa.Column("severity", sa.Integer, nullable=False),
         *texts("destinations", "covers"),
         # Share of the trade in magnets, or in the act's own mineral; NULL where it is not known.
-        Column("covered_share", Float),
-        *(
-            text(name, wording=True)
-            for name in (
-                "products",
-                "covered_because",
-                "summary",
-                "source_urls",
-                "confidence",
-                "evidence",
-                "note",
-            )
-        ),
-        Column("vintage", Integer, info=BOOKKEEPING),
+        sa.Column("covered_share", sa.Float),
+        *texts(*_ACT_WORDS, wording=True),
+        sa.Column("vintage", sa.Integer, info=BOOKKEEPING),
     ]
 
 
-observations: Final = Table(
+observations: Final = _table(
     "observations",
-    metadata,
     *texts("commodity", "origin", "destination", "measure"),
-    *columns(Date, "period_from", "period_to"),
-    Column("value", Float, nullable=False),
+    *columns(sa.Date, "period_from", "period_to"),
+    sa.Column("value", sa.Float, nullable=False),
     text("unit"),
-    Column("half_width", Float, nullable=False),
+    sa.Column("half_width", sa.Float, nullable=False),
     text("kind"),
-    Column("usable", Boolean, nullable=False),
-    Column("available_at", UtcMoment, nullable=False),
+    sa.Column("usable", sa.Boolean, nullable=False),
+    sa.Column("available_at", UtcMoment, nullable=False),
     *texts("source", "source_url"),
     text("note", wording=True),
-    Column("vintage", Integer, info=BOOKKEEPING),
-    PrimaryKeyConstraint(
+    sa.Column("vintage", sa.Integer, info=BOOKKEEPING),
+    sa.PrimaryKeyConstraint(
         "commodity", "origin", "destination", "measure", "period_from", "period_to", "kind",
         "available_at", "source", "source_url",
     ),
-    Index("ix_observations_source", "source"),
+    sa.Index("ix_observations_source", "source"),
     # Rows are stored in the order of their key, so those of a commodity are adjacent.
     sqlite_with_rowid=False,
 )  # fmt: skip
 
-policy_events: Final = Table(
-    "policy_events", metadata, *_event_columns(), PrimaryKeyConstraint("event_id", "available_at")
+policy_events: Final = _table(
+    "policy_events", *_event_columns(), sa.PrimaryKeyConstraint("event_id", "available_at")
 )
 
-analog_events: Final = Table(
+analog_events: Final = _table(
     "analog_events",
-    metadata,
     *_event_columns(),
     # Forms of the material that the act leaves free, with semicolons between.
     *texts("material", "exempt"),
-    PrimaryKeyConstraint("event_id", "available_at"),
+    sa.PrimaryKeyConstraint("event_id", "available_at"),
 )
 
-tariff_steps: Final = Table(
+tariff_steps: Final = _table(
     "tariff_steps",
-    metadata,
     *texts("importer", "origin", "component", "product_scope"),
-    Column("rate_pct", Float),
-    Column("effective_from", Date, nullable=False),
-    *columns(Date, "effective_to", "announced_on", nullable=True),
+    sa.Column("rate_pct", sa.Float),
+    sa.Column("effective_from", sa.Date, nullable=False),
+    *columns(sa.Date, "effective_to", "announced_on", nullable=True),
     *texts("legal_reference", "source_url", "confidence", "note", wording=True),
-    Column("available_at", UtcMoment, nullable=False),
-    Column("vintage", Integer, info=BOOKKEEPING),
-    PrimaryKeyConstraint(
+    sa.Column("available_at", UtcMoment, nullable=False),
+    sa.Column("vintage", sa.Integer, info=BOOKKEEPING),
+    sa.PrimaryKeyConstraint(
         "importer", "origin", "component", "product_scope", "effective_from", "available_at"
     ),
 )
 
-release_calendar: Final = Table(
+release_calendar: Final = _table(
     "release_calendar",
-    metadata,
-    *columns(Date, "period_from", "period_to", "released_on"),
+    *columns(sa.Date, "period_from", "period_to", "released_on"),
     text("what"),
-    Column("available_at", UtcMoment, nullable=False),
+    sa.Column("available_at", UtcMoment, nullable=False),
     text("source_url"),
-    Column("vintage", Integer, info=BOOKKEEPING),
-    PrimaryKeyConstraint("period_from", "period_to", "what", "released_on", "source_url"),
+    sa.Column("vintage", sa.Integer, info=BOOKKEEPING),
+    sa.PrimaryKeyConstraint("period_from", "period_to", "what", "released_on", "source_url"),
 )
 
-vintages: Final = Table(
+vintages: Final = _numbered(
     "vintages",
-    metadata,
-    serial(),
     *texts("source", "file_name", "sha256"),
-    Column("rows", Integer, nullable=False),
-    Column("ingested_at", UtcMoment),
-    *columns(Date, "period_from", "period_to", nullable=True),
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("ingested_at", UtcMoment),
+    *columns(sa.Date, "period_from", "period_to", nullable=True),
     *texts("actor", "asked"),
-    Index("ix_vintages_source", "source", "file_name"),
+    sa.Index("ix_vintages_source", "source", "file_name"),
 )
 
-quarantine: Final = Table(
+quarantine: Final = _numbered(
     "quarantine",
-    metadata,
-    serial(),
     *texts("source", "file_name", "sha256", "reasons", "payload"),
-    Column("quarantined_at", UtcMoment, nullable=False),
+    sa.Column("quarantined_at", UtcMoment, nullable=False),
     text("actor"),
-    Column("released_at", UtcMoment),
+    sa.Column("released_at", UtcMoment),
     *texts("released_by", "asked"),
 )
 
-reviews: Final = Table(
+reviews: Final = _numbered(
     "reviews",
-    metadata,
-    serial(),
     *texts("source", "item_key", "title", "url"),
-    Column("published_on", Date),
+    sa.Column("published_on", sa.Date),
     text("payload"),
-    Column("proposed_at", UtcMoment, nullable=False),
-    Column("decided_at", UtcMoment),
+    sa.Column("proposed_at", UtcMoment, nullable=False),
+    sa.Column("decided_at", UtcMoment),
     *texts("decision", "decided_by", "note"),
-    UniqueConstraint("source", "item_key"),
+    sa.UniqueConstraint("source", "item_key"),
 )
 
 
-def natural_key(table: Table) -> tuple[str, ...]:
+def natural_key(table: sa.Table) -> tuple[str, ...]:
     """The columns that identify a row of ``table``."""
-    unique = [c for c in table.constraints if isinstance(c, UniqueConstraint)]
+    unique = [c for c in table.constraints if isinstance(c, sa.UniqueConstraint)]
     named = unique[0].columns if unique else table.primary_key.columns
     return tuple(column.name for column in named)
 
 
-def value_columns(table: Table) -> tuple[str, ...]:
+def value_columns(table: sa.Table) -> tuple[str, ...]:
     """The columns in which two rows of one key must agree."""
     key = {*natural_key(table), "id"}
     return tuple(c.name for c in table.columns if c.name not in key and not c.info)
 
 
-def version_columns(table: Table) -> tuple[str, ...]:
+def version_columns(table: sa.Table) -> tuple[str, ...]:
     """The columns in which two versions of one cell differ; of an event its wording too."""
     wording = [c.name for c in table.columns if c.info.get("wording") and "event_id" in table.c]
     return (*value_columns(table), *wording)
 
 
-def source_columns(table: Table) -> tuple[Column[Any], ...]:
+def source_columns(table: sa.Table) -> tuple[sa.Column[Any], ...]:
     """The columns a source fills and a reader sees: all but bookkeeping."""
     return tuple(c for c in table.columns if not c.info.get("bookkeeping"))
 
 
-def cell_of(table: Table) -> tuple[str, ...]:
+def cell_of(table: sa.Table) -> tuple[str, ...]:
     """The columns that identify a fact regardless of its version."""
     return tuple(name for name in natural_key(table) if name != MOMENT)
 
 
-forecasts: Final = Table(
+forecasts: Final = _numbered(
     "forecasts",
-    metadata,
-    serial(),
     text("commodity"),
-    Column("as_of", UtcMoment, nullable=False),
+    sa.Column("as_of", UtcMoment, nullable=False),
     text("destination"),
-    Column("period", Date, nullable=False),
+    sa.Column("period", sa.Date, nullable=False),
     text("model_version"),
-    Column("cutoff", Date, nullable=False),
-    Column("horizon", Integer, nullable=False),
-    *(Column(name, Float, nullable=False) for name in QUANTILE_COLUMNS),
-    Column("mean", Float, nullable=False),
+    sa.Column("cutoff", sa.Date, nullable=False),
+    sa.Column("horizon", sa.Integer, nullable=False),
+    *(sa.Column(name, sa.Float, nullable=False) for name in QUANTILE_COLUMNS),
+    sa.Column("mean", sa.Float, nullable=False),
     text("status"),
     *texts("drivers", "contributions", "reason", wording=True, nullable=True),
     text("data_vintage", wording=True),
-    Column("publication", Integer, nullable=False, default=0),
-    UniqueConstraint("commodity", "as_of", "destination", "period", "model_version", "publication"),
+    sa.Column("publication", sa.Integer, nullable=False, default=0),
+    sa.UniqueConstraint(
+        "commodity", "as_of", "destination", "period", "model_version", "publication"
+    ),
 )
 
-publications: Final = Table(
+publications: Final = _numbered(
     "publications",
-    metadata,
-    serial(),
     text("commodity"),
-    Column("as_of", UtcMoment, nullable=False),
+    sa.Column("as_of", UtcMoment, nullable=False),
     text("sha256"),
-    Column("rows", Integer, nullable=False),
+    sa.Column("rows", sa.Integer, nullable=False),
     *texts("models", "data_vintage", "state"),
     # When the digest was made; NULL where the publisher had no clock.
     *columns(UtcMoment, "frozen_at", "published_at", nullable=True),
     # First month not yet released when it was published.
-    Column("ahead_from", Date),
+    sa.Column("ahead_from", sa.Date),
     *texts("made_with", "held_because", "decided_by", "note"),
     # Digest of the panel it rests on; empty where none was stored.
     text("panel"),
@@ -320,136 +291,115 @@ publications: Final = Table(
     text("explanation"),
 )
 
-backtests: Final = Table(
+backtests: Final = _numbered(
     "backtests",
-    metadata,
-    serial(),
     text("commodity"),
-    Column("as_of", UtcMoment, nullable=False),
+    sa.Column("as_of", UtcMoment, nullable=False),
     # Scores, and the forecasts behind them, as JSON.
     *texts("data_vintage", "scores", "cells"),
 )
 
-runs: Final = Table(
+runs: Final = _table(
     "runs",
-    metadata,
-    Column("run_id", Text, primary_key=True),
+    sa.Column("run_id", sa.Text, primary_key=True),
     *texts("flow", "commodity"),
-    Column("as_of", UtcMoment, nullable=False),
+    sa.Column("as_of", UtcMoment, nullable=False),
     text("data_vintage"),
     text("model_version", nullable=True),
     text("status"),
-    Column("started_at", UtcMoment, nullable=False),
-    Column("finished_at", UtcMoment),
+    sa.Column("started_at", UtcMoment, nullable=False),
+    sa.Column("finished_at", UtcMoment),
 )
 
-readings: Final = Table(
+readings: Final = _numbered(
     "readings",
-    metadata,
-    serial(),
     *columns(UtcMoment, "measured_at", "as_of"),
     text("monitor"),
-    *columns(Float, "value", "bound", nullable=True),
-    Column("size", Integer, nullable=False),
-    Column("fired", Boolean, nullable=False),
+    *columns(sa.Float, "value", "bound", nullable=True),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("fired", sa.Boolean, nullable=False),
     text("words"),
-    UniqueConstraint("measured_at", "monitor"),
+    sa.UniqueConstraint("measured_at", "monitor"),
 )
 
-labels: Final = Table(
-    "labels",
-    metadata,
-    serial(),
-    *texts("commodity", "label"),
-    Column("available_at", UtcMoment, nullable=False),
+labels: Final = _numbered(
+    "labels", *texts("commodity", "label"), sa.Column("available_at", UtcMoment, nullable=False)
 )
 
-
-panels: Final = Table(
+panels: Final = _table(
     "panels",
-    metadata,
     # Of the content: packed JSON, so that a panel of the partner tables takes 0.2 MB.
-    Column("sha256", Text, primary_key=True),
-    Column("content", LargeBinary, nullable=False),
+    sa.Column("sha256", sa.Text, primary_key=True),
+    sa.Column("content", sa.LargeBinary, nullable=False),
 )
 
-needs: Final = Table(
+needs: Final = _numbered(
     "needs",
-    metadata,
-    serial(),
-    text("name"),
-    text("commodity"),
-    text("destination"),
-    *columns(Date, "period_from", "period_to"),
-    Column("tonnes", Float, nullable=False),
+    *texts("name", "commodity", "destination"),
+    *columns(sa.Date, "period_from", "period_to"),
+    sa.Column("tonnes", sa.Float, nullable=False),
     text("author"),
-    Column("created_at", UtcMoment, nullable=False),
-    Column("ended_at", UtcMoment),
+    sa.Column("created_at", UtcMoment, nullable=False),
+    sa.Column("ended_at", UtcMoment),
 )
 
-alert_rules: Final = Table(
+alert_rules: Final = _numbered(
     "alert_rules",
-    metadata,
-    serial(),
     # Identifies the rule in the ids of the feed and of messages.
     *texts("uid", "name", "measure"),
-    Column("need_id", Integer, ForeignKey("needs.id", name="fk_alert_rules_need_id")),
-    text("commodity"),
-    text("destination"),
-    Column("points", Float, nullable=False),
+    sa.Column("need_id", sa.Integer, sa.ForeignKey("needs.id", name="fk_alert_rules_need_id")),
+    *texts("commodity", "destination"),
+    sa.Column("points", sa.Float, nullable=False),
     # The newest publication when the rule was made: it applies to later ones only.
-    Column("since", UtcMoment),
+    sa.Column("since", UtcMoment),
     text("author"),
-    Column("created_at", UtcMoment, nullable=False),
-    Column("ended_at", UtcMoment),
+    sa.Column("created_at", UtcMoment, nullable=False),
+    sa.Column("ended_at", UtcMoment),
 )
 
-alerts: Final = Table(
+alerts: Final = _table(
     "alerts",
-    metadata,
-    Column(
+    sa.Column(
         "rule_id",
-        Integer,
-        ForeignKey("alert_rules.id", name="fk_alerts_rule_id"),
+        sa.Integer,
+        sa.ForeignKey("alert_rules.id", name="fk_alerts_rule_id"),
         nullable=False,
         autoincrement=False,
     ),
     *columns(UtcMoment, "as_of", "against"),
-    Column("fired", Boolean, nullable=False),
-    Column("period", Date),
-    *columns(Float, "before", "after", nullable=True),
+    sa.Column("fired", sa.Boolean, nullable=False),
+    sa.Column("period", sa.Date),
+    *columns(sa.Float, "before", "after", nullable=True),
     text("message"),
-    Column("evaluated_at", UtcMoment, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("delivered_at", UtcMoment),
+    sa.Column("evaluated_at", UtcMoment, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("delivered_at", UtcMoment),
     text("trouble"),
-    PrimaryKeyConstraint("rule_id", "as_of"),
+    sa.PrimaryKeyConstraint("rule_id", "as_of"),
 )
 
 AUDIT_ONLY_GROWS: Final = "the audit trail only grows"
 
-audit: Final = Table(
+audit: Final = _numbered(
     "audit",
-    metadata,
-    serial(),
-    Column("at", UtcMoment, nullable=False),
-    Column("token_id", Integer),
+    sa.Column("at", UtcMoment, nullable=False),
+    sa.Column("token_id", sa.Integer),
     *texts("actor", "action", "object", "before", "after"),
 )
 
 for _verb in ("UPDATE", "DELETE"):
-    event.listen(
+    sa.event.listen(
         audit,
         "after_create",
-        DDL(  # type: ignore[no-untyped-call]
+        sa.DDL(  # type: ignore[no-untyped-call]
             f"CREATE TRIGGER audit_no_{_verb.lower()} BEFORE {_verb} ON audit "
             f"BEGIN SELECT RAISE(ABORT, '{AUDIT_ONLY_GROWS}'); END"
         ).execute_if(dialect="sqlite"),
     )
-event.listen(
+sa.event.listen(
     audit,
     "after_create",
-    DDL(  # type: ignore[no-untyped-call]
+    sa.DDL(  # type: ignore[no-untyped-call]
         "CREATE FUNCTION audit_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
         f"$$ BEGIN RAISE EXCEPTION '{AUDIT_ONLY_GROWS}'; END $$; "
         "CREATE TRIGGER audit_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
@@ -457,40 +407,45 @@ event.listen(
     ).execute_if(dialect="postgresql"),
 )
 
-champions: Final = Table(
+champions: Final = _table(
     "champions",
-    metadata,
-    Column("name", String, primary_key=True),
-    Column("version", Integer, nullable=False),
-    *texts("run_id", "folder", "model_version", "as_of", "data_vintage", "recipe", "rolled_back"),
-    *texts("git_commit", "parameters", "sha256"),
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    *texts(
+        "run_id",
+        "folder",
+        "model_version",
+        "as_of",
+        "data_vintage",
+        "recipe",
+        "rolled_back",
+        "git_commit",
+        "parameters",
+        "sha256",
+    ),
 )
 
-overrides: Final = Table(
+overrides: Final = _numbered(
     "overrides",
-    metadata,
-    serial(),
     *texts("commodity", "destination"),
-    Column("period", Date, nullable=False),
-    Column("as_of", UtcMoment, nullable=False),
-    Column("tonnes", Float, nullable=False),
+    sa.Column("period", sa.Date, nullable=False),
+    sa.Column("as_of", UtcMoment, nullable=False),
+    sa.Column("tonnes", sa.Float, nullable=False),
     *texts("author", "reason"),
-    Column("available_at", UtcMoment, nullable=False),
+    sa.Column("available_at", UtcMoment, nullable=False),
 )
 
-tokens: Final = Table(
+tokens: Final = _numbered(
     "tokens",
-    metadata,
-    serial(),
     *texts("name", "sha256", "scopes"),
-    Column("created_at", UtcMoment, nullable=False),
-    Column("revoked_at", UtcMoment),
-    Column("expires_at", UtcMoment, nullable=False),
-    UniqueConstraint("sha256"),
+    sa.Column("created_at", UtcMoment, nullable=False),
+    sa.Column("revoked_at", UtcMoment),
+    sa.Column("expires_at", UtcMoment, nullable=False),
+    sa.UniqueConstraint("sha256"),
 )
 
 
-def schema_digest(schema: MetaData) -> str:
+def schema_digest(schema: sa.MetaData) -> str:
     """A digest of all tables, columns and keys, the same on every database."""
     parts = [
         f"{column} {type(column.type).__name__} {column.nullable}"

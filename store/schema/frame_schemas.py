@@ -10,15 +10,8 @@ from sqlalchemy import Column as TableColumn
 from sqlalchemy import Table
 
 from store.errors import DataError, first_few
+from store.schema import database_tables as tables
 from store.schema import frames
-from store.schema.database_tables import (
-    analog_events,
-    observations,
-    policy_events,
-    release_calendar,
-    source_columns,
-    tariff_steps,
-)
 from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE, dtype_of
 from store.vocabulary import (
     INSTRUMENTS,
@@ -69,10 +62,9 @@ def _of_measure(measures: Sequence[str], name: str, low: float, high: float) -> 
 def _of_table(
     table: Table, *, filled: Sequence[str] = (), checks: list[Check], **rules: Column
 ) -> DataFrameSchema:
-    """Make the schema of what a source fills of a table, each column by its type."""
     columns = {
         column.name: rules.get(column.name) or _by_type(column, filled=column.name in filled)
-        for column in source_columns(table)
+        for column in tables.source_columns(table)
     }
     return DataFrameSchema(columns, checks=checks)
 
@@ -116,7 +108,7 @@ _LOWER_BOUNDED: Final = [m for m in MEASURES if m not in {"yoy_pct", "mom_pct", 
 
 SCHEMAS: Final[dict[str, DataFrameSchema]] = {
     "observations": _of_table(
-        observations,
+        tables.observations,
         filled=("commodity", "origin", "destination"),
         measure=_one_of(MEASURES),
         unit=_one_of(sorted(set(UNITS.values()))),
@@ -133,16 +125,16 @@ SCHEMAS: Final[dict[str, DataFrameSchema]] = {
         ],
     ),
     "policy_events": _of_table(
-        policy_events, filled=("event_id", "destinations"), checks=_EVENT_CHECKS, **_EVENT
+        tables.policy_events, filled=("event_id", "destinations"), checks=_EVENT_CHECKS, **_EVENT
     ),
     "analog_events": _of_table(
-        analog_events,
+        tables.analog_events,
         filled=("event_id", "destinations", "material"),
         checks=_EVENT_CHECKS,
         **_EVENT,
     ),
     "tariff_steps": _of_table(
-        tariff_steps,
+        tables.tariff_steps,
         filled=("importer", "origin", "component", "product_scope"),
         rate_pct=Column(float, Check.in_range(0, 1000), nullable=True, coerce=True),
         checks=_ACT_CHECKS,
@@ -159,7 +151,7 @@ SCHEMAS: Final[dict[str, DataFrameSchema]] = {
         unique=["source", "item_key"],
     ),
     "release_calendar": _of_table(
-        release_calendar,
+        tables.release_calendar,
         what=_one_of(("headline", "detail", "supplement")),
         checks=[_not_after("period_from", "period_to"), _not_after("period_to", "released_on")],
     ),
@@ -188,13 +180,7 @@ proposals (for the review queue), release_calendar, forecasts (published)."""
 
 
 def validate(frame: pd.DataFrame, name: str, *, where: str) -> pd.DataFrame:
-    """The ``frame`` with its columns typed by the schema ``name``.
-
-    Columns beyond the schema stay. The frame is not modified.
-
-    Args:
-        name: a key of ``SCHEMAS``.
-    """
+    """A copy of the frame with its columns typed by a schema of ``SCHEMAS``; other columns stay."""
     try:
         checked = SCHEMAS[name].validate(frame, lazy=True)
     except SchemaErrors as err:

@@ -69,10 +69,7 @@ def as_table(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
 
 
 def driver_rows(frame: pd.DataFrame) -> list[tuple[Scalar, ...]]:
-    """Turn a frame into rows that both database drivers accept.
-
-    Times become text that either database parses; missing values become None.
-    """
+    """Rows that both database drivers accept: times as text, missing values as None."""
     columns = [_plain(frame[name]) for name in frame.columns]
     return list(zip(*columns, strict=True))
 

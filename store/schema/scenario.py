@@ -66,7 +66,6 @@ STRICTNESS: Final[tuple[str, ...]] = get_args(Strictness)
 
 _NEW_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", re.ASCII)
 
-
 Place = tuple[str | int, ...]
 """Names and numbers that lead to a part of a scenario."""
 
@@ -205,7 +204,6 @@ class _Lever(_Part):
         return self._today if day is None else day
 
     def _days(self, *names: str) -> dict[str, pd.Timestamp]:
-        """Days that are given, by field."""
         return {name: day for name in names if (day := getattr(self, name)) is not None}
 
 
@@ -290,7 +288,6 @@ class ScenarioAct(_Lever):
         yield from self._misplaced_shares({**stored, **columns}, context)
 
     def _missing(self) -> Iterator[Fault]:
-        """What a new act lacks."""
         if any(getattr(self, name) is None for name in _NEW_NEEDS):
             text = message(
                 "%(act)s is not a known act. Choose one that is; a new one needs %(fields)s.",
@@ -309,7 +306,6 @@ class ScenarioAct(_Lever):
     def _misplaced_shares(
         self, columns: Mapping[str, object], context: ScenarioContext
     ) -> Iterator[Fault]:
-        """Shares and chances of an act that can have none."""
         is_restrictive = columns.get("direction") == "restrictive"
         is_stop = is_restrictive and columns.get("instrument") in _STOPPING
         if self.kept_pct is not None and not is_stop:
@@ -341,10 +337,7 @@ class ScenarioTariff(_Lever):
     importer: str = Field(examples=["USA"])
     rate_pct: float | None = Field(None, ge=0, le=HIGHEST_RATE_PCT, description="Total rate; or")
     add_points: float | None = Field(
-        None,
-        ge=-HIGHEST_RATE_PCT,
-        le=HIGHEST_RATE_PCT,
-        description="percentage points added.",
+        None, ge=-HIGHEST_RATE_PCT, le=HIGHEST_RATE_PCT, description="percentage points added."
     )
     announced_on: Day | None = Field(None, description="The day of the forecast by default.")
     effective_from: Day
@@ -415,7 +408,6 @@ def _faults_of(error: ErrorDetails) -> list[Fault]:
 
 
 _NOTHING: Final = Scenario(name="none", events=[], tariffs=[])
-
 
 _TEXTS: Final = {
     "missing": message("Missing. Fill it in."),
