@@ -37,19 +37,19 @@ FEWEST_DATES: Final = 8
 BEGINS_WITHIN: Final = 3
 """A fall begins within this many months of an announcement, or it is not the event's."""
 
-DOUBTS: Final = ndtri((np.arange(15) + 0.5) / 15)
-"""Normal scores at which an uncertain month is tried."""
+NORMAL_SCORES: Final = ndtri((np.arange(15) + 0.5) / 15)
+"""Standard normal quantiles that stand for the measurement error of an actual month."""
 
 _LEAST: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceboWindow:
-    """Actuals and a path, of one series from one date on; arrays are months."""
+    """Actual months of one series from a date on, and those foreseen (the path), by month."""
 
     path: Floats
+    """Median forecast made just before the date, in tonnes."""
     actual: Floats
-    """Tonnes."""
     stderr: Floats
     """Standard error of ``actual`` in tonnes."""
 
@@ -64,7 +64,7 @@ class SeriesComparison:
 
 @dataclass(frozen=True, slots=True)
 class EffectEstimate:
-    """What is missing against a path over some months, and how unusual that is."""
+    """Tonnes missing against the path over some months, and how unusual that is."""
 
     missing: float
     """Path less actuals, in tonnes; negative where exports were higher."""
@@ -72,9 +72,9 @@ class EffectEstimate:
     high: float
     """The 80 percent band of what is missing."""
     rank: int
-    """One and the placebo dates at which as large a share was missing, or above."""
+    """1 + number of placebo dates with at least as large a share missing."""
     dates: int
-    """Fake dates."""
+    """Number of placebo dates."""
 
 
 def effect_over(
@@ -82,18 +82,19 @@ def effect_over(
 ) -> EffectEstimate:
     """Tonnes missing over some months, with their band and rank among placebo dates.
 
-    The band holds the errors of the path at placebo dates and the doubt about actual months, both
-    then and now; a window's months are taken to err the same way, which is the widest case.
+    The band combines forecast errors at placebo dates with the measurement errors of actual
+    months, at those dates and now. Errors of months within a window are taken as perfectly
+    correlated, which gives the widest band.
 
     Args:
         placebos: From each placebo date on, with as many months; ``FEWEST_DATES`` at least.
-        months: Which months count, from the date on.
+        months: Months that count, from the date on.
     """
     ratio = _ratio_draws(placebos, months).reshape(-1)
     path, actual = event.path[months].sum(), event.actual[months].sum()
-    actual_draws = actual * np.exp(DOUBTS * event.stderr[months].sum() / max(actual, _LEAST))
+    actual_draws = actual * np.exp(NORMAL_SCORES * event.stderr[months].sum() / max(actual, _LEAST))
     draws = path * ratio[:, None] - actual_draws[None, :]
-    low, high = np.quantile(draws, _outward(len(placebos)))
+    low, high = np.quantile(draws, _band_levels(len(placebos)))
     missing = path - actual
     share = missing / max(path, _LEAST)
     placebo_shares = np.array([_share(placebo, months) for placebo in placebos])
@@ -104,16 +105,16 @@ def effect_over(
 
 
 def least_ratios(placebos: list[PlaceboWindow], months: int) -> Floats:
-    """Share of the path below which a single month falls out of the band, by month."""
-    level = _outward(len(placebos))[0]
+    """Lower limit of the band of single months, as a share of the path, by month."""
+    level = _band_levels(len(placebos))[0]
     singles = [_ratio_draws(placebos, slice(k, k + 1)) for k in range(months)]
     return np.array([np.quantile(single, level) for single in singles])
 
 
 def fall_months(window: PlaceboWindow, least: Floats) -> int:
-    """Length of a fall in months, from the date on to the last month below the band.
+    """Months from the date to the end of a fall below the band; ``least`` as ``least_ratios``.
 
-    It must begin within ``BEGINS_WITHIN``; 0 without one.
+    The fall must begin within ``BEGINS_WITHIN``; 0 without one.
     """
     below = window.actual < least * window.path
     begins = np.flatnonzero(below[:BEGINS_WITHIN])
@@ -124,7 +125,7 @@ def fall_months(window: PlaceboWindow, least: Floats) -> int:
 
 
 def depth(window: PlaceboWindow, least: Floats) -> float:
-    """Size of a fall in months of the path; 0 without one."""
+    """Tonnes missing during a fall, in mean months of the path; 0 if nothing fell."""
     length = fall_months(window, least)
     missing = (window.path - window.actual)[:length].sum()
     return float(missing / max(window.path.mean(), _LEAST))
@@ -142,22 +143,22 @@ def _share(window: PlaceboWindow, months: slice) -> float:
 
 
 def _ratio_draws(placebos: list[PlaceboWindow], months: slice) -> Floats:
+    """Ratio of actuals to path, placebo dates x normal scores of the measurement error."""
     path = np.array([placebo.path[months].sum() for placebo in placebos])
     actual = np.array([placebo.actual[months].sum() for placebo in placebos])
-    doubt = np.array([placebo.stderr[months].sum() for placebo in placebos]) / np.maximum(
-        actual, _LEAST
-    )
+    stderr = np.array([placebo.stderr[months].sum() for placebo in placebos])
+    log_stderr = stderr / np.maximum(actual, _LEAST)
     ratio = actual / np.maximum(path, _LEAST)
-    return np.asarray(ratio[:, None] * np.exp(doubt[:, None] * DOUBTS[None, :]))
+    return np.asarray(ratio[:, None] * np.exp(log_stderr[:, None] * NORMAL_SCORES[None, :]))
 
 
-def _outward(dates: int) -> Floats:
-    """Band's levels moved outward for a finite number of dates."""
+def _band_levels(dates: int) -> Floats:
+    """Quantile levels of the band, widened for a finite number of placebo dates."""
     return np.clip(0.5 + (np.array(_BAND) - 0.5) * (1.0 + 1.0 / dates), 0.0, 1.0)
 
 
 JUST_BEFORE: Final = pd.Timedelta(seconds=1)
-"""What is known on the day of the announcement is not known before it."""
+"""Forecasts of the path are made this long before the day of the announcement."""
 
 LAG_TOLERANCE: Final = 2
 """Months by which the delay of the data at a placebo date may differ from the event's."""
@@ -165,10 +166,10 @@ LAG_TOLERANCE: Final = 2
 _QUANTILES: Final = ("p10", "p50", "p90")
 
 HIT: Final = "HIT"
-"""The destinations an event touches, together, where no published series is just these."""
+"""Sum of the destinations an event touches, if no published series has just these."""
 
 OTHERS: Final = "OTHERS"
-"""The destinations it leaves alone, together."""
+"""Sum of the destinations it does not touch."""
 
 REMAINDERS: Final = ("EU27_REST", "ROW")
 
@@ -198,11 +199,11 @@ class StudiedEvent:
 
 @dataclass(frozen=True, slots=True)
 class CounterfactualForecast:
-    """What was foreseen just before a date of its month and those after; series x months."""
+    """Forecast made just before a date, of its month and those after; series x months."""
 
     first: int
     late_months: int
-    """Complete months the evidence did not reach then."""
+    """Complete months that the evidence of then did not cover."""
     cutoff: int
     """Last month known then."""
     level: Floats
@@ -277,8 +278,8 @@ def _holder(name: str) -> str:
     return "EU27_REST" if name in EU27_MEMBERS else "ROW"
 
 
-def fake_dates(announced: pd.Timestamp) -> list[pd.Timestamp]:
-    """Same day of every earlier month with a past to learn from, oldest first."""
+def placebo_dates(announced: pd.Timestamp) -> list[pd.Timestamp]:
+    """Placebo dates: the same day of every earlier month with enough history, oldest first."""
     start = pd.Timestamp(FIRST_REPLAY, tz="UTC")
     back = range(1, 12 * max(announced.year - start.year + 1, 0))
     dates = [announced - pd.DateOffset(months=months) for months in back]
@@ -286,11 +287,11 @@ def fake_dates(announced: pd.Timestamp) -> list[pd.Timestamp]:
 
 
 def months_known(act: StudiedEvent, cutoff: int, *, months: int) -> int:
-    """How many of the months from the announcement on are known and were foreseen.
+    """Number of months from the announcement on that are known and were forecast.
 
     Args:
         cutoff: Last month known.
-        months: How many at most. One less is foreseen of an event announced on a first of month.
+        months: Largest number. An event announced on the first of a month has one month less.
     """
     if act.first > cutoff:
         raise DataError(
@@ -312,7 +313,9 @@ def comparable_dates(
     history: EvidenceHistory, act: StudiedEvent, *, months: int
 ) -> list[pd.Timestamp]:
     """Placebo dates whose window ends before the event and whose data were as late."""
-    dates = [date for date in fake_dates(act.announced) if month_number(date) + months <= act.first]
+    dates = [
+        date for date in placebo_dates(act.announced) if month_number(date) + months <= act.first
+    ]
     if len(dates) >= FEWEST_DATES:
         late = _late(history, act.announced)
         dates = [date for date in dates if abs(_late(history, date) - late) <= LAG_TOLERANCE]
@@ -342,12 +345,12 @@ def paths_foreseen(
 ) -> list[CounterfactualForecast]:
     """Forecast from the moment before each date.
 
-    One walk along the past: each time the model is trained on what was known then, and its answer
-    to controls knows only those announced by then.
+    The model is trained anew on what was known at each of these moments, and its policy response
+    covers only the controls announced by then.
 
     Args:
         dates: First moments of days (UTC), ascending.
-        months: How many months from that of the date on.
+        months: Number of months, from that of the date on.
     """
     forecaster = EvidenceForecaster(parameters)
     label = "paths foreseen at placebo dates and before the event"
@@ -379,14 +382,10 @@ def _foreseen(
 
 
 def revision(path: CounterfactualForecast, panel: EvidencePanel) -> Floats:
-    """Factor that restates a path by the year before it as known now.
+    """Ratio, by series, of the year before a path as known now to that year as known then.
 
     A figure published later can show that a destination was larger or smaller all along. That is
-    no effect of any event, so a path is restated before it is compared; where the year was
-    published by then the factor is one.
-
-    Returns:
-        One factor a series.
+    not an effect of the event, so the path is multiplied by this ratio before it is compared.
     """
     stop = path.cutoff - panel.first + 1
     level = panel.tonnes[:, stop - LEVEL_MONTHS : stop].mean(axis=1)
@@ -400,13 +399,13 @@ class Attribution:
     act: StudiedEvent
     as_of: pd.Timestamp
     fall: int
-    """Months the fall lasts, from the announcement's on; 0 if nothing stands out."""
+    """Months of the fall, from that of the announcement on; 0 if no month is out of the band."""
     late: tuple[int, int, int]
-    """Months the data were late: before the event, least and most at the placebo dates."""
+    """Delay of the data in months: before the event, smallest and largest at placebo dates."""
     depth: tuple[float, int, int]
-    """What the fall took in months of the path; its rank among placebo dates; those and one."""
+    """Depth of the fall in months of the path, its rank, and the number of dates ranked."""
     touched: str
-    """The series that is all it touches."""
+    """Series of all destinations that the event touches."""
     table: pd.DataFrame
     """One row a series and month."""
     totals: pd.DataFrame
@@ -424,7 +423,7 @@ class Attribution:
         return None if row.empty else row.iloc[0]
 
     def largest(self, role: str, count: int) -> list[str]:
-        """Destinations hit or other, without sums, furthest from their first path."""
+        """Destinations of a role, without sums, largest difference to the path first."""
         rows = self.totals.loc[
             (self.totals["role"] == role)
             & self.totals["part"].isin(["fall", "first"])
@@ -434,7 +433,7 @@ class Attribution:
         return [str(name) for name in rows.loc[order, "destination"][:count]]
 
     def main(self, count: int) -> list[str]:
-        """Series most worth a look: what was hit, the world, what was not."""
+        """Most relevant series, at most ``count``: those hit, the world, others."""
         hit, other = (
             [name for name in self.largest(role, len(DESTINATIONS)) if name not in REMAINDERS]
             for role in ("hit", "other")

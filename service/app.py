@@ -93,7 +93,7 @@ def create_app(
         RequestLimits,
         metrics=metrics,
         max_body_bytes=rules.max_body_bytes,
-        names=rules.names,
+        host_names=rules.names,
     )
     app.openapi = lambda: _documentation(app, rules)  # type: ignore[method-assign]  # FastAPI's own way
     return app

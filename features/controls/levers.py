@@ -122,15 +122,15 @@ def _with_steps(origin: Origin, steps: Sequence[ScenarioTariff]) -> pd.DataFrame
     highest = highest_rate(origin)
     table = tariffs
     # In order: a later rate replaces an earlier one and is not added to it.
-    for place, lever in enumerate(sorted(steps, key=lambda step: step.effective_from)):
-        if rows := _step_rows(table, lever, place, highest):
+    for number, lever in enumerate(sorted(steps, key=lambda step: step.effective_from)):
+        if rows := _step_rows(table, lever, number, highest):
             added = pd.DataFrame(rows).reindex(columns=tariffs.columns)
             table = pd.concat([table, added.astype(tariffs.dtypes.to_dict())], ignore_index=True)
     return table
 
 
 def _step_rows(
-    tariffs: pd.DataFrame, lever: ScenarioTariff, place: int, highest: float
+    tariffs: pd.DataFrame, lever: ScenarioTariff, number: int, highest: float
 ) -> list[dict[str, object]]:
     """Steps of an added component that bring a rate to that of the lever.
 
@@ -148,7 +148,7 @@ def _step_rows(
         {
             "importer": lever.importer,
             "origin": "CHN",
-            "component": f"{SCENARIO} {place + 1}",
+            "component": f"{SCENARIO} {number + 1}",
             "product_scope": SCENARIO,
             "rate_pct": float(added[start]),
             "effective_from": EPOCH + pd.Timedelta(days=int(days[start])),

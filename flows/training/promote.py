@@ -99,7 +99,7 @@ def tell(outcome: PromotionOutcome, name: str, config: RunConfig) -> None:
 def rollback(
     settings: Settings, as_of: pd.Timestamp, reason: str, config: RunConfig = MAGNETS
 ) -> tuple[RegisteredVersion, RegisteredVersion]:
-    """Let the previous champion publish again; return it and the one taken back."""
+    """Let the previous champion publish again; return it and the one rolled back."""
     name = config.model
     for before in model_registry.champions(settings, name)[-2:-1]:
         check_forecasts(workspace_of(settings, as_of, config), before)

@@ -172,7 +172,7 @@ def roll_back(
     The champion before that is the previous one then: a second rollback goes further back.
 
     Returns:
-        The version that publishes now and the one that was taken back.
+        The version that publishes now and the one that was rolled back.
     """
     past = champions(settings, name)
     if len(past) < 2:  # noqa: PLR2004 - one to take back, one to go back to

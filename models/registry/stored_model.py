@@ -23,7 +23,7 @@ CHAMPION: Final = "champion"
 """Alias of the version that publishes."""
 
 ROLLED_BACK_TAG: Final = "rolled_back"
-"""Tag of a version that was taken back as champion: the reason."""
+"""Tag of a champion that was rolled back: the reason."""
 
 
 VERSION_TAGS: Final = tuple(field.name for field in fields(RegisteredVersion))[3:]

@@ -86,11 +86,11 @@ class RequestLimits:
         *,
         metrics: ServiceMetrics,
         max_body_bytes: int,
-        names: frozenset[str],
+        host_names: frozenset[str],
     ) -> None:
         self._app = app
         self._metrics = metrics
-        self._host_names = names
+        self._host_names = host_names
         self._max_body_bytes = max_body_bytes
         self._too_large = (
             f"The body has more than {max_body_bytes} bytes. Expected a smaller one. Send less, or "

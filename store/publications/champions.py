@@ -26,7 +26,7 @@ class RegisteredVersion:
     recipe: str = ""
     """Digest of its parameters and features."""
     rolled_back: str = ""
-    """Why it was taken back as champion; empty if it was not."""
+    """Reason why it was rolled back; empty if it was not."""
     git_commit: str = ""
     parameters: str = ""
     """Parameters that were not at their defaults, as JSON."""
