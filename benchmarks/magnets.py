@@ -5,14 +5,24 @@ on either side of the controls of 4 April 2025.
 """
 
 import argparse
+from collections.abc import Sequence
 
 import page
 import pandas as pd
 
 from features.evidence_history import EvidenceHistory
-from flows.cli.options import moment
+from flows.cli.options import first_origin, moment
 from models.evaluation.backtest import Backtest, backtest_evidence
-from models.evaluation.scores import GROUPED_SCOPES, HORIZON_GROUPS, group_scores, summarise
+from models.evaluation.scores import (
+    GROUPED_SCOPES,
+    HORIZON_GROUPS,
+    LEAD_GROUPS,
+    LEAD_SCOPES,
+    group_label,
+    group_scores,
+    lead_scores,
+    summarise,
+)
 from models.executor import Executor
 from models.forecasting.decomposition import stages_of
 from models.forecasting.evidence_forecaster import EvidenceForecaster
@@ -24,6 +34,7 @@ from models.learning.parameters import MAGNETS_PRESET, ModelParameters
 from models.policy.policy_effect import effect_at
 from sources.bundled.all_tables import load_bundled
 from store.months import month_label, month_number
+from store.vocabulary import ALL
 
 SCOPES = ("WLD", "USA", "ALL")
 ORDER = (MODEL, UNANSWERED, TREES, BASE_MEDIAN, REFERENCE, "last_value", "drift")
@@ -39,10 +50,12 @@ STATED = {
     "wape": "{:.1%}", "mase": "{:.2f}", "sql": "{:.2f}", "coverage80": "{:.0%}",
     "value_added": "{:+.0%}",
 }  # fmt: skip
-LEADS = {"months over": (-18, 0), "1-3": (1, 3), "4-6": (4, 6), "7-12": (7, 12)}
-"""First and last lead of each group."""
+ERAS = (
+    ("2021-06", "2023-05"), ("2023-06", "2024-08"), ("2024-09", "2025-04"), ("2025-05", "2026-12"),
+)  # fmt: skip
+"""First and last month of the origins: calm years, a calm year, those whose targets the controls of
+April 2025 met, and those after it."""
 
-LEAD_SCOPES = ("ALL", "WLD", "USA", "DEU", "EU27")
 SHOCK_MONTHS = ("2025-04", "2025-05", "2025-06", "2025-07", "2025-08", "2025-09")
 SHOCK_VIEWS = ("2025-04-01", "2025-04-10", "2025-06-25")
 BUNDLED = ("observations", "policy_events", "tariff_steps", "analog_events")
@@ -61,10 +74,10 @@ the middle of six statistical ones (docs/adr/0006-combination-for-magnets.md). E
 get bands calibrated in the same way; all are made coherent like the model.
 """
 LEAD_TEXT = """
-Origins from June 2024 on, by *lead*: the months from that of the forecast to that forecast. A
+Origins from {first} on, by *lead*: the months from that of the forecast to that forecast. A
 horizon counts from the last month of the world that was published, so the first ones were over on
 the day of the forecast: nowcasts. Error and loss; share of outcomes within the 80% band and number
-of cells; bias (sum of medians to sum of tonnes).
+of cells (shares below p10 and above p90); bias (sum of medians to sum of tonnes, less 1).
 """
 LOSS_TEXT = """
 Where a baseline, or a part of the model alone, had the smaller error (WAPE) or quantile loss (SQL);
@@ -137,34 +150,36 @@ def group_lines(result: Backtest) -> list[str]:
 
 
 def lead_lines(result: Backtest) -> list[str]:
-    """Return error, loss and coverage by lead, a row a scope and model."""
-    cells = result.cells.assign(lead=lead_of(result.cells))
-    cells = pd.concat([cells.assign(scope="ALL"), cells.assign(scope=cells["destination"])])
-    rows = [
-        {"scope": scope, "model": model}
-        | {
-            group: lead_text(part.loc[part["lead"].between(*leads)])
-            for group, leads in LEADS.items()
-        }
-        for (scope, model), part in cells.groupby(["scope", "model"])
-        if scope in LEAD_SCOPES and model in ORDER
-    ]
-    table = pd.DataFrame(rows).set_index(["scope", "model"])
-    table = table.loc[[(scope, model) for scope in LEAD_SCOPES for model in ORDER]].reset_index()
-    return ["", "## By lead", *page.prose(LEAD_TEXT), *page.table(table)]
+    """Return the scores by lead, a row a scope and model, and by era of origins."""
+    first = result.cells["as_of"].min()
+    lines = ["", "## By lead", *page.prose(LEAD_TEXT.format(first=f"{first:%B %Y}"))]
+    lines += page.table(lead_table(result.cells, LEAD_SCOPES))
+    if first >= pd.Timestamp(ERAS[1][0], tz="UTC"):
+        return lines
+    month, eras = result.cells["as_of"].dt.strftime("%Y-%m"), []
+    for start, end in ERAS:
+        table = lead_table(result.cells.loc[month.between(start, end)], [ALL])
+        eras.append(table.assign(scope=f"{start} to {end}").rename(columns={"scope": "origins"}))
+    return [*lines, "", "## By lead and era of origins", *page.table(pd.concat(eras))]
 
 
-def lead_of(cells: pd.DataFrame) -> pd.Series:
-    """Return the months from that of the forecast to that forecast; 0 and less were over then."""
-    made, target = cells["as_of"].dt, cells["period"].dt
-    return 12 * (target.year - made.year) + target.month - made.month
+def lead_table(cells: pd.DataFrame, scopes: Sequence[str]) -> pd.DataFrame:
+    scores = lead_scores(cells)
+    text = scores.apply(lead_text, axis=1)
+    group = scores["horizon_to"].map({last: group_label(low, last) for low, last in LEAD_GROUPS})
+    table = scores.assign(text=text, group=group)
+    wide = table.set_index(["scope", "model", "group"])["text"].unstack(fill_value="")  # noqa: PD010
+    names = [group_label(*one) for one in LEAD_GROUPS if group_label(*one) in wide]
+    rows = [(scope, model) for scope in scopes for model in ORDER if (scope, model) in wide.index]
+    return wide.loc[rows, names].rename(columns={"over": "months over"}).reset_index()
 
 
-def lead_text(cells: pd.DataFrame) -> str:
-    error = cells["absolute_error"].sum() / cells["tonnes"].sum()
-    bias = cells["p50"].sum() / cells["tonnes"].sum() - 1.0
-    loss, covered = cells["scaled_quantile_loss"].mean(), cells["is_covered"].mean()
-    return f"{error:.1%}, {loss:.2f}; {covered:.0%} of {len(cells)}; {bias:+.0%}"
+def lead_text(score: "pd.Series[float]") -> str:
+    return (
+        f"{score['wape']:.1%}, {score['sql']:.2f}; {score['coverage80']:.0%} of "
+        f"{score['cells']:.0f} ({score['below10']:.0%}, {score['above90']:.0%}); "
+        f"{score['bias']:+.0%}"
+    )
 
 
 def forecast(
@@ -217,12 +232,21 @@ def shock_row(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--as-of", default="2026-11-24", help="day whose facts are known (UTC)")
+    parser.add_argument(
+        "--since", help="month of the first scored origin, e.g. 2021-06: only leads"
+    )
     chosen = parser.parse_args()
     as_of = moment(chosen.as_of)
+    since = first_origin(chosen.since, as_of)
     parameters = MAGNETS_PRESET
     batch = load_bundled(page.DATA)
     history = EvidenceHistory(*(batch.frame(name) for name in BUNDLED))
-    result = backtest_evidence(history, as_of, parameters=parameters, executor=Executor(page.track))
+    result = backtest_evidence(
+        history, as_of, parameters=parameters, since=since, executor=Executor(page.track)
+    )
+    if since is not None:
+        print("\n".join(lead_lines(result)))
+        return
     lines = page.heading(
         "Magnet exports: forecasts replayed",
         f"python benchmarks/magnets.py --as-of {chosen.as_of}",

@@ -14,7 +14,7 @@ import yaml
 
 from flows.analysis.forecast_explanation import changes, why
 from flows.analysis.scenario_start import scenario_snapshot
-from flows.cli.options import moment
+from flows.cli.options import first_origin, moment
 from flows.context.run_config import config_of
 from flows.context.workspace import workspace_with
 from flows.ingest.ingest import ingest_if_empty
@@ -65,6 +65,7 @@ def backtest(
     destinations: str | Sequence[str] | None = None,
     *,
     commodity: str | None = None,
+    since: str | None = None,
     **parameters: float,
 ) -> pd.DataFrame:
     """Forecasts from past origins beside the actuals; scores are not stored.
@@ -73,17 +74,19 @@ def backtest(
         as_of: Day or UTC moment; figures known by then are the actuals.
         destinations: Code or codes; all if left out.
         commodity: As in ``forecast``.
+        since: Month of the first scored origin of the magnets, e.g. ``"2021-06"``.
         parameters: As in ``forecast``; the champion's if left out.
 
     Returns:
         One row per model, destination, cutoff and known month, with quantiles, the actual
-        ``tonnes`` and errors.
+        ``tonnes``, errors and ``lead``: months from that of the as-of, 0 and below over by then.
 
     Raises:
-        DataError: A destination is not forecast.
+        DataError: A destination is not forecast, or no origin is left to score.
     """
     at = opened(as_of)
-    result = workspace_with(at.settings, at.as_of, commodity, parameters).backtest()
+    first = first_origin(since, at.as_of)
+    result = workspace_with(at.settings, at.as_of, commodity, parameters).backtest(first)
     return _of_destinations(result.cells, destinations)
 
 

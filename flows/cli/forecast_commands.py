@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from flows.cli.options import AsOf, Commodity, Form, Out, ParametersFile, Sets, moment
+from flows.cli.options import AsOf, Commodity, Form, Out, ParametersFile, Sets, first_origin, moment
 from flows.context.console import track
 from flows.context.output import write_result
 from flows.context.parameter_sources import panel_parameters, parameters_for
@@ -133,6 +133,13 @@ def backtest(
     ] = None,
     covariates: Covariates = None,
     tree: Sums = None,
+    since: Annotated[
+        str | None,
+        Parameter(
+            help="Month of the first scored origin of the magnets, e.g. 2021-06; the scores of the "
+            "publication stay."
+        ),
+    ] = None,
     set: Sets = None,
     parameters: ParametersFile = None,
     out: Annotated[
@@ -147,6 +154,7 @@ def backtest(
     settings, changes = Settings(), (parameters, set or ())
     if panel is None:
         as_of_time, config = moment(as_of), config_of(commodity)
+        first = first_origin(since, as_of_time)
         values = parameters_for(settings, as_of_time, *changes, config=config).parameters
         from flows.context.workspace import workspace_of
         from flows.panels.backtest_files import write_files
@@ -156,7 +164,7 @@ def backtest(
         workspace = workspace_of(settings, as_of_time, config, parameters=values)
         result = in_prefect(
             "backtest",
-            lambda: flow(workspace),
+            lambda: flow(workspace, first),
             home=settings.home,
             as_of=as_of_time,
             about=config.published_as,

@@ -1,7 +1,8 @@
 """Options shared by verbs, and the reading of moments."""
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import pandas as pd
 from cyclopts import Parameter
@@ -9,6 +10,7 @@ from cyclopts import Parameter
 from flows.clock import utc_now
 from flows.context.output import Format
 from store.asof import until
+from store.errors import DataError
 
 AsOf = Annotated[
     str | None,
@@ -54,6 +56,23 @@ def moment(text: object, *, option: str = "--as-of") -> pd.Timestamp:
     """Moment (UTC) up to which data counts as known: now if None, else by ``store.asof``."""
     present = utc_now()
     return present if text is None else until(str(text), now=present, name=option)
+
+
+FIRST_SINCE: Final = "2020-01"
+"""First month that a backtest may score from; from 2021 on a year of origins lies before it."""
+
+
+def first_origin(month: str | None, as_of: pd.Timestamp) -> pd.Timestamp | None:
+    """First scored origin (UTC) of a backtest since a month; None if left out."""
+    if month is None:
+        return None
+    is_month = re.fullmatch("[0-9]{4}-(0[1-9]|1[0-2])", month)
+    if is_month and month >= FIRST_SINCE and f"{month}-25" < f"{as_of:%Y-%m-%d}":
+        return pd.Timestamp(month, tz="UTC")
+    raise DataError(
+        f"since {month!r} leaves no origin to score. Expected a month YYYY-MM from {FIRST_SINCE} "
+        f"on whose 25th lies before {as_of:%Y-%m-%d}. Correct it."
+    )
 
 
 DryRun = Annotated[bool, Parameter(negative="", help="Show changes without writing them.")]

@@ -99,8 +99,12 @@ class Workspace(ABC):
         """Last month that is forecast, ``YYYY-MM``."""
 
     @abstractmethod
-    def backtest(self) -> Backtest:
-        """Forecasts from past origins, scored on what was known at as_of; nothing is stored."""
+    def backtest(self, since: pd.Timestamp | None = None) -> Backtest:
+        """Forecasts from past origins, scored on what was known at as_of; nothing is stored.
+
+        Args:
+            since: First scored origin of the magnets (UTC).
+        """
 
     @abstractmethod
     def train(self, backtest: Backtest | None = None) -> TrainedModel:
@@ -219,10 +223,14 @@ class EvidenceWorkspace(Workspace):
         count = len(self.history.analogs(self.as_of))
         LOG.info("analogs   %s controls on other minerals", count)
 
-    def backtest(self) -> Backtest:
+    def backtest(self, since: pd.Timestamp | None = None) -> Backtest:
         """One origin a month, from the evidence panel as it was known then."""
         return backtest_evidence(
-            self.history, self.as_of, parameters=self.parameters, executor=self.executor
+            self.history,
+            self.as_of,
+            parameters=self.parameters,
+            since=since,
+            executor=self.executor,
         )
 
     def train(self, backtest: Backtest | None = None) -> TrainedModel:
@@ -288,8 +296,13 @@ class PartnerTableWorkspace(Workspace):
     def check_recent(self) -> None:
         """Nothing is refused: the forecast of an old table has the status ``stale``."""
 
-    def backtest(self) -> Backtest:
+    def backtest(self, since: pd.Timestamp | None = None) -> Backtest:
         """The table as it was known a few months apart."""
+        if since is not None:
+            raise DataError(
+                f"A first origin does not go with commodity {self.config.published_as}: every past "
+                "table is replayed. Leave --since out."
+            )
         for note in self.notes:
             echo(f"table     {note}")
         return rolling_origin_backtest(

@@ -1,6 +1,7 @@
 """Replay the past, and record how good the forecasts were."""
 
 import io
+import math
 from typing import Final
 
 import mlflow
@@ -17,13 +18,19 @@ from flows.training.predict import show
 from models.evaluation.backtest import Backtest
 from models.evaluation.compare import differences
 from models.evaluation.scores import (
+    BAND_LEADS,
+    HEADLINE_LEADS,
+    LEAD_SCOPES,
     LONGEST_LAG,
+    MONTHS_OVER,
     SUM_COVERAGE,
     coverage_scores,
     error_autocorrelation,
     error_copula,
     error_correlation,
+    group_label,
     group_scores,
+    lead_metrics,
     scoreboard,
     sum_cells,
 )
@@ -37,7 +44,6 @@ from store.vocabulary import (
     ALL,
     ERROR_AUTOCORRELATION,
     ERROR_CORRELATION,
-    PANEL_HORIZON,
 )
 
 CELLS: Final = "cells.csv"
@@ -45,30 +51,35 @@ CELLS: Final = "cells.csv"
 
 
 @prefect_step("backtest")
-def backtest(workspace: Workspace) -> Backtest:
+def backtest(workspace: Workspace, since: pd.Timestamp | None = None) -> Backtest:
     """Forecasts from every past origin as it was then, with scores logged to MLflow.
 
     Args:
         workspace: At the moment whose levels are the truth.
+        since: First scored origin of the magnets; with it the scores in force stay.
     """
     with recorded_job(workspace, "backtest"):
         show(workspace)
-        result = workspace.backtest()
+        result = workspace.backtest(since)
         LOG.info("backtest  %s%s cells", workspace.config.prefix, len(result.cells))
         if len(result.scores):
-            record(workspace, result)
+            record(workspace, result, since)
             echo(f"backtest  {workspace.config.prefix}{verdict(result)}")
     return result
 
 
-def record(workspace: Workspace, result: Backtest) -> None:
-    """Keep what a backtest found in MLflow, and scores of the parameters in force in the store."""
+def record(workspace: Workspace, result: Backtest, since: pd.Timestamp | None = None) -> None:
+    """Keep what a backtest found in MLflow, and scores of the parameters in force in the store.
+
+    One of another window is a flow of its own, which neither gate nor monitors read.
+    """
     in_force = parameters_for(
         workspace.settings, workspace.as_of, config=workspace.config
     ).parameters
-    if workspace.parameters.digest == in_force.digest:
+    if since is None and workspace.parameters.digest == in_force.digest:
         keep_scores(workspace, result)
-    tags = {"flow": "backtest", **made_tags(workspace)}
+    window = {} if since is None else {"flow": "backtest-since", "since": f"{since:%Y-%m}"}
+    tags = {"flow": "backtest", **window, **made_tags(workspace)}
     name = f"backtest {workspace.config.prefix}".rstrip(": ")
     try:
         with open_run(workspace.settings, name=name, tags=tags):
@@ -118,6 +129,7 @@ def all_scores(result: Backtest) -> pd.DataFrame:
     parts = [
         result.scores,
         group_scores(result.cells),
+        lead_metrics(result.cells, [MODEL, REFERENCE, "last_value"]),
         coverage_scores(result.cells),
         coverage_scores(sums, SUM_COVERAGE),
         correlation_scores(cells),
@@ -167,20 +179,25 @@ def own_metrics(scores: pd.DataFrame) -> dict[str, float]:
 
 
 def group_metrics(result: Backtest) -> dict[str, float]:
-    """Error and loss of the model and the seasonal naive by horizon group."""
-    scores = group_scores(result.cells)
-    if scores.empty:
+    """Scores by horizon group and by lead, the model's and the seasonal naive's."""
+    if result.cells.empty:
         return {}
+    leads = lead_metrics(result.cells, [MODEL, REFERENCE])
+    scores = pd.concat([group_scores(result.cells), leads])
     model_scores, naive = (scores.loc[scores["model"].eq(name)] for name in (MODEL, REFERENCE))
     return _group_metrics(model_scores, "") | _group_metrics(naive, f"_{REFERENCE}")
 
 
 def _group_metrics(scores: pd.DataFrame, suffix: str) -> dict[str, float]:
-    shown = scores.loc[scores["metric"].isin(["wape", "sql"])]
+    is_shown = (
+        scores["metric"].str.removeprefix("lead_").isin(["wape", "sql", "coverage80", "bias"])
+    )
+    shown = scores.loc[is_shown & scores["scope"].isin(LEAD_SCOPES)]
     columns = ("metric", "scope", "horizon_from", "horizon_to", "value")
     rows = zip(*(shown[name] for name in columns), strict=True)
     return {
-        f"{metric}_{scope}_{low}-{high}{suffix}": value for metric, scope, low, high, value in rows
+        f"{metric}_{scope}_{group_label(low, high)}{suffix}": value
+        for metric, scope, low, high, value in rows
     }
 
 
@@ -197,26 +214,40 @@ def log_dataset(workspace: Workspace) -> None:
     )
 
 
-def score_of(result: Backtest, model: str, metric: str) -> float:
-    """One score of a backtest over all destinations, NaN if there is none."""
-    if result.scores.empty:
-        return float("nan")
-    table = result.scores.set_index(["model", "scope", "metric"])["value"]
-    return float(table.get((model, ALL, metric), float("nan")))
-
-
 def verdict(result: Backtest) -> str:
-    """Say in one line how the model did against the seasonal naive, where it loses too."""
-    error, naive = (score_of(result, model, "wape") for model in (MODEL, REFERENCE))
+    """Say in one line how the model did against the seasonal naive, where it loses too.
+
+    Months to come and months that were over on the day of the forecast are told apart.
+    """
+    leads = lead_metrics(result.cells, [MODEL, REFERENCE])
+    key = ["metric", "horizon_from", "horizon_to", "model"]
+    rows = leads.loc[leads["scope"] == ALL].set_index(key)
+    parts = []
+    if errors := _errors(rows["value"], HEADLINE_LEADS):
+        band = rows.xs(("lead_coverage80", *BAND_LEADS, MODEL))
+        held = f"80% band covered {band['value']:.0%} of {band['cells']:,.0f} months"
+        parts = [
+            f"{group_label(*HEADLINE_LEADS)} months to come: {errors}",
+            f"{held}, {group_label(*BAND_LEADS)} to come",
+        ]
+    if errors := _errors(rows["value"], MONTHS_OVER):
+        parts += [f"months already over: {errors}"]
+    return "; ".join(parts) or "no error to compare: every scored month or naive error is zero"
+
+
+def _errors(values: "pd.Series[float]", leads: tuple[int, int]) -> str:
+    """Error and loss beside the seasonal naive's; empty where one has none."""
+    error, naive, loss, naive_loss = (
+        float(values.get((metric, *leads, model), math.nan))
+        for metric in ("lead_wape", "lead_sql")
+        for model in (MODEL, REFERENCE)
+    )
     if not (error >= 0 and naive > 0):
-        return "no error to compare: every scored month or naive error is zero"
-    scores, better = result.scores, 1 - error / naive
-    cells = int(scores.loc[scores["model"].eq(MODEL) & scores["scope"].eq(ALL), "cells"].max())
-    word = "better" if better >= 0 else "WORSE"
+        return ""
     return (
         f"error {error:.1%} of tonnes against {naive:.1%} of the seasonal naive "
-        f"({abs(better):.0%} {word}), 80% band covered {score_of(result, MODEL, 'coverage80'):.0%} "
-        f"of {cells:,} months, horizons 1-{PANEL_HORIZON}"
+        f"({abs(1 - error / naive):.0%} {'better' if error <= naive else 'WORSE'}), "
+        f"loss {loss:.2f} against {naive_loss:.2f}"
     )
 
 

@@ -15,7 +15,7 @@ from features.evidence_history import EvidenceHistory, training_moments
 from features.series import seasonal_scale
 from models.evaluation.scores import cell_scores, summarise
 from models.executor import IN_TURN, Executor
-from models.forecasting.evidence_forecaster import EvidenceForecaster, past_moments
+from models.forecasting.evidence_forecaster import SCORED_FROM, EvidenceForecaster, past_moments
 from models.forecasting.model_names import MODEL, forecast_file
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.residual_history import ResidualHistory
@@ -24,9 +24,6 @@ from models.learning.parameters import ModelParameters
 from store.arrays import Floats
 from store.months import month_label
 from store.vocabulary import PANEL_HORIZON
-
-SCORED_FROM: Final = pd.Timestamp("2024-06-01", tz="UTC")
-"""First scored origin; hardly any month before had a published level to score on."""
 
 SCORED_HORIZONS: Final = (1, PANEL_HORIZON)
 """First and last scored month ahead."""
@@ -117,6 +114,7 @@ def backtest_evidence(
     as_of: pd.Timestamp,
     *,
     parameters: ModelParameters,
+    since: pd.Timestamp | None = None,
     executor: Executor = IN_TURN,
 ) -> Backtest:
     """Backtest of the evidence panel: one origin a month up to ``as_of``.
@@ -125,15 +123,17 @@ def backtest_evidence(
 
     Args:
         as_of: Moment whose published levels are the truth (UTC).
+        since: First scored origin; ``SCORED_FROM`` if left out, the last origin if it is later.
         executor: Solves panels and trains quantile models. Forecasts are calibrated by the errors
             of earlier ones and run one origin after the other.
     """
-    moments = past_moments(as_of)
+    since = SCORED_FROM if since is None else since
+    moments = past_moments(as_of, since)
     history.solve(
         training_moments(as_of),
         lambda solved, missing: executor.map(solved, missing, "evidence of past origins"),
     )
-    forecaster, first = EvidenceForecaster(parameters), min(SCORED_FROM, moments[-1])
+    forecaster, first = EvidenceForecaster(parameters), min(since, moments[-1])
     past = forecaster.train_ahead(history, moments, executor)
     comparisons = [compared(forecaster, snapshot) for snapshot in past]
     scored_comparisons = comparisons[sum(moment < first for moment in moments) :]

@@ -1,6 +1,7 @@
 """Scores of medians, quantiles and bands against published months, and error correlations."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +12,8 @@ from scipy.special import ndtri
 from models.forecasting.joint_paths import ErrorCopula, quantiles_of_sums
 from models.forecasting.model_names import FALLBACK_MODELS, MODEL, REFERENCE
 from models.policy.drawing import ranks_within
-from store.arrays import Floats
+from store.arrays import Floats, Ints
+from store.months import month_numbers
 from store.vocabulary import AGGREGATES, ALL, MAX_HORIZON, QUANTILE_COLUMNS, QUANTILES, WORLD
 
 CUTS: Final = ("horizon", "destination", "cutoff")
@@ -33,8 +35,8 @@ def cell_scores(forecasts: pd.DataFrame, truth: pd.DataFrame, scale: pd.DataFram
 
     Returns:
         The forecasts of months in ``truth``, with tonnes, absolute_error, scaled_error,
-        scaled_quantile_loss, is_covered (within p10 and p90). Scaled numbers are NaN where the
-        scale is 0 or unknown.
+        scaled_quantile_loss, is_covered (within p10 and p90) and lead (``lead_of``). Scaled numbers
+        are NaN where the scale is 0 or unknown.
     """
     published = truth.dropna(subset=["tonnes"])
     cells = forecasts.merge(published, on=["destination", "period"], validate="many_to_one")
@@ -50,7 +52,15 @@ def cell_scores(forecasts: pd.DataFrame, truth: pd.DataFrame, scale: pd.DataFram
         scaled_error=error.abs() / size,
         scaled_quantile_loss=loss / len(QUANTILES) / size,
         is_covered=cells["tonnes"].between(cells["p10"], cells["p90"]),
+        lead=lead_of(cells),
     )
+
+
+def lead_of(forecasts: pd.DataFrame) -> Ints:
+    """Months from that of the as-of to the target, of a panel file the horizon."""
+    if "as_of" not in forecasts:
+        return forecasts["horizon"].to_numpy(dtype=np.int64)
+    return month_numbers(forecasts["period"]) - month_numbers(forecasts["as_of"])
 
 
 def summarise(cells: pd.DataFrame, *, horizons: tuple[int, int]) -> pd.DataFrame:
@@ -67,7 +77,7 @@ def summarise(cells: pd.DataFrame, *, horizons: tuple[int, int]) -> pd.DataFrame
     scored = cells.loc[cells["horizon"].between(low, high)]
     by_destination = scored.assign(scope=scored["destination"])
     table = _scores_by(pd.concat([scored.assign(scope=ALL), by_destination]), ["model", "scope"])
-    table = table.drop(columns="smape")
+    table = table.drop(columns=["smape", "bias", "below10", "above90"])
     naive = table.loc[table["model"] == REFERENCE].set_index("scope")["wape"]
     table["value_added"] = 1.0 - table["wape"] / table["scope"].map(naive)
     long = table.melt(["model", "scope", "cells"], var_name="metric", value_name="value")
@@ -99,10 +109,12 @@ def scoreboard(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _scores_by(cells: pd.DataFrame, key: list[str]) -> pd.DataFrame:
-    """Scores wape, mase, sql, smape, coverage80 and the number of cells, one row a group."""
+    """Scores and the number of cells, one row a group."""
     size = (cells["tonnes"].abs() + cells["p50"].abs()) / 2.0
     symmetric = (cells["absolute_error"] / size.where(size > 0)).mask(size == 0, 0.0)
-    groups = cells.assign(symmetric_error=symmetric).groupby(key, sort=True, observed=True)
+    is_below, is_above = cells["tonnes"] < cells["p10"], cells["tonnes"] > cells["p90"]
+    scored = cells.assign(symmetric_error=symmetric, is_below=is_below, is_above=is_above)
+    groups = scored.groupby(key, sort=True, observed=True)
     tonnes = groups["tonnes"].sum()
     table = {
         "wape": groups["absolute_error"].sum() / tonnes.where(tonnes > 0),
@@ -110,6 +122,9 @@ def _scores_by(cells: pd.DataFrame, key: list[str]) -> pd.DataFrame:
         "sql": groups["scaled_quantile_loss"].mean(),
         "smape": groups["symmetric_error"].mean(),
         "coverage80": groups["is_covered"].mean(),
+        "bias": groups["p50"].sum() / tonnes.where(tonnes > 0) - 1.0,
+        "below10": groups["is_below"].mean(),
+        "above90": groups["is_above"].mean(),
         "cells": groups.size(),
     }
     return pd.DataFrame(table).reset_index()
@@ -244,6 +259,8 @@ def sum_cells(cells: pd.DataFrame, carry: float) -> pd.DataFrame:
 HORIZON_GROUPS: Final = ((1, 3), (4, 6), (7, 12), (13, MAX_HORIZON))
 """First and last month ahead of each group."""
 
+_KEY: Final = ["model", "scope", "horizon_from", "horizon_to"]
+
 GROUPED_SCOPES: Final = (ALL, WORLD, "USA")
 """Scopes scored by horizon group; others have too few published months."""
 
@@ -257,6 +274,69 @@ def group_scores(cells: pd.DataFrame) -> pd.DataFrame:
     return scores.loc[scores["scope"].isin(GROUPED_SCOPES) & scores["metric"].ne("coverage80")]
 
 
+MONTHS_OVER: Final = (-MAX_HORIZON, 0)
+"""Leads of months that were over on the day of the forecast: nowcasts."""
+
+LEAD_GROUPS: Final = (MONTHS_OVER, *HORIZON_GROUPS)
+"""First and last lead of each group."""
+
+HEADLINE_LEADS: Final = (1, 6)
+"""First and last lead of the error and loss that headlines quote."""
+
+BAND_LEADS: Final = (1, 12)
+"""The same of the coverage."""
+
+LEAD_SCOPES: Final = (ALL, WORLD, "USA", "DEU", "EU27")
+
+
+def group_label(first: int, last: int) -> str:
+    """A group of leads or horizons in words: ``over`` or e.g. ``1-3``."""
+    return f"{first}-{last}" if last > 0 else "over"
+
+
+def lead_scores(
+    cells: pd.DataFrame, groups: Sequence[tuple[int, int]] = LEAD_GROUPS
+) -> pd.DataFrame:
+    """Scores of each model by lead, for each destination and for all.
+
+    Args:
+        groups: First and last lead of each; they may overlap.
+
+    Returns:
+        One row per group (horizon_from, horizon_to: leads), scope and model: those of
+        ``scoreboard``, bias (sum of medians to sum of tonnes - 1), below10 and above90 (shares of
+        months below p10 and above p90).
+    """
+    scoped = pd.concat([cells.assign(scope=ALL), cells.assign(scope=cells["destination"])])
+    parts = [
+        _scores_by(scoped.loc[scoped["lead"].between(*group)], ["scope", "model"]).assign(
+            horizon_from=group[0], horizon_to=group[1]
+        )
+        for group in groups
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def lead_metrics(cells: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
+    """``lead_scores`` of some models as rows of stored scores.
+
+    Metrics are lead_wape, lead_mase, lead_sql, lead_coverage80 and lead_bias; horizons are leads:
+    ``LEAD_GROUPS`` for ``LEAD_SCOPES``, ``HEADLINE_LEADS`` for all scopes, of ``BAND_LEADS`` the
+    coverage alone.
+    """
+    of_models = cells.loc[cells["model"].isin(models)]
+    scores = lead_scores(of_models, (*LEAD_GROUPS, HEADLINE_LEADS, BAND_LEADS))
+    shown = scores.loc[_is_group(scores, HEADLINE_LEADS) | scores["scope"].isin(LEAD_SCOPES)]
+    columns = [*_KEY, "cells", "wape", "mase", "sql", "coverage80", "bias"]
+    long = shown[columns].melt([*_KEY, "cells"], var_name="metric", value_name="value")
+    long = long.loc[~_is_group(long, BAND_LEADS) | long["metric"].eq("coverage80")]
+    return long.assign(metric="lead_" + long["metric"]).dropna(subset=["value"])
+
+
+def _is_group(scores: pd.DataFrame, group: tuple[int, int]) -> "pd.Series[bool]":
+    return scores["horizon_from"].eq(group[0]) & scores["horizon_to"].eq(group[1])
+
+
 FEWEST: Final = 20
 """Scored forecasts below which a destination is not judged alone."""
 
@@ -265,8 +345,6 @@ BAND_COVERAGE: Final = "band_coverage"
 
 SUM_COVERAGE: Final = "sum_coverage"
 """The same for three-month sums, by the horizon of the last month."""
-
-_KEY: Final = ["model", "scope", "horizon_from", "horizon_to"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,8 @@ from store.errors import DataError
 from store.months import month_label
 from store.vocabulary import MAX_HORIZON
 
-WARM_UP_FROM: Final = "2023-06-25"
-"""First origin whose errors calibrate the bands; the year before the first scored origin."""
+SCORED_FROM: Final = pd.Timestamp("2024-06-01", tz="UTC")
+"""First scored origin; hardly any month before had a published level to score on."""
 
 FIRST_REPLAY: Final = "2019-12-25"
 """First origin with half a year of origins before it to train on."""
@@ -51,9 +51,12 @@ FACTS: Final = ("observations", "events", "tariffs", "analog_events")
 _TABLE: Final = "table"
 
 
-def past_moments(as_of: pd.Timestamp) -> list[pd.Timestamp]:
-    """Origins of a backtest at ``as_of``: from mid-2023, or the two years before."""
-    start = min(pd.Timestamp(WARM_UP_FROM, tz="UTC"), as_of - pd.DateOffset(years=2))
+def past_moments(as_of: pd.Timestamp, since: pd.Timestamp = SCORED_FROM) -> list[pd.Timestamp]:
+    """Origins of a backtest at ``as_of``, of two years at least.
+
+    They begin a year before the first scored origin, as their errors calibrate its bands.
+    """
+    start = min(since - pd.DateOffset(years=1), as_of - pd.DateOffset(years=2))
     start = max(start, pd.Timestamp(FIRST_REPLAY, tz="UTC"))
     moments = release_moments(f"{start:%Y-%m-%d}", as_of)
     if not moments:

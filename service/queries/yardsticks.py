@@ -60,16 +60,31 @@ def without_components(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def score_rows(scores: pd.DataFrame) -> list[ScoreRow]:
-    """One row a scope, horizon range and model: all destinations first, our forecast on top."""
-    scores = scores.loc[scores["metric"].isin(_METRICS)] if len(scores) else scores
+    """One row a scope, range of leads and model: all destinations first, our forecast on top.
+
+    A backtest stored without leads has horizons in their place.
+    """
     if scores.empty:
         return []
+    by_lead = scores.loc[scores["metric"].str.startswith("lead_")]
+    scores = by_lead if len(by_lead) else scores
+    scores = scores.assign(metric=scores["metric"].str.removeprefix("lead_"))
+    scores = scores.loc[scores["metric"].isin(_METRICS)]
     wide = scores.pivot_table(index=_CELL, columns="metric", values="value", observed=True)
     wide = wide.reindex(columns=list(_METRICS))
     cells = scores.groupby(_CELL, observed=True)["cells"].max()
     frame = wide.join(cells).reset_index()
-    rows = [_score_row(row, frame) for row in frame.to_dict("records")]
-    return sorted(rows, key=_reading_order)
+    return [_score_row(row, frame) for row in sorted(frame.to_dict("records"), key=_reading_order)]
+
+
+def held_ahead(scores: pd.DataFrame) -> Mapping[Hashable, Any] | None:
+    """Share and number of months up to a year to come within the 80% band; None where unknown."""
+    if scores.empty:
+        return None
+    is_band = scores["metric"].eq("lead_coverage80") & scores["scope"].eq(ALL)
+    is_band &= scores["horizon_from"].eq(1) & scores["horizon_to"].eq(12)
+    rows = scores.loc[is_band & ~scores["model"].isin(list(YARDSTICKS))].to_dict("records")
+    return rows[0] if rows else None
 
 
 def losses(rows: list[ScoreRow]) -> list[str]:
@@ -97,9 +112,10 @@ def _score_row(row: Mapping[Hashable, Any], frame: pd.DataFrame) -> ScoreRow:
     for name in ("scope", "horizon_from", "horizon_to"):
         same &= frame[name].eq(row[name])
     yardstick, first, last = row["model"] in YARDSTICKS, row["horizon_from"], row["horizon_to"]
+    months = str(first) if first == last else f"{first}-{last}"
     return ScoreRow(
         scope=str(row["scope"]),
-        months=str(first) if first == last else f"{first}-{last}",
+        months=months if last > 0 else gettext("already over"),
         model=str(row["model"]),
         yardstick=yardstick,
         cells=int(row["cells"]),
@@ -108,9 +124,9 @@ def _score_row(row: Mapping[Hashable, Any], frame: pd.DataFrame) -> ScoreRow:
     )
 
 
-def _reading_order(row: ScoreRow) -> tuple[int, int, int, bool, str]:
-    """Order by scope as people read it, then horizon, wide ranges first; ours before others."""
+def _reading_order(row: Mapping[Hashable, Any]) -> tuple[int, bool, int, int, bool, str]:
+    """Order by scope as people read it, then months to come, wide ranges first; ours on top."""
     scopes = [ALL, *DESTINATION_NAMES]
-    place = scopes.index(row.scope) if row.scope in scopes else len(scopes)
-    first, last = int(row.months.split("-")[0]), int(row.months.split("-")[-1])
-    return place, first, -last, row.yardstick, row.model
+    place = scopes.index(row["scope"]) if row["scope"] in scopes else len(scopes)
+    first, last, model = row["horizon_from"], row["horizon_to"], str(row["model"])
+    return place, last <= 0, first, -last, model in YARDSTICKS, model

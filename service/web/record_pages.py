@@ -21,7 +21,7 @@ from service.queries import listings, track
 from service.queries.destination_months import titles
 from service.queries.needs import Days, all_needs, arrival_months, carry_over_of
 from service.queries.row_models import RefusedFileResponse, Vintage
-from service.queries.yardsticks import losses
+from service.queries.yardsticks import held_ahead, losses
 from service.state import State
 from service.web.page_charts import OVER_ALL, counted_cells, page_chart, replay_rows
 from service.web.render import FormErrors, bare_page, page
@@ -222,6 +222,7 @@ def backtest_values(publication: Publication, destination: str) -> dict[str, obj
         "replayed": page_chart(publication, "replay", destination),
         "replay": [row for row in rows if row.scope in {ALL, WORLD}],
         "losses": losses(rows),
+        "held_ahead": held_ahead(publication.scores_at(publication.as_of)),
         "held_before": track.backtest_coverage(publication.scores_at(publication.as_of), fans),
     }
 

@@ -31,6 +31,7 @@ print("slow imports:", ", ".join(slow) or "none")
 READING = (
     "data vintages", "publications list", "data review list", "status", "config show",
     *(f"{verb} --set learing_rate=1" for verb in ("train", "predict", "backtest")),
+    "backtest --since 2019-06",
 )  # fmt: skip
 
 READ = """

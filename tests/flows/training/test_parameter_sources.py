@@ -2,7 +2,9 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
@@ -68,3 +70,22 @@ def test_other_parameters_at_the_same_as_of_stays_beside_the_first_and_is_kept_o
     made = made_with(store_of(home), int(rows["publication"].iloc[0]))
     assert made["parameters"] == OTHER.changed
     assert replayed(home, publication(home, at(LATER))).difference == ""
+
+
+@pytest.mark.slow
+def test_a_backtest_since_a_month_leaves_the_scores_in_force(
+    home: Settings, magnetcast: Call, tmp_path: Path
+) -> None:
+    before = read_scores(store_of(home))
+
+    code, _, err = magnetcast(
+        *("backtest", "--as-of", LATER, "--since", "2020-03", "--out", str(tmp_path / "out"))
+    )
+
+    assert code == 0, err
+    assert "1-6 months to come: error" in err
+    pd.testing.assert_frame_equal(read_scores(store_of(home)), before)
+    [kept] = find_runs(home, {"flow": "backtest-since"})
+    assert kept.data.tags["since"] == "2020-03"
+    cells = pd.read_csv(tmp_path / "out" / "cells.csv")
+    assert set(cells["as_of"].str[:10]) == {"2020-03-25", "2020-04-25"}

@@ -5,6 +5,7 @@ import pytest
 
 from features.statistical.base_forecasts import BASELINES
 from models.evaluation.backtest import Backtest, backtest_evidence
+from models.forecasting.evidence_forecaster import FIRST_REPLAY, past_moments
 from models.forecasting.model_names import BASE_MEDIAN, MODEL, UNANSWERED
 from models.forecasting.residual_history import TREES
 from store.errors import DataError
@@ -43,3 +44,21 @@ def test_all_models_are_scored_on_the_same_cells() -> None:
 def test_an_as_of_without_a_past_origin_is_refused() -> None:
     with pytest.raises(DataError, match="2019-06-25"):
         backtest_evidence(make_world().history(), at("2019-06-25"), parameters=QUICK)
+
+
+def test_an_earlier_first_origin_has_a_year_before_it_to_calibrate_on() -> None:
+    moments = past_moments(at("2026-11-24"), at("2021-06-01"))
+
+    assert (moments[0], moments[-1]) == (at("2020-06-25"), at("2026-10-25"))
+    assert past_moments(at("2026-11-24"))[0] == at("2023-06-25")
+    assert past_moments(at("2026-11-24"), at("2020-06-01"))[0] == at(FIRST_REPLAY)
+
+
+def test_origins_are_scored_since_a_month() -> None:
+    world = make_world().history()
+    result = backtest_evidence(world, at("2020-04-22"), parameters=QUICK, since=at("2020-02-01"))
+
+    moments = result.forecasts["as_of"].unique()
+    assert sorted(f"{moment:%Y-%m-%d}" for moment in moments) == ["2020-02-25", "2020-03-25"]
+    leads = result.cells.groupby("as_of")["lead"].agg(set).to_dict()
+    assert leads == {at("2020-02-25"): {-1, 0, 1}, at("2020-03-25"): {0}}

@@ -8,6 +8,9 @@ from models.evaluation.scores import (
     coverage_of,
     coverage_scores,
     group_scores,
+    lead_metrics,
+    lead_of,
+    lead_scores,
     scoreboard,
     summarise,
 )
@@ -176,3 +179,41 @@ def test_where_a_fallback_answered_the_coverage_is_the_fallbacks() -> None:
     [spoke] = coverage_of(scores, "USA", f"stale, {STATISTICAL}")
 
     assert (own.share, spoke.share) == (2 / 3, 1.0)
+
+
+def test_a_lead_counts_from_the_month_of_the_as_of_and_of_a_panel_file_is_the_horizon() -> None:
+    periods = pd.to_datetime(["2025-03-01", "2025-04-01", "2025-05-01", "2026-04-01"])
+    forecasts = pd.DataFrame({"period": periods, "horizon": [1, 2, 3, 14]})
+    dated = forecasts.assign(as_of=pd.Timestamp("2025-04-25", tz="UTC"))
+
+    assert lead_of(dated).tolist() == [-1, 0, 1, 12]
+    assert lead_of(forecasts).tolist() == [1, 2, 3, 14]
+
+
+def test_scores_by_lead_are_those_worked_out_by_hand() -> None:
+    dated = FORECASTS.assign(as_of=pd.Timestamp("2025-05-25", tz="UTC"))
+    cells = cell_scores(dated, TRUTH, SCALE)
+
+    scores = lead_scores(cells).set_index(["scope", "model", "horizon_from", "horizon_to"])
+    assert len(scores) == 8
+    over, ahead = (scores.loc["USA", "lightgbm", *leads] for leads in ((-18, 0), (1, 3)))
+    columns = ["wape", "coverage80", "bias", "below10", "above90", "cells"]
+    assert over[columns].tolist() == pytest.approx([10 / 100, 1, -10 / 100, 0, 0, 1])
+    assert ahead[columns].tolist() == pytest.approx([40 / 50, 0, 40 / 50, 1, 0, 1])
+    naive = scores.loc["ALL", "seasonal_naive", -18, 0]
+    assert naive[columns].tolist() == pytest.approx([30 / 100, 0, -30 / 100, 0, 1, 1])
+
+
+def test_stored_scores_by_lead_have_the_headline_of_all_scopes_and_coverage_alone_up_to_a_year(
+    cells: pd.DataFrame,
+) -> None:
+    table = lead_metrics(cells.assign(destination="THA"), ["lightgbm"])
+
+    groups = table.loc[table["scope"] == "THA", ["horizon_from", "horizon_to"]]
+    assert groups.drop_duplicates().to_numpy().tolist() == [[1, 6]]
+    error = table.loc[table["metric"].eq("lead_wape") & table["scope"].eq("THA"), "value"]
+    assert error.tolist() == pytest.approx([(10 + 40) / 150])
+    year = table.loc[table["horizon_to"].eq(12) & table["horizon_from"].eq(1)]
+    assert year[["scope", "metric", "value"]].to_numpy().tolist() == [
+        ["ALL", "lead_coverage80", 0.5]
+    ]
