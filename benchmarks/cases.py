@@ -61,12 +61,7 @@ IMPORTS = Case(
     ("2018-06", "2019-12", "2021-06", "2022-12", "2024-06", "2025-05"),
     6,
     {"mase": 0.93, "sql": 0.90},
-    {
-        "2018-06": "tariffs",
-        "2019-12": "Covid",
-        "2021-06": "rebound",
-        "2025-05": "tariffs",
-    },
+    {"2018-06": "tariffs", "2019-12": "Covid", "2021-06": "rebound", "2025-05": "tariffs"},
 )
 GRAPHITE = Case(
     "china_graphite_gallium_by_partner",

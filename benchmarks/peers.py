@@ -55,11 +55,7 @@ def mlforecast(train: pd.DataFrame, horizon: int) -> pd.DataFrame:
     from mlforecast.utils import PredictionIntervals  # noqa: PLC0415
 
     booster = lgb.LGBMRegressor(
-        objective="l1",
-        n_estimators=300,
-        learning_rate=0.05,
-        num_threads=THREADS,
-        verbosity=-1,
+        objective="l1", n_estimators=300, learning_rate=0.05, num_threads=THREADS, verbosity=-1
     )
     model = MLForecast([booster], freq="MS", **features())
     model.fit(train, prediction_intervals=PredictionIntervals(n_windows=2, h=horizon))

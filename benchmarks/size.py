@@ -121,18 +121,17 @@ def counts() -> Iterator[tuple[str, int, int | None, str]]:
 
 
 BUDGET: Final = {
-    "product lines": 45_500,
-    "product modules": 285,
+    "product lines": 45_400,
+    "product modules": 280,
     "classes": 0,
     "constants": 20,
     "words": 0,
-    "vague names": 981,
-    "vaguest": 204,
-    "tests": 32_450,
-    "benchmarks": 4_720,
+    "vague names": 30,
+    "vaguest": 0,
+    "tests": 29_700,
+    "benchmarks": 4_680,
 }
-"""The figures reached; 45,500 lines of product were the aim. That of the tests was raised once, by
-140, for what readers found broken where much was taken away."""
+"""The figures reached; 44,000 lines of product and 29,000 of tests were the aims."""
 
 
 def first_few(found: dict[str, int], most: int = 5) -> str:

@@ -42,11 +42,7 @@ def measure(command: Sequence[str], *, log: Path, environment: Mapping[str, str]
     started, before = time.perf_counter(), processor_seconds()
     with log.open("w", encoding="utf-8") as sink:
         process = subprocess.Popen(  # noqa: S603 - our own command, no shell
-            list(command),
-            stdout=sink,
-            stderr=sink,
-            env=dict(environment),
-            start_new_session=True,
+            list(command), stdout=sink, stderr=sink, env=dict(environment), start_new_session=True
         )
         peak = 0
         while process.poll() is None:

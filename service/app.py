@@ -90,10 +90,7 @@ def create_app(
     app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
     app.add_middleware(LanguageOfRequests)
     app.add_middleware(
-        RequestLimits,
-        metrics=metrics,
-        max_body_bytes=rules.max_body_bytes,
-        host_names=rules.names,
+        RequestLimits, metrics=metrics, max_body_bytes=rules.max_body_bytes, host_names=rules.names
     )
     app.openapi = lambda: _documentation(app, rules)  # type: ignore[method-assign]  # FastAPI's own way
     return app

@@ -112,9 +112,7 @@ CHANGE_COLUMNS: Final = (
 
 
 def changes(
-    settings: Settings,
-    request: ExplainRequest,
-    since: Which,
+    settings: Settings, request: ExplainRequest, since: Which
 ) -> tuple[pd.DataFrame, tuple[NewFigure, ...]]:
     """Parts of the change of medians between two publications, and the figures since.
 

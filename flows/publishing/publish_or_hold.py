@@ -24,12 +24,7 @@ from models.reconciliation.tree import broken_sums
 from models.registry import model_registry
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import DataError, StoreError, first_few
-from store.facts.reading import (
-    last_reported_month,
-    latest_forecast,
-    newest_ingest,
-    read_calendar,
-)
+from store.facts.reading import last_reported_month, latest_forecast, newest_ingest, read_calendar
 from store.messages import Message, sentences
 from store.months import month_label
 from store.publications.integrity import NUMBERS, read_publications

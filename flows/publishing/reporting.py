@@ -19,9 +19,7 @@ from service.language.choice import in_language
 from service.live.publication import Publication, newest_scores, of_one_forecast
 from store.errors import DataError
 from store.facts.commodities import read_labels
-from store.facts.reading import (
-    read_publication,
-)
+from store.facts.reading import read_publication
 from store.messages import Message
 from store.publications.backtests import read_scores
 from store.publications.integrity import read_publications

@@ -40,11 +40,7 @@ from models.registry.runs import find_runs, log_months, log_table, open_run, rea
 from store.errors import StoreError
 from store.publications.backtests import CELL_COLUMNS, write_scores
 from store.settings import Settings
-from store.vocabulary import (
-    ALL,
-    ERROR_AUTOCORRELATION,
-    ERROR_CORRELATION,
-)
+from store.vocabulary import ALL, ERROR_AUTOCORRELATION, ERROR_CORRELATION
 
 CELLS: Final = "cells.csv"
 """File of a backtest's run in MLflow that holds what was forecast and the months as they were."""
@@ -217,7 +213,7 @@ def log_dataset(workspace: Workspace) -> None:
 def verdict(result: Backtest) -> str:
     """Say in one line how the model did against the seasonal naive, where it loses too.
 
-    Months to come and months that were over on the day of the forecast are told apart.
+    Months to come and months over on the day of the forecast stand apart.
     """
     leads = lead_metrics(result.cells, [MODEL, REFERENCE])
     key = ["metric", "horizon_from", "horizon_to", "model"]

@@ -132,11 +132,7 @@ def forecast_of(workspace: Workspace, answer: TrainedForecast) -> pd.DataFrame:
     """Forecast as a table ready to publish."""
     if answer.effect is not None and (words := words_of(answer.effect, answer.analogs)):
         echo(f"predict   {words}")
-    rows, steps, count = (
-        answer.rows,
-        answer.chain.taken,
-        len(answer.origin.targets),
-    )
+    rows, steps, count = (answer.rows, answer.chain.taken, len(answer.origin.targets))
     late = answer.origin.late_months > MAX_HORIZON - MONTHS_AHEAD
     labels = rows[["destination", "horizon"]].assign(
         cutoff=month_label(answer.origin.cutoff),
@@ -256,10 +252,7 @@ def _raise(err: Exception) -> FallbackForecast:
 def _exceptions(answer: TrainedForecast) -> list[str]:
     groups: dict[tuple[str, str], list[str]] = {}
     answers = zip(
-        answer.rows["destination"].unique(),
-        answer.chain.taken,
-        answer.chain.reasons,
-        strict=True,
+        answer.rows["destination"].unique(), answer.chain.taken, answer.chain.reasons, strict=True
     )
     for name, step, reason in answers:
         if reason:

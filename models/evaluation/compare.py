@@ -18,11 +18,7 @@ from sources.files.panel import read_month
 from store.arrays import Floats, Ints
 from store.vocabulary import AGGREGATES, ALL, QUANTILE_COLUMNS
 
-LOSSES: Final = {
-    "mase": "scaled_error",
-    "sql": "scaled_quantile_loss",
-    "wape": "absolute_error",
-}
+LOSSES: Final = {"mase": "scaled_error", "sql": "scaled_quantile_loss", "wape": "absolute_error"}
 """Error of a cell behind each metric: means for the first two, for wape the sum over the sum of
 tonnes."""
 

@@ -208,8 +208,7 @@ def error_copula(cells: pd.DataFrame) -> ErrorCopula:
     usual = ErrorCopula()
     (carry, _), (share, _) = error_autocorrelation(cells), error_correlation(cells)
     return ErrorCopula(
-        usual.carry if np.isnan(carry) else carry,
-        usual.together if np.isnan(share) else share,
+        usual.carry if np.isnan(carry) else carry, usual.together if np.isnan(share) else share
     )
 
 

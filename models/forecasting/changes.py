@@ -213,11 +213,7 @@ class ChangeReplay:
         return MedianForecast((published - summed)[place], summed[place])
 
     def _origin(
-        self,
-        replaced: frozenset[str],
-        moment: pd.Timestamp,
-        prior: PanelPrior,
-        shown: Flags | None,
+        self, replaced: frozenset[str], moment: pd.Timestamp, prior: PanelPrior, shown: Flags | None
     ) -> tuple[Origin, tuple[Analog, ...]]:
         """Origin and analogs with some inputs replaced."""
         news, facts = self.news, self.facts

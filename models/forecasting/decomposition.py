@@ -65,10 +65,7 @@ def log_shares(model: TrainedModel, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def drivers(
-    model: TrainedModel,
-    rows: pd.DataFrame,
-    median: pd.Series,
-    answered: pd.Series | None = None,
+    model: TrainedModel, rows: pd.DataFrame, median: pd.Series, answered: pd.Series | None = None
 ) -> list[str]:
     """The three largest drivers of each forecast away from its level, as JSON.
 

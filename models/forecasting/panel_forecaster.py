@@ -147,14 +147,7 @@ class PanelForecaster:
         view = PanelView(values, snapshot.first, snapshot.horizon, planned, names)
         boosters, metadata, training_set = trained(view, self.parameters)
         return FittedPanel(
-            snapshot,
-            view,
-            self.parameters,
-            boosters,
-            metadata,
-            training_set,
-            self.baselines,
-            shift,
+            snapshot, view, self.parameters, boosters, metadata, training_set, self.baselines, shift
         )
 
     def train(self, snapshot: Snapshot) -> TrainedModel:

@@ -122,21 +122,13 @@ class ModelParameters:
     span: Annotated[
         int,
         Bounds(
-            1,
-            1_200,
-            "months",
-            "months back to the earliest origin, besides the horizon",
-            OF_PANELS,
+            1, 1_200, "months", "months back to the earliest origin, besides the horizon", OF_PANELS
         ),
     ] = 60
     least_history: Annotated[
         int,
         Bounds(
-            14,
-            1_200,
-            "months",
-            "months of the panel that a past origin needs behind it",
-            OF_PANELS,
+            14, 1_200, "months", "months of the panel that a past origin needs behind it", OF_PANELS
         ),
     ] = 14
     validation_months: Annotated[

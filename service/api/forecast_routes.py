@@ -104,8 +104,7 @@ def _columns(quantiles: list[Quantile] | None) -> list[str]:
 EXPLAINED_COLUMNS: Final = ("as_of", "destination", "period", "p50", *CONTRIBUTIONS)
 
 Month = Annotated[
-    str | None,
-    Query(pattern=MONTH_PATTERN, description="YYYY-MM; all months by default."),
+    str | None, Query(pattern=MONTH_PATTERN, description="YYYY-MM; all months by default.")
 ]
 
 

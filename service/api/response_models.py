@@ -95,8 +95,7 @@ class ForecastResponse(ResponseModel):
                    "estimated_share": 0.6667, "estimate_error": 0.264}],
     )  # fmt: skip
     coverage: list[CoverageResponse] = Field(
-        description="Coverage of the 80% band in the backtest; empty without one.",
-        examples=[[]],
+        description="Coverage of the 80% band in the backtest; empty without one.", examples=[[]]
     )
     months: list[ForecastMonth]
 

@@ -54,9 +54,7 @@ class PlanningState:
         return newest.get((commodity, destination, as_of), {})
 
 
-def _newest_overrides(
-    rows: pd.DataFrame,
-) -> dict[tuple[str, str, pd.Timestamp], dict[str, Record]]:
+def _newest_overrides(rows: pd.DataFrame) -> dict[tuple[str, str, pd.Timestamp], dict[str, Record]]:
     """Newest override of each month by commodity, destination and moment."""
     shown = ["period", "tonnes", "author", "reason", "available_at"]
     keys = zip(rows["commodity"], rows["destination"], rows["as_of"], strict=True)

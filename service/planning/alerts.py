@@ -146,10 +146,7 @@ def alerts_in_words(planning: PlanningState, labels: Mapping[str, str]) -> list[
         for rows in (planning.rows.rules, planning.rows.needs)
     )
     return [
-        {
-            **alert,
-            "message": _message(rule, needs.get(rule["need_id"]), alert, labels),
-        }
+        {**alert, "message": _message(rule, needs.get(rule["need_id"]), alert, labels)}
         for alert in entries.alerts(planning)
         for rule in [rules[alert["rule_id"]]]
     ]

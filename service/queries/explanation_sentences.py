@@ -45,9 +45,7 @@ CAUSES: Final[dict[str, str]] = {
 }
 """Parts of a forecast in words."""
 
-_BELOW: Final = {
-    CAUSES["momentum"]: marked("recent months ran below the yearly average"),
-}
+_BELOW: Final = {CAUSES["momentum"]: marked("recent months ran below the yearly average")}
 """Words of causes whose effect is negative, where they differ."""
 
 CHANGE_CAUSES: Final[dict[str, str]] = {

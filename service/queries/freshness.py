@@ -59,10 +59,7 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
     past = {month: day for month, day in due.items() if day <= today}
     models = publication.latest["model"].unique()
     return Freshness(
-        reach=data_through(
-            publication.snapshot.cutoff,
-            publication.snapshot.estimated_bases,
-        ),
+        reach=data_through(publication.snapshot.cutoff, publication.snapshot.estimated_bases),
         data_day=_data_day(publication, cutoff),
         as_of=publication.as_of,
         number=int(publication.latest["publication"].iloc[0]),

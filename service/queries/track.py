@@ -196,10 +196,7 @@ def _with_simple_rules(rows: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
         period - pd.DateOffset(years=int(count))
         for period, count in zip(rows["period"], years, strict=True)
     ]
-    return rows.assign(
-        seasonal_naive=at(year_before),
-        last_value=at(list(rows["cutoff"])),
-    )
+    return rows.assign(seasonal_naive=at(year_before), last_value=at(list(rows["cutoff"])))
 
 
 def _pinball(cells: pd.DataFrame) -> np.ndarray:

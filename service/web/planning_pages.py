@@ -30,16 +30,7 @@ from service.planning.alerts import ADDRESS, atom
 from service.planning.firm import FirmAnswer, firm_answer, question_in
 from service.queries.destination_months import known_destination, known_moment
 from service.request_errors import NoAnswerError
-from service.state import (
-    Chosen,
-    Current,
-    Planning,
-    Shared,
-    State,
-    Writer,
-    may_audit,
-    may_read,
-)
+from service.state import Chosen, Current, Planning, Shared, State, Writer, may_audit, may_read
 from service.web.forecast_pages import destination_page
 from service.web.record_pages import needs_at, needs_page
 from service.web.render import FormErrors, page

@@ -29,13 +29,7 @@ from service.language.acts import act_words
 from service.language.addresses import keep_language
 from service.language.choice import LANGUAGES, TAGS, chosen
 from service.language.formats import Form, dated, percentage, separated
-from service.language.phrases import (
-    full_stop,
-    gettext,
-    is_shown,
-    marked,
-    phrased,
-)
+from service.language.phrases import full_stop, gettext, is_shown, marked, phrased
 from service.live.publication import Publication
 from service.queries.freshness import freshness_of
 from service.web.page_charts import still_at

@@ -32,11 +32,7 @@ _PAGE: Final = "index.html"
 
 
 def write_report(
-    publication: Publication,
-    folder: Path,
-    *,
-    notes: Sequence[Message] = (),
-    pictures: bool = True,
+    publication: Publication, folder: Path, *, notes: Sequence[Message] = (), pictures: bool = True
 ) -> Path:
     """Write the report and return the path of its page.
 

@@ -165,10 +165,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
         head("rankings.csv"),
         lambda path: loaded(Rankings(path, ReleaseCalendar({}), {}).load()),
     ),
-    "events.yaml": (
-        ACT,
-        lambda path: loaded(PolicyEvents(path).load()),
-    ),
+    "events.yaml": (ACT, lambda path: loaded(PolicyEvents(path).load())),
     "customs.csv": (
         CUSTOMS,
         lambda path: loaded(CustomsDownload(path, ReleaseCalendar({}), NOW, "export").load()),
@@ -182,14 +179,8 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
             "d.xlsx": SHEET,
         }.items()
     },
-    "covariates.csv": (
-        COVARIATES,
-        lambda path: read_covariates(path, table=PANEL_TABLE),
-    ),
-    "scenario.yaml": (
-        SCENARIO,
-        lambda path: read_scenario(path.name, path.read_bytes(), GROUND),
-    ),
+    "covariates.csv": (COVARIATES, lambda path: read_covariates(path, table=PANEL_TABLE)),
+    "scenario.yaml": (SCENARIO, lambda path: read_scenario(path.name, path.read_bytes(), GROUND)),
     "tree.csv": (TREE, lambda path: sums_in(read_rows(path, "tree"), "tree")),
     "backup.tar.gz": ("", lambda path: extract_archive(path, path.with_name("out"))),
 }

@@ -20,13 +20,7 @@ from service.language.choice import in_language
 from service.live.live_publication import PlanningState
 from service.planning.alerts import alerts_in_words
 from store.planning.audit import Actor
-from store.planning.planning_rows import (
-    AlertRule,
-    NeedRow,
-    add_need,
-    add_rule,
-    read_planning,
-)
+from store.planning.planning_rows import AlertRule, NeedRow, add_need, add_rule, read_planning
 from store.publications.publication_writing import PublicationContext, hold_forecasts
 from store.settings import Settings
 from tests.service.builders import make_forecasts

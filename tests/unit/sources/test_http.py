@@ -36,11 +36,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
 
 def client(settings: Settings, waits: Waits, *, keys: ApiKeys | None = None) -> HttpClient:
     return HttpClient(
-        settings,
-        provider="comtrade",
-        base_url=settings.comtrade_url,
-        keys=keys,
-        sleep=waits.append,
+        settings, provider="comtrade", base_url=settings.comtrade_url, keys=keys, sleep=waits.append
     )
 
 
