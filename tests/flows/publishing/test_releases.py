@@ -146,8 +146,7 @@ def world(
     before = levels.loc[levels["period_from"] < pd.Timestamp(RELEASES[0].months[0])]
     write_csv(tmp_path / "data" / "published_figures.csv", FIGURE, *figures_of(before))
     know_only_the_past(tmp_path / "data")
-    for room in ("workspace", "parameter_sources"):
-        monkeypatch.setattr(f"flows.context.{room}.MAGNETS_PRESET", QUICK)
+    monkeypatch.setattr("flows.context.run_config.MAGNETS_PRESET", QUICK)
     return World(Settings(), levels, tmp_path, magnetcast, monkeypatch)
 
 

@@ -57,7 +57,7 @@ def test_the_champion_still_stays_later(published: Published) -> None:
 def test_rows_that_came_out_later_leave_the_file_of_a_forecast_the_same_to_the_byte(
     new_folder: Callable[[], Path], data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.context.workspace.MAGNETS_PRESET", QUICK)
+    monkeypatch.setattr("flows.context.run_config.MAGNETS_PRESET", QUICK)
     batch = load_bundled(data_dir)
     texts = []
     for name, part in (("all", batch), ("known", known_part(batch, at(AS_OF)))):
