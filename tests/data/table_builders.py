@@ -21,8 +21,12 @@ def make_trade(
     partners: int = 30,
     seed: int = 1,
     commodity: str = "850511",
+    price: float = 50_000.0,
+    drift: float = 0.0,
+    present: float = 1.0,
     zeros: float = 0.0,
     scale: float = 300.0,
+    world: bool = True,
     values: bool = True,
 ) -> pd.DataFrame:
     """Build weight and value by partner and month, weights in whole kilograms, and their world.
@@ -33,8 +37,12 @@ def make_trade(
         partners: how many.
         seed: of all that is random.
         commodity: its key.
+        price: dollars a tonne in the first month.
+        drift: change of the price a month, in logs.
+        present: chance of a partner to have a row in a month.
         zeros: chance of an amount to be zero.
         scale: tonnes of the largest partner; each next one is smaller.
+        world: whether to add the total.
         values: whether to tell values beside weights.
     """
     random = np.random.default_rng(seed)
@@ -42,14 +50,17 @@ def make_trade(
     grid = pd.MultiIndex.from_product([PARTNERS[:partners], periods]).to_frame(index=False)
     grid.columns = pd.Index(["destination", "period_from"])
     rank = np.repeat(np.arange(partners), months)
+    age = np.tile(np.arange(months), partners)
     typical = scale * np.exp(-8.0 * rank / max(partners, 20))
     tonnes = typical * np.exp(random.normal(0, 0.6, len(grid)))
     tonnes[random.random(len(grid)) < zeros] = 0.0
     grid["net_weight_t"] = tonnes.round(3)
-    each = 50_000.0 * np.exp(random.normal(0, 0.5, len(grid)))
+    each = price * np.exp(drift * age + random.normal(0, 0.5, len(grid)))
     grid["value_musd"] = (tonnes * each / 1e6).round(6)
-    total = grid.groupby("period_from", as_index=False)[["net_weight_t", "value_musd"]].sum()
-    grid = pd.concat([grid, total.assign(destination="WLD")], ignore_index=True)
+    grid = grid[random.random(len(grid)) < present]
+    if world:
+        total = grid.groupby("period_from", as_index=False)[["net_weight_t", "value_musd"]].sum()
+        grid = pd.concat([grid, total.assign(destination="WLD")], ignore_index=True)
     measures = ["net_weight_t", "value_musd"] if values else ["net_weight_t"]
     rows = grid.melt(["destination", "period_from"], measures, "measure", "value")
     known = rows["period_from"] + pd.DateOffset(months=1, days=19)
@@ -78,8 +89,12 @@ def _as_rows(rows: pd.DataFrame, commodity: str, known: pd.Series) -> pd.DataFra
     )
 
 
-def as_file(frame: pd.DataFrame, *, completeness: float | None) -> FileRows:
+def as_file(
+    frame: pd.DataFrame,
+    *,
+    name: str = "comtrade 2026-01..2026-06",
+    completeness: float | None = 0.8,
+) -> FileRows:
     """Wrap observations as a fetched file."""
     tables = {"observations": frame}
-    name = "comtrade 2026-01..2026-06"
     return FileRows("comtrade", name, "b" * 64, tables, completeness=completeness)

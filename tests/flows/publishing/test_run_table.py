@@ -189,7 +189,9 @@ def test_a_history_released_at_once_is_replayed_on_what_is_known_now(
 
     assert [table.tonnes.shape[1] for table in past] == [48, 51, 54, 57]
     assert all(table.is_revised for table in past)
-    assert str(hindsight(past)[0]).startswith(f"{len(past)} of the {len(past)} past tables")
+    assert str(hindsight(past)[0]).startswith(
+        f"{len(past)} of the {len(past)} replayed past tables"
+    )
 
 
 def test_a_table_that_is_too_late_is_published_as_stale(place: Path) -> None:  # noqa: ARG001

@@ -87,7 +87,7 @@ def test_a_public_address_needs_a_proxy_and_a_token_to_bind_and_a_token_to_read(
         (again, "needs a token"),
     ):
         assert code == 1
-        assert f"--host 0.0.0.0 can be reached by other machines, and {why}" in message
+        assert f"--host 0.0.0.0 can be reached by other machines and {why}" in message
     assert token.startswith("mc_")
     assert token not in notes + listed
     assert listed.splitlines()[1].startswith("1,planner,read,")
