@@ -177,7 +177,7 @@ def test_policy_effect_is_the_same_whatever_came_out_later(day: str) -> None:
     expected = effect_of(only_known(bundled_world(), at(day)), day)
     assert day < "2025" or not expected.is_none
     assert [one.event_id for one in effect.controls] == [o.event_id for o in expected.controls]
-    for name in ("kept", "charged", "instead", "weight", "freed", "without"):
+    for name in ("retained", "charged", "analog_path", "weight", "freed", "without"):
         np.testing.assert_array_equal(getattr(effect, name), getattr(expected, name), err_msg=name)
 
 
