@@ -17,11 +17,12 @@ from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.database import Mark
 from store.messages import message
 from store.publications.backtests import CELL_COLUMNS
-from store.publications.basis import Basis, bases_of, estimated_bases
+from store.publications.basis import Basis, bases_of
 from store.publications.panels import NO_PANEL, StoredPanel, read_panels
 from store.publications.publication_rows import Published
 from store.schema import database_tables as tables
 from store.schema.frames import frame_of
+from store.vocabulary import COMMODITY
 
 _Value = TypeVar("_Value")
 _MISSING: Final = object()
@@ -93,10 +94,6 @@ class KnownState:
     bases: Mapping[str, Basis]
     """Basis of each destination; empty without a panel."""
 
-    @property
-    def estimated_bases(self) -> Mapping[str, Basis]:
-        return estimated_bases(self.panel, self.cutoff)
-
 
 def state_at(published: Published, as_of: pd.Timestamp, panel: StoredPanel) -> KnownState:
     """Trade and policy as known at the moment of a forecast."""
@@ -147,6 +144,16 @@ class Publication:
     @property
     def commodity_words(self) -> str:
         return words_of(self.commodity, self.published.labels)
+
+    @property
+    def from_evidence(self) -> bool:
+        """Whether its months are solved from scattered figures, not read from a partner table."""
+        return self.commodity == COMMODITY
+
+    @property
+    def bases(self) -> Mapping[str, Basis]:
+        """Basis of each destination; empty for a partner table, whose months are all published."""
+        return self.snapshot.bases if self.from_evidence else {}
 
     @property
     def is_wide(self) -> bool:

@@ -59,7 +59,7 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
     past = {month: day for month, day in due.items() if day <= today}
     models = publication.latest["model"].unique()
     return Freshness(
-        reach=data_through(publication.snapshot.cutoff, publication.snapshot.estimated_bases),
+        reach=data_through(publication.snapshot.cutoff, publication.bases),
         data_day=_data_day(publication, cutoff),
         as_of=publication.as_of,
         number=int(publication.latest["publication"].iloc[0]),
@@ -180,9 +180,7 @@ def _statuses(publication: Publication) -> list[str]:
     other = rows.loc[rows["status"] != "champion"].drop_duplicates(["destination", "status"])
     notices = []
     for (status, reason), group in other.groupby(["status", "reason"]):
-        is_all = not publication.snapshot.estimated_bases and len(group) == len(
-            publication.destinations
-        )
+        is_all = not publication.bases and len(group) == len(publication.destinations)
         names = (
             gettext("all destinations") if is_all else ", ".join(map(name_of, group["destination"]))
         )

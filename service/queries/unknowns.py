@@ -16,7 +16,7 @@ _RECENT_MONTHS: Final = 12
 
 def unknowns(publication: Publication) -> list[str]:
     """Sentences on what was missing or open, most important first; none for partner tables."""
-    if not publication.snapshot.estimated_bases:
+    if not publication.from_evidence:
         return []
     panel, events = publication.snapshot.panel, publication.snapshot.ledger.events
     today = publication.as_of.tz_convert("UTC").tz_localize(None)

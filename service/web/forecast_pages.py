@@ -84,7 +84,7 @@ def digest(publication: Publication, read_at: pd.Timestamp, destination: str, fo
 
 
 def _answer_of(publication: Publication, destination: str, briefing: Briefing) -> dict[str, object]:
-    basis = publication.snapshot.estimated_bases.get(destination)
+    basis = publication.bases.get(destination)
     return {"destination": destination, "basis": basis_words(basis), "briefing": briefing}
 
 
@@ -137,7 +137,7 @@ def _parts(publication: Publication, fan: Fan, month: MonthRow | None) -> PageCh
 
 def _lines(publication: Publication, read_at: pd.Timestamp) -> list[Record]:
     """One row per destination of the table of all; the largest first if there are many."""
-    today, bases = f"{read_at:%Y-%m}", publication.snapshot.estimated_bases
+    today, bases = f"{read_at:%Y-%m}", publication.bases
     lines: list[Record] = [
         {
             "destination": name,

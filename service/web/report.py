@@ -50,7 +50,7 @@ def write_report(
         "forecasts": publication.latest[list(FORECAST_COLUMNS)],
         "scores": publication.published.scores.drop(columns="as_of"),
     }
-    if bases := publication.snapshot.estimated_bases:
+    if bases := publication.bases:
         tables["destinations"] = _table_of(bases)
     page = render_page(publication, notes=notes, pictures=pictures)
     try:
@@ -88,7 +88,7 @@ def render_page(
         return _picture(publication, chart, width)
 
     names = publication.destinations
-    destinations = names if publication.snapshot.estimated_bases else names[:1]
+    destinations = names if publication.bases else names[:1]
 
     def part(template: str, **values: object) -> str:
         still = picture if pictures else None
@@ -101,7 +101,7 @@ def render_page(
     parts = {name: (name_of(name), forecast(name)) for name in destinations}
     replayed = part("track.html.j2", **backtest_values(publication, names[0]))
     parts["backtest"] = gettext("Backtest"), replayed
-    if publication.snapshot.estimated_bases:
+    if publication.bases:
         figures = part("data.html.j2", suspicious=suspicious(publication))
         parts["figures"] = gettext("Inconsistent published figures"), figures
     return template_of("report.html.j2").render(
