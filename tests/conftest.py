@@ -144,10 +144,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
     """One Prefect server for a worker of the test run, whatever folders its tests are in."""
-    from prefect.settings import (  # noqa: PLC0415 - seconds
-        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-        temporary_settings,
-    )
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # noqa: PLC0415 - seconds
     from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415 - seconds
 
     # A flow with a heartbeat waits a second at its end for the thread that beats.
