@@ -121,7 +121,7 @@ def counts() -> Iterator[tuple[str, int, int | None, str]]:
 
 
 BUDGET: Final = {
-    "product lines": 45_400,
+    "product lines": 45_440,
     "product modules": 280,
     "classes": 0,
     "constants": 20,

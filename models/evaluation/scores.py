@@ -293,6 +293,12 @@ def group_label(first: int, last: int) -> str:
     return f"{first}-{last}" if last > 0 else "over"
 
 
+def lead_groups(cells: pd.DataFrame) -> "pd.Series[str]":
+    """Label of each cell's group of leads, ordered; missing beyond the last."""
+    edges = [-np.inf, *(last for _, last in LEAD_GROUPS)]
+    return pd.cut(cells["lead"], edges, labels=[group_label(*group) for group in LEAD_GROUPS])
+
+
 def lead_scores(
     cells: pd.DataFrame, groups: Sequence[tuple[int, int]] = LEAD_GROUPS
 ) -> pd.DataFrame:
