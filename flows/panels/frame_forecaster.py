@@ -1,7 +1,7 @@
 """The panel engine for any data frame, as an estimator of scikit-learn."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from models.forecasting.model_names import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import PANEL_PRESET, ModelParameters, with_changes
-from sources.files.panel import NIXTLA, OURS, PART_OF, PanelOptions, our_names, read_panel
+from sources.files.panel import NIXTLA, OURS, PART_OF, PanelOptions, names_in, our_names, read_panel
 from store.errors import DataError, first_few
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
@@ -91,8 +91,9 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         self.freq_ = "ME" if _ends_months(df, columns) else "MS"
         self.columns_ = columns or (OURS if OURS[0] in df.columns else NIXTLA)
         self.parameters_, self.snapshot_, self.options_ = parameters, contents.snapshot, options
-        names = df.iloc[:, _place(df, columns, OURS[0])].dropna().unique()
-        self.ids_ = {str(name): name for name in names}
+        ids = df.iloc[:, _place(df, columns, OURS[0])].drop_duplicates()
+        sums = {str(total): total for total in tree} if isinstance(tree, Mapping) else {}
+        self.ids_ = {**sums, **dict(zip(names_in(ids), ids, strict=True))}
         self.table_, self.refused_ = contents.snapshot.table, contents.panel.refused
         return self
 

@@ -18,7 +18,15 @@ from models.learning.parameters import ModelParameters
 from models.reconciliation.tree import add_sums, contradictions, tree_of
 from sources.files.covariates import read_covariates
 from sources.files.hierarchy import sums_in
-from sources.files.panel import READ_AS_IS, Panel, PanelOptions, named, read_panel, read_rows
+from sources.files.panel import (
+    READ_AS_IS,
+    Panel,
+    PanelOptions,
+    named,
+    names_in,
+    read_panel,
+    read_rows,
+)
 from store.errors import DataError, first_few
 from store.progress import Progress
 from store.vocabulary import PANEL_HORIZON
@@ -84,7 +92,8 @@ def opened(
 def _parts(panel: Panel, tree: Sums | None) -> dict[str, tuple[str, ...]]:
     if isinstance(tree, Mapping):
         pairs = [(part, total) for total, parts in tree.items() for part in parts]
-        rows, source = pd.DataFrame(pairs, columns=["destination", "part_of"]), "tree"
+        table = pd.DataFrame(pairs, columns=["destination", "part_of"])
+        rows, source = table.assign(destination=names_in(table["destination"])), "tree"
     elif tree is not None:
         rows, source = read_rows(tree, "tree"), named(tree, "tree")
     elif panel.tree_rows is not None:

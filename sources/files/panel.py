@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -63,8 +63,8 @@ def read_rows(
 ) -> pd.DataFrame:
     """Table with columns in our own names and rows numbered as an editor shows them.
 
-    The header of a CSV file is row 1, the first row of Parquet row 1, that of a frame row 0. Cells
-    of a CSV file are text, empty ones missing.
+    Destinations are text (``names_in``). The header of a CSV file is row 1, the first row of
+    Parquet row 1, that of a frame row 0. Cells of a CSV file are text, empty ones missing.
 
     Args:
         source: File or frame; not modified.
@@ -83,7 +83,15 @@ def read_rows(
         )
     if frame.empty:
         raise DataError(f"{name} has no rows. Expected a row a series and month. Fill it.")
+    if OURS[0] in frame:
+        frame = frame.assign(destination=names_in(frame[OURS[0]]))
     return frame.set_axis(pd.RangeIndex(first, first + len(frame)))
+
+
+def names_in(ids: "pd.Series[Any]") -> "pd.Series[str]":
+    """Names of series as text; whole numbers without decimals, as integers beside a gap have."""
+    texts = ids.astype("str")
+    return texts.str.removesuffix(".0") if pd.api.types.is_float_dtype(ids) else texts
 
 
 def numbers_of(column: "pd.Series[str] | pd.Series[float]") -> tuple[Floats, Flags]:
@@ -245,7 +253,7 @@ def read_panel(source: Path | pd.DataFrame, options: PanelOptions = READ_AS_IS) 
     _check_columns(name, rows, called)
     has_tree = PART_OF in rows
     rows = rows[[*OURS, PART_OF] if has_tree else list(OURS)]
-    labels = rows["destination"].astype("str")
+    labels = rows["destination"]
     rows = rows.assign(destination=labels.where(labels.str.strip() != ""))
     faults = _Faults(rows)
     values, again = _known(rows, faults, name, options, called[2])

@@ -79,6 +79,39 @@ def test_names_of_columns_and_integer_ids_come_back(
     np.testing.assert_array_equal(made["magnetcast"], forecasts["magnetcast"])
 
 
+@pytest.mark.parametrize(
+    ("ids", "kind"),
+    [
+        ((1, 2, 3), "int64"),
+        ((1.0, 2.0, 3.0), "float64"),
+        ((0.5, 1.0, 7.25), "float64"),
+        ((7, "b", 8.5), "object"),
+        ((20, 10, 30), "category"),
+    ],
+)
+def test_ids_of_any_type_work_where_texts_do(
+    frame: pd.DataFrame, ids: tuple[object, ...], kind: str
+) -> None:
+    names = dict(zip("ABC", ids, strict=True))
+    texts = {name: f"{name:g}" if isinstance(name, float) else str(name) for name in (*ids, 99)}
+    panel = frame.assign(unique_id=frame["unique_id"].map(names).astype(kind))
+    months = pd.date_range("2018-01-01", "2024-06-01", freq="MS")
+    grid = pd.MultiIndex.from_product([[*ids, 99], months], names=["unique_id", "ds"])
+    known = grid.to_frame(index=False).assign(name="tariff", value=grid.codes[1] % 5)
+
+    made = mc.Forecaster().fit(panel, covariates=known, tree={99: list(ids)}).predict(3)
+
+    panel, known = (
+        rows.assign(unique_id=rows["unique_id"].astype(object).map(texts))
+        for rows in (panel, known)
+    )
+    tree = {"99": [texts[name] for name in ids]}
+    expected = mc.Forecaster().fit(panel, covariates=known, tree=tree).predict(3)
+    assert set(made["unique_id"]) == {*ids, 99}
+    made = made.assign(unique_id=made["unique_id"].map(texts).astype("str"))
+    pd.testing.assert_frame_equal(made, expected, check_dtype=False)
+
+
 def test_a_window_of_cross_validation_knows_the_months_before_alone(frame: pd.DataFrame) -> None:
     past = frame.loc[frame["ds"] <= "2023-09-01"]
 
