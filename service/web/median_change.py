@@ -114,7 +114,12 @@ class MedianChange:
             and figure.published_t is not None
         ]
         own = max(outcomes, key=lambda figure: figure.last, default=None)
-        other = [figure for figure in self.listed if figure is not own and self._moves(figure)]
+        moved = self.after - self.before
+        other = [
+            figure
+            for figure in self.listed
+            if figure is not own and round(self.effect(figure) or 0.0) * moved > 0
+        ]
         largest = max(other, key=lambda figure: abs(self.effect(figure) or 0.0), default=None)
         medians = gettext(
             "Since %(forecast)s, %(month)s: %(before)s\xa0t → %(after)s\xa0t (%(share)s)",
