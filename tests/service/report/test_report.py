@@ -27,7 +27,7 @@ from tests.service.stores import make_live, plain
 
 LOADING = ("data", "poster", "background", "action")
 TWO = ("WLD", "THA")
-FILES = {"index.html", "forecasts.csv", "scores.csv", "destinations.csv"}
+FILES = {"index.html", "forecasts.csv", "scores.csv", "destinations.csv", "SHA256SUMS"}
 
 
 @pytest.fixture(scope="module")
