@@ -16,7 +16,7 @@ from features.panel.statements import last_evidence_month
 from flows.backup import last_backup
 from flows.context.stores import has_store, is_writing, store_to_read, was_lost
 from models.monitoring import Alarm, HealthReport, Reading
-from models.registry.stored_model import MODEL, is_kept, verify
+from models.registry.stored_model import MODEL, may_have_records, verify
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.http import KEY_PAGES
 from sources.providers.live_sources import without_key
@@ -278,7 +278,7 @@ def examine(settings: Settings, moment: pd.Timestamp) -> HealthReport:
 
 
 def _with_champion(settings: Settings, engine: Engine, facts: HealthFacts) -> HealthFacts:
-    if (champion := read_champion(engine, MODEL)) is None or not is_kept(settings):
+    if (champion := read_champion(engine, MODEL)) is None or not may_have_records(settings):
         return facts
     name, number = champion.model_version, champion.version
     words = message("Champion: version %(number)s, %(model)s.", number=number, model=name)
