@@ -19,6 +19,7 @@ from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import PANEL_PRESET, ModelParameters, with_changes
 from sources.files.panel import NIXTLA, OURS, PART_OF, PanelOptions, names_in, our_names, read_panel
 from store.errors import DataError, first_few
+from store.months import month_label
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 
@@ -160,7 +161,14 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         """Negative mean absolute scaled error in the months of ``df`` after those of ``fit``."""
         check_is_fitted(self, "table_")
         truth = Snapshot.of_panel(read_panel(df, self.options_).table, 1)
-        snapshot = self.snapshot_.ahead(months_ahead(truth.cutoff - self.snapshot_.cutoff, "h"))
+        last = self.snapshot_.cutoff
+        if truth.cutoff <= last:
+            raise DataError(
+                f"The rows to score end in {month_label(truth.cutoff)}, those of fit in "
+                f"{month_label(last)}. Expected rows of later months. Fit on earlier months; "
+                "GridSearchCV takes splits of rows as cv=[(early, late)], not a number of folds."
+            )
+        snapshot = self.snapshot_.ahead(months_ahead(truth.cutoff - last, "h"))
         months = truth.published_months
         cells = rolling_origin_backtest(self._forecaster, [snapshot], months, label="score").cells
         return -float(cells.loc[cells["model"].eq(MODEL), "scaled_error"].mean())

@@ -19,7 +19,9 @@ from models.reconciliation.tree import add_sums, contradictions, tree_of
 from sources.files.covariates import read_covariates
 from sources.files.hierarchy import sums_in
 from sources.files.panel import (
+    NEGATIVE,
     READ_AS_IS,
+    TAKES_NEGATIVE,
     Panel,
     PanelOptions,
     named,
@@ -30,9 +32,6 @@ from sources.files.panel import (
 from store.errors import DataError, first_few
 from store.progress import Progress
 from store.vocabulary import PANEL_HORIZON
-
-_NEGATIVE: Final = " is negative"
-"""Part of the reason for refusing a series."""
 
 MOST_AHEAD: Final = 120
 """Longest horizon, in months."""
@@ -108,7 +107,8 @@ def refusal(panel: Panel) -> str:
     if not panel.refused:
         return ""
     reasons = [f"{series}: {reason}" for series, reason in panel.refused.items()]
-    return f"{len(reasons)} series refused, the others are used: {first_few(reasons)}"
+    remedy = f". {TAKES_NEGATIVE}" if NEGATIVE in "".join(reasons) else ""
+    return f"{len(reasons)} series refused, the others are used: {first_few(reasons)}{remedy}"
 
 
 def panel_snapshot(files: PanelFiles, horizon: int | None) -> Snapshot:
@@ -124,8 +124,6 @@ def panel_snapshot(files: PanelFiles, horizon: int | None) -> Snapshot:
         echo(note)
     if text := refusal(contents.panel):
         echo(f"panel: {text}")
-    if any(_NEGATIVE in reason for reason in contents.panel.refused.values()):
-        echo("panel: `magnetcast predict --allow-negative` forecasts negative values too")
     return contents.snapshot
 
 

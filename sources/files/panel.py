@@ -181,6 +181,13 @@ def _check_monthly(months: Ints, codes: Ints, series: "pd.Series[str]", name: st
 
 PART_OF: Final = "part_of"
 
+NEGATIVE: Final = " is negative"
+"""Part of the reason for refusing a series."""
+
+TAKES_NEGATIVE: Final = (
+    "`--allow-negative` forecasts negative values too, in Python Forecaster(allow_negative=True)"
+)
+
 SPARSE_END: Final = 0.1
 """Share of the series with a value in the last month below which a note is given."""
 
@@ -263,9 +270,10 @@ def read_panel(source: Path | pd.DataFrame, options: PanelOptions = READ_AS_IS) 
     values = values.loc[~values["destination"].isin(list(reasons))]
     if values.empty:
         few = first_few([f"{series}: {reason}" for series, reason in reasons.items()])
+        remedy = f" {TAKES_NEGATIVE}." if NEGATIVE in few else ""
         raise DataError(
             f"{name} has no series that can be used. {few}. Expected a series name, a month as "
-            "YYYY-MM and one number of at least 0 a row. Correct or remove the rows."
+            f"YYYY-MM and one number of at least 0 a row. Correct or remove the rows.{remedy}"
         )
     table = _dense(values)
     notes = (_unnamed_note(rows), _again_note(again), _gap_note(table), *_short_notes(table))
@@ -300,7 +308,7 @@ def _known(
     faults.note(np.isinf(values), lambda place: f"{called} {values[place]} is not finite")
     finite = np.isfinite(values)
     if not options.allow_negative:
-        faults.note(finite & (values < 0), lambda place: f"{values[place]} {called} is negative")
+        faults.note(finite & (values < 0), lambda place: f"{values[place]} {called}{NEGATIVE}")
     large = finite & (np.abs(values) > _LARGEST)
     faults.note(large, lambda place: f"{values[place]} {called} is over {_LARGEST:g}")
     filled = rows["destination"].where(finite | wrong | np.isinf(values))

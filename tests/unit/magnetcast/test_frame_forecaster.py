@@ -193,7 +193,8 @@ def test_a_clone_has_the_parameters_and_nothing_learned(frame: pd.DataFrame) -> 
 def test_a_bad_series_is_refused_by_name_with_its_row(frame: pd.DataFrame) -> None:
     bad = frame.assign(y=frame["y"].where(frame.index != 75, -3.0))
 
-    with pytest.warns(UserWarning, match=r"1 series refused.*B: row 75: -3.0 y is negative"):
+    expected = r"1 series refused.*B: row 75: -3.0 y is negative.*\(allow_negative=True\)"
+    with pytest.warns(UserWarning, match=expected):
         model = mc.Forecaster().fit(bad)
 
     assert list(model.refused_) == ["B"]
@@ -217,13 +218,17 @@ def test_negative_values_are_forecast_where_that_is_allowed() -> None:
     ("call", "message"),
     [
         (lambda model, df: model.fit(df).predict(0), "h 0 is out of range"),
+        (
+            lambda model, df: model.fit(df).score(df),
+            r"cv=\[\(early, late\)\], not a number of folds",
+        ),
         (lambda model, df: model.fit(df).predict(1, quantiles=[0.99]), "quantiles has 0.99"),
         (lambda model, df: model.fit(df.drop(columns="y")), "Panel has no column y"),
         (lambda model, df: model.fit(df.assign(price=1.0)), "Panel has price"),
         (lambda model, df: model.fit(df.iloc[:0]), "Panel has no rows"),
         (lambda model, df: model.fit(df, tree={"all": ["A", "X"]}), "X"),
     ],
-    ids=["horizon", "level", "column", "more", "rows", "tree"],
+    ids=["horizon", "early", "level", "column", "more", "rows", "tree"],
 )
 def test_what_cannot_be_used_is_refused(
     frame: pd.DataFrame, call: Callable[..., object], message: str
