@@ -17,6 +17,7 @@ from service.http.responses import Record
 from service.language.choice import language
 from service.language.formats import dated, percentage
 from service.language.phrases import gettext, marked, ngettext
+from service.live.live_publication import PlanningState
 from service.live.publication import MOST_IN_ORDER, Publication
 from service.queries import track
 from service.queries.explanation_sentences import steps_of
@@ -239,11 +240,20 @@ def still_at(chart: PageChart, width: int) -> str:
     return chart.at("svg", f"themed=1&width={width}")
 
 
-def chart_of(publication: Publication, kind: str, destination: str) -> Chart | None:
-    """Chart, made once; None where there is nothing to draw."""
-    return publication.memo.make(
-        ("chart", kind, destination, language()), lambda: KINDS[kind](publication, destination)
-    )
+def chart_of(
+    publication: Publication, kind: str, destination: str, planning: PlanningState | None = None
+) -> Chart | None:
+    """Chart, made once; None where there is nothing to draw.
+
+    With ``planning`` the fan has the forecasts by others too.
+    """
+    key = ("chart", kind, destination, language())
+    if planning is not None and kind == "fan":
+        rivals = planning.rivals_of(publication.commodity, destination)
+        if len(rivals):
+            fan = fan_of(publication, destination)
+            return planning.memo.make((*key, publication.key), lambda: fan_chart(fan, rivals))
+    return publication.memo.make(key, lambda: KINDS[kind](publication, destination))
 
 
 def page_chart(publication: Publication, kind: str, destination: str) -> PageChart | None:

@@ -116,7 +116,7 @@ def test_a_forecast_says_how_old_its_data_and_policy_are(publication: Publicatio
     days = publication.published.observations["available_at"]
     known = days[days <= publication.as_of].max()
     assert newest["freshness"] == "stale"
-    assert newest["data_known_to"] == f"{known:%Y-%m-%d}"
+    assert newest["data_to"] == f"{known:%Y-%m-%d}"
     assert newest["data_age_days"] == (NOW.normalize() - known.normalize()).days
     assert newest["policy_age_days"] > 0
     assert earlier["freshness"] == "superseded"
