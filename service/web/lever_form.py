@@ -343,7 +343,7 @@ class CheckedForm:
                     "%(measure)s for %(place)s from %(day)s",
                     measure=measure,
                     place=listed([name_of(code) for code in act.destinations or ()]),
-                    day=dated(act.effective_from, "day"),
+                    day="" if act.effective_from is None else dated(act.effective_from, "day"),
                 )
         changed = [act for act in scenario.events if act.event_id in self.form.acts]
         for act in changed[:1]:

@@ -302,13 +302,15 @@ def test_forecasts_by_others_are_scored_as_ours_for_the_same_months(
     planning = live.refresh_planning()
     cells = rival_cells(publication, planning)
     scores = rival_scores(publication, planning)
-    assert cells["scored"].tolist() == [False] * 6 + [True] * 6 + [False] * 6
+    n = len(truth)
+    assert n >= 5
+    assert cells["scored"].tolist() == [False] * n + [True] * n + [False] * n
     assert {row["name"] for row in scores} == {"near"}
-    assert (scores[0]["lead"], scores[0]["months"]) == ("", 6)
+    assert (scores[0]["lead"], scores[0]["months"]) == ("", n)
     assert scores[0]["value_added"] == pytest.approx(0.75)
     assert scores[0]["value_low"] == pytest.approx(0.75)
     assert scores[0]["error"] == pytest.approx(scores[0]["our_error"] / 4)
-    assert sum(row["months"] for row in scores[1:]) == 6
+    assert sum(row["months"] for row in scores[1:]) == n
 
 
 @pytest.mark.slow
