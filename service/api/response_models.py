@@ -61,7 +61,9 @@ class ForecastMonth(ResponseModel):
 class CoverageResponse(ResponseModel):
     """Coverage of the 80% band of a destination, for one group of months ahead."""
 
-    horizon_from: int = Field(description="First month after the cutoff.", examples=[4])
+    horizon_from: int = Field(
+        description="Months from that of the forecast; up to 0 already over.", examples=[4]
+    )
     horizon_to: int = Field(examples=[6])
     share: float | None = Field(examples=[0.7857])
     forecasts: int = Field(

@@ -273,7 +273,7 @@ class Fan:
 
     @cached_property
     def coverage(self) -> tuple[Coverage, ...]:
-        """Coverage of the 80% band in the backtest by horizon group; empty without a backtest."""
+        """Coverage of the 80% band in the backtest by group of leads; empty without a backtest."""
         scores = self.publication.scores_at(self.publication.as_of)
         return coverage_of(scores, self.destination, self.status)
 

@@ -23,7 +23,7 @@ from service.queries import track
 from service.queries.explanation_sentences import steps_of
 from service.queries.track import TrackScore
 from service.queries.yardsticks import YARDSTICKS, ScoreRow, score_rows, without_components
-from service.words import home_of, name_of, scope_name
+from service.words import home_of, lead_words, name_of, scope_name
 
 Make = Callable[[Publication, str], Chart | None]
 """Makes the chart of a destination; None where there is nothing to draw."""
@@ -60,11 +60,8 @@ def _largest(publication: Publication) -> list[str]:
 
 
 def _errors_by_lead(publication: Publication, _: str) -> Chart | None:
-    scores = track.by_horizon(counted_cells(publication))
-    rows = [
-        (gettext("month %(number)s", number=score.label), _shares(score), score.cells)
-        for score in scores
-    ]
+    scores = track.by_lead(counted_cells(publication))
+    rows = [(lead_words(score.label), _shares(score), score.cells) for score in scores]
     return _dots(publication, gettext("Error by months ahead"), rows)
 
 

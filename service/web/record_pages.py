@@ -197,7 +197,7 @@ def track_page(
         address=f"{home_of(publication.commodity)}/track-record",
         overall=track.score(track.without_sums(live), "Published ahead"),
         later=track.score(track.without_sums(later), "Afterwards"),
-        by_horizon=track.by_horizon(scored),
+        by_lead=track.by_lead(scored),
         by_destination=track.by_destination(scored, publication.destinations),
         held=track.coverage(scored, publication.destinations),
         kept=f"country={destination}&",
