@@ -22,6 +22,7 @@ from sources.providers.downloads import (
     first_reason,
     folded,
     lines_below,
+    refuse_other_file,
 )
 from sources.providers.rows import not_after, observations
 from store.errors import DataError, first_few
@@ -200,6 +201,7 @@ class CustomsDownload:
 
 
 def _lines(name: str, content: bytes) -> tuple[list[Line], str]:
+    refuse_other_file(name, content)
     return next(tables_of(name, content, _ENCODINGS))
 
 
