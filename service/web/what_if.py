@@ -39,6 +39,7 @@ from service.web.lever_form import (
     LICENCE_KINDS,
     LONGEST_QUERY,
     MOST_BESIDE,
+    WHAT_IF,
     CheckedForm,
     LeverChoices,
     LeverForm,
@@ -203,6 +204,9 @@ def _note_words(note: Message, choices: LeverChoices) -> str:
     summary = events.loc[events["event_id"] == values.get("act"), "summary"]
     if len(summary):
         values["act"] = act_words(str(summary.iloc[0])).rstrip(".。")
+    elif WHAT_IF in (named := str(values.get("act", ""))):
+        kind = named.partition(WHAT_IF)[2].replace("-", "_")
+        values["act"] = gettext(LICENCE_KINDS.get(kind, named))
     return rendered(Message(note.key, values))
 
 
