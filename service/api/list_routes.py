@@ -29,7 +29,7 @@ from service.queries.row_models import (
     SumResponse,
     Tariff,
     TrackCell,
-    TrackScore,
+    TrackScoreResponse,
     Vintage,
     columns_of,
 )
@@ -111,7 +111,7 @@ def track_record(current: Chosen, shown: Shown) -> Response:
     return shown.reply(rows, columns_of(TrackCell))
 
 
-@router.get("/track-record/scores", response_model=Page[TrackScore], tags=["scores"])
+@router.get("/track-record/scores", response_model=Page[TrackScoreResponse], tags=["scores"])
 def track_record_scores(current: Chosen, shown: Shown) -> Response:
     """Scores by lead of forecasts as they were published; no backtest is in them."""
     parts = zip((True, False), track.live_and_later(track.cells_of(current)), strict=True)
@@ -120,8 +120,8 @@ def track_record_scores(current: Chosen, shown: Shown) -> Response:
         for is_ahead, cells in parts
         for score in track.by_lead(cells)
     ]
-    rows = records(pd.DataFrame(scores, columns=columns_of(TrackScore)))
-    return shown.reply(rows, columns_of(TrackScore))
+    rows = records(pd.DataFrame(scores, columns=columns_of(TrackScoreResponse)))
+    return shown.reply(rows, columns_of(TrackScoreResponse))
 
 
 @router.get("/events", response_model=Page[Event], tags=["policy"])

@@ -185,7 +185,7 @@ class TrackCell(ResponseModel):
     )
 
 
-class TrackScore(ResponseModel):
+class TrackScoreResponse(ResponseModel):
     """Errors of forecasts as they were published, as shares of actual tonnes."""
 
     frozen_ahead: bool = Field(
