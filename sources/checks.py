@@ -174,8 +174,8 @@ def _objection(
     """The objection of a check to some rows of ``of``, named in it; none if there are none."""
     if not (names := sorted(rows)):
         return []
-    known = {**globals(), "count": len(names), "of": of, **values}
-    fault, expected, remedy = (text.format(**known) for text in _sentences()[check].values())
+    parts = {**globals(), "count": len(names), "of": of, **values}
+    fault, expected, remedy = (text.format(**parts) for text in _sentences()[check].values())
     named = f": {first_few(names)}" if any(names) else ""
     return [f"{fault}{named}, in {file.file_name} of {file.source}. Expected {expected}. {remedy}"]
 

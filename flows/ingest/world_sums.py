@@ -32,8 +32,8 @@ def with_world(file: FileRows, engine: Engine | None, *, as_of: pd.Timestamp) ->
     whose sum lies in the band of the world's own forecast; not one with a line of totals.
     """
     rows = file.tables.get("observations", typed_frame([], "observations"))
-    stated = rows.loc[rows["destination"].eq(WORLD), "period_from"]
-    parts = rows[~rows["destination"].eq(EU27) & ~rows["period_from"].isin(stated)]
+    totals = rows.loc[rows["destination"].eq(WORLD), "period_from"]
+    parts = rows[~rows["destination"].eq(EU27) & ~rows["period_from"].isin(totals)]
     if not file.lists_partners or parts.empty:
         return file
     stored = typed_frame([], "observations")
@@ -56,18 +56,18 @@ def with_world(file: FileRows, engine: Engine | None, *, as_of: pd.Timestamp) ->
             f"{row['value']:,.0f} t lie outside the band of the world's own forecast, "
             f"{row['low']:,.0f} to {row['high']:,.0f} t"
         )
-    taken = [month for month, doubt in doubts.items() if not doubt]
+    complete = [month for month, doubt in doubts.items() if not doubt]
     words = [
         f"not taken: {month:%Y-%m}, {doubt}; its partners count, no world"
         for month, doubt in doubts.items()
         if doubt
     ]
-    if taken:
+    if complete:
         before = levels.loc[levels["destination"].eq(WORLD), "period_from"].max()
-        newer = "" if max(taken) <= before else f"; forecasts start after {max(taken):%Y-%m}"
-        months = ", ".join(f"{month:%Y-%m}" for month in taken)
+        newer = "" if max(complete) <= before else f"; forecasts start after {max(complete):%Y-%m}"
+        months = ", ".join(f"{month:%Y-%m}" for month in complete)
         words.insert(0, f"taken as the world's total: {months}{newer}")
-    worlds = _worlds(parts[parts["period_from"].isin(taken)])
+    worlds = _worlds(parts[parts["period_from"].isin(complete)])
     tables = {**file.tables, "observations": pd.concat([rows, worlds], ignore_index=True)}
     return replace(file, tables=tables, world=tuple(words))
 

@@ -85,9 +85,9 @@ def connect(settings: Settings) -> tuple[MlflowClient, str]:
                 make_private(database)
             client = MlflowClient(tracking_uri=uri, registry_uri=uri)
             identifier, location = _experiment(client, settings)
-            here = settings.artifact_dir.resolve()
-            if database is not None and location not in {here.as_uri(), f"{here}"}:
-                _follow(database, Path(unquote(urlsplit(location).path)), here)
+            folder = settings.artifact_dir.resolve()
+            if database is not None and location not in {folder.as_uri(), f"{folder}"}:
+                _follow(database, Path(unquote(urlsplit(location).path)), folder)
             return client, identifier
     except Timeout as err:
         raise StoreError(

@@ -82,8 +82,8 @@ class Layout:
         codes = codes.str.replace(".", "").str[:10]
         months = _column(self.period, table).map(month_in)
         reasons = {"other goods": ~codes.str.fullmatch(self.codes)}
-        there = {name: text for name, text in self.says_if_there.items() if name in table}
-        for names, pattern in {**self.says, **there}.items():
+        optional = {name: text for name, text in self.says_if_there.items() if name in table}
+        for names, pattern in {**self.says, **optional}.items():
             cells = _column(names, table)
             is_ours = cells.map(folded).str.strip("'\" ").str.fullmatch(pattern)
             reasons[f"another {cells.name}"] = ~is_ours
@@ -174,9 +174,9 @@ def refuse_other_file(name: str, content: bytes) -> None:
     start = content[:4_000].decode("utf-8", "replace").removeprefix("\ufeff")
     for entry in _other_files():
         if match := re.search(entry["says"], start, re.IGNORECASE):
-            told = entry["is"].format(*(group or "no text" for group in match.groups()))
+            kind = entry["is"].format(*(group or "no text" for group in match.groups()))
             raise DataError(
-                f"{name} is {told}. Expected a table of exports or imports as customs publish it. "
+                f"{name} is {kind}. Expected a table of exports or imports as customs publish it. "
                 f"{entry['do']} Nothing was taken over."
             )
 

@@ -162,8 +162,8 @@ def new_versions(
     """
     table, moment = incoming.table, incoming.rows[tables.MOMENT]
     cell = list(tables.cell_of(table))
-    known = stored[stored[tables.MOMENT] <= revised_at + WAITED]  # the clock may have been ahead
-    newest = known.sort_values(tables.MOMENT, kind="stable").drop_duplicates(cell, keep="last")
+    current = stored[stored[tables.MOMENT] <= revised_at + WAITED]  # the clock may have been ahead
+    newest = current.sort_values(tables.MOMENT, kind="stable").drop_duplicates(cell, keep="last")
     pairs, is_stored, differs = _matched(
         incoming, newest, on=cell, columns=tables.version_columns(table)
     )
