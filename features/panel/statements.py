@@ -16,7 +16,16 @@ import pandas as pd
 
 from store.errors import DataError
 from store.months import month_number, month_numbers
-from store.vocabulary import AGGREGATES, CONTINENTS, DESTINATIONS, EU27_MEMBERS
+from store.vocabulary import (
+    AGGREGATES,
+    CONTINENTS,
+    DESTINATIONS,
+    EU27,
+    EU27_MEMBERS,
+    HS6,
+    ORIGIN,
+    WORLD,
+)
 
 REVISION_NOISE: Final = 1e-4
 """Relative noise of a figure in addition to rounding: truncation and small revisions. Source:
@@ -79,6 +88,8 @@ class Statement:
     """True where the ratio is at least the target, false where it equals it."""
     row: int
     """Index label of the figure in the frame it was read from."""
+    is_value: bool = False
+    """Whether the target is of a value, which is tonnes times a unit value that is not known."""
 
 
 def members_of(destination: str) -> tuple[str, ...] | None:
@@ -115,6 +126,82 @@ def last_evidence_month(figures: pd.DataFrame) -> int:
             "Run `magnetcast ingest bundled`, or take a later --as-of."
         )
     return month_number(months.max())
+
+
+USUAL_UNIT_VALUE: Final = 0.055
+"""Million dollars a tonne around which unit values vary. Source: data/hs6_values.csv over
+data/published_figures.csv."""
+
+VALUE_NOISE: Final = {WORLD: 0.019}
+"""Standard deviation of the log of a value around tonnes times a smooth unit value, by destination
+whose values count. Source: docs/data/hs6_values.md."""
+
+SHARE_NOISE: Final = 0.1
+"""The same of a yearly share of the world's value around the share of tonnes times a constant.
+Source: docs/data/baci_hs6_yearly.md."""
+
+
+def hs6_values(known_rows: pd.DataFrame) -> pd.DataFrame:
+    """Values of China's exports of HS6 850511 by month and by year, one a destination and period.
+
+    The source with most periods comes first, because another one may cover other partners.
+    """
+    is_value = known_rows["commodity"].eq(HS6) & known_rows["measure"].eq("value_musd")
+    fit = is_value & known_rows["usable"] & known_rows["value"].gt(0.0)
+    rows = known_rows.loc[fit & known_rows["origin"].eq(ORIGIN)]
+    place = ["destination", "period_from", "period_to"]
+    size = rows.groupby(["source"])["value"].transform("size")
+    ordered = rows.assign(size=-size).sort_values([*place, "size", "source", "available_at"])
+    return ordered.drop_duplicates(place).drop(columns="size")
+
+
+def value_statements(values: pd.DataFrame, *, first: int, last: int) -> list[Statement]:
+    """Statements of values (``hs6_values``) in the months from ``first`` to ``last``.
+
+    A monthly value is tonnes times a unit value; a yearly one is a share of the world's. What a
+    year's values of the world and EU27 leave over is the value of the rests.
+    """
+    start, end = (month_numbers(values[bound]) for bound in ("period_from", "period_to"))
+    spans = values.assign(row=values.index, start=start, end=end)
+    spans = spans.loc[spans["start"].ge(first) & spans["end"].le(last)]
+    is_month = spans["start"].eq(spans["end"])
+    levels = spans.loc[is_month & spans["destination"].isin(VALUE_NOISE)]
+    statements = [
+        _value(
+            CellBlock(members_of(level.destination) or (), level.start, level.end),
+            None,
+            math.log(level.value / USUAL_UNIT_VALUE),
+            VALUE_NOISE[level.destination],
+            level.row,
+        )
+        for level in levels.itertuples()
+    ]
+    for (begin, stop), year in spans.loc[~is_month].groupby(["start", "end"]):
+        named = year.set_index("destination")
+        if not {WORLD, EU27}.issubset(named.index):
+            continue
+        amounts, world = named["value"].to_dict(), CellBlock(DESTINATIONS, begin, stop)
+        for rest, whole in (("EU27_REST", EU27), ("ROW", WORLD)):
+            others = [name for name in AGGREGATES[whole] if name != rest]
+            amounts[rest] = amounts[whole] - sum(amounts.get(name, 0.0) for name in others)
+        statements += [
+            _value(
+                CellBlock((name,), begin, stop),
+                world,
+                math.log(amounts[name] / amounts[WORLD]),
+                SHARE_NOISE,
+                named["row"].get(name, named["row"][WORLD]),
+            )
+            for name in DESTINATIONS
+            if amounts.get(name, 0.0) > 0.0
+        ]
+    return statements
+
+
+def _value(
+    above: CellBlock, below: CellBlock | None, target: float, scale: float, row: int
+) -> Statement:
+    return Statement(above, below, target, scale, is_bound=False, row=row, is_value=True)
 
 
 def read_statements(figures: pd.DataFrame, *, first: int, last: int) -> list[Statement]:
@@ -239,6 +326,7 @@ def is_cell_level(statement: Statement) -> bool:
     cells = statement.above
     return (
         not statement.is_bound
+        and not statement.is_value
         and statement.below is None
         and cells is not None
         and cells.start == cells.end

@@ -1,7 +1,7 @@
 """The sparse system behind the evidence panel, rows of ``C log(M x) + E s = target``, solved.
 
 ``x`` holds the cells (month-major), ``M`` the sums in statements, ``s`` the twelve months of the
-world's season and its loss per day of Lunar New Year. Private to
+world's season, its loss per day of Lunar New Year and the logs of monthly unit values. Private to
 ``features.panel.estimation``.
 """
 
@@ -58,6 +58,11 @@ class PanelPrior:
     rest_size: float = 3.0
     """Share of the rest of the world, some 190 countries, as a multiple of a destination's, so that
     it differs from one whose months no figure fixes either. Source: docs/adr/0062."""
+    unit_value_step: float = 0.035
+    """Of the unit value of HS6 850511 from month to month. Source: docs/data/hs6_values.md."""
+    start_unit_value: float = 0.3
+    unit_value_ratio: float = 0.3
+    """Of a destination's unit value to the world's. Source: docs/data/baci_hs6_yearly.md."""
 
 
 PRIOR: Final = PanelPrior()
@@ -76,7 +81,7 @@ class _Rows:
         signs: Sequence[float],
         *,
         scale: float | Floats,
-        tail: float,
+        tail: float | Floats,
         firm: float = 1.0,
         target: float | Floats = 0.0,
         is_bound: bool | Flags = False,
@@ -128,6 +133,7 @@ def build_system(
     _add_statements(rows, blocks, statements, prior)
     _add_world(rows, blocks, first, prior)
     _add_shares(rows, blocks, prior)
+    terms = SEASON_TERMS + _add_unit_values(rows, statements, prior)
     target, scale, firm_scale, tail, is_bound = (
         np.concatenate([part[i] for part in rows.parts]) for i in range(5)
     )
@@ -135,7 +141,7 @@ def build_system(
     return LinearSystem(
         sums=matrix,
         contrast=_sparse(rows.contrast, (rows.count, matrix.shape[0])),
-        season=_sparse(rows.season, (rows.count, SEASON_TERMS)),
+        season=_sparse(rows.season, (rows.count, terms)),
         target=target,
         scale=scale,
         firm_scale=firm_scale,
@@ -197,7 +203,7 @@ def _add_statements(
         (1.0, -1.0),
         target=np.array([s.target for s in statements]),
         scale=np.array([s.scale for s in statements]),
-        tail=prior.figure_tail,
+        tail=np.where([s.is_value for s in statements], GAUSSIAN, prior.figure_tail),
         is_bound=np.array([s.is_bound for s in statements], dtype=bool),
     )
 
@@ -246,6 +252,47 @@ def _add_shares(rows: _Rows, blocks: _CellBlocks, prior: PanelPrior) -> None:
     size = np.array([prior.rest_size if name == "ROW" else 1.0 for name in DESTINATIONS])
     share = -np.log(size.sum() / size)
     rows.add(start, (1.0, -1.0), target=share, scale=prior.start_share, tail=GAUSSIAN)
+
+
+def _add_unit_values(rows: _Rows, statements: Sequence[Statement], prior: PanelPrior) -> int:
+    """Add the unit values behind values; return how many terms they are.
+
+    The world's is a random walk by month, with Gaussian steps: with longer tails a lasting step of
+    the unit value fits a fall of trade. Of a yearly share it is one constant by destination.
+    """
+    levels = [
+        (at, s.above.start)
+        for at, s in enumerate(statements)
+        if s.is_value and s.above and not s.below
+    ]
+    shares = [
+        (at, s.above.destinations)
+        for at, s in enumerate(statements)
+        if s.is_value and s.above and s.below
+    ]
+    count = SEASON_TERMS
+    if levels:
+        at, months = np.array(levels).T
+        terms = count + np.arange(np.ptp(months) + 1)
+        rows.season.append((at, terms[months - months.min()], np.ones(len(at))))
+        scale = np.full(len(terms), prior.unit_value_step)
+        scale[0] = prior.start_unit_value
+        steps = rows.add(np.full((len(terms), 1), -1), (0.0,), scale=scale, tail=GAUSSIAN)
+        rows.season += [
+            (steps, terms, np.ones(len(terms))),
+            (steps[1:], terms[:-1], -np.ones(len(terms) - 1)),
+        ]
+        count += len(terms)
+    names = sorted({name for _, name in shares})
+    if shares:
+        at = np.array([row for row, _ in shares])
+        terms = count + np.array([names.index(name) for _, name in shares])
+        rows.season.append((at, terms, np.ones(len(at))))
+        constants = rows.add(
+            np.full((len(names), 1), -1), (0.0,), scale=prior.unit_value_ratio, tail=GAUSSIAN
+        )
+        rows.season.append((constants, count + np.arange(len(names)), np.ones(len(names))))
+    return count + len(names) - SEASON_TERMS
 
 
 START_STEPS: Final = 8
@@ -310,7 +357,7 @@ def solve(system: LinearSystem) -> Solution:
 def _rough_table(system: LinearSystem) -> Floats:
     """Starting state, fitted with tight shares, which identifies most outliers."""
     even = float(np.log(START_WORLD_T / WIDTH))
-    state = np.concatenate([np.full(system.cells, even), np.zeros(SEASON_TERMS)])
+    state = np.concatenate([np.full(system.cells, even), np.zeros(system.season.shape[1])])
     for step in range(START_STEPS):
         jacobian, residual = _linearise(system, state)
         z = _misfit(system, residual / system.firm_scale)

@@ -9,7 +9,8 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from features.build import base_of, features_at, frame_of
+from features.build import features_at, frame_of
+from features.families.trade import base_of
 from features.origin import Origin
 from models.engine.panel_view import PanelView
 from models.learning.boosters import Boosters, fitted, too_few
