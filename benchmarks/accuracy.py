@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import page
 import pandas as pd
-from cases import BAND_AIM, CASES, VARIABLE, Case, panels_folder
+from cases import BAND_AIM, CASES, SIDE_AIM, VARIABLE, Case, panels_folder
 from scoring import FORECAST, heaviest, measured, scores_of, shared
 
 from features.statistical.base_forecasts import BASE_FORECASTS
@@ -31,6 +31,8 @@ OWN = {MODEL, BASE_MEDIAN, *BASE_FORECASTS}
 """All that is ours; the others are peers."""
 
 RATIOS = {"mase": "MASE", "sql": "SQL"}
+
+SHARES = {"covered": "within the 80% band", "below": "below p10", "above": "above p90"}
 
 HEAVY = 0.05
 """Share of MASE from which one series at one cutoff is listed."""
@@ -98,7 +100,8 @@ def scores_text(found: Found) -> pd.DataFrame:
     if "smape" in found.case.aims:
         text["sMAPE"] = scores["smape"].map("{:.2f}".format).to_numpy()
     text["WAPE"] = scores["wape"].map("{:.1%}".format).to_numpy()
-    text["within the 80% band"] = scores["covered"].map("{:.1%}".format).to_numpy()
+    for share, label in SHARES.items():
+        text[label] = scores[share].map("{:.1%}".format).to_numpy()
     return text.assign(cells=scores["cells"].to_numpy())
 
 
@@ -292,7 +295,13 @@ def aim_rows(found: Found) -> list[dict[str, str]]:
     covered = float(scores.loc[MODEL, "covered"])
     aim_told = f"{low:.0%} to {high:.0%}"
     is_met = low <= covered <= high
-    return [*rows, aim_row(case.panel, "80% band", aim_told, f"{covered:.1%}", met=is_met)]
+    rows.append(aim_row(case.panel, "80% band", aim_told, f"{covered:.1%}", met=is_met))
+    low, high = SIDE_AIM
+    for side in ("below", "above"):
+        share = float(scores.loc[MODEL, side])
+        aim_told, is_met = f"{low:.0%} to {high:.0%}", low <= share <= high
+        rows.append(aim_row(case.panel, SHARES[side], aim_told, f"{share:.1%}", met=is_met))
+    return rows
 
 
 def aim_row(panel: str, what: str, aim: str, value: str, *, met: bool) -> dict[str, str]:

@@ -18,6 +18,7 @@ from store.months import month_number
 VARIABLE = "MAGNETCAST_PANELS"
 SKIPPED = f"Skipped: {VARIABLE} is not set. Expected a folder of panels and peers' forecasts."
 BAND_AIM = (0.76, 0.84)
+SIDE_AIM = (0.06, 0.14)
 COLUMNS = ["destination", "period", "tonnes"]
 
 

@@ -125,7 +125,15 @@ def panel_rows(case: Case) -> Iterator[dict[str, str]]:
     for what, part in (("single months", cells), ("three months together", scored_sums(cells))):
         [row] = rows_of(part, [ALL])
         total = f"{part['is_covered'].mean():.1%} of {len(part):,}"
-        yield {"panel": case.panel, "what": what, "all": total, **row}
+        below, above = part["tonnes"] < part["p10"], part["tonnes"] > part["p90"]
+        sides = f"{below.mean():.1%}, {above.mean():.1%}"
+        yield {
+            "panel": case.panel,
+            "what": what,
+            "all": total,
+            "below p10, above p90": sides,
+            **row,
+        }
 
 
 def main() -> None:

@@ -40,6 +40,8 @@ def measured(truth: pd.DataFrame, forecasts: pd.DataFrame) -> pd.DataFrame:
         scaled_quantile_loss=pd.concat(losses, axis=1).mean(axis=1) / cells["scale"],
         symmetric_error=100.0 * (error / size.where(size > 0)).fillna(0.0),
         is_covered=cells["tonnes"].between(cells["p10"], cells["p90"]),
+        is_below=cells["tonnes"] < cells["p10"],
+        is_above=cells["tonnes"] > cells["p90"],
     )
 
 
@@ -61,7 +63,8 @@ def months_of(labels: "pd.Series[str]") -> "pd.Series[int]":
 
 
 def scores_of(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return mase, sql, wape, smape (percent), covered and cells by model, least mase first."""
+    """Return mase, sql, wape, smape (percent), shares covered, below and above the 80% band, and
+    cells by model, least mase first."""
     groups = cells.groupby("model")
     found = pd.DataFrame(
         {
@@ -70,6 +73,8 @@ def scores_of(cells: pd.DataFrame) -> pd.DataFrame:
             "wape": groups["absolute_error"].sum() / groups["tonnes"].sum(),
             "smape": groups["symmetric_error"].mean(),
             "covered": groups["is_covered"].mean(),
+            "below": groups["is_below"].mean(),
+            "above": groups["is_above"].mean(),
             "cells": groups.size(),
         }
     )

@@ -121,15 +121,15 @@ def counts() -> Iterator[tuple[str, int, int | None, str]]:
 
 
 BUDGET: Final = {
-    "product lines": 45_400,
+    "product lines": 45_690,
     "product modules": 280,
     "classes": 0,
     "constants": 20,
     "words": 0,
     "vague names": 30,
     "vaguest": 0,
-    "tests": 29_700,
-    "benchmarks": 4_680,
+    "tests": 30_300,
+    "benchmarks": 4_760,
 }
 """The figures reached; 44,000 lines of product and 29,000 of tests were the aims."""
 

@@ -6,20 +6,18 @@ Also here: deletion of old raw answers of providers.
 
 import json
 import shutil
-import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
-from urllib.parse import unquote
 
 import pandas as pd
 
 from flows.clock import utc_now
 from flows.context.stores import close_stores, single_writer, store_of
-from models.registry.stored_model import is_kept
+from models.registry.locations import move_locations
+from models.registry.stored_model import may_have_records
 from store.archive import copy_sqlite, extract_archive, sqlite_damage, write_archive
 from store.database import open_store, shown_address, sqlite_file
 from store.errors import DataError, StoreError, first_few
@@ -32,15 +30,6 @@ RECORD: Final = "last-backup.json"
 MANIFEST: Final = "manifest.json"
 DATABASE: Final = "magnetcast.db"
 MLFLOW: Final = "mlflow.db"
-
-LOCATIONS: Final = (
-    ("experiments", "artifact_location"), ("runs", "artifact_uri"), ("model_versions", "source"),
-    ("model_versions", "storage_location"), ("logged_models", "artifact_location"),
-)  # fmt: skip
-"""Columns of MLflow's database with locations of files."""
-
-DELETED: Final = "REDACTED-SOURCE-PATH"
-"""Location that MLflow writes for a deleted version."""
 
 
 def back_up(settings: Settings, path: Path) -> tuple[str, int]:
@@ -59,7 +48,7 @@ def back_up(settings: Settings, path: Path) -> tuple[str, int]:
             created_at, published = utc_now(), latest_forecast(engine)
             if sqlite_file(settings.url) is not None:
                 copy_sqlite(settings.url, staged / DATABASE)
-            if is_kept(settings) and sqlite_file(settings.tracking_uri) is not None:
+            if may_have_records(settings) and sqlite_file(settings.tracking_uri) is not None:
                 copy_sqlite(settings.tracking_uri, staged / MLFLOW)
                 move_locations(staged / MLFLOW, settings.artifact_dir, settings.artifact_dir)
             about = {
@@ -168,41 +157,6 @@ def _checked(path: Path, staged: Path, settings: Settings) -> Mapping[str, Any]:
     if (staged / MLFLOW).exists():
         move_locations(staged / MLFLOW, before, settings.artifact_dir)
     return manifest
-
-
-def move_locations(file: Path, before: Path, after: Path) -> None:
-    """Move the locations in MLflow's database to another folder; others are an error."""
-    old, new = before.resolve().as_uri(), after.resolve().as_uri()
-    with closing(sqlite3.connect(file)) as connection, connection:
-        alien = list[str]()
-        # MLflow's own default experiment has none of our runs.
-        connection.execute(
-            "UPDATE experiments SET artifact_location = ? WHERE experiment_id = 0", (new,)
-        )
-        for table, column in LOCATIONS:
-            connection.execute(
-                f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608 - our own
-                f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
-                (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
-            )
-            locations = connection.execute(f"SELECT DISTINCT {column} FROM {table}")  # noqa: S608
-            alien += [
-                f"{location} in {table}"
-                for (location,) in locations
-                if not _is_inside(location or "", new)
-            ]
-    if alien:
-        raise StoreError(
-            f"MLflow's database names {first_few(alien)}. Expected only files below "
-            f"{before}. Move them there, or delete these runs and versions in "
-            "MLflow. Restore only archives of your own."
-        )
-
-
-def _is_inside(place: str, folder: str) -> bool:
-    if ".." in unquote(place).split("/"):
-        return False
-    return place in {"", DELETED, folder} or place.startswith(("models:/", f"{folder}/"))
 
 
 KEEP_DAYS: Final = 180

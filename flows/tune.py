@@ -54,6 +54,7 @@ def tune_magnets(
         )
         mlflow.log_metrics({"searched": result.searched, "held_out": result.held_out})
         log_table(result.trials, "trials.csv")
+        log_table(result.leads.reset_index(), "leads.csv")
         mlflow.log_text(text, "parameters.json")
     _tell(result)
     write_text(text, out=out)
@@ -89,3 +90,9 @@ def _tell(result: TuningResult) -> None:
         f"tune      trial {result.best} of {len(result.trials)}: errors x {result.searched:.3f}; "
         f"the gain {word} at the held-out origins: x {result.held_out:.3f}"
     )
+    for row in result.leads.itertuples():
+        echo(
+            f"tune      lead {row.Index}, held out: loss {row.sql:.2f} ({row.sql_untuned:.2f} "
+            f"before), bias {row.bias:+.0%} ({row.bias_untuned:+.0%}), 80% band covered "
+            f"{row.coverage80:.0%} ({row.coverage80_untuned:.0%})"
+        )

@@ -1,9 +1,12 @@
 """Runs a group of tasks in this process or in several."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any, Final, TypeVar
 
 from joblib.externals.loky import ProcessPoolExecutor
@@ -42,15 +45,29 @@ class Executor:
             yield from map(work, self.progress(items, label))
             return
         pool = ProcessPoolExecutor(workers, initializer=_take, initargs=(work,))
+        waiting, lock = deque(items), RLock()
+        submitted = deque[tuple[_Item, Future[Any]]]()
+
+        def submit(_: object = None) -> None:
+            """Submit the last item that waits, and the next once it is done."""
+            with suppress(RuntimeError), lock:  # of a pool that is shut down or lost a process
+                if waiting:
+                    future = pool.submit(_do, waiting[-1])
+                    submitted.appendleft((waiting.pop(), future))
+                    future.add_done_callback(submit)
+
         try:
-            futures: list[Future[Any]] = [pool.submit(_do, item) for item in reversed(items)]
-            for item in self.progress(items, label):
-                future = futures.pop()
+            for _ in range(2 * workers):  # one in work, one at hand; loky hangs on a cancelled one
+                submit()
+            for _ in self.progress(items, label):
+                with lock:
+                    item, future = (waiting.popleft(), None) if waiting else submitted.popleft()
                 try:
-                    yield work(item) if future.cancel() else future.result()
+                    yield work(item) if future is None else future.result()
                 except BrokenProcessPool:
                     yield work(item)
         finally:
+            waiting.clear()
             pool.shutdown(kill_workers=True)
 
 

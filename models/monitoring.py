@@ -19,7 +19,7 @@ Monitor = Literal["score-drift", "coverage-drift"]
 
 AlarmName = Literal[
     "database", "tampered", "held", "forecast", "late-data", "stale", "failed",
-    "stuck", "champion", "quarantine", "disk", "backup", "unwatched",
+    "stuck", "champion", "quarantine", "disk", "backup", "unwatched", "clock",
     "score-drift", "coverage-drift",
 ]  # fmt: skip
 """Sections of docs/operations.md."""

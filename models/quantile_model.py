@@ -44,6 +44,10 @@ HISTORY_STDERR: Final = "recent_stderr_log"
 UNIT: Final = "unit"
 """Key of the metadata: unit of distances from the level, where they are no logs."""
 
+SIDES: Final = "sides"
+"""Key of the metadata: log ratio of the spreads above and below the median of which half is kept;
+without it one spread, half the distance of the outer quantiles, serves both sides."""
+
 SCALE: Final = "usual_move_tonnes"
 """Column of the rows: usual change of a series from month to month, 0 where it never changed."""
 
@@ -116,7 +120,7 @@ def predict_quantiles(
         boosters: By the names in ``BOOSTERS``.
         metadata: Calibration from training: ``features``, ``floor_spread``, ``bias_correction``,
             ``threads``, ``score_quantiles``, ``quantiles``, ``ensemble_weight``, ``history_weight``
-            (without, months count as published), ``unit`` (without, logs).
+            (without, months count as published), ``unit`` (without, logs), ``sides``.
         rows: One row per forecast, with the features (NaN allowed), ``horizon`` in months,
             ``level_tonnes``, ``offset_tonnes``, ``experts_tonnes`` and, as the metadata require,
             ``recent_stderr_log`` and ``usual_move_tonnes``; further columns are ignored; not
@@ -283,9 +287,24 @@ def spread_of(
     (low, median, high), bias_correction = distances, _vector(metadata[BIAS_CORRECTION])
     by_name = cast("Mapping[str, object]", metadata["score_quantiles"])
     scores = np.column_stack([_vector(by_name[name]) for name in quantile_names(metadata)])
-    place = _places(horizon, len(bias_correction))
-    spread = np.maximum((high - low) / 2.0, cast("float", metadata["floor_spread"]))
-    return median + bias_correction[place], spread[:, np.newaxis] * scores[place]
+    place, floor = _places(horizon, len(bias_correction)), cast("float", metadata["floor_spread"])
+    below = above = np.maximum((high - low) / 2.0, floor)
+    if SIDES in metadata:
+        below, above = sides(distances, floor, cast("float", metadata[SIDES]))
+    spread = np.where(scores[place] < 0, below[:, np.newaxis], above[:, np.newaxis])
+    return median + bias_correction[place], spread * scores[place]
+
+
+def sides(distances: Distances, floor: float, half_kept: float) -> tuple[_Floats, _Floats]:
+    """Spreads below and above the median, whose log ratio is shrunk: the more, the smaller it is.
+
+    Sides that differ little do so by the last shocks, sides that differ much by the series.
+    """
+    low, median, high = distances
+    below, above = np.maximum(median - low, floor), np.maximum(high - median, floor)
+    ratio = np.log(above / below)
+    share = 1.0 / (1.0 + np.exp(-(ratio**3) / (ratio**2 + half_kept**2)))
+    return (below + above) * (1.0 - share), (below + above) * share
 
 
 def _widening(apart: _Floats, metadata: Mapping[str, object], rows: pd.DataFrame) -> _Floats:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from service.charts.drawer import Drawer
-from service.http.access import demand
+from service.http.access import demand, refuse_foreign
 from service.http.limits import ServiceMetrics
 from service.http.replies import PROBLEM
 from service.live.health import HealthCache
@@ -139,7 +139,11 @@ async def may_read(request: Request, shared: Shared) -> None:
 
 
 async def may_write(request: Request, shared: Shared) -> Actor:
-    """Let a writer pass and return who it is."""
+    """Let a writer pass and return who it is; every route that writes asks here.
+
+    The site is checked first: a form of another one must not lead to a password prompt.
+    """
+    refuse_foreign(request)
     return Actor(digest=demand(request, "write", shared.live.tokens))
 
 

@@ -37,6 +37,9 @@ MAX_RETRY_AFTER_S: Final = 120.0
 TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses worth another attempt."""
 
+MOST_BYTES: Final = 100_000_000
+"""Largest body, unpacked; a year of partners by month has a tenth."""
+
 RESUMED_WITHIN: Final = pd.Timedelta(hours=20)
 """Age of an answer with which a fetch that was cut off goes on; a daily one begins anew."""
 
@@ -251,11 +254,11 @@ class HttpClient:
         keys = {name: key.get_secret_value() for name, key in self._keys.params.items()}
         url = httpx.URL(call.address).copy_merge_params(keys) if keys else call.address
         try:
-            response = self._client.get(url, headers={"Accept": call.accept})
+            with self._client.stream("GET", url, headers={"Accept": call.accept}) as response:
+                status, body = response.status_code, self._body(call, response)
         except httpx.RequestError as err:
             reason = f"{type(err).__name__}: {err}".removesuffix(": ")
             raise _TransientError(self._keys.redact(reason)) from err
-        status, body = response.status_code, response.content
         if self._keys.headers or keys:  # a provider may echo them
             body = self._keys.redact(body.decode("latin-1")).encode("latin-1")
         if status in TRANSIENT or (status == httpx.codes.NO_CONTENT and not call.may_be_empty):
@@ -272,13 +275,26 @@ class HttpClient:
         self._save(call, status, kind, body)
         return value
 
+    def _body(self, call: _Call[Read], response: httpx.Response) -> bytes:
+        """Body, read in pieces; one that unpacks to more than a provider has is an error."""
+        body = bytearray()
+        for piece in response.iter_bytes():
+            body += piece
+            if len(body) > MOST_BYTES:
+                raise SourceError(
+                    f"{self._provider} sends more than {MOST_BYTES:,} bytes, at {call.address}. "
+                    "Expected less. Ask for fewer months at once; nothing was taken over."
+                )
+        return bytes(body)
+
     def _refuse_other_host(self, request: httpx.Request) -> None:
         """Refuse a redirect that would send the keys elsewhere, or in the clear."""
-        base = httpx.URL(self._base)
-        if request.url.host != base.host or request.url.scheme not in {base.scheme, "https"}:
+        base, url = httpx.URL(self._base), request.url
+        places = {(base.scheme, base.host, base.port), ("https", base.host, base.port)}
+        if (url.scheme, url.host, url.port) not in places:
             raise SourceError(
-                f"{self._provider} points to {request.url.host}, at {self._base}. Expected data at "
-                "the same host, for a key must go nowhere else. If the provider has moved, set "
+                f"{self._provider} points to {url.netloc.decode()}, at {self._base}. Expected data "
+                "there, for a key must go to no other host or port. If the provider has moved, set "
                 f"MAGNETCAST_{self._provider.upper()}_URL."
             )
 

@@ -1,26 +1,31 @@
 """Archives of plain files, and copies of SQLite files."""
 
+import gzip
 import hashlib
+import io
 import os
 import sqlite3
 import tarfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from store.database import sqlite_file, sqlite_to_read
-from store.errors import DataError, StoreError
+from store.errors import DataError, StoreError, first_few
 
 SUFFIX: Final = ".tar.gz"
+
+SUMS: Final = "SHA256SUMS"
+"""File of the digests of the files beside it, as ``sha256sum -c`` reads it."""
 
 
 def write_archive(path: Path, files: Mapping[str, Path]) -> str:
     """Write files, by their names within it, as one archive that only its owner may read.
 
-    It appears once it is complete; ``sha256sum -c`` checks it by the file made beside it. Returns
-    its SHA-256.
+    It appears once it is complete and holds the digests of its files; ``sha256sum -c`` checks it
+    by the file made beside it. Returns its SHA-256.
     """
     if not path.name.endswith(SUFFIX):
         raise DataError(f"{path.name} is no name of an archive. Expected NAME{SUFFIX}. Rename it.")
@@ -28,9 +33,16 @@ def write_archive(path: Path, files: Mapping[str, Path]) -> str:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(unfinished, "wb", opener=_private) as raw:
-            with tarfile.open(fileobj=raw, mode="w:gz", compresslevel=6) as archive:
-                for name, file in files.items():
-                    archive.add(file, name, recursive=False)
+            with tarfile.open(
+                fileobj=raw, mode="w:gz", compresslevel=6, dereference=True
+            ) as archive:
+                sums = {
+                    name: _add(archive, name, file) for name, file in files.items() if name != SUMS
+                }
+                text = _sums(sums).encode()
+                info = tarfile.TarInfo(SUMS)
+                info.size = len(text)
+                archive.addfile(info, io.BytesIO(text))
             raw.flush()
             os.fsync(raw.fileno())
         digest = _sha256(unfinished)
@@ -50,12 +62,35 @@ def extract_archive(path: Path, into: Path) -> None:
     try:
         if _checksum(path).exists() and _checksum(path).read_text().split()[:1] != [_sha256(path)]:
             raise _refused(path, f"its SHA-256 is not the one in {_checksum(path).name}")
-        with tarfile.open(path, "r:gz") as archive:
-            archive.extractall(into, filter="data")  # refuses links and paths that lead elsewhere
+        with gzip.open(path) as content:
+            with tarfile.open(fileobj=content, mode="r:") as archive:
+                archive.extractall(into, filter="data")  # refuses links and paths elsewhere
+            while content.read(1 << 20):  # to its end, where the sum of all bytes is checked
+                pass
+        if wrong := changed_files(into):
+            raise _refused(path, f"not as they were written: {first_few(wrong)}")
     except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError) as err:
         if isinstance(err, DataError):
             raise
         raise _refused(path, str(err) or type(err).__name__) from err
+
+
+def write_sums(folder: Path, names: Iterable[str]) -> None:
+    """Write the digests of files of a folder beside them."""
+    (folder / SUMS).write_text(_sums({name: _sha256(folder / name) for name in names}), "utf-8")
+
+
+def changed_files(folder: Path) -> list[str]:
+    """Names of the files that are gone from a folder or differ from their digests there."""
+    if not (folder / SUMS).is_file():
+        return [SUMS]
+    lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
+    sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    return sorted(
+        name
+        for name, digest in sums.items()
+        if not (folder / name).is_file() or _sha256(folder / name) != digest
+    )
 
 
 def copy_sqlite(url: str, target: Path) -> None:
@@ -91,6 +126,30 @@ def sqlite_damage(url: str) -> str:
     except sqlite3.Error as err:
         return f"{file} is no sound database ({err})"
     return "" if answer == "ok" else f"{file} is damaged ({answer})"
+
+
+class _Hashed:
+    """A file whose bytes are hashed as they are read."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self.sha256 = file, hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        part = self._file.read(size)
+        self.sha256.update(part)
+        return part
+
+
+def _add(archive: tarfile.TarFile, name: str, file: Path) -> str:
+    """Add a file to an archive; its SHA-256."""
+    with file.open("rb") as content:
+        hashed = _Hashed(content)
+        archive.addfile(archive.gettarinfo(arcname=name, fileobj=content), hashed)
+    return hashed.sha256.hexdigest()
+
+
+def _sums(digests: Mapping[str, str]) -> str:
+    return "".join(f"{digest}  {name}\n" for name, digest in digests.items())
 
 
 def _private(name: str, flags: int) -> int:

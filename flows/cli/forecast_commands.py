@@ -33,6 +33,10 @@ Columns = Annotated[
     ),
 ]
 
+Negative = Annotated[
+    bool, Parameter(help="Forecast series with negative values; they are refused otherwise.")
+]
+
 
 def run(
     *,
@@ -65,9 +69,7 @@ def predict(
         Path | None, Parameter(help="Panel file: destination, period, tonnes.")
     ] = None,
     columns: Columns = None,
-    allow_negative: Annotated[
-        bool, Parameter(help="Forecast series with negative values; they are refused otherwise.")
-    ] = False,
+    allow_negative: Negative = False,
     horizon: Annotated[
         int | None, Parameter(help="Months to forecast for a panel; 6 if left out.")
     ] = None,
@@ -125,6 +127,7 @@ def backtest(
         Path | None, Parameter(help="Panel file: destination, period, tonnes.")
     ] = None,
     columns: Columns = None,
+    allow_negative: Negative = False,
     horizon: Annotated[
         int | None, Parameter(help="Months to forecast from each cutoff of a panel; 6 if left out.")
     ] = None,
@@ -177,5 +180,5 @@ def backtest(
     from flows.panels.panel_files import PanelFiles
     from sources.files.panel import PanelOptions, names_of
 
-    files = PanelFiles(panel, covariates, tree, PanelOptions(names_of(columns)))
+    files = PanelFiles(panel, covariates, tree, PanelOptions(names_of(columns), allow_negative))
     replay_panel(settings, files, horizon=horizon, cutoffs=cutoffs, out=out, parameters=values)

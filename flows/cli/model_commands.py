@@ -126,7 +126,7 @@ def rollback(
 _SHOWN: Final = 5
 """Scopes shown on the terminal; `--out` writes all."""
 
-SHARES: Final = ("wape", "coverage80")
+SHARES: Final = ("wape", "coverage80", "bias")
 """Metrics shown in percent."""
 
 Which = Annotated[

@@ -13,7 +13,7 @@ from flows.context.provenance import actor
 from flows.context.run_config import RunConfig, config_of
 from flows.context.stores import single_writer, store_of
 from store.errors import DataError
-from store.publications.integrity import read_publications, tampered
+from store.publications.integrity import changed_reports, read_publications, tampered
 from store.publications.publication_writing import approve as publish_held
 from store.publications.publication_writing import held_forecasts
 from store.publications.publication_writing import reject as reject_held
@@ -84,14 +84,16 @@ def reject(number: Number, /, *, reason: Reason) -> None:
 
 @publications.command
 def verify() -> None:
-    """Check publications and their panels against their digests; exit code 1 on a difference."""
-    engine = store_of(Settings())
-    differences = tampered(engine)
+    """Check publications, panels and reports against their digests; exit code 1 on a difference."""
+    settings = Settings()
+    engine = store_of(settings)
+    differences = (*tampered(engine), *changed_reports(settings.reports_dir))
     for difference in differences:
         echo(f"verify    {difference}")
     if differences:
         raise SystemExit(1)
-    echo(f"verify    {len(read_publications(engine))} publications match their digests")
+    count = len(read_publications(engine))
+    echo(f"verify    {count} publications, their panels and reports match their digests")
 
 
 def replay(

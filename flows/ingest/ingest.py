@@ -70,7 +70,7 @@ def _stored(settings: Settings, wanted: IngestRequest, *, is_shown: bool) -> Wri
     with engine.begin() as connection:
         check_clock(connection, vintages.c.ingested_at, moment)
     received = wanted.receive(moment)
-    new = [file for file in received if not is_known(engine, file, wanted)]
+    new = [file for file in received if not is_known(engine, file, wanted, moment)]
     if is_shown:
         show_received(wanted.place, new)
     checked = [(file, objected(engine, file, wanted, moment)) for file in new]
@@ -152,7 +152,7 @@ def preview(settings: Settings, request: IngestRequest | None) -> None:
     lines: list[tuple[str, str]] = []
     refused = 0
     for file in wanted.receive(moment):
-        if engine is not None and is_known(engine, file, wanted):
+        if engine is not None and is_known(engine, file, wanted, moment):
             lines.append((file.file_name, "ingested before: nothing would be written"))
             continue
         reasons = objected(engine, file, wanted, moment)
@@ -172,10 +172,10 @@ def preview(settings: Settings, request: IngestRequest | None) -> None:
     echo("ingest    a dry run: nothing was written")
 
 
-def is_known(engine: Engine, file: FileRows, request: IngestRequest) -> bool:
+def is_known(engine: Engine, file: FileRows, request: IngestRequest, moment: pd.Timestamp) -> bool:
     """Whether these bytes were ingested before, so that they need no check."""
     with engine.begin() as connection:
-        return ingested_before(connection, file, revises=request.revises)
+        return ingested_before(connection, file, revises=request.revises, at=moment)
 
 
 def objected(

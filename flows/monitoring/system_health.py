@@ -16,7 +16,7 @@ from features.panel.statements import last_evidence_month
 from flows.backup import last_backup
 from flows.context.stores import has_store, is_writing, store_to_read, was_lost
 from models.monitoring import Alarm, HealthReport, Reading
-from models.registry.stored_model import MODEL, is_kept, verify
+from models.registry.stored_model import MODEL, may_have_records, verify
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.http import KEY_PAGES
 from sources.providers.live_sources import without_key
@@ -25,14 +25,16 @@ from store.asof import OBSERVATION_KEY, known_at
 from store.database import sqlite_file
 from store.errors import SHOWN, StoreError, first_few
 from store.facts.commodities import under_china_code
+from store.facts.new_rows import newest_after
 from store.facts.reading import latest_forecast, read_calendar, read_observations, read_runs
 from store.facts.reviews import read_quarantine
 from store.messages import Message, Value, from_json, message, sentences
 from store.months import last_complete_month, month_start
 from store.publications.champions import read_champion
-from store.publications.integrity import tampered
+from store.publications.integrity import changed_reports, tampered
 from store.publications.publication_rows import latest_readings
 from store.publications.publication_writing import held_publications
+from store.schema.database_tables import audit, publications, vintages
 from store.settings import Settings
 from store.vocabulary import COMMODITY, WORLD
 
@@ -62,7 +64,7 @@ class HealthFacts:
     champion_trouble: str = ""
     """Why the champion cannot be loaded; empty if it can."""
     tampered: tuple[Message, ...] = ()
-    """Publications that do not match their digests."""
+    """Publications and reports that do not match their digests."""
     held: tuple[Message, ...] = ()
     quarantined: int = 0
     readings: tuple[Reading, ...] = ()
@@ -72,6 +74,8 @@ class HealthFacts:
     backup_at: pd.Timestamp | None = None
     failed: tuple[str, ...] = ()
     """Commodities other than magnets whose last run failed."""
+    ahead: tuple[Message, ...] = ()
+    """Tables with a row that a clock ahead of this one wrote."""
     is_busy: bool = False
     """Whether a run or an ingest goes on, or may on another machine that shares the database."""
     unasked: tuple[str, ...] = ()
@@ -97,6 +101,7 @@ def _alarms(facts: HealthFacts) -> Iterator[Alarm]:
         if facts.quarantined:
             waiting = message("%(files)s refused files wait for review.", files=facts.quarantined)
             yield Alarm("quarantine", waiting)
+    yield from (Alarm("clock", words) for words in facts.ahead)
     yield from _machine(facts)
 
 
@@ -265,13 +270,15 @@ def examine(settings: Settings, moment: pd.Timestamp) -> HealthReport:
     try:
         with store_to_read(settings) as engine:
             facts = _with_database(engine, facts)
+            reports = changed_reports(settings.reports_dir)
+            facts = replace(facts, tampered=(*facts.tampered, *reports))
             return report_of(_with_champion(settings, engine, facts))
     except StoreError as err:
         return report_of(replace(facts, unreadable=str(err)))
 
 
 def _with_champion(settings: Settings, engine: Engine, facts: HealthFacts) -> HealthFacts:
-    if (champion := read_champion(engine, MODEL)) is None or not is_kept(settings):
+    if (champion := read_champion(engine, MODEL)) is None or not may_have_records(settings):
         return facts
     name, number = champion.model_version, champion.version
     words = message("Champion: version %(number)s, %(model)s.", number=number, model=name)
@@ -307,10 +314,27 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
         readings=_stored_readings(stored),
         watched=stored["as_of"].max() if len(stored) else None,
         tampered=tampered(engine),
+        ahead=tuple(_ahead_of(engine, moment)),
         held=held_publications(engine),
         quarantined=int(read_quarantine(engine)["released_at"].isna().sum()),
         failed=tuple(sorted(tables.loc[ill, "commodity"])),
     )
+
+
+def _ahead_of(engine: Engine, moment: pd.Timestamp) -> Iterator[Message]:
+    """Describe the rows after a moment for which a later write is refused."""
+    with engine.begin() as connection:
+        for column in (vintages.c.ingested_at, publications.c.published_at, audit.c.at):
+            if (row := newest_after(connection, column, moment)) is not None:
+                written = _day_and_time(row._mapping[column])
+                yield message(
+                    "Row %(number)s of %(table)s is of %(day)s %(time)s UTC, which is still to "
+                    "come: writes are refused until then. If the clock is right now, set "
+                    "MAGNETCAST_DESPITE_CLOCK=true and load again what was loaded then.",
+                    number=row.id,
+                    table=column.table.name,
+                    **written,
+                )
 
 
 def _newest_month(observations: pd.DataFrame, moment: pd.Timestamp) -> pd.Timestamp | None:

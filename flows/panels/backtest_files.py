@@ -44,7 +44,7 @@ def replay_panel(
         )
     snapshot = panel_snapshot(files, horizon)
     past = _periods(cutoffs)
-    forecaster = PanelForecaster(parameters)
+    forecaster = PanelForecaster(parameters, shifts_negative=files.options.allow_negative)
     truth = published_months(files, snapshot.published_months)
     result = backtest_panel(forecaster, snapshot, past, truth=truth, executor=Executor(track))
     say_left_out(set(snapshot.series) - set(result.forecasts["destination"]))

@@ -1,7 +1,7 @@
 """The panel engine for any data frame, as an estimator of scikit-learn."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from models.forecasting.model_names import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import PANEL_PRESET, ModelParameters, with_changes
-from sources.files.panel import NIXTLA, OURS, PART_OF, PanelOptions, our_names, read_panel
+from sources.files.panel import NIXTLA, OURS, PART_OF, PanelOptions, names_in, our_names, read_panel
 from store.errors import DataError, first_few
+from store.months import month_label
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 
@@ -91,8 +92,9 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         self.freq_ = "ME" if _ends_months(df, columns) else "MS"
         self.columns_ = columns or (OURS if OURS[0] in df.columns else NIXTLA)
         self.parameters_, self.snapshot_, self.options_ = parameters, contents.snapshot, options
-        names = df.iloc[:, _place(df, columns, OURS[0])].dropna().unique()
-        self.ids_ = {str(name): name for name in names}
+        ids = df.iloc[:, _place(df, columns, OURS[0])].drop_duplicates()
+        sums = {str(total): total for total in tree} if isinstance(tree, Mapping) else {}
+        self.ids_ = {**sums, **dict(zip(names_in(ids), ids, strict=True))}
         self.table_, self.refused_ = contents.snapshot.table, contents.panel.refused
         return self
 
@@ -159,7 +161,14 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         """Negative mean absolute scaled error in the months of ``df`` after those of ``fit``."""
         check_is_fitted(self, "table_")
         truth = Snapshot.of_panel(read_panel(df, self.options_).table, 1)
-        snapshot = self.snapshot_.ahead(months_ahead(truth.cutoff - self.snapshot_.cutoff, "h"))
+        last = self.snapshot_.cutoff
+        if truth.cutoff <= last:
+            raise DataError(
+                f"The rows to score end in {month_label(truth.cutoff)}, those of fit in "
+                f"{month_label(last)}. Expected rows of later months. Fit on earlier months; "
+                "GridSearchCV takes splits of rows as cv=[(early, late)], not a number of folds."
+            )
+        snapshot = self.snapshot_.ahead(months_ahead(truth.cutoff - last, "h"))
         months = truth.published_months
         cells = rolling_origin_backtest(self._forecaster, [snapshot], months, label="score").cells
         return -float(cells.loc[cells["model"].eq(MODEL), "scaled_error"].mean())

@@ -18,13 +18,20 @@ from models.learning.parameters import ModelParameters
 from models.reconciliation.tree import add_sums, contradictions, tree_of
 from sources.files.covariates import read_covariates
 from sources.files.hierarchy import sums_in
-from sources.files.panel import READ_AS_IS, Panel, PanelOptions, named, read_panel, read_rows
+from sources.files.panel import (
+    NEGATIVE,
+    READ_AS_IS,
+    TAKES_NEGATIVE,
+    Panel,
+    PanelOptions,
+    named,
+    names_in,
+    read_panel,
+    read_rows,
+)
 from store.errors import DataError, first_few
 from store.progress import Progress
 from store.vocabulary import PANEL_HORIZON
-
-_NEGATIVE: Final = " is negative"
-"""Part of the reason for refusing a series."""
 
 MOST_AHEAD: Final = 120
 """Longest horizon, in months."""
@@ -84,7 +91,8 @@ def opened(
 def _parts(panel: Panel, tree: Sums | None) -> dict[str, tuple[str, ...]]:
     if isinstance(tree, Mapping):
         pairs = [(part, total) for total, parts in tree.items() for part in parts]
-        rows, source = pd.DataFrame(pairs, columns=["destination", "part_of"]), "tree"
+        table = pd.DataFrame(pairs, columns=["destination", "part_of"])
+        rows, source = table.assign(destination=names_in(table["destination"])), "tree"
     elif tree is not None:
         rows, source = read_rows(tree, "tree"), named(tree, "tree")
     elif panel.tree_rows is not None:
@@ -99,7 +107,8 @@ def refusal(panel: Panel) -> str:
     if not panel.refused:
         return ""
     reasons = [f"{series}: {reason}" for series, reason in panel.refused.items()]
-    return f"{len(reasons)} series refused, the others are used: {first_few(reasons)}"
+    remedy = f". {TAKES_NEGATIVE}" if NEGATIVE in "".join(reasons) else ""
+    return f"{len(reasons)} series refused, the others are used: {first_few(reasons)}{remedy}"
 
 
 def panel_snapshot(files: PanelFiles, horizon: int | None) -> Snapshot:
@@ -115,8 +124,6 @@ def panel_snapshot(files: PanelFiles, horizon: int | None) -> Snapshot:
         echo(note)
     if text := refusal(contents.panel):
         echo(f"panel: {text}")
-    if any(_NEGATIVE in reason for reason in contents.panel.refused.values()):
-        echo("panel: `magnetcast predict --allow-negative` forecasts negative values too")
     return contents.snapshot
 
 

@@ -21,7 +21,7 @@ from models.forecasting.model_names import forecast_file
 from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import ModelParameters
-from sources.files.panel import OURS, PanelOptions, our_names, read_panel
+from sources.files.panel import OURS, PanelOptions, names_in, our_names, read_panel
 from store.errors import DataError, first_few
 from store.settings import Settings
 
@@ -137,13 +137,17 @@ def _trained(
     sample_places = training_series(len(names), parameters)
     some = names if sample_places is None else names[sample_places]
     theirs = our_names([str(name) for name in rows.columns], options.columns).index(OURS[0])
-    sample = rows[rows[rows.columns[theirs]].isin(list(some))].compute()
+    sample = rows.map_partitions(_of_series, rows.columns[theirs], set(some)).compute()
     months = range(
         min(partition.first for partition in partitions),
         max(partition.last for partition in partitions) + 1,
     )
     table = read_panel(sample, options).table.reindex(columns=months)
     return forecaster.fit(Snapshot.of_panel(table, months_ahead(horizon)))
+
+
+def _of_series(rows: pd.DataFrame, column: str, names: set[str]) -> pd.DataFrame:
+    return rows.loc[names_in(rows[column]).isin(names)]
 
 
 def _target(files: PanelFiles, out: Path | None) -> Path:

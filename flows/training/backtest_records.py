@@ -1,7 +1,6 @@
 """Replay the past, and record how good the forecasts were."""
 
 import io
-import math
 from typing import Final
 
 import mlflow
@@ -18,11 +17,8 @@ from flows.training.predict import show
 from models.evaluation.backtest import Backtest
 from models.evaluation.compare import differences
 from models.evaluation.scores import (
-    BAND_LEADS,
-    HEADLINE_LEADS,
     LEAD_SCOPES,
     LONGEST_LAG,
-    MONTHS_OVER,
     SUM_COVERAGE,
     coverage_scores,
     error_autocorrelation,
@@ -34,7 +30,8 @@ from models.evaluation.scores import (
     scoreboard,
     sum_cells,
 )
-from models.forecasting.model_names import MODEL, REFERENCE
+from models.forecasting.model_names import MODEL, REFERENCE, UNANSWERED
+from models.forecasting.residual_history import TREES
 from models.learning.parameters import ModelParameters
 from models.registry.runs import find_runs, log_months, log_table, open_run, read_text
 from store.errors import StoreError
@@ -211,39 +208,44 @@ def log_dataset(workspace: Workspace) -> None:
 
 
 def verdict(result: Backtest) -> str:
-    """Say in one line how the model did against the seasonal naive, where it loses too.
+    """Error and loss beside those of the best baseline in one line, where it loses too.
 
     Months to come and months over on the day of the forecast stand apart.
     """
-    leads = lead_metrics(result.cells, [MODEL, REFERENCE])
-    key = ["metric", "horizon_from", "horizon_to", "model"]
-    rows = leads.loc[leads["scope"] == ALL].set_index(key)
+    to_come, over = (
+        result.cells.loc[result.cells["lead"].gt(0).eq(side)] for side in (True, False)
+    )
     parts = []
-    if errors := _errors(rows["value"], HEADLINE_LEADS):
-        band = rows.xs(("lead_coverage80", *BAND_LEADS, MODEL))
-        held = f"80% band covered {band['value']:.0%} of {band['cells']:,.0f} months"
-        parts = [
-            f"{group_label(*HEADLINE_LEADS)} months to come: {errors}",
-            f"{held}, {group_label(*BAND_LEADS)} to come",
-        ]
-    if errors := _errors(rows["value"], MONTHS_OVER):
+    if errors := _against_best(to_come):
+        cells = to_come.loc[to_come["model"].eq(MODEL)]
+        months = group_label(int(cells["lead"].min()), int(cells["lead"].max()))
+        below, above = cells["tonnes"] < cells["p10"], cells["tonnes"] > cells["p90"]
+        held = f"80% band covered {cells['is_covered'].mean():.0%} of {len(cells):,} months"
+        sides = f"{below.mean():.0%} fell below and {above.mean():.0%} above"
+        parts = [f"{months} months to come: {errors}", f"{held}, {sides}"]
+    if errors := _against_best(over):
         parts += [f"months already over: {errors}"]
     return "; ".join(parts) or "no error to compare: every scored month or naive error is zero"
 
 
-def _errors(values: "pd.Series[float]", leads: tuple[int, int]) -> str:
-    """Error and loss beside the seasonal naive's; empty where one has none."""
-    error, naive, loss, naive_loss = (
-        float(values.get((metric, *leads, model), math.nan))
-        for metric in ("lead_wape", "lead_sql")
-        for model in (MODEL, REFERENCE)
-    )
-    if not (error >= 0 and naive > 0):
+def _against_best(cells: pd.DataFrame) -> str:
+    """Error and loss beside those of the baseline of least loss; empty where one has none."""
+    baselines = sorted(set(cells["model"]) - {MODEL, TREES, UNANSWERED})
+    table = differences(cells, MODEL, baselines).set_index("metric")
+    losses = table.loc[table.index == "sql"].sort_values("baseline_score")
+    if losses["baseline_score"].isna().all():
         return ""
+    loss = losses.iloc[0]
+    best = loss["baseline"]
+    error = table.loc[table["baseline"].eq(best)].loc["wape"]
+    if not (error["score"] >= 0 and error["baseline_score"] > 0):
+        return ""
+    share = error["score"] / error["baseline_score"] - 1.0
     return (
-        f"error {error:.1%} of tonnes against {naive:.1%} of the seasonal naive "
-        f"({abs(1 - error / naive):.0%} {'better' if error <= naive else 'WORSE'}), "
-        f"loss {loss:.2f} against {naive_loss:.2f}"
+        f"error {error['score']:.1%} of tonnes against {error['baseline_score']:.1%} of the best "
+        f"baseline, {best} ({abs(share):.0%} {'better' if share <= 0 else 'WORSE'}), loss "
+        f"{loss['score']:.2f} against {loss['baseline_score']:.2f} (90% interval of the difference "
+        f"{loss['p05']:+.2f} to {loss['p95']:+.2f}: {loss['verdict']})"
     )
 
 

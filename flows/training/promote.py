@@ -112,7 +112,9 @@ def rollback(
 def check_forecasts(workspace: Workspace, model: RegisteredVersion) -> None:
     """Refuse a version that could not forecast if it were champion."""
     if trouble := _trouble(workspace, model):
-        commit = model.git_commit or "not recorded"
+        commit = (model.git_commit or "not recorded").replace(
+            "-dirty", ", with changes since that no commit holds"
+        )
         raise DataError(
             f"Version {model.version} ({model.model_version}) cannot forecast as of "
             f"{workspace.as_of:%Y-%m-%d}: {trouble.rstrip('.')}. Expected a model that today's "

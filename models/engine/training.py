@@ -5,7 +5,7 @@ import numpy as np
 from models import quantile_model
 from models.engine.panel_view import PanelView, panel_targets, validation_start
 from models.learning.boosters import Boosters, fitted
-from models.learning.calibration import PastErrors, ensemble_weight, metadata_of
+from models.learning.calibration import HALF_KEPT, PastErrors, ensemble_weight, metadata_of
 from models.learning.parameters import ModelParameters
 from models.learning.training_set import TrainingSet, training_set
 from models.quantile_model import recentred
@@ -37,12 +37,14 @@ def past_errors(
         return PastErrors.none()
     distances = quantile_model.in_order(quantile_model.predicted(boosters, window.features, 1))
     weight = ensemble_weight(window.horizon, parameters)
-    low, median, high = recentred(distances, weight, np.zeros(1))
+    centred = recentred(distances, weight, np.zeros(1))
+    distance = window.target - np.maximum(centred[1], window.lower_bound)
+    below, above = quantile_model.sides(centred, parameters.floor_spread, HALF_KEPT)
     return PastErrors(
         horizon=window.horizon.astype(float),
         age=(last - window.origin).astype(float),
-        distance=window.target - np.maximum(median, window.lower_bound),
-        spread=(high - low) / 2.0,
+        distance=distance,
+        spread=np.where(distance < 0, below, above),
     )
 
 

@@ -105,7 +105,8 @@ def scored(comparisons: Sequence[Comparison], truth: pd.DataFrame) -> Backtest:
     cells = cell_scores(forecasts, truth, scale)
     if not len(cells):
         return Backtest(forecasts, cells, NO_SCORES)
-    scores = summarise(cells, horizons=SCORED_HORIZONS)
+    first, last = SCORED_HORIZONS
+    scores = summarise(cells, horizons=(first, min(last, int(cells["horizon"].max()))))
     return Backtest(forecasts, cells, scores.loc[np.isfinite(scores["value"])])
 
 

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from models.evaluation.backtest import SCORED_HORIZONS
-from models.evaluation.scores import cell_scores
+from models.evaluation.scores import cell_scores, lead_groups, lead_of
 from models.forecasting.model_names import MODEL
 from sources.files.panel import read_month
 from store.arrays import Floats, Ints
@@ -45,6 +44,7 @@ B: Final = "B"
 """Names of two backtests in tables; differences are those of B less those of A."""
 
 COVERAGE: Final = "coverage80"
+BIAS: Final = "bias"
 
 SCOPE_COLUMNS: Final = [
     "scope", "metric", A, B, "difference", "p05", "p95", "verdict", "cells",
@@ -158,11 +158,11 @@ def _autocorrelated(sums: Floats, lags: int) -> float:
 
 
 def model_cells(cells: pd.DataFrame) -> pd.DataFrame:
-    """Cells of the product's model within the scored horizons of a backtest."""
+    """Cells of the product's model in a backtest, all published months, with their lead."""
     if cells.empty:
         return cells
-    low, high = SCORED_HORIZONS
-    return cells.loc[(cells["model"] == MODEL) & cells["horizon"].between(low, high)]
+    model_rows = cells.loc[cells["model"] == MODEL]
+    return model_rows.assign(lead=lead_of(model_rows))
 
 
 def paired_cells(
@@ -193,8 +193,9 @@ def score_differences(cells: pd.DataFrame) -> pd.DataFrame:
         cells: As :func:`paired_cells` of models A and B; not modified.
 
     Returns:
-        ``SCOPE_COLUMNS``: one row per scope (all, sums, destinations by size, horizons) and metric;
-        coverage80, the share of months within the 80% band, has no interval.
+        ``SCOPE_COLUMNS``: one row per scope (all, groups of leads, sums, destinations by size) and
+        metric; coverage80, the share of months within the 80% band, and bias, the sum of medians
+        to the sum of tonnes less 1, have no interval.
     """
     tables = [_of_scope(part).assign(scope=scope) for scope, part in _scopes(cells)]
     return pd.concat(tables, ignore_index=True)[SCOPE_COLUMNS]
@@ -202,26 +203,26 @@ def score_differences(cells: pd.DataFrame) -> pd.DataFrame:
 
 def _scopes(cells: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     yield ALL, cells
+    for group, part in cells.groupby(lead_groups(cells), observed=True):
+        yield f"lead {group}", part
     size = cells.loc[cells["model"] == A].groupby("destination")["tonnes"].sum()
     sums = [name for name in AGGREGATES if name in size]
     for name in [*sums, *size.drop(sums).sort_values(ascending=False).index]:
         yield str(name), cells.loc[cells["destination"] == name]
-    for horizon, part in cells.groupby("horizon"):
-        yield f"{horizon} ahead", part
 
 
 def _of_scope(cells: pd.DataFrame) -> pd.DataFrame:
     table = differences(cells, B, [A]).rename(columns={"baseline_score": A, "score": B})
-    share = cells.groupby("model")["is_covered"].mean()
-    covered = {
-        "metric": COVERAGE,
-        A: share[A],
-        B: share[B],
-        "difference": share[B] - share[A],
-        "verdict": "",
-        "cells": len(cells) // 2,
+    groups = cells.groupby("model")
+    shares = {
+        COVERAGE: groups["is_covered"].mean(),
+        BIAS: groups["p50"].sum() / groups["tonnes"].sum() - 1.0,
     }
-    all_metrics = pd.concat([table, pd.DataFrame([covered])], ignore_index=True)
+    rows = pd.DataFrame(
+        {"metric": metric, A: share[A], B: share[B], "difference": share[B] - share[A]}
+        for metric, share in shares.items()
+    ).assign(verdict="", cells=len(cells) // 2)
+    all_metrics = pd.concat([table, rows], ignore_index=True)
     return all_metrics.assign(
         verdict=all_metrics["verdict"].replace({BETTER: "B better", WORSE: "A better"})
     )

@@ -20,7 +20,8 @@ CUTS: Final = ("horizon", "destination", "cutoff")
 """Columns that a scoreboard groups cells by."""
 
 SCOREBOARD_COLUMNS: Final = (
-    "model", "kind", "value", "wape", "mase", "sql", "smape", "coverage80", "cells",
+    "model", "kind", "value", "wape", "mase", "sql", "smape", "coverage80", "below10", "above90",
+    "cells",
 )  # fmt: skip
 
 
@@ -95,8 +96,9 @@ def scoreboard(cells: pd.DataFrame) -> pd.DataFrame:
         or cutoff, as text; ``all`` for all), models in order of name within a value. wape
         (sum of absolute errors over sum of tonnes), mase and sql (means of the scaled errors and
         quantile losses; cells without a scale left out), smape (mean of 2 |error| / (|tonnes| +
-        |median|), 0 where both are 0; a share, so a hundredth of M3's figure), coverage80 and the
-        number of cells. NaN where the divisor is 0.
+        |median|), 0 where both are 0; a share, so a hundredth of M3's figure), coverage80, below10
+        and above90 (shares of months below p10 and above p90) and the number of cells. NaN where
+        the divisor is 0.
     """
     parts = [
         _scores_by(cells.assign(all="all"), [kind, "model"])
@@ -293,6 +295,12 @@ def group_label(first: int, last: int) -> str:
     return f"{first}-{last}" if last > 0 else "over"
 
 
+def lead_groups(cells: pd.DataFrame) -> "pd.Series[str]":
+    """Label of each cell's group of leads, ordered; missing beyond the last."""
+    edges = [-np.inf, *(last for _, last in LEAD_GROUPS)]
+    return pd.cut(cells["lead"], edges, labels=[group_label(*group) for group in LEAD_GROUPS])
+
+
 def lead_scores(
     cells: pd.DataFrame, groups: Sequence[tuple[int, int]] = LEAD_GROUPS
 ) -> pd.DataFrame:
@@ -303,8 +311,7 @@ def lead_scores(
 
     Returns:
         One row per group (horizon_from, horizon_to: leads), scope and model: those of
-        ``scoreboard``, bias (sum of medians to sum of tonnes - 1), below10 and above90 (shares of
-        months below p10 and above p90).
+        ``scoreboard`` and bias (sum of medians to sum of tonnes - 1).
     """
     scoped = pd.concat([cells.assign(scope=ALL), cells.assign(scope=cells["destination"])])
     parts = [

@@ -8,12 +8,13 @@ import optuna
 import pandas as pd
 from optuna.samplers import TPESampler
 
+from models.evaluation.scores import group_label, lead_scores
 from models.learning.parameters import ModelParameters, search_values, suggested
-from store.arrays import Floats
 from store.errors import DataError
 from store.progress import Progress, untracked
+from store.vocabulary import ALL
 
-METRICS: Final = ("mase", "sql")
+METRICS: Final = ["mase", "sql"]
 """Mean scaled error of the median, and mean scaled quantile loss."""
 
 HELD_OUT: Final = pd.DateOffset(years=1)
@@ -34,8 +35,11 @@ class TuningResult:
     """Number of the best trial."""
     trials: pd.DataFrame
     """One row a trial in order: trial, its parameters, ratio, held_out, mase and sql. ``ratio`` and
-    ``held_out`` are the mean of both errors relative to ``untuned``, below 1 if better, at the
-    origins searched and held out."""
+    ``held_out`` are the mean of both errors at all leads relative to ``untuned``, below 1 if
+    better, at the origins searched and held out."""
+    leads: pd.DataFrame
+    """Held-out scores by group of leads: mase, sql, coverage80 and bias of the best parameters, and
+    with ``_untuned`` those of ``untuned``."""
 
     @property
     def searched(self) -> float:
@@ -62,7 +66,8 @@ def tune(
 ) -> TuningResult:
     """Best of some trials, the first with the current parameters; deterministic.
 
-    The objective is the mean of both errors, each relative to that of the current parameters.
+    The objective is the mean of both errors at all groups of leads, each relative to that of the
+    current parameters.
 
     Args:
         as_of: The moment of the backtests (UTC).
@@ -72,29 +77,34 @@ def tune(
     study = optuna.create_study(sampler=TPESampler(seed=parameters.seed))
     study.enqueue_trial(dict(search_values(parameters)))
     tried_parameters: list[ModelParameters] = []
-    early: list[Floats] = []
-    late: list[Floats] = []
+    early: list[pd.DataFrame] = []
+    late: list[pd.DataFrame] = []
     for number in track(range(trials), "trials"):
         trial = study.ask()
         tried_parameters.append(suggested(trial, parameters))
         cells = backtested(tried_parameters[-1])
-        early.append(_errors(cells, as_of, is_late=False))
-        late.append(_errors(cells, as_of, is_late=True))
-        ratio = float((early[-1] / early[0]).mean())
+        early.append(_scores_by_lead(cells, as_of, is_late=False))
+        late.append(_scores_by_lead(cells, as_of, is_late=True))
+        ratio = _ratio(early[-1], early[0])
         study.tell(trial, ratio)
         tell(number, tried_parameters[-1], ratio)
     table = pd.DataFrame([search_values(each) for each in tried_parameters]).assign(
-        ratio=[float((error / early[0]).mean()) for error in early],
-        held_out=[float((error / late[0]).mean()) for error in late],
-        **dict(zip(METRICS, zip(*early, strict=True), strict=True)),
+        ratio=[_ratio(scores, early[0]) for scores in early],
+        held_out=[_ratio(scores, late[0]) for scores in late],
+        **{metric: [scores[metric].mean() for scores in early] for metric in METRICS},
     )
     best = int(table["ratio"].to_numpy().argmin())
-    return TuningResult(
-        parameters, tried_parameters[best], best, table.rename_axis("trial").reset_index()
-    )
+    leads = late[best].join(late[0].add_suffix("_untuned"))
+    trials_table = table.rename_axis("trial").reset_index()
+    return TuningResult(parameters, tried_parameters[best], best, trials_table, leads)
 
 
-def _errors(cells: pd.DataFrame, as_of: pd.Timestamp, *, is_late: bool) -> Floats:
+def _ratio(scores: pd.DataFrame, untuned: pd.DataFrame) -> float:
+    """Mean of both errors at all leads, relative to those of the current parameters."""
+    return float((scores[METRICS] / untuned[METRICS]).mean().mean())
+
+
+def _scores_by_lead(cells: pd.DataFrame, as_of: pd.Timestamp, *, is_late: bool) -> pd.DataFrame:
     held_out = as_of - HELD_OUT
     if len(cells):
         cells = cells.loc[(cells["as_of"] >= held_out) == is_late]
@@ -103,4 +113,8 @@ def _errors(cells: pd.DataFrame, as_of: pd.Timestamp, *, is_late: bool) -> Float
             f"No month is scored {'after' if is_late else 'before'} {held_out:%Y-%m-%d}. "
             "Expected origins to search on and a year of them to check on. Take a later --as-of."
         )
-    return cells[["scaled_error", "scaled_quantile_loss"]].mean().to_numpy(dtype=float)
+    scores = lead_scores(cells)
+    scores = scores.loc[scores["scope"] == ALL]
+    groups = zip(scores["horizon_from"], scores["horizon_to"], strict=True)
+    table = scores.assign(lead=[group_label(*group) for group in groups]).set_index("lead")
+    return table[[*METRICS, "coverage80", "bias"]]

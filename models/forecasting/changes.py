@@ -260,8 +260,8 @@ def new_figures(
     """China's figures that became known between two snapshots, with the effect of each.
 
     Figures of the same destination and months count as one, named by its weight if there is one.
-    The earlier model sees them in order of release; of many only the first ``_APART``, forecast
-    months and the world before others.
+    The earlier model sees them in order of release; of many only ``_APART``, those of the newest
+    forecast months first and the world before others.
 
     Args:
         panel: Of the later snapshot.
@@ -270,7 +270,10 @@ def new_figures(
     rows = _named_figures(replay)
     subjects = [part for _, part in rows.groupby(_SUBJECT, sort=False)]
     figures = [_figure(part.iloc[0], panel, expected) for part in subjects]
-    rank = [(figure.expected_t is None, figure.destination != WORLD) for figure in figures]
+    rank = [
+        (figure.expected_t is None, -month_number(figure.last), figure.destination != WORLD)
+        for figure in figures
+    ]
     apart = sorted(range(len(figures)), key=rank.__getitem__)[:_APART]
     base = replay.changed & {"passing_time"}
     shown: Flags = np.zeros(len(replay.facts.observations), dtype=bool)

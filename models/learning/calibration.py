@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from models.learning.parameters import OF_PANELS, ModelParameters
-from models.quantile_model import BIAS_CORRECTION, ENSEMBLE_WEIGHT, HISTORY_WEIGHT, UNIT
+from models.quantile_model import BIAS_CORRECTION, ENSEMBLE_WEIGHT, HISTORY_WEIGHT, SIDES, UNIT
 from store.arrays import Floats, Ints
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 HORIZON_REACH: Final = 0.5
 """How far, in log horizons, an error counts for other horizons."""
+
+HALF_KEPT: Final = 0.4
+"""Log ratio of a panel's spreads above and below the median of which half is kept; chosen on months
+before the first cutoffs (docs/adr/0005-panel-engine.md)."""
 
 TAILS: Final = stats.t(df=4)
 """Distribution of scores before any is known: heavier tails than a normal's."""
@@ -39,7 +43,8 @@ class PastErrors:
     distance: Floats
     """Outcome less the median, in the unit of the model."""
     spread: Floats
-    """Half the distance of the outer quantiles, in that unit."""
+    """Distance of the outer quantile on the side of the error from the median, in that unit; of
+    magnets half the distance of the outer quantiles."""
 
     @classmethod
     def none(cls) -> "PastErrors":
@@ -53,7 +58,8 @@ def calibrate(
     """Bias correction and scores of the quantiles, by month ahead.
 
     Scores are in spreads of the boosters and symmetric, because errors of one time share its last
-    shock, which tells little about the side of the next.
+    shock, which tells little about the side of the next. Skewed bands of panels come from the
+    boosters' spreads, which differ by side.
 
     Returns:
         Correction of the median, one number a month; scores, months x ``QUANTILES``, zero at the
@@ -90,7 +96,7 @@ def metadata_of(
         "features": list(names),
         "floor_spread": parameters.floor_spread,
         **(
-            {UNIT: "scales of the series"}
+            {UNIT: "scales of the series", SIDES: HALF_KEPT}
             if is_panel
             else {HISTORY_WEIGHT: parameters.history_weight}
         ),

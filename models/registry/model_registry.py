@@ -46,7 +46,7 @@ from models.registry.stored_model import (
     check,
     digest_of,
     features_of,
-    is_kept,
+    may_have_records,
     unreadable,
 )
 from store.database import open_store, shown_address
@@ -79,7 +79,7 @@ def by_alias(settings: Settings, alias: str, name: str = MODEL) -> RegisteredVer
 @with_mlflow_errors
 def _model(settings: Settings, name: str) -> RegisteredModel | None:
     """MLflow's entry of a registered model, or None; never makes a database."""
-    if not is_kept(settings):
+    if not may_have_records(settings):
         return None
     client, _ = connect(settings)
     return next(iter(client.search_registered_models(f"name = '{name}'")), None)
@@ -100,7 +100,7 @@ def at_version(settings: Settings, version: int, name: str = MODEL) -> Registere
 @with_mlflow_errors
 def versions(settings: Settings, name: str = MODEL) -> list[RegisteredVersion]:
     """All versions, oldest first; never makes a database."""
-    if not is_kept(settings):
+    if not may_have_records(settings):
         return []
     client, _ = connect(settings)
     entries = client.search_model_versions(f"name = '{name}'")

@@ -10,6 +10,7 @@ from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Concatenate, Final, ParamSpec, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import mlflow
 import pandas as pd
@@ -23,7 +24,8 @@ from mlflow.utils.mlflow_tags import MLFLOW_SOURCE_NAME
 from pandas.util import hash_pandas_object
 from sqlalchemy.exc import SQLAlchemyError
 
-from models.registry.stored_model import is_kept, record_file
+from models.registry.locations import move_locations
+from models.registry.stored_model import may_have_records, record_file
 from store.database import make_private, shown_address
 from store.errors import StoreError
 from store.settings import Settings
@@ -82,7 +84,11 @@ def connect(settings: Settings) -> tuple[MlflowClient, str]:
             if (database := record_file(settings)) is not None:
                 make_private(database)
             client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-            return client, _experiment_id(client, settings)
+            identifier, location = _experiment(client, settings)
+            here = settings.artifact_dir.resolve()
+            if database is not None and location not in {here.as_uri(), f"{here}"}:
+                _follow(database, Path(unquote(urlsplit(location).path)), here)
+            return client, identifier
     except Timeout as err:
         raise StoreError(
             f"MLflow's database {uri} is being opened by another process for more than "
@@ -99,13 +105,25 @@ def _opening(settings: Settings) -> AbstractContextManager[object]:
     return FileLock(f"{database}.lock", timeout=settings.lock_timeout_s)
 
 
-def _experiment_id(client: MlflowClient, settings: Settings) -> str:
+def _experiment(client: MlflowClient, settings: Settings) -> tuple[str, str]:
+    """Identifier of the experiment, made if there is none, and where its files lie."""
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:
         settings.artifact_dir.mkdir(parents=True, exist_ok=True)
         location = settings.artifact_dir.resolve().as_uri()
-        return str(client.create_experiment(EXPERIMENT, artifact_location=location))
-    return str(experiment.experiment_id)
+        return str(client.create_experiment(EXPERIMENT, artifact_location=location)), location
+    return str(experiment.experiment_id), str(experiment.artifact_location)
+
+
+def _follow(database: Path, before: Path, after: Path) -> None:
+    """Name the files of a home that was copied or moved where they lie now, and say so."""
+    if after.is_dir() and os.access(database, os.W_OK):
+        move_locations(database, before, after)
+        logging.getLogger("magnetcast").warning(
+            "models    this home was copied or moved: its runs are written to %s, no longer to %s",
+            after,
+            before,
+        )
 
 
 def _hush() -> None:
@@ -178,7 +196,7 @@ def open_job(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Itera
 @with_mlflow_errors
 def find_runs(settings: Settings, tags: Mapping[str, str]) -> list[Run]:
     """Finished runs with all these tags, newest first; never makes a database."""
-    if not is_kept(settings):
+    if not may_have_records(settings):
         return []
     client, experiment = connect(settings)
     named = [f"tags.`{name}` = '{value}'" for name, value in tags.items()]

@@ -44,7 +44,7 @@ def record_file(settings: Settings) -> Path | None:
     return file and file.resolve()
 
 
-def is_kept(settings: Settings) -> bool:
+def may_have_records(settings: Settings) -> bool:
     """Whether MLflow may hold any record: an absent SQLite file holds none."""
     database = record_file(settings)
     return database is None or database.exists()

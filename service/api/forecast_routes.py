@@ -15,7 +15,8 @@ from service.live.live_publication import PlanningState
 from service.live.publication import Publication
 from service.queries.destination_months import known_destination
 from service.queries.explanation_sentences import explanation
-from service.state import Chosen, Moment, Planning, api_router, may_read
+from service.queries.freshness import ages_of
+from service.state import Chosen, Moment, Planning, Shared, api_router, may_read
 from service.words import in_reading_order
 from store.vocabulary import CONTRIBUTIONS, MONTH_PATTERN, QUANTILE_COLUMNS
 
@@ -47,6 +48,7 @@ async def forecast(
     request: Request,
     *,
     current: Chosen,
+    shared: Shared,
     planning: Planning,
     destination: Code,
     moment: Moment,
@@ -58,6 +60,7 @@ async def forecast(
     known_destination(current, destination, moment)
     document = document_of(current, planning, moment, destination)
     document = narrowed(document, horizons=horizon, quantiles=quantile)
+    document |= ages_of(current, moment, now=shared.live.clock())
     if form == "csv":
         return reply(request, csv_answer(flat_rows(document), _columns(quantile)))
     return reply(request, json_answer(document))
@@ -67,6 +70,7 @@ async def forecast(
 def forecasts(
     *,
     current: Chosen,
+    shared: Shared,
     planning: Planning,
     shown: Shown,
     moment: Moment,
@@ -78,8 +82,10 @@ def forecasts(
     Pages count destinations, in CSV rows.
     """
     names = in_reading_order(current.forecasts_at(moment)["destination"])
+    ages = ages_of(current, moment, now=shared.live.clock())
     documents = [
         narrowed(document_of(current, planning, moment, name), horizons=horizon, quantiles=quantile)
+        | ages
         for name in names
     ]
     if shown.form == "json":

@@ -1,7 +1,7 @@
 """Responses of the API as documented; tests validate every response against them."""
 
 from datetime import date, datetime
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from pydantic import Field
 
@@ -89,6 +89,22 @@ class ForecastResponse(ResponseModel):
         examples=["champion magnetcast-ce73e51d: the files of the model are missing"],
     )
     data_vintage: str = Field(examples=["897354e071c474eb"])
+    freshness: Literal["current", "stale", "superseded"] = Field(
+        description="Stale from the day after a release was due that is not loaded; superseded if "
+        "there is a newer forecast, and then without ages.",
+        examples=["stale"],
+    )
+    missing_since: date | None = Field(
+        description="When the first release that is not loaded was due.", examples=["2026-09-20"]
+    )
+    data_known_to: date | None = Field(
+        description="When the newest figure loaded was published.", examples=["2026-08-31"]
+    )
+    policy_known_to: date | None = Field(
+        description="When the newest act in the data was announced.", examples=["2026-10-08"]
+    )
+    data_age_days: int | None = Field(description="Days since then.", examples=[81])
+    policy_age_days: int | None = Field(examples=[43])
     basis: BasisResponse | None = Field(
         description="How past months are known; missing where they are not stored.",
         examples=[{"published_to": "2025-12", "published_share": 0.3333, "derived_share": 0.0,

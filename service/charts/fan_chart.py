@@ -361,7 +361,7 @@ def known_marks() -> list[Mark]:
 
 def passed_mark(fan: Fan) -> list[Mark]:
     """Legend of the shading of unpublished past months, empty if there are none."""
-    words = gettext("past, not yet published")
+    words = gettext("past, figure not loaded")
     return [Mark(words, "square", fill="past")] if fan.as_of > fan.cutoff_end else []
 
 

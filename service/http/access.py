@@ -54,21 +54,24 @@ def demand(request: Request, scope: Scope, tokens: Mapping[str, frozenset[str]])
     return digest
 
 
-async def from_own_page(request: Request) -> None:
-    """Let a form pass that a page of this service sent.
+def refuse_foreign(request: Request) -> None:
+    """Refuse a request to write that a page of another site sent.
 
-    A browser sends a password to its host whoever wrote the page, so a form of another site could
-    write in the name of its reader. ``Sec-Fetch-Site`` or, where it is missing, ``Origin`` names
-    the site of a form; no page can change either.
+    A browser sends a password to its host whoever wrote the page, so another site could write in
+    the name of its reader. ``Sec-Fetch-Site`` or, where it is missing, ``Origin`` names the site;
+    no page can change either. A program sends neither, which the API accepts.
     """
-    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "")
-    is_own = origin == f"{request.url.scheme}://{request.headers.get('host')}"
-    if site == "same-origin" or (site is None and is_own):
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    own = f"{request.url.scheme}://{request.headers.get('host')}"
+    if site is None and origin is None and request.url.path.startswith(API):
+        return
+    if site == "same-origin" or (site is None and origin == own):
         return
     raise HTTPException(
         HTTPStatus.FORBIDDEN,
-        f"The form is from another site (Sec-Fetch-Site {site!r}, Origin {origin!r}). Expected one "
-        "of this service. Open the page here and send it again; programs use /api/v1.",
+        f"The request is from another site (Sec-Fetch-Site {site!r}, Origin {origin or ''!r}). "
+        "Expected a page of this service. Open it here and send again; programs use /api/v1, "
+        "without these headers.",
     )
 
 

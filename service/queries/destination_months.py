@@ -104,6 +104,7 @@ class MonthRow:
     p50: float
     p90: float
     year_ago: float
+    is_year_ago_estimated: bool
     coverage: str
     """Coverage of the 80% band at its horizon, in words; empty if unknown."""
     chance_below: float
@@ -113,21 +114,27 @@ class MonthRow:
 def month_rows(fan: Fan) -> tuple[MonthRow, ...]:
     """Forecast months of one destination as its table shows them."""
     past = {
-        month: tonnes
+        month: (tonnes, kind == "estimated")
         for part in (fan.history, fan.later)
-        for month, tonnes in zip(part["period"], part["tonnes"], strict=True)
+        for month, tonnes, kind in zip(part["period"], part["tonnes"], part["kind"], strict=True)
     }
     later = fan.published_later.to_dict()
     return tuple(_month_row(fan, row, past, later) for row in fan.forecast.to_dict("records"))
 
 
 def _month_row(
-    fan: Fan, row: Mapping[Any, Any], past: Mapping[Any, float], later: Mapping[Any, float]
+    fan: Fan,
+    row: Mapping[Any, Any],
+    past: Mapping[Any, tuple[float, bool]],
+    later: Mapping[Any, float],
 ) -> MonthRow:
-    """Row of the table, from a forecast row, past months and ``later`` published ones."""
+    """Row of the table, from a forecast row, past months and ``later`` published ones.
+
+    ``past`` has tonnes by month, and whether they are estimated.
+    """
     period = pd.Timestamp(row["period"])
     published = later.get(period)
-    year_ago = past.get(period - pd.DateOffset(years=1), float("nan"))
+    year_ago, is_estimated = past.get(period - pd.DateOffset(years=1), (float("nan"), False))
     words = (coverage_words(group) for group in fan.coverage if group.holds(int(row["horizon"])))
     return MonthRow(
         month=dated(period, "month"),
@@ -138,6 +145,7 @@ def _month_row(
         p50=float(row["p50"]),
         p90=float(row["p90"]),
         year_ago=year_ago,
+        is_year_ago_estimated=is_estimated,
         coverage=next(words, ""),
         chance_below=float("nan")
         if published is not None
@@ -167,6 +175,8 @@ class Sum:
     """How many months are published (also after the world's last), derived and estimated."""
     quantiles: tuple[float, ...]
     year_before: float
+    is_year_before_estimated: bool
+    """Whether a month of the year before is an estimate."""
     chance_below: float
     """Chance that the sum stays below the year before."""
 
@@ -287,9 +297,11 @@ class _MonthTable:
         later = ahead[ahead.isin(self.past.index)]
         published = int((self.kinds[later] == 0).sum())
         observed, *rest = (int((self.kinds[past] == at).sum()) for at in range(len(_BASES)))
-        year = float(self.past[before].sum()) if before.isin(self.past.index).all() else np.nan
+        is_known = before.isin(self.past.index).all()
+        year = float(self.past[before].sum()) if is_known else np.nan
+        is_estimated = bool(is_known and self.kinds[before].max() == _BASES.index("estimated"))
         return Sum(
             label, first.to_timestamp(), last.to_timestamp(),
             (observed + published, *rest),
-            tuple(quantiles.tolist()), year, chance_below(quantiles.tolist(), year),
+            tuple(quantiles.tolist()), year, is_estimated, chance_below(quantiles.tolist(), year),
         )  # fmt: skip

@@ -149,12 +149,11 @@ def in_brief(figure: NewFigure, destination: str, month: str) -> str:
     values = {
         "figure": _named(figure),
         "effect": signed_tonnes(moved_by(figure, destination, [month]) or 0.0),
-        "name": name_of(destination),
     }
     if figure.expected_t is None:
-        return gettext("%(figure)s published: %(effect)s\xa0t for %(name)s.", **values)
+        return gettext("%(figure)s published: this moved it by %(effect)s\xa0t.", **values)
     return gettext(
-        "%(figure)s published, %(expected)s expected: %(effect)s\xa0t for %(name)s.",
+        "%(figure)s published, %(expected)s expected: this moved it by %(effect)s\xa0t.",
         expected=_tonnes(figure.expected_t, figure.expected_t),
         **values,
     )
@@ -191,7 +190,9 @@ def _effect_of(figure: NewFigure, destination: str, months: Sequence[str]) -> st
         return gettext("its effect was not computed on its own")
     amount = gettext("%(tonnes)s t", tonnes=signed_tonnes(moved))
     if len(months) == 1:
-        return gettext("moved this median by %(tonnes)s", tonnes=amount)
+        return gettext(
+            "moved the median of %(month)s by %(tonnes)s", month=_month(months[0]), tonnes=amount
+        )
     return gettext("moved the medians of these months by %(tonnes)s in sum", tonnes=amount)
 
 

@@ -6,9 +6,10 @@ from typing import Final
 
 import pandas as pd
 
+from service.charts.fan import SCHEDULED_PREFIX
 from service.http.responses import Record
-from service.language.formats import dated, listed, percentage
-from service.language.phrases import gettext, ngettext
+from service.language.formats import dated, listed, months_between, percentage
+from service.language.phrases import gettext, in_a_row, ngettext
 from service.live.publication import Publication
 from service.words import as_clause, in_reading_order, model_words, name_of, rendered
 from store.messages import from_json
@@ -25,8 +26,6 @@ which names the 18th or 20th; used where the store holds no release."""
 _RECENT_MONTHS: Final = 24
 _RELEASES: Final = 3
 """Months within which releases are listed."""
-LATE_MONTHS: Final = 2
-"""Due months without a figure that make the data late; one may be a matter of days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +35,44 @@ class Freshness:
     reach: str
     """Sentence on the last months with data."""
     data_day: pd.Timestamp | None
-    """When the newest figure of the world's last month, or of a later one, was published."""
+    """When the newest figure loaded was published; None where none is stored."""
+    policy_day: pd.Timestamp | None
+    """When the newest act in the data was announced; None without a ledger."""
     as_of: pd.Timestamp
     number: int
     """Of the publication; 0 where none was given."""
     published_at: pd.Timestamp | None
     """When the run that made the forecast ended; None if no run is recorded."""
     models: tuple[str, ...]
-    next_month: pd.Timestamp
-    """First day of the month whose figures are due next."""
+    next_months: str
+    """Months whose figures are due next, in words."""
     next_release: pd.Timestamp
+    missing: str
+    """Releases that were due and are not loaded, a sentence; empty where there is none."""
+    missing_since: pd.Timestamp | None
+    """When the first of them was due."""
     notices: tuple[str, ...]
     """What a reader must know: stale, late or made by a fallback."""
+
+
+def ages_of(publication: Publication, moment: pd.Timestamp, *, now: pd.Timestamp) -> Record:
+    """Age of what a forecast knows, as the API gives it: of the newest, counted to today."""
+    today = now.tz_convert("UTC").tz_localize(None).normalize()
+    if moment != publication.as_of:
+        return {"freshness": "superseded", **dict.fromkeys(_AGES)}
+    fresh = publication.memo.make(
+        ("freshness", today), lambda: freshness_of(publication, now=today.tz_localize("UTC"))
+    )
+    days = (fresh.missing_since, fresh.data_day, fresh.policy_day)
+    texts = [None if day is None else f"{day:%Y-%m-%d}" for day in days]
+    ages = [None if day is None else (today - day.normalize()).days for day in days[1:]]
+    state = "current" if fresh.missing_since is None else "stale"
+    return {"freshness": state, **dict(zip(_AGES, [*texts, *ages], strict=True))}
+
+
+_AGES: Final = (
+    "missing_since", "data_known_to", "policy_known_to", "data_age_days", "policy_age_days",
+)  # fmt: skip
 
 
 def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
@@ -55,53 +80,73 @@ def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
     today = now.tz_convert("UTC").tz_localize(None).normalize()
     cutoff = pd.Timestamp(f"{publication.snapshot.cutoff}-01")
     due = _due_days(publication, cutoff, today)
-    next_month = next(month for month, day in due.items() if day > today)
-    past = {month: day for month, day in due.items() if day <= today}
+    late = {month: day for month, day in due.items() if day < today}
+    next_release, next_months = next(iter(releases_ahead(publication, now=now).items()))
     models = publication.latest["model"].unique()
+    missing = _late(publication, late)
     return Freshness(
         reach=data_through(publication.snapshot.cutoff, publication.bases),
-        data_day=_data_day(publication, cutoff),
+        data_day=_data_day(publication),
+        policy_day=newest_act(publication),
         as_of=publication.as_of,
         number=int(publication.latest["publication"].iloc[0]),
         published_at=published_at(publication, publication.latest),
         models=tuple(str(model) for model in models),
-        next_month=next_month,
-        next_release=due[next_month],
+        next_months=next_months,
+        next_release=next_release,
+        missing=missing,
+        missing_since=min(late.values()) if missing else None,
         notices=(
             *_held(publication),
             *_aged(publication.as_of, now),
-            *_late(publication, past),
+            *filter(None, [missing]),
             *_statuses(publication),
         ),
     )
 
 
-def releases_ahead(
-    publication: Publication, *, now: pd.Timestamp
-) -> dict[pd.Timestamp, pd.Timestamp]:
-    """Expected release days of the next months of the world, by month."""
+def releases_ahead(publication: Publication, *, now: pd.Timestamp) -> dict[pd.Timestamp, str]:
+    """Expected days of the next releases of the world's figures, each with its months in words."""
     today = now.tz_convert("UTC").tz_localize(None).normalize()
     cutoff = pd.Timestamp(f"{publication.snapshot.cutoff}-01")
     due = _due_days(publication, cutoff, today + pd.DateOffset(months=_RELEASES))
-    return {month: day for month, day in due.items() if day > today}
+    months: dict[pd.Timestamp, list[pd.Timestamp]] = {}
+    for month, day in due.items():
+        if day >= today:
+            months.setdefault(day, []).append(month)
+    return {day: months_between(part[0], part[-1]) for day, part in months.items()}
 
 
-def _data_day(publication: Publication, cutoff: pd.Timestamp) -> pd.Timestamp | None:
-    panel = publication.snapshot.panel
-    published = panel.loc[panel["period"] >= cutoff, "available_at"]
-    return None if published.empty else published.max().tz_localize(None).normalize()
+def newest_act(publication: Publication) -> pd.Timestamp | None:
+    """Day of the newest announcement in the data; None where there is none."""
+    rows = publication.ledger.events
+    if rows.empty:
+        return None
+    announced = rows.loc[~rows["event_id"].str.startswith(SCHEDULED_PREFIX), "announced_on"]
+    return None if announced.empty else announced.max()
+
+
+def _data_day(publication: Publication) -> pd.Timestamp | None:
+    """Day of the newest figure known to the publication, as the page of data lists it."""
+    days = publication.published.observations["available_at"]
+    newest = days.loc[days <= publication.as_of].max()
+    return None if pd.isna(newest) else newest.tz_localize(None).normalize()
 
 
 def _due_days(
     publication: Publication, cutoff: pd.Timestamp, today: pd.Timestamp
 ) -> dict[pd.Timestamp, pd.Timestamp]:
-    """Day on which each month after the cutoff is due, up to the first after today."""
+    """Day on which each month after the cutoff is due, up to the first from today on.
+
+    January and February come together in March.
+    """
     lag = pd.Timedelta(days=_lag_days(publication))
     due: dict[pd.Timestamp, pd.Timestamp] = {}
     month = cutoff
-    while not due or max(due.values()) <= today:
+    while not due or max(due.values()) < today or month.month == 1:
         month = month + pd.DateOffset(months=1)
-        due[month] = month + pd.offsets.MonthEnd(0) + lag
+        last = month.replace(month=2) if month.month == 1 else month
+        due[month] = last + pd.offsets.MonthEnd(0) + lag
     return due
 
 
@@ -147,31 +192,30 @@ def _aged(as_of: pd.Timestamp, now: pd.Timestamp) -> list[str]:
     ]
 
 
-def _late(publication: Publication, due: dict[pd.Timestamp, pd.Timestamp]) -> list[str]:
+def _late(publication: Publication, due: dict[pd.Timestamp, pd.Timestamp]) -> str:
     """Notice of months of the world that are overdue, with what is published meanwhile."""
     calendar = publication.published.calendar
-    if calendar is None or len(due) < LATE_MONTHS:
-        return []
+    if calendar is None or not due:
+        return ""
     first, last = min(due), max(due)
     is_release = calendar["what"].eq("detail") & calendar["period_to"].between(first, last)
     releases = calendar.loc[is_release].sort_values("period_to")
     notice = gettext(
-        "Late data: the world's figures for %(first)s to %(last)s were due by %(day)s and have "
-        "not been loaded; these months are forecasts too.",
-        first=dated(first, "long month"),
-        last=dated(last, "long month"),
-        day=dated(due[last], "long day"),
+        "Not loaded: China's figures of %(months)s, due since %(day)s. What is shown for these "
+        "months is a forecast.",
+        months=months_between(first, last),
+        day=dated(due[first], "long day"),
     )
     meanwhile = published_later(publication.snapshot.panel, publication.snapshot.cutoff)
     if releases.empty:
-        return [f"{notice} {meanwhile}".rstrip()]
+        return in_a_row(notice, meanwhile)
     newest = releases.iloc[-1]
     release = gettext(
         "China Customs published %(month)s on %(day)s; that release has not been loaded yet.",
         month=dated(newest["period_to"], "long month"),
         day=dated(newest["released_on"], "long day"),
     )
-    return [f"{notice} {release} {meanwhile}".rstrip()]
+    return in_a_row(notice, release, meanwhile)
 
 
 def _statuses(publication: Publication) -> list[str]:
@@ -233,12 +277,12 @@ def basis_words(basis: Basis | None) -> str:
     month = dated(pd.Timestamp(basis.published_to), "month")
     if basis.since:
         return gettext(
-            "last published month %(month)s; estimated since, ±%(band)s", month=month, band=error
+            "last loaded month %(month)s; estimated since, ±%(band)s", month=month, band=error
         )
     if not basis.estimated:
-        return gettext("last published month %(month)s", month=month)
+        return gettext("last loaded month %(month)s", month=month)
     return gettext(
-        "last published month %(month)s; %(estimated)s of twelve months estimated, ±%(band)s",
+        "last loaded month %(month)s; %(estimated)s of twelve months estimated, ±%(band)s",
         month=month,
         estimated=basis.estimated,
         band=error,

@@ -7,10 +7,10 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import Engine
 
-from service.charts.fan import SCHEDULED_PREFIX, scheduled, touches
+from service.charts.fan import scheduled, touches
 from service.http.responses import Record, records
 from service.live.publication import Publication
-from service.queries.freshness import published_at
+from service.queries.freshness import newest_act, published_at
 from service.queries.row_models import (
     CommodityResponse,
     Event,
@@ -128,13 +128,6 @@ def events(publication: Publication, search: LedgerQuery) -> list[Record]:
     rows = _matching(rows, _SEARCHED, search.text)
     order = ["announced_on", "severity", "event_id"]
     return records(rows.sort_values(order, ascending=False)[columns_of(Event)])
-
-
-def newest_act(publication: Publication) -> pd.Timestamp | None:
-    """Day of the newest announcement in the data; None where there is none."""
-    rows = publication.ledger.events
-    announced = rows.loc[~rows["event_id"].str.startswith(SCHEDULED_PREFIX), "announced_on"]
-    return None if announced.empty else announced.max()
 
 
 def unreported(publication: Publication, now: pd.Timestamp) -> list[Record]:

@@ -14,29 +14,20 @@ import pandas as pd
 from service.charts.fan import Fan, fan_of, scheduled, scheduled_title, touches
 from service.language.acts import act_words
 from service.language.formats import dated, percentage
-from service.language.phrases import gettext, marked
+from service.language.phrases import gettext, in_a_row
 from service.live.publication import Publication
 from service.queries.destination_months import MonthRow, month_rows, normal_month
-from service.queries.explanation_sentences import (
-    causes_of_change,
-    figure_sentence,
-    in_brief,
-    moved_by,
-    rounded,
-)
-from service.queries.freshness import publication_words, releases_ahead
+from service.queries.explanation_sentences import figure_sentence, rounded
+from service.queries.freshness import releases_ahead
 from service.web.lever_form import CHANCE
-from service.words import address_key, chance_below, name_of, signed_percent, tonnes
-from store.publications.explanations import Announced, NewFigure, StoredExplanation
-from store.vocabulary import CHANGES, QUANTILE_COLUMNS, WORLD
+from service.web.median_change import change_of
+from service.words import chance_below, name_of, tonnes
+from store.publications.explanations import Announced, StoredExplanation
+from store.vocabulary import QUANTILE_COLUMNS, WORLD
 
 _DATES: Final = 3
 _SHOWN: Final = 6
 """Figures and acts listed; the API and the policy ledger have all."""
-
-NOT_COMPUTED: Final = marked(
-    "The causes of the change have not been computed for this publication."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +64,12 @@ class Briefing:
     month: MonthRow | None
     """The first month after that of the reader; None where none is forecast."""
     last_change: str
-    """The newest figure that moved it, or else how far it moved, in one line."""
+    """The medians before and now, and the own figure or else the one behind the change."""
     change: str
     figures: tuple[tuple[str, str], ...]
     """What became known meanwhile, what of it was expected and moved here, with its address."""
-    further: int
-    """Figures that are not listed."""
+    rest: str
+    """How much of the change the listed figures make up; empty where nothing is listed."""
     risks: tuple[Risk, ...]
     dates: tuple[tuple[pd.Timestamp, str], ...]
     """The next days that matter, each with what comes in a few words."""
@@ -91,7 +82,6 @@ def briefing_of(publication: Publication, fan: Fan, read_at: pd.Timestamp) -> Br
     today = f"{read_at:%Y-%m}"
     month = next((row for row in month_rows(fan) if row.period > today), None)
     period = "" if month is None else month.period
-    explanation = publication.published.explanation or StoredExplanation()
     risks = sorted(
         (
             risk
@@ -100,22 +90,18 @@ def briefing_of(publication: Publication, fan: Fan, read_at: pd.Timestamp) -> Br
         ),
         key=lambda risk: risk.when,
     )
-    # Those that moved most here first.
-    moving = sorted(
-        explanation.figures,
-        key=lambda figure: -abs(moved_by(figure, fan.destination, [period]) or 0.0),
-    )
-    figures = [
-        (figure_sentence(figure, fan.destination, [period]), figure.source_url) for figure in moving
-    ]
-    change = _change(publication, fan.destination, period)
+    change = change_of(publication, fan.destination, period)
+    listed = change.listed[:_SHOWN]
     return Briefing(
         headline=_headline(fan, month),
         month=month,
-        last_change=_last_change(moving, fan.destination, period) or change[0],
-        change=" ".join(change).rstrip(),
-        figures=tuple(figures[:_SHOWN]),
-        further=len(figures[_SHOWN:]),
+        last_change=change.line,
+        change=in_a_row(change.summary, change.causes),
+        figures=tuple(
+            (figure_sentence(figure, fan.destination, [period]), figure.source_url)
+            for figure in listed
+        ),
+        rest=change.rest(listed),
         risks=tuple(risks[:_SHOWN]),
         dates=_dates(publication, risks, read_at),
         slump=slump_of(publication, fan, today),
@@ -129,8 +115,8 @@ def _dates(
         return ()
     coming = {risk.when: risk.title or act_words(risk.acts[0]) for risk in reversed(risks)}
     releases = {
-        day: gettext("figures of %(month)s", month=dated(month, "long month"))
-        for month, day in releases_ahead(publication, now=read_at).items()
+        day: gettext("figures of %(month)s", month=months)
+        for day, months in releases_ahead(publication, now=read_at).items()
     }
     return tuple(sorted((coming | releases).items())[:_DATES])
 
@@ -161,73 +147,6 @@ def slump_of(publication: Publication, fan: Fan, today: str) -> Slump | None:
         return None
     worst = max(chances, key=chances.__getitem__)
     return Slump(worst, chances[worst], usual)
-
-
-def _last_change(figures: Sequence[NewFigure], destination: str, month: str) -> str:
-    """Figure with the largest effect on a month, in one line; empty without any.
-
-    One that was expected goes before others.
-    """
-    moving = [figure for figure in figures if moved_by(figure, destination, [month])]
-    moving.sort(key=lambda figure: figure.expected_t is None)
-    return next((in_brief(figure, destination, month) for figure in moving), "")
-
-
-def _change(publication: Publication, destination: str, month: str) -> tuple[str, str]:
-    """Change of a month's median since the previous publication and its causes, two sentences."""
-    rows = publication.published.every
-    order = rows[["as_of", "publication"]].drop_duplicates().sort_values(["as_of", "publication"])
-    if len(order) < 2:  # noqa: PLR2004 - it and the one before
-        return gettext("This is the first publication; there is none to compare it with."), ""
-    previous, newest = (
-        rows[rows["as_of"].eq(as_of) & rows["publication"].eq(number)]
-        for as_of, number in order.tail(2).itertuples(index=False)
-    )
-    forecast = publication_words(publication, previous)
-    before, median = (
-        part.loc[part["destination"].eq(destination) & part["period"].eq(month), "p50"].sum()
-        for part in (previous, newest)
-    )
-    if not before:
-        return gettext(
-            "Compared with %(forecast)s: it did not reach this month.", forecast=forecast
-        ), ""
-    causes = _why(publication, destination, int(previous["publication"].iloc[0]), median, month)
-    return _moved(forecast, month, median - before, before), causes
-
-
-def _why(publication: Publication, destination: str, before: int, median: float, month: str) -> str:
-    """Causes of a change, if they were computed for it."""
-    explanation = publication.published.explanation
-    if address_key(publication.commodity):  # causes are computed for the magnets only
-        return ""
-    if explanation is None or explanation.since != before:
-        return gettext(NOT_COMPUTED)
-    changes = explanation.changes.get(destination, {}).get(month, {})
-    return causes_of_change({name: changes.get(name, 0.0) for name in CHANGES}, median)
-
-
-def _moved(forecast: str, month: str, moved: float, before: float) -> str:
-    values = {
-        "forecast": forecast,
-        "month": dated(pd.Timestamp(month), "long month"),
-        "tonnes": tonnes(abs(moved)),
-        "share": signed_percent(moved / before),
-    }
-    if not round(moved, 1):
-        return gettext(
-            "Compared with %(forecast)s, the median of %(month)s is unchanged.", **values
-        )
-    if moved > 0:
-        return gettext(
-            "Compared with %(forecast)s, the median of %(month)s is %(tonnes)s\xa0t higher "
-            "(%(share)s).",
-            **values,
-        )
-    return gettext(
-        "Compared with %(forecast)s, the median of %(month)s is %(tonnes)s\xa0t lower (%(share)s).",
-        **values,
-    )
 
 
 def _announced(publication: Publication, fan: Fan) -> list[Risk]:
@@ -365,9 +284,8 @@ def _all_dates(
     publication: Publication, destination: str, read_at: pd.Timestamp
 ) -> Iterator[tuple[pd.Timestamp, str]]:
     briefing = briefing_of(publication, fan_of(publication, destination), read_at)
-    for month, day in releases_ahead(publication, now=read_at).items():
-        month_words = dated(month, "long month")
-        yield day, gettext("China Customs is expected to publish %(month)s", month=month_words)
+    for day, months in releases_ahead(publication, now=read_at).items():
+        yield day, gettext("China Customs is expected to publish %(month)s", month=months)
     for risk in briefing.risks:
         acts = gettext("; ").join(act_words(act) for act in risk.acts)
         yield risk.when, ": ".join(part for part in (risk.title, acts) if part)

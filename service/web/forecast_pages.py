@@ -26,7 +26,7 @@ from service.queries.destination_months import (
 )
 from service.queries.explanation_sentences import explanation, forecast_sentences
 from service.queries.freshness import basis_words
-from service.queries.listings import listing
+from service.queries.listings import listing, unreported
 from service.queries.row_models import HistoryMonth, columns_of
 from service.web.briefing import Briefing, briefing_of, slump_of
 from service.web.page_charts import PageChart, page_chart, small_charts
@@ -76,16 +76,22 @@ def destination_page(
 def digest(publication: Publication, read_at: pd.Timestamp, destination: str, form: str) -> Answer:
     """First answer of a destination's page as plain text for e-mail, or as a feed of it."""
     briefing = briefing_of(publication, fan_of(publication, destination), read_at)
-    values = _answer_of(publication, destination, briefing)
+    values = _answer_of(publication, destination, briefing, read_at)
     answer = block_of("destination.html.j2", "answer", publication, chart=None, **values)
     html = page("digest.html.j2", publication, read_at=read_at, address="", answer=answer)
     text = answer_of(as_text(html.body.decode()).encode(), TEXT)
     return text if form == "txt" else digest_feed(text, publication, destination)
 
 
-def _answer_of(publication: Publication, destination: str, briefing: Briefing) -> dict[str, object]:
-    basis = publication.bases.get(destination)
-    return {"destination": destination, "basis": basis_words(basis), "briefing": briefing}
+def _answer_of(
+    publication: Publication, destination: str, briefing: Briefing, read_at: pd.Timestamp
+) -> dict[str, object]:
+    return {
+        "destination": destination,
+        "basis": basis_words(publication.bases.get(destination)),
+        "briefing": briefing,
+        "unreported": unreported(publication, read_at),
+    }
 
 
 def forecast_values(
@@ -99,7 +105,7 @@ def forecast_values(
     fan = fan_of(publication, destination)
     briefing = briefing_of(publication, fan, read_at)
     return {
-        **_answer_of(publication, destination, briefing),
+        **_answer_of(publication, destination, briefing, read_at),
         "name": name_of(destination),
         "fan": fan,
         "chart": page_chart(publication, "fan", destination),

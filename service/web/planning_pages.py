@@ -1,7 +1,7 @@
 """Planning pages: needs and alerts, the audit trail, and the forms that write.
 
 Forms need neither cookie nor script: the browser sends the token as its password. A form must come
-from a page of this service (``service.http.access.from_own_page``).
+from a page of this service (``service.state.may_write``).
 """
 
 import re
@@ -17,7 +17,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from service.api.planning_routes import MOST
-from service.http.access import from_own_page
 from service.http.replies import refusal, reply
 from service.http.responses import Answer
 from service.language.addresses import PARAMETER
@@ -45,8 +44,6 @@ ENTRIES: Final = 200
 """Rows of the audit trail on its page; the API has all."""
 
 reading = [Depends(may_read)]
-# Checked first: a form of another site must not lead to a password prompt.
-sending = [Depends(from_own_page)]
 
 MOST_FIELDS: Final = 20
 FORM: Final = "application/x-www-form-urlencoded"
@@ -182,7 +179,7 @@ def feed_route(request: Request, current: Current, planning: Planning) -> Respon
     return reply(request, atom(planning, began=current.as_of, labels=current.published.labels))
 
 
-@router.post("/needs", dependencies=sending)
+@router.post("/needs")
 def add_need(request: Request, *, fields: Fields, actor: Writer, shared: Shared) -> Response:
     """Record a need; an invalid one is shown again with a message."""
     current = _chosen(shared, fields)
@@ -203,21 +200,21 @@ def add_need(request: Request, *, fields: Fields, actor: Writer, shared: Shared)
     return _see(needs_at(current.commodity, f"need-{number}"))
 
 
-@router.post("/needs/{number}/end", dependencies=sending)
+@router.post("/needs/{number}/end")
 def end_need(number: Number, actor: Writer, shared: Shared) -> Response:
     """End a need; the page then offers to take that back."""
     entries.write(shared.live, stored.end_need, number, actor=actor)
     return _see(f"/needs?ended={number}#needs-head")
 
 
-@router.post("/needs/{number}/restore", dependencies=sending)
+@router.post("/needs/{number}/restore")
 def restore_need(number: Number, actor: Writer, shared: Shared) -> Response:
     """Take back the end of a need."""
     entries.write(shared.live, stored.restore_need, number, actor=actor)
     return _see(f"/needs#need-{number}")
 
 
-@router.post("/alert-rules", dependencies=sending)
+@router.post("/alert-rules")
 def add_rule(request: Request, *, fields: Fields, actor: Writer, shared: Shared) -> Response:
     """Create an alert rule; an invalid one is shown again."""
     current = _chosen(shared, fields)
@@ -230,14 +227,14 @@ def add_rule(request: Request, *, fields: Fields, actor: Writer, shared: Shared)
     return _see(needs_at(current.commodity, "rules"))
 
 
-@router.post("/alert-rules/{number}/end", dependencies=sending)
+@router.post("/alert-rules/{number}/end")
 def end_rule(number: Number, actor: Writer, shared: Shared) -> Response:
     """End an alert rule."""
     entries.write(shared.live, stored.end_rule, number, actor=actor)
     return _see("/needs#rules")
 
 
-@router.post("/overrides", dependencies=sending)
+@router.post("/overrides")
 def add_override(request: Request, fields: Fields, actor: Writer, shared: Shared) -> Response:
     """Record an override beside a median; an invalid one is shown again."""
     current = _chosen(shared, fields)

@@ -19,6 +19,7 @@ from service.planning.entries import value_added
 from service.planning.firm import FirmAnswer
 from service.queries import listings, track
 from service.queries.destination_months import titles
+from service.queries.freshness import newest_act
 from service.queries.needs import Days, all_needs, arrival_months, carry_over_of
 from service.queries.row_models import RefusedFileResponse, Vintage
 from service.queries.yardsticks import held_ahead, losses
@@ -252,7 +253,7 @@ def policy_page(
         tariffs=_tariffs(publication, search),
         destinations=titles(publication),
         instruments=listings.instruments(publication),
-        newest=listings.newest_act(publication),
+        newest=newest_act(publication),
         unreported=listings.unreported(publication, read_at),
     )
 

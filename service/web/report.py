@@ -23,6 +23,7 @@ from service.web.page_charts import PageChart, chart_of
 from service.web.record_pages import backtest_values
 from service.web.render import block_of, template_of
 from service.words import full_words_of, in_reading_order, name_of, rendered
+from store.archive import SUMS, write_sums
 from store.errors import DataError
 from store.messages import Message
 from store.publications.basis import BASIS_COLUMNS, Basis
@@ -44,7 +45,8 @@ def write_report(
 
     Returns:
         The path of ``index.html``; beside it lie ``forecasts.csv``, ``scores.csv`` and, where
-        months are estimated, ``destinations.csv``, how far each is published.
+        months are estimated, ``destinations.csv``, how far each is published, and the digests of
+        these files.
     """
     tables = {
         "forecasts": publication.latest[list(FORECAST_COLUMNS)],
@@ -63,7 +65,9 @@ def write_report(
         for name, table in tables.items():
             table.to_csv(Path(scratch) / f"{name}.csv", index=False, lineterminator="\n")
         (Path(scratch) / _PAGE).write_text(page, encoding="utf-8")
-        for name in (*(f"{name}.csv" for name in tables), _PAGE):
+        files = (*(f"{name}.csv" for name in tables), _PAGE)
+        write_sums(Path(scratch), files)
+        for name in (*files, SUMS):
             (Path(scratch) / name).replace(folder / name)
     return folder / _PAGE
 

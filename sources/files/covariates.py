@@ -111,7 +111,7 @@ def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Cova
     name = named(source, WHAT)
     rows = _long(read_rows(source, WHAT), name)
     is_series = rows["destination"].isin(table.index)
-    unknown = sorted(rows.loc[~is_series, "destination"].dropna().astype(str).unique())
+    unknown = sorted(rows.loc[~is_series, "destination"].dropna().unique())
     entries = _entries(rows.loc[is_series], table, name)
     first, last = int(table.columns[0]), int(table.columns[-1])
     inside = entries["month"] >= first
@@ -192,7 +192,7 @@ def _entries(rows: pd.DataFrame, table: pd.DataFrame, source: str) -> pd.DataFra
             f"finite numbers and, if there is a column {AVAILABLE_AT}, a UTC moment. Correct or "
             "remove those rows; nothing was used."
         )
-    places = table.index.get_indexer(pd.Index(rows["destination"], dtype="str"))
+    places = table.index.get_indexer(pd.Index(rows["destination"]))
     return pd.DataFrame(
         {
             "name": names.to_numpy(),

@@ -35,6 +35,10 @@ _SHEET: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _STRINGS: Final = "xl/sharedStrings.xml"
 _WORKBOOK: Final = b"PK\x03\x04"
 _MOST_COLUMNS: Final = 1_000
+_MOST_CELLS: Final = 2_000_000
+"""Cells of a sheet, empty ones included; a download of all partners since 1995 has a quarter."""
+_MOST_BYTES: Final = 100_000_000
+"""Bytes of a workbook, unpacked."""
 _START: Final = 4_000
 """Characters of a text that show what stands between its cells."""
 _NULL: Final = "tag:yaml.org,2002:null"
@@ -198,17 +202,28 @@ def _sheet(name: str, content: bytes) -> list[list[str]]:
         _readable(name, "a table as .xlsx or CSV", "is no workbook that can be read"),
         zipfile.ZipFile(io.BytesIO(content)) as book,
     ):
-        parts = book.namelist()
-        shared = _xml(book, _STRINGS).iter(f"{_SHEET}si") if _STRINGS in parts else ()
+        parts = {part.filename: part.file_size for part in book.infolist()}
+        if (size := sum(parts.values())) > _MOST_BYTES:
+            raise ValueError(f"it unpacks to {size:,} bytes")
+        shared = _parts(book, _STRINGS, "si") if _STRINGS in parts else ()
         texts = [_text(entry) for entry in shared]
         sheet = min(part for part in parts if part.startswith("xl/worksheets/sheet"))
-        rows = [_row(row, texts) for row in _xml(book, sheet).iter(f"{_SHEET}row")]
-        width = max(map(len, rows), default=0)  # Excel writes no empty cells at the end
+        rows, width = list[list[str]](), 0  # Excel writes no empty cells at the end
+        for row in _parts(book, sheet, "row"):
+            rows.append(_row(row, texts))
+            width = max(width, len(rows[-1]))
+            if width * len(rows) > _MOST_CELLS:
+                raise ValueError(f"it has more than {_MOST_CELLS:,} cells")
         return [row + [""] * (width - len(row)) for row in rows]
 
 
-def _xml(book: zipfile.ZipFile, name: str) -> ET.Element:
-    return ET.fromstring(book.read(name))  # noqa: S314  # expat caps what entities grow to
+def _parts(book: zipfile.ZipFile, name: str, tag: str) -> Iterator[ET.Element]:
+    """Yield the elements of a name, each forgotten after its turn."""
+    with book.open(name) as content:
+        for _, element in ET.iterparse(content):  # noqa: S314  # expat caps what entities grow to
+            if element.tag == f"{_SHEET}{tag}":
+                yield element
+                element.clear()
 
 
 def _text(part: ET.Element) -> str:

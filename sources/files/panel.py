@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -63,8 +63,8 @@ def read_rows(
 ) -> pd.DataFrame:
     """Table with columns in our own names and rows numbered as an editor shows them.
 
-    The header of a CSV file is row 1, the first row of Parquet row 1, that of a frame row 0. Cells
-    of a CSV file are text, empty ones missing.
+    Destinations are text (``names_in``). The header of a CSV file is row 1, the first row of
+    Parquet row 1, that of a frame row 0. Cells of a CSV file are text, empty ones missing.
 
     Args:
         source: File or frame; not modified.
@@ -83,7 +83,15 @@ def read_rows(
         )
     if frame.empty:
         raise DataError(f"{name} has no rows. Expected a row a series and month. Fill it.")
+    if OURS[0] in frame:
+        frame = frame.assign(destination=names_in(frame[OURS[0]]))
     return frame.set_axis(pd.RangeIndex(first, first + len(frame)))
+
+
+def names_in(ids: "pd.Series[Any]") -> "pd.Series[str]":
+    """Names of series as text; whole numbers without decimals, as integers beside a gap have."""
+    texts = ids.astype("str")
+    return texts.str.removesuffix(".0") if pd.api.types.is_float_dtype(ids) else texts
 
 
 def numbers_of(column: "pd.Series[str] | pd.Series[float]") -> tuple[Floats, Flags]:
@@ -173,6 +181,13 @@ def _check_monthly(months: Ints, codes: Ints, series: "pd.Series[str]", name: st
 
 PART_OF: Final = "part_of"
 
+NEGATIVE: Final = " is negative"
+"""Part of the reason for refusing a series."""
+
+TAKES_NEGATIVE: Final = (
+    "`--allow-negative` forecasts negative values too, in Python Forecaster(allow_negative=True)"
+)
+
 SPARSE_END: Final = 0.1
 """Share of the series with a value in the last month below which a note is given."""
 
@@ -245,7 +260,7 @@ def read_panel(source: Path | pd.DataFrame, options: PanelOptions = READ_AS_IS) 
     _check_columns(name, rows, called)
     has_tree = PART_OF in rows
     rows = rows[[*OURS, PART_OF] if has_tree else list(OURS)]
-    labels = rows["destination"].astype("str")
+    labels = rows["destination"]
     rows = rows.assign(destination=labels.where(labels.str.strip() != ""))
     faults = _Faults(rows)
     values, again = _known(rows, faults, name, options, called[2])
@@ -255,9 +270,10 @@ def read_panel(source: Path | pd.DataFrame, options: PanelOptions = READ_AS_IS) 
     values = values.loc[~values["destination"].isin(list(reasons))]
     if values.empty:
         few = first_few([f"{series}: {reason}" for series, reason in reasons.items()])
+        remedy = f" {TAKES_NEGATIVE}." if NEGATIVE in few else ""
         raise DataError(
             f"{name} has no series that can be used. {few}. Expected a series name, a month as "
-            "YYYY-MM and one number of at least 0 a row. Correct or remove the rows."
+            f"YYYY-MM and one number of at least 0 a row. Correct or remove the rows.{remedy}"
         )
     table = _dense(values)
     notes = (_unnamed_note(rows), _again_note(again), _gap_note(table), *_short_notes(table))
@@ -292,7 +308,7 @@ def _known(
     faults.note(np.isinf(values), lambda place: f"{called} {values[place]} is not finite")
     finite = np.isfinite(values)
     if not options.allow_negative:
-        faults.note(finite & (values < 0), lambda place: f"{values[place]} {called} is negative")
+        faults.note(finite & (values < 0), lambda place: f"{values[place]} {called}{NEGATIVE}")
     large = finite & (np.abs(values) > _LARGEST)
     faults.note(large, lambda place: f"{values[place]} {called} is over {_LARGEST:g}")
     filled = rows["destination"].where(finite | wrong | np.isinf(values))

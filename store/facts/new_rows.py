@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Column, Connection, Table, func, select
+from sqlalchemy import Column, Connection, Row, Table, func, select
 
 from store.errors import SHOWN, DataError, first_few
 from store.schema import database_tables as tables
@@ -34,6 +34,12 @@ def check_clock(connection: Connection, moment: Column[Any], at: datetime) -> No
         "goes forward; nothing was written. Set the clock, or, if it is right now and was ahead "
         "then, set MAGNETCAST_DESPITE_CLOCK=true for the writes until it has caught up."
     )
+
+
+def newest_after(connection: Connection, moment: Column[Any], at: datetime) -> Row[Any] | None:
+    """Newest row of a table, where it is of a moment that is still to come; else None."""
+    newest = select(moment.table).order_by(moment.desc()).limit(1)
+    return connection.execute(newest.where(moment > at + WAITED)).first()
 
 
 _STAGE: Final = "staged_rows"
@@ -156,7 +162,8 @@ def new_versions(
     """
     table, moment = incoming.table, incoming.rows[tables.MOMENT]
     cell = list(tables.cell_of(table))
-    newest = stored.sort_values(tables.MOMENT, kind="stable").drop_duplicates(cell, keep="last")
+    known = stored[stored[tables.MOMENT] <= revised_at + WAITED]  # the clock may have been ahead
+    newest = known.sort_values(tables.MOMENT, kind="stable").drop_duplicates(cell, keep="last")
     pairs, is_stored, differs = _matched(
         incoming, newest, on=cell, columns=tables.version_columns(table)
     )

@@ -3,11 +3,14 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 from sqlalchemy import Connection, Engine, select
 
+from store.archive import SUMS, changed_files
+from store.errors import first_few
 from store.facts.reading import read_publication, read_table
 from store.messages import Message, message
 from store.publications.panels import is_intact
@@ -101,6 +104,17 @@ def tampered(engine: Engine) -> tuple[Message, ...]:
         )
         panels = [*_changed_panels(connection, recorded)]
     return (*_differences(recorded, rows, payloads), *panels)
+
+
+def changed_reports(folder: Path) -> Iterator[Message]:
+    """Describe the reports below a folder whose files are not those that were written."""
+    for sums in sorted(folder.glob(f"*/{SUMS}")):
+        if wrong := changed_files(sums.parent):
+            yield message(
+                "The report in %(folder)s is not what was written: %(files)s.",
+                folder=sums.parent.name,
+                files=first_few(wrong),
+            )
 
 
 def _changed_panels(connection: Connection, recorded: pd.DataFrame) -> Iterator[Message]:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.backup import move_locations
 from flows.context.stores import store_of
 from flows.run import RunOutcome, run
 from models.registry import runs
+from models.registry.locations import move_locations
 from store.database import sqlite_file
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import at, make_levels

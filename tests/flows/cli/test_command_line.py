@@ -108,6 +108,7 @@ def test_an_as_of_is_a_utc_moment(text: str, stamp: str) -> None:
     ("words", "message"),
     [
         ("predict --panel bad.csv", "A: row 2: -1.0 tonnes is negative"),
+        ("predict --panel bad.csv", "in Python Forecaster(allow_negative=True)"),
         ("backtest --panel bad.csv --cutoffs 2021-06", "A: row 2: -1.0 tonnes is negative"),
         ("backtest --panel panel.csv --horizon 0 --cutoffs 2021-06", "--horizon 0 is out of range"),
         ("backtest --panel panel.csv", "--cutoffs is missing"),

@@ -23,8 +23,11 @@ from tests.flows.conftest import AS_OF, Call
 def backtested(*_: object, parameters: ModelParameters, **__: object) -> Backtest:
     """Stand in for a backtest: errors fall with the number of leaves."""
     moments = pd.to_datetime(["2018-12-01", "2019-12-01"], utc=True)
-    cells = pd.DataFrame({"as_of": moments, "model": MODEL, "horizon": 1})
+    periods = moments.tz_localize(None) + pd.DateOffset(months=1)
+    cells = pd.DataFrame({"as_of": moments, "model": MODEL, "period": periods, "horizon": 1})
     cells = cells.assign(scaled_error=1 / parameters.num_leaves, scaled_quantile_loss=1.0)
+    cells = cells.assign(destination="USA", absolute_error=1.0, is_covered=True)
+    cells[["tonnes", "p10", "p50", "p90"]] = 10.0, 8.0, 11.0, 12.0
     return Backtest(pd.DataFrame(), cells, pd.DataFrame(), ResidualHistory())
 
 
@@ -38,6 +41,7 @@ def test_a_search_writes_parameters_and_each_trial_is_a_run(
 
     assert (code, output) == (0, "")
     assert f"wrote {out}" in err
+    assert "lead 1-3, held out: loss 1.00 (1.00 before), bias +10% (+10%)" in err
     found = json.loads(out.read_text(encoding="utf-8"))["found"]
     assert read_parameters(out, MAGNETS_PRESET).digest == found["digest"]
     assert (found["trials"], found["held_out_from"]) == (3, "2019-04-22")
@@ -54,4 +58,4 @@ def test_a_search_writes_parameters_and_each_trial_is_a_run(
     assert first.data.metrics == {"ratio": 1.0}
     assert set(first.data.params) == {choice.name for choice in SEARCH_SPACE}
     kept = {item.path for item in client.list_artifacts(search.info.run_id)}
-    assert kept == {"trials.csv", "parameters.json"}
+    assert kept == {"trials.csv", "leads.csv", "parameters.json"}

@@ -122,6 +122,10 @@ def test_a_version_whose_features_are_gone_is_refused_and_the_aliases_stay(
     monkeypatch.setattr("models.registry.stored_model.ALL_FEATURES", ALL_FEATURES[1:])
 
     refused = f"Version 1 .*cannot forecast as of 2020-05-22: .*are no more: {gone}.*--accept"
+    model_registry.set_tags(own, 1, {"git_commit": "4711-dirty"})
+    changed = r"trained it \(commit 4711, with changes since that no commit holds\)"
+    with pytest.raises(DataError, match=changed):
+        rollback(own, at(LATER), "bands too narrow")
     with pytest.raises(DataError, match=refused):
         rollback(own, at(LATER), "bands too narrow")
     with pytest.raises(DataError, match=refused):

@@ -1,3 +1,4 @@
+import base64
 import csv
 import io
 import re
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from fastapi.routing import APIRoute
 from python_calamine import CalamineWorkbook
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
@@ -15,6 +17,7 @@ from models.forecasting.joint_paths import USUAL_CARRY
 from service.api.response_models import Page, Problem
 from service.planning import entries
 from service.planning.entries import override_cells, value_added
+from service.state import may_write
 from service.words import chance_below
 from store.database import open_store
 from store.planning.audit import Actor, create_token, revoke_token
@@ -307,7 +310,37 @@ def test_a_form_from_elsewhere_is_refused_whoever_sends_it(
     answer = form(untouched, path, NEED, headers)
 
     assert answer.status_code == 403
-    assert "The form is from another site" in answer.text
+    assert "The request is from another site" in answer.text
+    assert planned(untouched).needs.empty
+
+
+@pytest.mark.parametrize("login", ["Bearer", "Basic"])
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+def test_no_route_that_writes_takes_a_request_of_another_site(
+    untouched: TestClient, login: str, headers: dict[str, str]
+) -> None:
+    token = untouched.headers["Authorization"].removeprefix("Bearer ")
+    credentials = {"Bearer": token, "Basic": base64.b64encode(f"me:{token}".encode()).decode()}
+    sent = headers | {"Authorization": f"{login} {credentials[login]}"}
+    writing = [
+        (method, route.path.replace("{number}", "1"))
+        for route in untouched.app.routes
+        if isinstance(route, APIRoute)
+        and may_write in [part.call for part in route.dependant.dependencies]
+        for method in route.methods
+    ]
+
+    statuses = {
+        (method, path): untouched.request(
+            method, path, headers=sent, **{"json" if path.startswith(API) else "data": NEED}
+        ).status_code
+        for method, path in writing
+    }
+
+    assert len(writing) >= 12
+    assert set(statuses.values()) == {403}, statuses
     assert planned(untouched).needs.empty
 
 

@@ -9,7 +9,7 @@ from service.charts.fan import pick_steps
 from service.http.responses import csv_answer, records
 from service.live.publication import Publication
 from service.queries import listings, track
-from service.queries.freshness import freshness_of
+from service.queries.freshness import ages_of, freshness_of, releases_ahead
 from service.words import chance_below, chance_words
 from tests.service.stores import EARLIER, NOW
 
@@ -85,7 +85,42 @@ def test_data_on_time_by_the_champion_need_no_notice(publication: Publication) -
     fresh = freshness_of(good, now=NOW)
 
     assert fresh.notices == ()
-    assert fresh.next_month == pd.Timestamp("2026-11-01")
+    assert fresh.next_months == "November 2026"
+
+
+def test_a_release_is_missing_from_the_day_after_it_was_due(publication: Publication) -> None:
+    known = replace(publication.snapshot, cutoff="2026-09")
+    late = replace(publication, snapshots={publication.as_of: known})
+    due = freshness_of(late, now=NOW).next_release - pd.DateOffset(months=1)
+
+    fresh = [
+        freshness_of(late, now=(due + pd.Timedelta(days=n)).tz_localize("UTC")) for n in (0, 1)
+    ]
+
+    assert [one.missing_since for one in fresh] == [None, due]
+    assert fresh[1].missing.startswith("Not loaded: China's figures of October 2026, due since ")
+
+
+def test_january_and_february_come_together_in_march(publication: Publication) -> None:
+    ahead = releases_ahead(publication, now=pd.Timestamp("2027-01-25", tz="UTC"))
+
+    assert [(day.month, months) for day, months in ahead.items()][:2] == [
+        (3, "January to February 2027"), (4, "March 2027"),
+    ]  # fmt: skip
+
+
+def test_a_forecast_says_how_old_its_data_and_policy_are(publication: Publication) -> None:
+    newest = ages_of(publication, publication.as_of, now=NOW)
+    earlier = ages_of(publication, pd.Timestamp(EARLIER), now=NOW)
+
+    days = publication.published.observations["available_at"]
+    known = days[days <= publication.as_of].max()
+    assert newest["freshness"] == "stale"
+    assert newest["data_known_to"] == f"{known:%Y-%m-%d}"
+    assert newest["data_age_days"] == (NOW.normalize() - known.normalize()).days
+    assert newest["policy_age_days"] > 0
+    assert earlier["freshness"] == "superseded"
+    assert earlier["data_age_days"] is None
 
 
 def test_a_forecast_published_for_a_past_day_is_listed_as_such(publication: Publication) -> None:

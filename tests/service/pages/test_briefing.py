@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import yaml
+from markupsafe import Markup
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
@@ -38,6 +39,13 @@ def page_of(engine: Engine, path: str) -> Outline:
         answer = client.get(path)
     assert answer.status_code == 200
     return Outline(answer.text)
+
+
+def texts_of(engine: Engine, path: str, tag: str) -> list[str]:
+    with TestClient(make_app(engine)) as client:
+        page = client.get(path).text
+    parts = re.findall(rf"<{tag}\b[^>]*>(.*?)</{tag}>", page, re.DOTALL)
+    return [" ".join(Markup(part).striptags().split()) for part in parts]  # noqa: S704
 
 
 AUGUST = NewFigure(
@@ -119,12 +127,54 @@ def test_new_figures_are_listed_with_what_was_expected_and_what_they_moved(engin
         data = client.get("/api/v1/explain/USA").json()["change"]
         earlier = client.get("/api/v1/explain/USA?as_of=2026-11-24").json()["change"]
 
-    assert ["moved this median by +12" in " ".join(page.split()) for page in pages] == [True, False]
+    shown = ["moved the median of December 2026 by +12" in " ".join(p.split()) for p in pages]
+    assert shown == [True, False]
     assert (data["since"], data["causes"], earlier) == (2, CHANGES["USA"], None)
     assert [(one["destination"], one["expected_t"]) for one in data["figures"]] == [
         ("FRA", None), ("USA", None), ("USA", 622.0),
     ]  # fmt: skip
     assert data["figures"][2]["moved"] == AUGUST.moved["USA"]
+
+
+SMALL = replace(AUGUST, destination="JPN", moved={"USA": {"2026-12": 0.2}})
+JULY = replace(
+    AUGUST, destination="USA", first="2026-07", last="2026-07", expected_t=600.0, published_t=580.0,
+    moved={"USA": {"2026-12": -4.0}},
+)  # fmt: skip
+WORLD = replace(AUGUST, destination="WLD", moved={"USA": {"2026-12": 20.0}})
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ja", "ko", "zh"])
+def test_the_change_leads_with_the_newest_figure_of_the_destination_itself(
+    engine: Engine, language: str
+) -> None:
+    publish(engine, LATER, cutoff="2026-07", factor=1.1)
+    figures = (JULY, WORLD, SMALL, AUGUST)
+    save_explanation(engine, 3, StoredExplanation(2, CHANGES, figures=figures))
+
+    address = f"/?country=USA&lang={language}"
+    paragraphs, items = texts_of(engine, address, "p"), texts_of(engine, address, "li")
+
+    line = next(one for one in paragraphs if "→" in one)
+    assert line.index("750") < line.index("622") < line.index("+20")
+    listed = [one for one in items if "Example News" in one]
+    effects = [re.findall(r"[+\N{MINUS SIGN}]\d+", one)[-1] for one in listed]
+    assert effects == ["+12", "\N{MINUS SIGN}4", "+20"]
+    assert [one for one in paragraphs if "+28" in one]  # what the listed ones add up to
+
+
+def test_a_change_says_which_publication_it_is_from_and_where_the_figure_lay(
+    engine: Engine,
+) -> None:
+    publish(engine, LATER, cutoff="2026-07", factor=1.1)
+    low = replace(AUGUST, published_t=120.0, moved={"USA": {"2026-12": 3.0}})
+    save_explanation(engine, 3, StoredExplanation(2, CHANGES, figures=(low,)))
+
+    line = next(one for one in texts_of(engine, "/?country=USA", "p") if "→" in one)
+
+    assert line.startswith("Since publication 2 (")
+    assert " UTC), December 2026: " in line
+    assert "because August 2026 came in at 120 t, expected 622 t: below the 80% band (" in line
 
 
 @pytest.mark.slow

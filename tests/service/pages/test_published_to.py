@@ -67,11 +67,11 @@ def test_an_act_of_unknown_coverage_is_listed_among_what_the_forecast_could_not_
 @pytest.mark.parametrize(
     ("kinds", "words"),
     [
-        (KINDS, "last published month Feb 2026; estimated since, ±26%"),
+        (KINDS, "last loaded month Feb 2026; estimated since, ±26%"),
         (KINDS[3:], "never published; estimated, ±26%"),
         (KINDS[2:3], "never published, derived from other figures"),
-        (KINDS[:3], "last published month Nov 2026"),
-        (KINDS[::-1], "last published month Dec 2026; 9 of twelve months estimated, ±26%"),
+        (KINDS[:3], "last loaded month Nov 2026"),
+        (KINDS[::-1], "last loaded month Dec 2026; 9 of twelve months estimated, ±26%"),
     ],
 )
 def test_a_page_says_to_which_month_a_destination_is_published(

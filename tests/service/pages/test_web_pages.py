@@ -245,7 +245,10 @@ def test_a_page_bears_the_stamp_and_its_whole_address(client: TestClient, path: 
     assert f'<p class="printed" lang="en">http://testserver{path}' in page
     text = " ".join(Outline(page).text.split())
     reach = "Data: world to July 2026; United States to March 2026; others by destination."
-    assert f"{reach} Latest figure published 31 Aug 2026. Published 25 Nov 2026 at 03:00" in text
+    assert (
+        f"{reach} Newest figure loaded: published on 3 Oct 2026. Published 25 Nov 2026 at 03:00"
+        in text
+    )
     assert "Next release expected about 20 Dec 2026, for November 2026" in text
 
 

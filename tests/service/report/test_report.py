@@ -27,7 +27,7 @@ from tests.service.stores import make_live, plain
 
 LOADING = ("data", "poster", "background", "action")
 TWO = ("WLD", "THA")
-FILES = {"index.html", "forecasts.csv", "scores.csv", "destinations.csv"}
+FILES = {"index.html", "forecasts.csv", "scores.csv", "destinations.csv", "SHA256SUMS"}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_the_folder_has_the_forecast_as_files_and_how_far_each_destination_is_pu
     observed = panel.loc[panel["kind"] == "observed", "period"].max()
     bases = pd.read_csv(folder / "destinations.csv").set_index("destination")
     assert bases.loc["THA", "published_to"] == f"{observed:%Y-%m}"
-    assert f"last published month {observed:%b %Y}" in _text(page)
+    assert f"last loaded month {observed:%b %Y}" in _text(page)
 
 
 def test_the_page_loads_nothing_and_leads_nowhere_in_the_service(page: str) -> None:

@@ -29,7 +29,7 @@ def test_a_table_has_all_destinations_on_one_page_and_no_policy(tmp_path: Path) 
     text = page.read_text(encoding="utf-8")
 
     assert {path.name for path in page.parent.iterdir()} == {
-        "index.html", "forecasts.csv", "scores.csv",
+        "index.html", "forecasts.csv", "scores.csv", "SHA256SUMS",
     }  # fmt: skip
     assert "磁 &lt;magnets&gt; (850511) to 10 destinations" in text
     outlook = text[text.index('id="WLD-outlook-head"') :].partition("</table>")[0]

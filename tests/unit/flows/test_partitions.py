@@ -47,6 +47,11 @@ def written(folder: Path, *parts: pd.DataFrame) -> PanelFiles:
     return PanelFiles(folder)
 
 
+def numbered(panel: pd.DataFrame) -> pd.DataFrame:
+    """Return a panel whose series are named by numbers."""
+    return panel.assign(destination=panel["destination"].str[1:].astype(int) + 10)
+
+
 def whole(home: Path, panel: pd.DataFrame) -> pd.DataFrame:
     """Return the forecasts of the same panel in one file."""
     panel.to_csv(home / "panel.csv", index=False)
@@ -87,6 +92,20 @@ def test_a_folder_is_forecast_as_its_series_in_one_file(
     predict_folder(settings, files, horizon=3, out=out, parameters=BRIEF)
 
     assert apart(pd.read_parquet(out), whole(tmp_path, panel)) < 1e-9
+
+
+def test_a_folder_of_numbered_series_is_forecast_too(tmp_path: Path) -> None:
+    panel = numbered(rows())
+
+    predict_folder(
+        Settings(home=tmp_path),
+        written(tmp_path / "in", panel),
+        horizon=3,
+        out=tmp_path / "out",
+        parameters=BRIEF,
+    )
+
+    assert apart(pd.read_parquet(tmp_path / "out"), whole(tmp_path, panel)) < 1e-9
 
 
 def test_a_series_that_was_not_drawn_is_forecast_too(tmp_path: Path) -> None:

@@ -79,6 +79,39 @@ def test_names_of_columns_and_integer_ids_come_back(
     np.testing.assert_array_equal(made["magnetcast"], forecasts["magnetcast"])
 
 
+@pytest.mark.parametrize(
+    ("ids", "kind"),
+    [
+        ((1, 2, 3), "int64"),
+        ((1.0, 2.0, 3.0), "float64"),
+        ((0.5, 1.0, 7.25), "float64"),
+        ((7, "b", 8.5), "object"),
+        ((20, 10, 30), "category"),
+    ],
+)
+def test_ids_of_any_type_work_where_texts_do(
+    frame: pd.DataFrame, ids: tuple[object, ...], kind: str
+) -> None:
+    names = dict(zip("ABC", ids, strict=True))
+    texts = {name: f"{name:g}" if isinstance(name, float) else str(name) for name in (*ids, 99)}
+    panel = frame.assign(unique_id=frame["unique_id"].map(names).astype(kind))
+    months = pd.date_range("2018-01-01", "2024-06-01", freq="MS")
+    grid = pd.MultiIndex.from_product([[*ids, 99], months], names=["unique_id", "ds"])
+    known = grid.to_frame(index=False).assign(name="tariff", value=grid.codes[1] % 5)
+
+    made = mc.Forecaster().fit(panel, covariates=known, tree={99: list(ids)}).predict(3)
+
+    panel, known = (
+        rows.assign(unique_id=rows["unique_id"].astype(object).map(texts))
+        for rows in (panel, known)
+    )
+    tree = {"99": [texts[name] for name in ids]}
+    expected = mc.Forecaster().fit(panel, covariates=known, tree=tree).predict(3)
+    assert set(made["unique_id"]) == {*ids, 99}
+    made = made.assign(unique_id=made["unique_id"].map(texts).astype("str"))
+    pd.testing.assert_frame_equal(made, expected, check_dtype=False)
+
+
 def test_a_window_of_cross_validation_knows_the_months_before_alone(frame: pd.DataFrame) -> None:
     past = frame.loc[frame["ds"] <= "2023-09-01"]
 
@@ -160,7 +193,8 @@ def test_a_clone_has_the_parameters_and_nothing_learned(frame: pd.DataFrame) -> 
 def test_a_bad_series_is_refused_by_name_with_its_row(frame: pd.DataFrame) -> None:
     bad = frame.assign(y=frame["y"].where(frame.index != 75, -3.0))
 
-    with pytest.warns(UserWarning, match=r"1 series refused.*B: row 75: -3.0 y is negative"):
+    expected = r"1 series refused.*B: row 75: -3.0 y is negative.*\(allow_negative=True\)"
+    with pytest.warns(UserWarning, match=expected):
         model = mc.Forecaster().fit(bad)
 
     assert list(model.refused_) == ["B"]
@@ -184,13 +218,17 @@ def test_negative_values_are_forecast_where_that_is_allowed() -> None:
     ("call", "message"),
     [
         (lambda model, df: model.fit(df).predict(0), "h 0 is out of range"),
+        (
+            lambda model, df: model.fit(df).score(df),
+            r"cv=\[\(early, late\)\], not a number of folds",
+        ),
         (lambda model, df: model.fit(df).predict(1, quantiles=[0.99]), "quantiles has 0.99"),
         (lambda model, df: model.fit(df.drop(columns="y")), "Panel has no column y"),
         (lambda model, df: model.fit(df.assign(price=1.0)), "Panel has price"),
         (lambda model, df: model.fit(df.iloc[:0]), "Panel has no rows"),
         (lambda model, df: model.fit(df, tree={"all": ["A", "X"]}), "X"),
     ],
-    ids=["horizon", "level", "column", "more", "rows", "tree"],
+    ids=["horizon", "early", "level", "column", "more", "rows", "tree"],
 )
 def test_what_cannot_be_used_is_refused(
     frame: pd.DataFrame, call: Callable[..., object], message: str

@@ -1,6 +1,8 @@
 """Work that several processes share."""
 
 import os
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -51,6 +53,25 @@ def test_results_come_in_the_order_of_the_items_from_this_process_and_others(
 def test_what_another_process_refuses_is_refused_here() -> None:
     with pytest.raises(DataError, match="three"):
         list(Executor(processes=2, items_per_process=1).map(refused, range(4), "items"))
+
+
+def slowly_refused(item: int) -> int:
+    time.sleep(0.1)
+    return refused(item - 27)
+
+
+def test_an_error_in_the_middle_ends_the_command_and_its_processes() -> None:
+    command = (
+        f"from {__name__} import Executor, slowly_refused\n"
+        "list(Executor(processes=2, items_per_process=1).map(slowly_refused, range(60), 'items'))"
+    )
+
+    ended = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", command], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert ended.returncode == 1
+    assert ended.stderr.strip().endswith("store.errors.DataError: three")
 
 
 def test_a_process_that_is_lost_costs_its_work_alone() -> None:

@@ -160,6 +160,30 @@ def test_quantiles_never_cross_and_never_turn_negative(
     assert forecast["p05"] * (1 - 1e-12) <= forecast["mean"] <= forecast["p95"] * (1 + 1e-12)
 
 
+def test_sides_that_differ_much_keep_their_ratio_and_others_come_together() -> None:
+    none = np.zeros(3)
+    low, high = np.array([-1.0, -1.0, -0.2]), np.array([1.0, 1.1, 2.0])
+
+    below, above = quantile_model.sides((low, none, high), 0.05, 0.4)
+
+    np.testing.assert_allclose(below + above, high - low)
+    ratios = np.log(above / below) / np.log(np.array([np.e, 1.1, 10.0]))
+    np.testing.assert_allclose(ratios, [0.0, 0.0537, 0.9707], atol=1e-4)
+
+
+def test_a_stored_model_without_sides_has_one_spread() -> None:
+    skewed = {**BOOSTERS, "p90": constant_booster(3.0)}
+    metadata = {**make_metadata(), "unit": "scales of the series"}
+    rows = make_rows().assign(usual_move_tonnes=1.0)
+
+    before = quantile_model.predict_quantiles(skewed, metadata, rows)
+    after = quantile_model.predict_quantiles(skewed, {**metadata, "sides": 0.4}, rows)
+
+    assert (before["p50"] - before["p10"]).item() == pytest.approx(2.0)
+    assert (before["p90"] - before["p50"]).item() == pytest.approx(2.0)
+    assert (after["p90"] - after["p50"]).item() > 2.5 * (after["p50"] - after["p10"]).item()
+
+
 def test_a_row_alone_is_forecast_exactly_as_among_others(
     mlflow_boosters: dict[str, str], mlflow_metadata: dict[str, object], mlflow_rows: pd.DataFrame
 ) -> None:

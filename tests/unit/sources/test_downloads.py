@@ -1,6 +1,7 @@
 """Files that a browser gives: known by their headings, read to the kilogram, or refused."""
 
 import re
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -147,6 +148,28 @@ BROKEN = {
 def test_what_has_no_records_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(DataError, match=r"cannot be read: |is no workbook that can be read: "):
         download(save(tmp_path / "a", content), NOW)
+
+
+SHEET = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+BOMBS = {
+    "cells": (
+        SHEET + b'<row><c r="ALL1"><v>1</v></c></row>' + 2_000 * b"<row/>",
+        "2,000,000 cells",
+    ),
+    "bytes": (SHEET + bytes(101_000_000), "it unpacks to 101,000,112"),
+}
+
+
+@pytest.mark.parametrize(("sheet", "fault"), BOMBS.values(), ids=BOMBS)
+def test_a_small_workbook_that_unpacks_to_gigabytes_is_refused(
+    tmp_path: Path, sheet: bytes, fault: str
+) -> None:
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w", zipfile.ZIP_DEFLATED) as book:
+        book.writestr("xl/worksheets/sheet1.xml", sheet + b"</sheetData></worksheet>")
+    assert (tmp_path / "a.xlsx").stat().st_size < 200_000
+
+    with pytest.raises(DataError, match=fault):
+        download(tmp_path / "a.xlsx", NOW)
 
 
 def test_records_need_not_have_the_same_fields(tmp_path: Path) -> None:

@@ -79,6 +79,8 @@ def test_a_failure_that_passes_costs_one_wait(
         (Fault.EMPTY, "failed 5 times: HTTP 204"),
         (Fault.HTML, "sent an HTML page instead of data"),
         (Fault.WALL, r"a bot wall \(HTTP 412\).*download by hand"),
+        (Fault.FLOOD, "sends more than 100,000,000 bytes, at http.*fewer months"),
+        (Fault.MOVED, r"points to 127\.0\.0\.1:9, at .*no other host or port"),
         (Fault.LARGE, r"too large \(HTTP 413\).*fewer months"),
     ],
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from store.archive import copy_sqlite, extract_archive, sqlite_damage, write_archive
+from store.archive import SUMS, copy_sqlite, extract_archive, sqlite_damage, write_archive
 from store.database import open_store
 from store.errors import DataError, StoreError
 
@@ -46,6 +46,30 @@ def test_a_shortened_archive_is_refused(archive: Path, tmp_path: Path) -> None:
     archive.with_name("a.tar.gz.sha256").unlink()
     with pytest.raises(DataError, match="is refused"):
         extract_archive(archive, tmp_path / "out")
+
+
+@pytest.mark.parametrize("place", [40, 1_000, 4_000, -9_000, -6])
+def test_one_flipped_bit_is_refused_without_a_digest_file_too(
+    archive: Path, tmp_path: Path, place: int
+) -> None:
+    archive.with_name("a.tar.gz.sha256").unlink()
+    content = bytearray(archive.read_bytes())
+    content[place] ^= 4
+    archive.write_bytes(content)
+
+    with pytest.raises(DataError, match="is refused"):
+        extract_archive(archive, tmp_path / "out")
+
+
+def test_a_file_that_is_not_as_it_was_written_is_refused(archive: Path, tmp_path: Path) -> None:
+    extract_archive(archive, tmp_path / "out")
+    (tmp_path / "out" / "deep" / "content").write_bytes(b"other")
+    with tarfile.open(tmp_path / "b.tar.gz", "w:gz") as other:
+        for name in ("deep/content", SUMS):
+            other.add(tmp_path / "out" / name, name)
+
+    with pytest.raises(DataError, match="not as they were written: deep/content"):
+        extract_archive(tmp_path / "b.tar.gz", tmp_path / "again")
 
 
 @pytest.mark.parametrize("name", ["../escaped", "a/../../escaped"])

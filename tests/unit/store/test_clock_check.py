@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from store.errors import DataError
+from store.facts.reading import read_observations
 from store.facts.writing import write_batch
 from store.planning.audit import create_token
 from store.publications.publication_writing import PublicationContext, publish_forecasts
@@ -44,6 +45,21 @@ def test_a_write_before_the_newest_of_its_table_is_refused_unless_it_is_asked_fo
 
     monkeypatch.setenv("MAGNETCAST_DESPITE_CLOCK", "true")
     write(engine, NOW - pd.Timedelta(days=1), "JPN")
+
+
+def test_what_was_loaded_ahead_of_time_is_new_again_and_known_from_now(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = NOW + pd.Timedelta(days=3650)
+    figure = make_observations({"period_from": "2026-08-01", "period_to": "2026-08-01"})
+    for moment in (ahead, NOW):
+        monkeypatch.setenv("MAGNETCAST_DESPITE_CLOCK", "true")
+        report = write_batch(
+            engine, make_batch(figure.assign(available_at=moment)), ingested_at=moment, revises=True
+        )
+        assert report.total == 1
+
+    assert read_observations(engine, as_of=NOW)["available_at"].tolist() == [NOW]
 
 
 def test_a_late_clock_of_one_table_stops_no_write_to_another(engine: Engine) -> None:

@@ -242,3 +242,17 @@ class TestOddSeries:
 
     def test_of_zeros_are_forecast_as_zeros(self) -> None:
         assert not said(with_last(0.0)).tonnes[-1].any()
+
+
+def test_a_tenth_of_skewed_outcomes_lies_on_either_side_of_the_band() -> None:
+    draw = np.random.default_rng(8)
+    values = np.exp(draw.normal(3.0, 1.0, (300, 1))) * draw.lognormal(0.0, 1.0, (300, 78))
+    engine = make_engine(values, last=71, parameters=replace(PANEL_PRESET, threads=1))
+
+    tonnes = said_of(engine).tonnes
+
+    outcome = values[:, 72:]
+    below, above = outcome < tonnes[:, :, P10], outcome > tonnes[:, :, P90]
+    assert 0.06 < below.mean() < 0.14
+    assert 0.06 < above.mean() < 0.14
+    assert (tonnes[:, :, P10] > 0).mean() > 0.9

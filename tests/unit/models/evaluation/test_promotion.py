@@ -60,6 +60,45 @@ def test_a_band_far_too_narrow_is_refused() -> None:
     assert broken(decision) == ["80% band"]
 
 
+@pytest.mark.parametrize(
+    ("narrow", "is_held"), [(0.7, False), (1.0, True), (2.5, False)], ids=["narrow", "80%", "wide"]
+)
+def test_a_band_of_a_year_covers_65_to_95_percent_and_the_bias_is_told(
+    narrow: float, *, is_held: bool
+) -> None:
+    cells = make_cells(origins=24, bias=0.05, narrow=narrow)
+
+    decision = judge(trial_of(cells, cells, is_refit=True))
+
+    band = next(rule for rule in decision.rules if rule.rule == "80% band")
+    assert (band.verdict == "held") == is_held
+    assert "of 25 months; by lead over" in band.measured
+    assert "(bias +5%)" in band.measured
+
+
+def test_months_already_over_do_not_make_up_for_a_band_too_narrow_ahead() -> None:
+    wide, narrow = make_cells(origins=24), make_cells(origins=24, narrow=0.3)
+    cells = wide.where(wide["lead"] <= 0, narrow)
+    nowcasts = pd.concat([wide.loc[wide["lead"] <= 0]] * 4)
+
+    decision = judge(replace(trial_of(cells, cells), challenger_cells=pd.concat([cells, nowcasts])))
+
+    band = next(rule for rule in decision.broken if rule.rule == "80% band")
+    assert float(band.measured.split("%")[0].split()[-1]) > 65
+
+
+def test_a_lead_that_gets_much_worse_is_refused_whatever_the_rest_gains() -> None:
+    challenger = make_cells(origins=30)
+    ahead = challenger["lead"] > 0
+    challenger = challenger.where(~ahead, make_cells(origins=30, bias=0.4))
+    champion = make_cells(origins=30, bias=0.9).where(~ahead, make_cells(origins=30, bias=0.2))
+
+    decision = judge(trial_of(challenger, champion))
+
+    assert set(broken(decision)) == {"worst lead", "80% band"}
+    assert "worst lead: 1-3 +" in decision.reasons
+
+
 def test_a_refit_of_the_champions_parameters_needs_no_many_origins() -> None:
     same = make_cells(origins=4)
 
@@ -99,7 +138,9 @@ def test_a_pair_without_a_common_month_waits_for_a_person() -> None:
     assert not decision.is_compared
     assert broken(decision) == []
     open_rules = [rule.rule for rule in decision.of("not compared")]
-    assert open_rules == ["paired origins", "loss against the champion", "worst destination"]
+    assert open_rules == [
+        "paired origins", "loss against the champion", "worst destination", "worst lead",
+    ]  # fmt: skip
 
 
 def test_a_refit_passes_by_its_parameters_where_nothing_is_kept_to_compare_with() -> None:

@@ -64,7 +64,7 @@ def test_scores_by_scope_say_which_is_better(bias: float, verdict: str) -> None:
     table = score_differences(cells)
 
     assert list(dict.fromkeys(table["scope"])) == [
-        "ALL", "WLD", "DEU", "USA", *(f"{horizon} ahead" for horizon in range(1, 7)),
+        "ALL", "lead over", "lead 1-3", "lead 4-6", "WLD", "DEU", "USA",
     ]  # fmt: skip
     overall = table.loc[table["scope"] == "ALL"].set_index("metric")
     assert overall.loc["sql", "verdict"] == verdict
@@ -72,4 +72,5 @@ def test_scores_by_scope_say_which_is_better(bias: float, verdict: str) -> None:
     assert overall.loc["wape", "difference"] == pytest.approx(bias / 100 - 0.2, abs=0.02)
     assert overall.loc["coverage80", "verdict"] == ""
     assert pd.isna(overall.loc["coverage80", "p05"])
+    assert overall.loc["bias", "B"] == pytest.approx(bias / 100, abs=0.01)
     assert set(overall["cells"]) == {ORIGINS * 3 * 6}

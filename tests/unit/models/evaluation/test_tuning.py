@@ -20,11 +20,13 @@ def cells_of(parameters: ModelParameters, *, late: float = 1.0) -> pd.DataFrame:
     error = 10.0 / parameters.num_leaves
     return pd.DataFrame(
         {
-            "as_of": [EARLY, LATE],
+            "as_of": [EARLY, LATE], "model": "magnetcast", "destination": "USA", "lead": 2,
             "scaled_error": [error, late * error],
             "scaled_quantile_loss": [error / 2.0, late * error / 3.0],
+            "absolute_error": error, "tonnes": 100.0, "p10": 90.0, "p50": 100.0 + error,
+            "p90": 120.0, "is_covered": True,
         }
-    )
+    )  # fmt: skip
 
 
 def searched(
@@ -52,6 +54,22 @@ def test_the_best_trial_is_the_spec_found_and_only_what_is_sought_differs() -> N
     assert search_values(result.parameters) == row[list(search_values(SPEC))].to_dict()
     assert replace(result.parameters, **search_values(SPEC)) == SPEC
     assert set(result.changed) <= {choice.name for choice in SEARCH_SPACE}
+
+
+def test_every_group_of_leads_weighs_alike_and_its_bias_is_shown() -> None:
+    def nowcast_gets_worse(parameters: ModelParameters) -> pd.DataFrame:
+        ahead, over = cells_of(parameters), cells_of(parameters).assign(lead=0)
+        over["scaled_error"], over["scaled_quantile_loss"] = 1.0 / ahead["scaled_error"], 1.0
+        return pd.concat([ahead, ahead, ahead, over])
+
+    result = searched(nowcast_gets_worse)
+
+    leaves = result.trials["num_leaves"].to_numpy() / SPEC.num_leaves
+    assert result.trials["ratio"].to_numpy() == pytest.approx((2.0 / leaves + leaves + 1.0) / 4.0)
+    assert result.leads.index.tolist() == ["over", "1-3"]
+    error = 10.0 / result.parameters.num_leaves
+    assert result.leads["bias"].to_numpy() == pytest.approx(error / 100.0)
+    assert result.leads["bias_untuned"].to_numpy() == pytest.approx(10.0 / 4 / 100.0)
 
 
 def test_the_origins_held_out_do_not_change_the_search() -> None:

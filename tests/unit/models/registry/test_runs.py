@@ -1,3 +1,4 @@
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +14,16 @@ from mlflow.entities import Run
 
 from models.registry import model_registry
 from models.registry import runs as mlflow_client
-from models.registry.runs import connect, find_runs, log_months, log_table, open_job, open_run
+from models.registry.runs import (
+    connect,
+    find_runs,
+    log_months,
+    log_table,
+    open_job,
+    open_run,
+    read_text,
+)
+from models.registry.stored_model import record_file
 from store.errors import StoreError
 from store.settings import PROJECT_ROOT, Settings
 
@@ -93,6 +103,32 @@ def test_a_run_that_breaks_off_is_marked_and_not_found(
     assert found.info.status == status
     assert found.data.tags["error"] == f"{type(error).__name__}: no rows"
     assert find_runs(mlflow_settings, TAGS) == []
+
+
+def test_a_copied_home_writes_its_runs_beside_itself(
+    mlflow_settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_run(mlflow_settings, name="train", tags=TAGS) as first:
+        mlflow.log_text("one", "first.txt")
+    there, (database, here) = mlflow_settings.artifact_dir, copied_home(mlflow_settings, tmp_path)
+
+    with open_run(here, name="train", tags=TAGS):
+        mlflow.log_text("two", "second.txt")
+
+    assert list(there.rglob("second.txt")) == []
+    assert [file.read_text() for file in here.artifact_dir.rglob("second.txt")] == ["two"]
+    assert read_text(here, first.info.run_id, "first.txt") == "one"
+    assert there.as_uri().encode() not in database.read_bytes()
+    assert "copied or moved" in caplog.text
+
+
+def copied_home(settings: Settings, folder: Path) -> tuple[Path, Settings]:
+    """Database and settings of a copy of MLflow's files."""
+    database, artifacts = folder / "copy" / "mlflow.db", folder / "copy" / "artifacts"
+    shutil.copytree(settings.artifact_dir, artifacts)
+    shutil.copy(record_file(settings) or "", database)
+    uri = f"sqlite:///{database}"
+    return database, settings.model_copy(update={"tracking_uri": uri, "artifact_dir": artifacts})
 
 
 def test_runs_opened_within_a_job_are_its_children(mlflow_settings: Settings) -> None:

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from features.origin import bare_origin
+from flows.training.backtest_records import comparison_tables, verdict
+from models.evaluation.backtest import Backtest, backtest_panel
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.snapshot import Snapshot
+from store.arrays import Floats
+from store.months import month_number
+from tests.data.engine_builders import BRIEF, make_values
+
+FIRST = month_number("2018-01")
+
+
+@pytest.fixture(scope="module")
+def result() -> Backtest:
+    return backtested(make_values())
+
+
+def backtested(values: Floats) -> Backtest:
+    names = tuple(map(str, range(len(values))))
+    snapshot = Snapshot(bare_origin(values, FIRST, 3, names))
+    return backtest_panel(PanelForecaster(BRIEF), snapshot, [FIRST + 50, FIRST + 56])
+
+
+def test_a_verdict_names_the_months_scored_and_the_best_of_the_baselines(result: Backtest) -> None:
+    board = comparison_tables(result)["scoreboard.csv"].query("kind == 'all'").set_index("model")
+    best = board["sql"].drop("magnetcast").idxmin()
+    own = board.loc["magnetcast"]
+
+    text = verdict(result)
+
+    assert text.startswith(f"1-3 months to come: error {own['wape']:.1%} of tonnes against ")
+    assert f"{board.loc[best, 'wape']:.1%} of the best baseline, {best} (" in text
+    assert f"loss {own['sql']:.2f} against {board.loc[best, 'sql']:.2f} (90% interval" in text
+    shares = f"{own['below10']:.0%} fell below and {own['above90']:.0%} above"
+    assert f"80% band covered {own['coverage80']:.0%} of 240 months, {shares}" in text
+
+
+def test_scores_say_the_horizons_that_were_scored(result: Backtest) -> None:
+    assert set(result.scores["horizon_to"]) == {3}
+
+
+def test_a_verdict_without_any_error_to_compare_says_so() -> None:
+    assert "no error to compare" in verdict(backtested(np.zeros((5, 60))))
