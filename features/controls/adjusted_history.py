@@ -10,8 +10,7 @@ from typing import Final
 import numpy as np
 
 from features.controls.controls import control_episodes, controls_at, tonnes_without
-from features.families.trade import LEVEL_MONTHS
-from features.origin import Origin
+from features.origin import LEVEL_MONTHS, Origin
 from store.arrays import Floats
 
 TRANSIENT_MONTHS: Final = 6

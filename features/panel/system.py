@@ -255,44 +255,30 @@ def _add_shares(rows: _Rows, blocks: _CellBlocks, prior: PanelPrior) -> None:
 
 
 def _add_unit_values(rows: _Rows, statements: Sequence[Statement], prior: PanelPrior) -> int:
-    """Add the unit values behind values; return how many terms they are.
+    """Add the logs of the unit values behind values; return how many terms they are.
 
-    The world's is a random walk by month, with Gaussian steps: with longer tails a lasting step of
-    the unit value fits a fall of trade. Of a yearly share it is one constant by destination.
+    The world's is a random walk by month. Its steps are Gaussian: with longer tails a fall of trade
+    is taken for a lasting step of the unit value. A destination's ratio to it is one constant.
     """
-    levels = [
-        (at, s.above.start)
-        for at, s in enumerate(statements)
-        if s.is_value and s.above and not s.below
-    ]
-    shares = [
-        (at, s.above.destinations)
-        for at, s in enumerate(statements)
-        if s.is_value and s.above and s.below
-    ]
-    count = SEASON_TERMS
-    if levels:
-        at, months = np.array(levels).T
-        terms = count + np.arange(np.ptp(months) + 1)
-        rows.season.append((at, terms[months - months.min()], np.ones(len(at))))
-        scale = np.full(len(terms), prior.unit_value_step)
-        scale[0] = prior.start_unit_value
-        steps = rows.add(np.full((len(terms), 1), -1), (0.0,), scale=scale, tail=GAUSSIAN)
-        rows.season += [
-            (steps, terms, np.ones(len(terms))),
-            (steps[1:], terms[:-1], -np.ones(len(terms) - 1)),
-        ]
-        count += len(terms)
+    values = [(at, s.above, s.below) for at, s in enumerate(statements) if s.is_value and s.above]
+    months = np.array([(at, world.start) for at, world, below in values if below is None])
+    shares = [(at, cells.destinations) for at, cells, below in values if below is not None]
     names = sorted({name for _, name in shares})
-    if shares:
-        at = np.array([row for row, _ in shares])
-        terms = count + np.array([names.index(name) for _, name in shares])
-        rows.season.append((at, terms, np.ones(len(at))))
-        constants = rows.add(
-            np.full((len(names), 1), -1), (0.0,), scale=prior.unit_value_ratio, tail=GAUSSIAN
-        )
-        rows.season.append((constants, count + np.arange(len(names)), np.ones(len(names))))
-    return count + len(names) - SEASON_TERMS
+    count = int(np.ptp(months[:, 1])) + 1 if len(months) else 0
+    scale = np.full(count + len(names), prior.unit_value_ratio)
+    scale[:count] = prior.unit_value_step
+    scale[: min(count, 1)] = prior.start_unit_value
+    places = [(int(at), month - int(months[:, 1].min())) for at, month in months]
+    places += [(at, count + names.index(name)) for at, name in shares]
+    terms = np.arange(len(scale))
+    steps = rows.add(np.full((len(terms), 1), -1), (0.0,), scale=scale, tail=GAUSSIAN)
+    at, place = np.array(places, dtype=np.int64).reshape(-1, 2).T
+    rows.season += [
+        (at, SEASON_TERMS + place, np.ones(len(at))),
+        (steps, SEASON_TERMS + terms, np.ones(len(terms))),
+        (steps[1:count], SEASON_TERMS + terms[: max(count - 1, 0)], -np.ones(max(count - 1, 0))),
+    ]
+    return len(scale)
 
 
 START_STEPS: Final = 8

@@ -14,7 +14,7 @@ from store.database import insert_row, reading, writing
 from store.facts.reading import known_by, read_commodities, read_table
 from store.schema import database_tables as tables
 from store.schema.database_tables import labels, observations
-from store.vocabulary import COMMODITY, HS6, ORIGIN
+from store.vocabulary import COMMODITY, HS6, ORIGIN, WORLD
 
 _EVIDENCE: Final = (
     tables.observations,
@@ -55,7 +55,8 @@ def _is_evidence(engine: Engine) -> ColumnElement[bool]:
     own_figures = [COMMODITY, *(name for name in names if not _CODE.fullmatch(name))]
     partners = {name for name in names if MAGNETS.fullmatch(name)} - {COMMODITY}
     imports = row.commodity.in_(partners) & row.measure.startswith("mirror_")
-    values = (row.commodity == HS6) & (row.measure == "value_musd") & (row.origin == ORIGIN)
+    is_value = (row.commodity == HS6) & (row.measure == "value_musd") & (row.origin == ORIGIN)
+    values = is_value & ((row.destination == WORLD) | (row.period_from != row.period_to))
     return row.commodity.in_(own_figures) | imports | values
 
 

@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.build import base_of, features_at, frame_of
+from features.build import features_at, frame_of
+from features.families.trade import base_of
 from features.origin import Origin
 from models.forecasting.model_frame import evidence_training_set, outcome, rows_of
 from store.errors import DataError
