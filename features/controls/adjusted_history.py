@@ -22,8 +22,9 @@ def adjusted_history(origin: Origin) -> Floats:
 
     They are the origin's own where no observed control follows a full year of history.
     """
-    controls, levels = controls_at(origin), dict[int, Floats]()
-    adjusted = origin.tonnes.copy()
+    if not (controls := controls_at(origin)):
+        return origin.tonnes
+    levels, adjusted = dict[int, Floats](), origin.tonnes.copy()
     for row in np.flatnonzero(~origin.is_sum).tolist():
         for control in control_episodes(controls, row, origin):
             start = control.month - origin.first

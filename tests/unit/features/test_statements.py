@@ -131,7 +131,7 @@ def test_a_yearly_value_is_a_share_and_the_rests_have_what_is_left_over() -> Non
 
 
 def test_of_two_sources_of_values_the_longer_one_counts() -> None:
-    short = value("2024-06", "WLD", 260.0, source="another", available_at="2024-08-01")
+    short = value("2024-06", "WLD", 260.0, source="another", available_at="2024-08-01T00:00:00Z")
     long = [value(f"2024-{month:02}", "WLD", 250.0) for month in (5, 6)]
 
     assert set(hs6_values(make_observations(short, *long))["value"]) == {250.0}
