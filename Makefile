@@ -99,8 +99,16 @@ lock: | $(filter .uv/bin/uv,$(UV))  ## Resolve the packages anew
 
 bench: bench-evidence bench-magnets bench-revisions bench-coverage bench-accuracy bench-mirror bench-policy-value  ## Re-measure accuracy (bench-speed, -run, -service, -store, -scale and -kills measure time and harm)
 
-bench-evidence bench-magnets bench-revisions bench-coverage bench-accuracy bench-mirror bench-speed bench-run bench-scale: bench-%: setup
+bench-evidence bench-revisions bench-coverage bench-accuracy bench-mirror bench-speed bench-run bench-scale: bench-%: setup
 	$(PY) benchmarks/$*.py
+
+var/peers: benchmarks/peers.txt | $(filter .uv/bin/uv,$(UV))
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $@
+	$(UV) pip install --quiet --python $@/bin/python -r $<
+	@touch $@
+
+bench-magnets: setup var/peers  ## Replay the magnets over five years and bring the figures of README and docs/accuracy.md up to date (minutes)
+	MAGNETCAST_PEERS=$${MAGNETCAST_PEERS:-var/peers/bin/python} $(PY) benchmarks/magnets.py
 
 bench-kills: setup
 	MAGNETCAST_FAULTS=all MAGNETCAST_FAULTS_KILLS=250 $(PY) -m pytest -q tests/faults/test_kills.py -k ingest

@@ -1,4 +1,4 @@
-"""How often the 80% bands held: months and three-month sums, by destination and months ahead.
+"""How often the 80% bands held: months and three-month sums, by destination and lead.
 
 Writes coverage.md: the magnets replayed as ``magnets.py`` does, and the panels of MAGNETCAST_PANELS
 as ``accuracy.py`` does. Figures are those of ``models.evaluation.scores``, which pages, API and
@@ -18,11 +18,12 @@ from flows.cli.options import moment
 from models.evaluation.backtest import backtest_evidence, backtest_panel
 from models.evaluation.scores import (
     FEWEST,
-    HORIZON_GROUPS,
+    LEAD_GROUPS,
     Coverage,
     coverage_of,
     coverage_scores,
     error_copula,
+    group_label,
     origin_column,
     sum_cells,
 )
@@ -44,9 +45,10 @@ INTRODUCTION = """
 An entry is the share of forecasts whose month (or three months together) lay within p10 and
 p90, of how many, and the mean interval score: the width of the band and ten times what lies outside
 it, in units of the mean absolute difference to the year before. Lower is better, so that a wide
-band does not win. Magnets are scored only where a level was published. The band of three months
-comes from joint paths; the share of an error that carries into the next month is measured on the
-origins before each one, never on later ones.
+band does not win. Leads count from the month of the forecast, three months by the last; of a panel
+they are its months ahead. Magnets are scored only where a level was published. The band of three
+months comes from joint paths; the share of an error that carries into the next month is measured on
+the origins before each one, never on later ones.
 """
 PANELS_TEXT = """
 All series together, cutoffs and horizon as in accuracy.md. The aim for three months together is 76
@@ -74,7 +76,7 @@ def interval_score(cells: pd.DataFrame) -> "pd.Series[float]":
 
 
 def entry(group: Coverage, cells: pd.DataFrame) -> str:
-    own = cells.loc[cells["horizon"].between(group.horizon_from, group.horizon_to)]
+    own = cells.loc[cells["lead"].between(group.horizon_from, group.horizon_to)]
     if own.empty:
         return "-"
     score = f"{interval_score(own).mean():.2f}"
@@ -82,14 +84,14 @@ def entry(group: Coverage, cells: pd.DataFrame) -> str:
 
 
 def rows_of(cells: pd.DataFrame, scopes: list[str]) -> Iterator[dict[str, str]]:
-    """Yield one row a scope with an entry for each group of horizons."""
+    """Yield one row a scope with an entry for each group of leads."""
     scores = coverage_scores(cells)
     for scope in scopes:
         own = cells if scope == ALL else cells.loc[cells["destination"] == scope]
         found = {(c.horizon_from, c.horizon_to): c for c in coverage_of(scores, scope, "")}
         result = {
-            f"{first}-{last} months ahead": entry(found[first, last], own)
-            for first, last in HORIZON_GROUPS
+            f"lead {group_label(first, last)}": entry(found[first, last], own)
+            for first, last in LEAD_GROUPS
             if (first, last) in found
         }
         yield {"destination": scope, **result}

@@ -1,185 +1,258 @@
 """How good the forecasts of magnet exports were, replayed as they could be made at the time.
 
-Writes magnets.md: the scores of all origins and by period of origin, and what was said of May 2025
-on either side of the controls of 4 April 2025.
+Writes magnets.md, the scores by lead over five years and over the window of `magnetcast run`, and
+the rows that README.md, docs/accuracy.md and beat_us/README.md quote of it. AutoETS is scored where
+MAGNETCAST_PEERS names the Python of an environment of peers.txt, as `make bench-magnets` does.
 """
 
 import argparse
-from collections.abc import Sequence
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import page
 import pandas as pd
 
 from features.evidence_history import EvidenceHistory
 from flows.cli.options import first_origin, moment
-from models.evaluation.backtest import Backtest, backtest_evidence
+from models.evaluation.backtest import Backtest, backtest_evidence, scale_rows
 from models.evaluation.scores import (
-    GROUPED_SCOPES,
-    HORIZON_GROUPS,
     LEAD_GROUPS,
     LEAD_SCOPES,
+    cell_scores,
     group_label,
-    group_scores,
+    lead_groups,
     lead_scores,
-    summarise,
 )
 from models.executor import Executor
 from models.forecasting.decomposition import stages_of
-from models.forecasting.evidence_forecaster import EvidenceForecaster
+from models.forecasting.evidence_forecaster import SCORED_FROM, EvidenceForecaster
 from models.forecasting.model_frame import rows_of
 from models.forecasting.model_names import BASE_MEDIAN, MODEL, REFERENCE, UNANSWERED
 from models.forecasting.residual_history import TREES
 from models.forecasting.snapshot import Snapshot
-from models.learning.parameters import MAGNETS_PRESET, ModelParameters
+from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET, ModelParameters
 from models.policy.policy_effect import effect_at
 from sources.bundled.all_tables import load_bundled
+from store.arrays import Floats
 from store.months import month_label, month_number
-from store.vocabulary import ALL
+from store.vocabulary import ALL, WORLD
 
-SCOPES = ("WLD", "USA", "ALL")
-ORDER = (MODEL, UNANSWERED, TREES, BASE_MEDIAN, REFERENCE, "last_value", "drift")
-PERIODS = {
-    "all origins": ("2024-06", "2026-02"),
-    "before the shock": ("2024-06", "2025-01"),
-    "through it": ("2025-02", "2025-08"),
-    "after it": ("2025-09", "2026-02"),
-}
-"""First and last month of the origins."""
-
-STATED = {
-    "wape": "{:.1%}", "mase": "{:.2f}", "sql": "{:.2f}", "coverage80": "{:.0%}",
-    "value_added": "{:+.0%}",
-}  # fmt: skip
+PEERS = "MAGNETCAST_PEERS"
+ETS = "auto_ets"
+UNTUNED = "panel_parameters"
+ORDER = (MODEL, UNTUNED, UNANSWERED, TREES, BASE_MEDIAN, REFERENCE, "last_value", "drift", ETS)
+GROUPS = [group_label(*group) for group in LEAD_GROUPS[:4]]
 ERAS = (
     ("2021-06", "2023-05"), ("2023-06", "2024-08"), ("2024-09", "2025-04"), ("2025-05", "2026-12"),
 )  # fmt: skip
 """First and last month of the origins: calm years, a calm year, those whose targets the controls of
 April 2025 met, and those after it."""
 
+SURE = 0.03
+"""Standard error of the log of a month of the world that counts as known."""
+
+BLOCK = 6
+"""Consecutive origins that are drawn together, as their errors are of the same months."""
+
+DRAWS = 2_000
+INTERVAL = (0.05, 0.95)
 SHOCK_MONTHS = ("2025-04", "2025-05", "2025-06", "2025-07", "2025-08", "2025-09")
 SHOCK_VIEWS = ("2025-04-01", "2025-04-10", "2025-06-25")
 BUNDLED = ("observations", "policy_events", "tariff_steps", "analog_events")
 SHOCK_SERIES = ("USA", "WLD")
 BAND = ("p05", "p10", "p50", "p90", "p95")
 
+QUOTED_SCOPES = {
+    "all destinations": ALL, "world": WORLD, "USA": "USA", "European Union": "EU27",
+}  # fmt: skip
+QUOTED_MODELS = {
+    "magnetcast": MODEL, "the same, parameters of panels": UNTUNED,
+    "median of the base forecasts": BASE_MEDIAN, "trees alone": TREES, "seasonal naive": REFERENCE,
+    "AutoETS": ETS,
+}  # fmt: skip
+
 INTRODUCTION = """
 At the 25th of each month the evidence panel, the features and the model are made anew from what was
-published by then; the months after are scored only where a level was published, horizons 1 to 6.
-MASE and SQL (quantile loss over the seven published quantiles) are scaled by the mean absolute
-seasonal difference up to the cutoff; value added is 1 - WAPE / WAPE of the seasonal naive. ALL
-holds the destinations and the sums WLD and EU27, so tonnes count twice there. no_response is
-magnetcast without the answer to controls that few months have felt
-(docs/adr/0010-policy-response.md), made of the next two: lightgbm, the trees alone, and experts,
-the middle of six statistical ones (docs/adr/0006-combination-for-magnets.md). Experts and baselines
-get bands calibrated in the same way; all are made coherent like the model.
+published by then, and all months ahead are scored whose level was published later. They are grouped
+by *lead*, the months from that of the forecast to that forecast: customs figures come late, so
+months already over on the day of the forecast (nowcasts) stand apart from months to come. ALL holds
+the destinations and the sums WLD and EU27, so tonnes count twice there. no_response is magnetcast
+without the answer to controls that few months have felt (docs/adr/0010-policy-response.md), made of
+the next two: lightgbm, the trees alone, and experts, the median of six base forecasts
+(docs/adr/0006-combination-for-magnets.md); panel_parameters is magnetcast with the parameters of
+panels, of which none was chosen on magnets (docs/accuracy.md). Base forecasts and baselines get bands calibrated in the
+same way, and all are made coherent like the model; auto_ets is statsforecast's AutoETS on the panel
+as it was known, with its own bands. An entry: error (WAPE) with its 90% interval over blocks of six
+origins; loss (quantile loss over the seven published quantiles, in units of the mean absolute
+seasonal difference up to the cutoff); share of outcomes within the 80% band and number of cells
+(shares below p10 and above p90); bias (sum of medians to sum of tonnes, less 1).
 """
-LEAD_TEXT = """
-Origins from {first} on, by *lead*: the months from that of the forecast to that forecast. A
-horizon counts from the last month of the world that was published, so the first ones were over on
-the day of the forecast: nowcasts. Error and loss; share of outcomes within the 80% band and number
-of cells (shares below p10 and above p90); bias (sum of medians to sum of tonnes, less 1).
+RATIO_TEXT = """
+Error of each in ratio to the model's, with the 90% interval over the same blocks: above 1 the model
+is better, and beyond chance where the interval lies above 1.
+"""
+SURE_TEXT = """
+Of the world few months have a published level before 2024. Here those whose estimate has a standard
+error of at most {sure:.0%} today are truth too.
 """
 LOSS_TEXT = """
-Where a baseline, or a part of the model alone, had the smaller error (WAPE) or quantile loss (SQL);
-the best of them is named:
+Where a baseline, or a part of the model alone, had the smaller error or loss; the best of them is
+named:
 """
 SHOCK_TEXT = """
-What was said of the months from April 2025 on, each by a model trained on that day from what was
-published by then: before the licence duty of 4 April, after it, and when its first two months were
-out. *p50 before* is the forecast before controls that history does not show are answered.
+What was forecast for the months from April 2025 on, each by a model trained on that day from what
+was published by then: before the licensing requirement of 4 April, after it, and when its first two
+months were out. *p50 before* is the forecast without the response to controls that few months have
+felt.
 """
 
 
-def scores_of(cells: pd.DataFrame, first: str, last: str) -> pd.DataFrame:
-    """Return scores of the origins from one month to another, one row a model and scope."""
-    month = cells["as_of"].dt.strftime("%Y-%m")
-    counted = cells.loc[month.between(first, last)]
-    long = summarise(counted, horizons=(1, 6))
-    wide = long.pivot_table(index=["scope", "model", "cells"], columns="metric", values="value")
-    wide = wide.reset_index().set_index(["scope", "model"])
-    return wide.loc[[(scope, model) for scope in SCOPES for model in ORDER]].reset_index()
+@dataclass(frozen=True)
+class Replay:
+    """Scored cells of all models from the origins of a window."""
+
+    cells: pd.DataFrame
+
+    @cached_property
+    def rows(self) -> dict[tuple[str, str, str], dict[Hashable, Any]]:
+        """Scores of ``lead_scores``, by scope, model and group."""
+        return {
+            (row["scope"], row["model"], group_label(row["horizon_from"], row["horizon_to"])): row
+            for row in lead_scores(self.cells, LEAD_GROUPS[:4]).to_dict("records")
+        }
+
+    @cached_property
+    def drawn(self) -> dict[tuple[str, str, str], Floats]:
+        """Errors over draws of blocks of origins, by scope, model and group."""
+        origins = pd.Index(sorted(self.cells["as_of"].unique()))
+        count = -(-len(origins) // BLOCK)
+        starts = np.random.default_rng(0).integers(len(origins), size=(DRAWS, count))
+        picked = (starts[:, :, None] + np.arange(BLOCK)).reshape(DRAWS, -1) % len(origins)
+        scoped = pd.concat(
+            [self.cells.assign(scope=ALL), self.cells.assign(scope=self.cells["destination"])]
+        )
+        keys = ["scope", "model", lead_groups(scoped).rename("lead")]
+        errors: dict[tuple[str, str, str], Floats] = {}
+        for (scope, model, lead), part in scoped.groupby(keys, observed=True):
+            sums = part.groupby("as_of")[["absolute_error", "tonnes"]].sum()
+            drawn = sums.reindex(origins, fill_value=0.0).to_numpy()[picked].sum(axis=1)
+            with np.errstate(invalid="ignore"):
+                errors[str(scope), str(model), str(lead)] = drawn[:, 0] / drawn[:, 1]
+        return errors
+
+    def from_to(self, first: str, last: str) -> "Replay":
+        """Replay of the origins from one month to another."""
+        return Replay(self.cells.loc[self.cells["as_of"].dt.strftime("%Y-%m").between(first, last)])
+
+    def entry(self, scope: str, model: str, lead: str) -> str:
+        key = (scope, model, lead)
+        if key not in self.rows:
+            return "-"
+        score, (low, high) = self.rows[key], np.nanquantile(self.drawn[key], INTERVAL)
+        return (
+            f"{score['wape']:.1%} ({low:.1%} to {high:.1%}), {score['sql']:.2f}; "
+            f"{score['coverage80']:.0%} of {score['cells']:.0f} ({score['below10']:.0%}, "
+            f"{score['above90']:.0%}); {score['bias']:+.0%}"
+        )
+
+    def ratio(self, scope: str, model: str, lead: str) -> str:
+        """Error of another in ratio to the model's, with its interval."""
+        if (scope, model, lead) not in self.rows:
+            return "-"
+        own, other = ((scope, name, lead) for name in (MODEL, model))
+        low, high = np.nanquantile(self.drawn[other] / self.drawn[own], INTERVAL)
+        value = self.rows[other]["wape"] / self.rows[own]["wape"]
+        return f"{value:.2f} ({low:.2f} to {high:.2f})"
+
+    def table(
+        self, scopes: Sequence[str], models: Sequence[str] = ORDER, *, ratios: bool = False
+    ) -> list[str]:
+        """Rows of scopes and models as a table."""
+        form = self.ratio if ratios else self.entry
+        rows = [
+            {"scope": scope, "model": model, **{lead: form(scope, model, lead) for lead in GROUPS}}
+            for scope, model in product(scopes, models)
+            if any((scope, model, lead) in self.rows for lead in GROUPS)
+        ]
+        return page.table(pd.DataFrame(rows).rename(columns={"over": "months over"}))
+
+    def lost(self, scopes: Sequence[str]) -> list[str]:
+        """Say where a baseline or a part alone had the smaller error or quantile loss."""
+        lines = []
+        forms = (("wape", "{:.1%}"), ("sql", "{:.2f}"))
+        for scope, lead, (metric, form) in product(scopes, GROUPS, forms):
+            values = {
+                key[1]: row[metric] for key, row in self.rows.items() if key[::2] == (scope, lead)
+            }
+            best = min(set(values) - {MODEL}, key=values.__getitem__)
+            if values[MODEL] > values[best]:
+                own, other = (form.format(values[name]) for name in (MODEL, best))
+                lines.append(f"- {scope}, {lead}, {metric}: {own} against {other} of {best}")
+        return lines or ["- nowhere"]
+
+    def quoted(self, scope: str, model: str) -> list[str]:
+        """Entries of a page that quotes: error, loss; covered; bias."""
+        entries = (self.entry(scope, model, lead) for lead in GROUPS)
+        return [re.sub(r" \([^)]*\)", "", entry) for entry in entries]
 
 
-def scores_text(scores: pd.DataFrame) -> pd.DataFrame:
-    text = scores[["scope", "model", "cells"]].copy()
-    for name, form in STATED.items():
-        text[name] = scores[name].map(form.format)
-    return text
+def auto_ets(moments: Sequence[pd.Timestamp], history: EvidenceHistory) -> pd.DataFrame:
+    """Return what AutoETS forecasts from the panels of some moments; empty if it is not there."""
+    if PEERS not in os.environ:
+        print(f"AutoETS is left out: {PEERS} is not set.")
+        return pd.DataFrame()
+    panels = []
+    for as_of in moments:
+        origin = history.origin(as_of)
+        months = pd.date_range(month_label(origin.first), periods=origin.tonnes.shape[1], freq="MS")
+        table = pd.DataFrame(origin.tonnes, index=list(origin.series), columns=months)
+        rows = table.rename_axis("name").reset_index().melt("name", var_name="ds", value_name="y")
+        panels.append(rows.assign(unique_id=f"{as_of.isoformat()}|" + rows["name"]))
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [str(Path(folder) / name) for name in ("panels.csv", "forecasts.csv")]
+        pd.concat(panels).dropna()[["unique_id", "ds", "y"]].to_csv(paths[0], index=False)
+        command = [os.environ[PEERS], str(page.HERE / "auto_ets.py"), *paths]
+        subprocess.run(command, check=True)  # noqa: S603 - a script of ours
+        forecasts = pd.read_csv(paths[1], parse_dates=["ds"])
+    names = forecasts["unique_id"].str.split("|", expand=True)
+    forecasts = forecasts.assign(as_of=pd.to_datetime(names[0], utc=True), destination=names[1])
+    return forecasts.rename(columns={"ds": "period"}).drop(columns="unique_id")
 
 
-def lost(scores: pd.DataFrame, period: str) -> list[str]:
-    """Say where a baseline or a part alone had the smaller error or quantile loss."""
-    lines = []
-    for scope, part in scores.groupby("scope", sort=False):
-        for metric in ("wape", "sql"):
-            value = part.set_index("model")[metric]
-            best = str(value.drop(MODEL).idxmin())
-            if value[MODEL] > value[best]:
-                own, other = (STATED[metric].format(value[name]) for name in (MODEL, best))
-                lines.append(f"- {scope}, {period}, {metric}: {own} against {other} of {best}")
-    return lines
+def with_ets(cells: pd.DataFrame, ets: pd.DataFrame) -> Replay:
+    """Return a replay with the model's cells as AutoETS forecasts them beside."""
+    if ets.empty:
+        return Replay(cells)
+    own = cells.loc[cells["model"] == MODEL]
+    key = ["as_of", "destination", "period"]
+    answered = own[[*key, "cutoff", "horizon"]].merge(ets, on=key, validate="one_to_one")
+    scale = own[["destination", "cutoff", "scale"]].drop_duplicates(["destination", "cutoff"])
+    truth = own[["destination", "period", "tonnes"]].drop_duplicates()
+    both = [cells, cell_scores(answered.assign(model=ETS), truth, scale)]
+    return Replay(pd.concat(both, ignore_index=True))
 
 
-def score_lines(result: Backtest) -> list[str]:
-    lines: list[str] = []
-    losses: list[str] = []
-    for period, (first, last) in PERIODS.items():
-        scores = scores_of(result.cells, first, last)
-        title = f"## {period.capitalize()} (origins {first} to {last})"
-        lines += ["", title, *page.table(scores_text(scores))]
-        losses += lost(scores, period)
-    return [*lines, "## Where it loses", *page.prose(LOSS_TEXT), "", *(losses or ["- nowhere"])]
-
-
-def group_lines(result: Backtest) -> list[str]:
-    """Return error and loss by horizon, a row a scope and model."""
-    scores = group_scores(result.cells)
-    rows = []
-    for scope in GROUPED_SCOPES:
-        for model in ORDER:
-            part = scores.loc[scores["scope"].eq(scope) & scores["model"].eq(model)]
-            value = part.set_index(["horizon_from", "metric"])["value"]
-            row = {"scope": scope, "model": model}
-            for low, high in HORIZON_GROUPS:
-                row[f"{low}-{high}"] = f"{value[low, 'wape']:.1%}, {value[low, 'sql']:.2f}"
-            rows.append(row)
-    counts = scores.loc[scores["scope"].eq("ALL") & scores["model"].eq(MODEL)]
-    cells = counts.groupby("horizon_from")["cells"].max().tolist()
-    note = f"Error and loss by horizon; of all, {cells} cells."
-    return ["", "## By horizon", *page.prose(note), *page.table(pd.DataFrame(rows))]
-
-
-def lead_lines(result: Backtest) -> list[str]:
-    """Return the scores by lead, a row a scope and model, and by era of origins."""
-    first = result.cells["as_of"].min()
-    lines = ["", "## By lead", *page.prose(LEAD_TEXT.format(first=f"{first:%B %Y}"))]
-    lines += page.table(lead_table(result.cells, LEAD_SCOPES))
-    if first >= pd.Timestamp(ERAS[1][0], tz="UTC"):
-        return lines
-    month, eras = result.cells["as_of"].dt.strftime("%Y-%m"), []
-    for start, end in ERAS:
-        table = lead_table(result.cells.loc[month.between(start, end)], [ALL])
-        eras.append(table.assign(scope=f"{start} to {end}").rename(columns={"scope": "origins"}))
-    return [*lines, "", "## By lead and era of origins", *page.table(pd.concat(eras))]
-
-
-def lead_table(cells: pd.DataFrame, scopes: Sequence[str]) -> pd.DataFrame:
-    scores = lead_scores(cells)
-    text = scores.apply(lead_text, axis=1)
-    group = scores["horizon_to"].map({last: group_label(low, last) for low, last in LEAD_GROUPS})
-    table = scores.assign(text=text, group=group)
-    wide = table.set_index(["scope", "model", "group"])["text"].unstack(fill_value="")  # noqa: PD010
-    names = [group_label(*one) for one in LEAD_GROUPS if group_label(*one) in wide]
-    rows = [(scope, model) for scope in scopes for model in ORDER if (scope, model) in wide.index]
-    return wide.loc[rows, names].rename(columns={"over": "months over"}).reset_index()
-
-
-def lead_text(score: "pd.Series[float]") -> str:
-    return (
-        f"{score['wape']:.1%}, {score['sql']:.2f}; {score['coverage80']:.0%} of "
-        f"{score['cells']:.0f} ({score['below10']:.0%}, {score['above90']:.0%}); "
-        f"{score['bias']:+.0%}"
-    )
+def world_cells(result: Backtest, history: EvidenceHistory, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Return the cells of the world, scored on months known within ``SURE`` too."""
+    now = history.origin(as_of)
+    row = now.series.index(WORLD)
+    columns = (now.is_observed[row] | (now.stderr[row] <= SURE)).nonzero()[0]
+    periods = [pd.Timestamp(month_label(now.first + int(each))) for each in columns]
+    truth = pd.DataFrame({"destination": WORLD, "period": periods})
+    forecasts = result.forecasts.loc[result.forecasts["destination"] == WORLD]
+    origins = [history.origin(each) for each in forecasts["as_of"].unique()]
+    scale = pd.concat([scale_rows(each.series, each.cutoff, each.tonnes) for each in origins])
+    scale = scale.drop_duplicates(["destination", "cutoff"])
+    return cell_scores(forecasts, truth.assign(tonnes=now.tonnes[row, columns]), scale)
 
 
 def forecast(
@@ -229,35 +302,82 @@ def shock_row(
     }
 
 
+def quote(path: Path, heading: str, rows: Mapping[str, Sequence[str]]) -> None:
+    """Bring the rows of a table below a heading up to date, by their first entry."""
+    before, start, after = path.read_text(encoding="utf-8").partition(f"\n{heading}\n")
+    section, end, rest = after.partition("\n## ")
+    for name, entries in rows.items():
+        line = f"| {name} | {' | '.join(entries)} |"
+        section = re.sub(rf"(?m)^\| {re.escape(name)} \|.*$", line, section)
+    path.write_text(before + start + section + end + rest, encoding="utf-8")
+
+
+def quotations(long: Replay, short: Replay) -> dict[tuple[str, str], dict[str, list[str]]]:
+    """Return the rows that pages quote, by page and heading."""
+    models = {name: key for name, key in QUOTED_MODELS.items() if (ALL, key, "1-3") in long.rows}
+    pairs = list(product(QUOTED_SCOPES.items(), models.items()))
+
+    def rows(replay: Replay) -> dict[str, list[str]]:
+        return {f"{scope}, {model}": replay.quoted(at, key) for (scope, at), (model, key) in pairs}
+
+    eras = {
+        f"{first} to {last}, {name}": long.from_to(first, last).quoted(ALL, model)
+        for first, last in ERAS
+        for name, model in models.items()
+    }
+    beat_us = {f"`{MODEL}`, {name}": short.quoted(at, MODEL) for name, at in QUOTED_SCOPES.items()}
+    return {
+        ("README.md", "## How good is it"): rows(long),
+        ("docs/accuracy.md", "## Over five years"): rows(long) | eras,
+        ("docs/accuracy.md", "## From June 2024 on"): rows(short),
+        ("benchmarks/beat_us/README.md", "## Where we stand"): beat_us,
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--as-of", default="2026-11-24", help="day whose facts are known (UTC)")
-    parser.add_argument(
-        "--since", help="month of the first scored origin, e.g. 2021-06: only leads"
-    )
+    parser.add_argument("--as-of", default="2026-12-01", help="day whose facts are known (UTC)")
+    parser.add_argument("--since", default="2021-06", help="month of the first origin")
     chosen = parser.parse_args()
     as_of = moment(chosen.as_of)
     since = first_origin(chosen.since, as_of)
-    parameters = MAGNETS_PRESET
     batch = load_bundled(page.DATA)
     history = EvidenceHistory(*(batch.frame(name) for name in BUNDLED))
-    result = backtest_evidence(
-        history, as_of, parameters=parameters, since=since, executor=Executor(page.track)
+    executor = Executor(page.track)
+    untuned = replace(PANEL_PRESET, model=MAGNETS_PRESET.model, rows=MAGNETS_PRESET.rows)
+    result, recent, other = (
+        backtest_evidence(history, as_of, parameters=parameters, since=at, executor=executor)
+        for parameters, at in ((MAGNETS_PRESET, since), (MAGNETS_PRESET, None), (untuned, since))
     )
-    if since is not None:
-        print("\n".join(lead_lines(result)))
-        return
+    renamed = other.cells.loc[other.cells["model"] == MODEL].assign(model=UNTUNED)
+    cells = pd.concat([result.cells, renamed], ignore_index=True)
+    ets = auto_ets(list(result.cells["as_of"].unique()), history)
+    long, short = (with_ets(each, ets) for each in (cells, recent.cells))
+    sure = with_ets(world_cells(result, history, as_of), ets)
     lines = page.heading(
         "Magnet exports: forecasts replayed",
-        f"python benchmarks/magnets.py --as-of {chosen.as_of}",
+        f"python benchmarks/magnets.py --as-of {chosen.as_of} --since {chosen.since}",
         f"Data: the bundled facts as known on {chosen.as_of}. "
-        f"Parameters of the model: {parameters.digest}.",
+        f"Parameters of the model: {MAGNETS_PRESET.digest}.",
     )
     lines += page.prose(INTRODUCTION)
-    lines += lead_lines(result) + score_lines(result) + group_lines(result)
+    first = f"origins from {since:%B %Y} on"
+    lines += ["", f"## By lead, {first}", *long.table(LEAD_SCOPES)]
+    lines += ["", "## Against the model", *page.prose(RATIO_TEXT)]
+    lines += long.table(LEAD_SCOPES, ORDER[1:], ratios=True)
+    lines += ["", "## By lead and era of origins, all destinations"]
+    for start, end in ERAS:
+        lines += ["", f"### {start} to {end}", *long.from_to(start, end).table([ALL])]
+    lines += ["", "## The world, with months known within 3%"]
+    lines += [*page.prose(SURE_TEXT.format(sure=SURE)), *sure.table([WORLD])]
+    lines += ["", f"## By lead, origins from {SCORED_FROM:%B %Y} on, as `magnetcast run` scores"]
+    lines += short.table(LEAD_SCOPES)
+    lines += ["", "## Where it loses", *page.prose(LOSS_TEXT), "", *long.lost(LEAD_SCOPES)]
     lines += ["", "## The shock of 2025", *page.prose(SHOCK_TEXT)]
-    lines += page.table(shock_text(history, as_of, parameters))
+    lines += page.table(shock_text(history, as_of, MAGNETS_PRESET))
     page.write("magnets.md", lines)
+    for (name, heading), rows in quotations(long, short).items():
+        quote(page.ROOT / name, heading, rows)
 
 
 if __name__ == "__main__":

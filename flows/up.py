@@ -5,6 +5,7 @@ docs/operations.md) starts it again.
 """
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -32,6 +33,9 @@ END_S: Final = 20.0
 
 PAUSE_S: Final = 0.5
 
+_PARENT_DEATH_SIGNAL: Final = 1
+_PRCTL: Final = getattr(ctypes.CDLL(None), "prctl", None)
+
 Processes = dict[str, subprocess.Popen[bytes]]
 
 
@@ -46,7 +50,8 @@ def up(settings: Settings) -> None:
     processes: Processes = {}
     try:
         with up_lock(settings.home):
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            for end in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(end, signal.default_int_handler)
             try:
                 _start(settings, processes)
                 while all(process.poll() is None for process in processes.values()):
@@ -78,7 +83,12 @@ def _start(settings: Settings, processes: Processes) -> None:
         command = (sys.executable, *words)
         # The words of the command are ours; its own children end with its process group.
         processes[name] = subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.DEVNULL, env=variables, cwd=PROJECT_ROOT, process_group=0
+            command,
+            stdin=subprocess.DEVNULL,
+            env=variables,
+            cwd=PROJECT_ROOT,
+            process_group=0,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - no thread runs yet
         )
 
     at = ("--host", LOOPBACK, "--port")
@@ -91,6 +101,12 @@ def _start(settings: Settings, processes: Processes) -> None:
     echo(f"up        prefect  {prefect} (sign in with {folder / 'auth'})")
     echo(f"up        service  {service}")
     echo(f"up        export PREFECT_HOME={folder} for `prefect` itself; stop with Ctrl-C")
+
+
+def _end_with_parent() -> None:
+    """Let Linux end this process when its parent has ended, even by SIGKILL."""
+    if _PRCTL is not None:
+        _PRCTL(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def environment(settings: Settings) -> Mapping[str, str]:

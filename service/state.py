@@ -24,6 +24,9 @@ from store.asof import MOMENT
 from store.planning.audit import Actor
 from store.vocabulary import COMMODITY
 
+COOKIE: Final = "magnetcast_country"
+"""Cookie that remembers the destination of a reader."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:

@@ -167,6 +167,11 @@ def chance_words(chance: float) -> str:
     return percentage(f"{100 * chance:.0f}")
 
 
+def lead_words(group: str) -> str:
+    """A group of leads, as ``models.evaluation.scores.group_label``, as pages call it."""
+    return gettext("already over") if group == "over" else group
+
+
 def coverage_words(coverage: Coverage) -> str:
     """Coverage of a band with the number of forecasts, as ``Coverage.words``."""
     if not coverage.forecasts:

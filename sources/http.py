@@ -49,6 +49,9 @@ KEY_PAGES: Final[Mapping[str, str]] = {
 }
 """Sign-up page for a provider's key."""
 
+UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""Errors of reading a body of another shape or content."""
+
 _REFUSED: Final[Mapping[int, tuple[str, str]]] = {
     400: (
         "rejects the call as malformed",
@@ -222,8 +225,7 @@ class HttpClient:
 
         Args:
             params: Names and values of the query, without keys.
-            read: Reads a body; a ValueError or TypeError of its shape or content is retried, then
-                an error.
+            read: Reads a body; one of ``UNREADABLE`` is retried, then an error.
             may_be_empty: Whether "no content" (204) is a valid answer, as few providers document;
                 otherwise it is retried.
             explain: Finds the provider's own refusal in a body.
@@ -315,7 +317,7 @@ class HttpClient:
             )
         try:
             value = None if empty else call.read(body)
-        except (ValueError, TypeError) as err:
+        except UNREADABLE as err:
             reason = self._keys.redact(str(err))
             raise _TransientError(f"the body cannot be used ({reason})") from err
         self._answers.update(body)
@@ -360,7 +362,7 @@ class HttpClient:
         remedy = (
             "Look at the address: the provider may have changed what it sends; nothing was taken "
             "over."
-            if isinstance(cause, ValueError | TypeError)
+            if isinstance(cause, UNREADABLE)
             else "Try again later; nothing was taken over. MAGNETCAST_HTTP_ATTEMPTS and "
             "MAGNETCAST_HTTP_TIMEOUT_S set how patient to be."
         )

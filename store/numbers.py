@@ -39,7 +39,8 @@ def plain_number(text: str, *, decimal: str = "") -> str:
 
     Args:
         decimal: The sign before the decimals where the writer's language is known, else empty: with
-            a comma ``1.000`` is a thousand and ``1,000`` is one; the other sign groups.
+            a comma ``1.000`` is a thousand and ``1,000`` is one; the other sign groups. ``14.5``
+            means one thing and is read as that.
 
     Raises:
         ValueError: It is no number, or may be two; worded to follow "is not".
@@ -61,8 +62,8 @@ def plain_number(text: str, *, decimal: str = "") -> str:
 
 def _by_sign(digits: str, decimal: str) -> str:
     group = "." if decimal == "," else ","
-    pattern = rf"([+-]?\d{{1,3}}(?:[{group} ']\d{{3}})+|[+-]?\d+)(?:[{decimal}](\d+))?"
-    match = re.fullmatch(pattern, digits, re.ASCII)
+    pattern = rf"([+-]?[1-9]\d{{0,2}}(?:[{group} ']\d{{3}})+|[+-]?\d+)(?:[{decimal}](\d+))?"
+    match = re.fullmatch(pattern, digits, re.ASCII) or _PLAIN.fullmatch(digits)
     if match is None:
         raise ValueError("a plain number. Write it as 1000 or 1000.5")
     units = re.sub(r"[,. ']", "", match[1])

@@ -1,7 +1,7 @@
 """Lay out the task in `var/beat_us`, with our own forecasts as an entry: a few minutes.
 
 Facts are the bundled tables; panels, questions and truth come from the replay of magnets.py, so
-our row of the table is the one of magnets.md.
+our rows of the table are those of magnets.md from June 2024 on.
 """
 
 import argparse
@@ -10,19 +10,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.beat_us.task import FACTS, KEY, LEVELS
+from benchmarks.beat_us.task import FACTS, KEY, LEADS, LEVELS
 from benchmarks.page import DATA, ROOT, track
 from features.evidence_history import EvidenceHistory
-from models.evaluation.backtest import SCORED_HORIZONS, Backtest, backtest_evidence, scale_rows
+from models.evaluation.backtest import Backtest, backtest_evidence, scale_rows
+from models.evaluation.scores import lead_of
 from models.executor import Executor
 from models.forecasting.model_names import MODEL
 from models.learning.parameters import MAGNETS_PRESET, ModelParameters
 from sources.bundled.all_tables import load_bundled
 from store.months import month_label
 
-AS_OF = pd.Timestamp("2026-11-24", tz="UTC")
+AS_OF = pd.Timestamp("2026-12-01", tz="UTC")
 """The truth is what was known on this day."""
-FIRST, LAST = "2024-06-01", "2026-02-28"
+FIRST, LAST = "2024-06-01", "2026-11-30"
 """Days that are asked about; the ones of magnets.md."""
 
 
@@ -57,18 +58,17 @@ def lay(
         origin = history.origin(moment)
         scales.append(scale_rows(origin.series, origin.cutoff, origin.tonnes).assign(as_of=day))
     pd.concat(scales).drop(columns="cutoff").to_csv(folder / "scale.csv", index=False)
-    own[[*KEY, "horizon"]].to_csv(folder / "asked.csv", index=False)
+    own[[*KEY, "horizon", "lead"]].to_csv(folder / "asked.csv", index=False)
     truth_of(history, as_of).to_csv(folder / "truth.csv", index=False)
     own[[*KEY, *LEVELS]].to_csv(folder / "magnetcast.csv", index=False)
 
 
 def said_on(result: Backtest, days: tuple[str, str]) -> pd.DataFrame:
-    """Return our forecasts of the days and horizons that are asked about."""
-    predicted = result.forecasts
+    """Return our forecasts of the days and leads that are asked about."""
+    predicted = result.forecasts.assign(lead=lead_of(result.forecasts))
     day = predicted["as_of"].dt.strftime("%Y-%m-%d")
-    low, high = SCORED_HORIZONS
     wanted = (
-        (predicted["model"] == MODEL) & day.between(*days) & predicted["horizon"].between(low, high)
+        (predicted["model"] == MODEL) & day.between(*days) & (predicted["lead"] <= LEADS[-1][1])
     )
     period = predicted["period"].dt.strftime("%Y-%m")
     return predicted.assign(as_of=day, period=period).loc[wanted].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""The task: forecast magnet exports as one could have on each of 21 days, and be scored.
+"""The task: forecast magnet exports as one could have on each of 30 days, and be scored by lead.
 
 Score entries: `python benchmarks/beat_us/task.py ENTRY [ENTRY...] [--task FOLDER] [--out FILE]`.
 Needs pandas and numpy alone, any release since 2, so that an entry may live in an environment of
@@ -9,6 +9,7 @@ import argparse
 import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ LEVELS = {"p05": 0.05, "p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 
 TASK = Path(__file__).resolve().parents[2] / "var" / "beat_us"
 FACTS = ("observations", "policy_events", "tariff_steps", "analog_events")
 KEY = ["as_of", "destination", "period"]
-SCOPES = ("WLD", "USA", "ALL")
+SCOPES = {"ALL": "all destinations", "WLD": "world", "USA": "USA", "EU27": "European Union"}
+LEADS = ((-99, 0), (1, 3), (4, 6), (7, 12))
+"""First and last month of each group, counted from that of the day; up to 0 it was over."""
 TOLERANCE_T = 1e-6
 """By how much a quantile may lie below the one before it."""
 
@@ -37,7 +40,7 @@ class Question:
     panel: pd.DataFrame
     """destination, period, tonnes, stderr_t, kind, available_at: our table of every month."""
     asked: pd.DataFrame
-    """destination, period (YYYY-MM), horizon."""
+    """destination, period (YYYY-MM), horizon after the panel's last month, lead after the day's."""
 
 
 class Task:
@@ -118,7 +121,7 @@ def checked(said: pd.DataFrame, asked: pd.DataFrame, *, where: str) -> pd.DataFr
     missing = [name for name in (*KEY, *LEVELS) if name not in said]
     if missing:
         raise SystemExit(f"{where}: no column {', '.join(missing)}. Return {', '.join(LEVELS)}.")
-    rows = asked[[*KEY, "horizon"]].merge(said[[*KEY, *LEVELS]], on=KEY, how="left")
+    rows = asked[[*KEY, "horizon", "lead"]].merge(said[[*KEY, *LEVELS]], on=KEY, how="left")
     if len(rows) != len(asked):
         raise SystemExit(f"{where}: a destination and period is there twice. Return each once.")
     values = rows[list(LEVELS)].to_numpy(dtype=float)
@@ -135,11 +138,12 @@ def checked(said: pd.DataFrame, asked: pd.DataFrame, *, where: str) -> pd.DataFr
 
 
 def scores(said: pd.DataFrame, task: Task) -> pd.DataFrame:
-    """Return the scores of an entry by scope, on the months whose level was later published.
+    """Return the scores of an entry by scope and lead, on months whose level was later published.
 
     wape: sum of errors of p50 over sum of tonnes; sql: quantile loss over the seven levels, in
     units of the mean absolute difference to the year before as known on the day; coverage80:
-    share within p10 and p90. ALL holds the sums WLD and EU27 too.
+    share within p10 and p90; bias: sum of p50 over sum of tonnes, less 1. ALL holds the sums WLD
+    and EU27 too.
     """
     cells = said.merge(task.truth, on=["destination", "period"])
     cells = cells.merge(task.scale, on=["as_of", "destination"], how="left")
@@ -152,18 +156,34 @@ def scores(said: pd.DataFrame, task: Task) -> pd.DataFrame:
         is_covered=cells["tonnes"].between(cells["p10"], cells["p90"]),
     )
     rows = []
-    for scope in SCOPES:
+    for scope, (first, last) in product(SCOPES, LEADS):
         part = cells if scope == "ALL" else cells.loc[cells["destination"] == scope]
+        part = part.loc[part["lead"].between(first, last)]
+        if part.empty:
+            continue
         rows.append(
             {
                 "scope": scope,
+                "lead": f"{first}-{last}" if last > 0 else "over",
                 "cells": len(part),
                 "wape": part["error"].sum() / part["tonnes"].sum(),
                 "sql": part["loss"].mean(),
                 "coverage80": part["is_covered"].mean(),
+                "bias": part["p50"].sum() / part["tonnes"].sum() - 1,
             }
         )
     return pd.DataFrame(rows)
+
+
+def lines(table: pd.DataFrame) -> Iterator[str]:
+    """Yield the scores of an entry as rows of README's table."""
+    for scope, part in table.groupby("scope", sort=False):
+        cells = [
+            f"{row.wape:.1%}, {row.sql:.2f}; {row.coverage80:.0%} of {row.cells}; {row.bias:+.0%}"
+            for row in part.itertuples()
+        ]
+        name = f"`{part['entry'].iloc[0]}`, {SCOPES[str(scope)]}"
+        yield f"| {name} | {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -175,7 +195,7 @@ def main() -> None:
     task = Task(chosen.task)
     for path in chosen.entries:
         table = scores(entered(path, task), task).assign(entry=path.stem)
-        print(table.round(4).to_string(index=False), flush=True)
+        print("\n".join(lines(table)), flush=True)
         if chosen.out is not None:
             add(table, chosen.out)
 

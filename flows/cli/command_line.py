@@ -123,6 +123,9 @@ def main() -> None:
             "See `magnetcast status`."
         )
         sys.exit(1)
+    except KeyboardInterrupt:
+        echo("stopped")
+        sys.exit(130)  # as a shell counts SIGINT
     except Exception as err:
         message = _of_settings(err) or _of_database(err) or _of_prefect(err)
         if not message:

@@ -13,6 +13,7 @@ from flows.context.provenance import actor
 from flows.context.run_config import RunConfig, config_of
 from flows.context.stores import single_writer, store_of
 from store.errors import DataError
+from store.messages import from_json
 from store.publications.integrity import changed_reports, read_publications, tampered
 from store.publications.publication_writing import approve as publish_held
 from store.publications.publication_writing import held_forecasts
@@ -32,6 +33,8 @@ publications = App(name="publications")
 def list_publications(*, out: Out = None, format: Form = "table") -> None:
     """List the publications, oldest first, with their digests and decisions."""
     frame = read_publications(store_of(Settings()))
+    reasons = frame["held_because"].map(lambda held: str(from_json(held)) if held else "")
+    frame = frame.assign(held_because=reasons)
     if format == "table" and out is None:
         frame = frame.drop(columns=_QUIET).assign(sha256=frame["sha256"].str[:12])
         frame = frame.astype(object).where(frame.notna(), "")

@@ -18,8 +18,8 @@ from flows.context.provenance import actor
 from flows.context.stores import has_store, made_store, single_writer, store_of
 from flows.ingest.doubts import doubts_about_ingests
 from flows.ingest.sources import IngestRequest, bundled
+from flows.ingest.world_sums import SUM_NOTE, with_world
 from sources.checks import CELL, mark_new, month_cells, objections
-from sources.providers.customs import SUM_NOTE
 from store.errors import DataError, counted, first_few
 from store.facts.batch import Batch, FileRows, WriteReport
 from store.facts.new_rows import check_clock
@@ -69,7 +69,7 @@ def _stored(settings: Settings, wanted: IngestRequest, *, is_shown: bool) -> Wri
     moment = utc_now()
     with engine.begin() as connection:
         check_clock(connection, vintages.c.ingested_at, moment)
-    received = wanted.receive(moment)
+    received = [with_world(file, engine, as_of=moment) for file in wanted.receive(moment)]
     new = [file for file in received if not is_known(engine, file, wanted, moment)]
     if is_shown:
         show_received(wanted.place, new)
@@ -151,7 +151,7 @@ def preview(settings: Settings, request: IngestRequest | None) -> None:
     engine = store_of(settings) if has_store(settings) else None
     lines: list[tuple[str, str]] = []
     refused = 0
-    for file in wanted.receive(moment):
+    for file in (with_world(file, engine, as_of=moment) for file in wanted.receive(moment)):
         if engine is not None and is_known(engine, file, wanted, moment):
             lines.append((file.file_name, "ingested before: nothing would be written"))
             continue
@@ -194,7 +194,12 @@ def _lines(place: str, file: FileRows, reasons: Sequence[str]) -> list[tuple[str
     """Lines of the request and its rows, then of what was left out or refused."""
     named = file.file_name if file.file_name in place else f"{file.file_name} {place}"
     label = f"{file.source}: {file.asked}" if file.asked else named
-    rest = [("  sums", _sums(file)), ("  left out", file.ignored), ("  refused", reasons)]
+    rest = [
+        ("  sums", _sums(file)),
+        ("  world", file.world),
+        ("  left out", file.ignored),
+        ("  refused", reasons),
+    ]
     return [(label, _came(file)), *((name, first_few(lines)) for name, lines in rest if lines)]
 
 
@@ -202,7 +207,9 @@ def _sums(file: FileRows) -> list[str]:
     """Sums of the last two months of a table by partner, to compare with the site."""
     if (rows := file.tables.get("observations")) is None:
         return []
-    is_part = rows["measure"].eq("net_weight_t") & ~rows["destination"].isin([WORLD, EU27])
+    is_part = rows["measure"].isin(["net_weight_t", "mirror_import_t"]) & ~rows["destination"].isin(
+        [WORLD, EU27]
+    )
     is_part &= rows["source"].eq(file.source)  # a table of reports is none by partner
     sums = []
     for month, part in list(rows[is_part].groupby("period_from"))[-2:]:

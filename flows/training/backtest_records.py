@@ -25,7 +25,6 @@ from models.evaluation.scores import (
     error_copula,
     error_correlation,
     group_label,
-    group_scores,
     lead_metrics,
     scoreboard,
     sum_cells,
@@ -121,7 +120,6 @@ def all_scores(result: Backtest) -> pd.DataFrame:
     sums = sum_cells(result.cells, error_copula(cells).carry)
     parts = [
         result.scores,
-        group_scores(result.cells),
         lead_metrics(result.cells, [MODEL, REFERENCE, "last_value"]),
         coverage_scores(result.cells),
         coverage_scores(sums, SUM_COVERAGE),
@@ -172,11 +170,10 @@ def own_metrics(scores: pd.DataFrame) -> dict[str, float]:
 
 
 def group_metrics(result: Backtest) -> dict[str, float]:
-    """Scores by horizon group and by lead, the model's and the seasonal naive's."""
+    """Scores by lead, the model's and the seasonal naive's."""
     if result.cells.empty:
         return {}
-    leads = lead_metrics(result.cells, [MODEL, REFERENCE])
-    scores = pd.concat([group_scores(result.cells), leads])
+    scores = lead_metrics(result.cells, [MODEL, REFERENCE])
     model_scores, naive = (scores.loc[scores["model"].eq(name)] for name in (MODEL, REFERENCE))
     return _group_metrics(model_scores, "") | _group_metrics(naive, f"_{REFERENCE}")
 

@@ -20,8 +20,9 @@ from store.arrays import Floats, Ints, take
 LEAST_SCALE: Final = 0.3
 """Scale of the errors of a series, in spreads, below which its sample weight grows no more."""
 
-Extra = Callable[[int, Ints | slice], NDArray[np.float32]]
-"""Further features of some series at an origin, a column of the panel: series x months x extras."""
+Extra = Callable[[int, Ints | slice, OriginFeatures], NDArray[np.float32]]
+"""Further features of some series at an origin, a column of the panel, beside its own: series x
+months x extras."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,9 @@ class PanelView:
     def part(self, rows: Ints) -> "PanelView":
         """View of some of the series."""
         extra = self.extra
-        extra_part = None if extra is None else lambda origin, some: extra(origin, rows[some])
+        extra_part = (
+            None if extra is None else lambda origin, some, at: extra(origin, rows[some], at)
+        )
         return PanelView(self.tonnes[rows], self.first, self.horizon, extra_part, self.extra_names)
 
     def stats(self, origin: int) -> SeriesStats:
@@ -91,7 +94,7 @@ class PanelView:
         point = replace(point, features=point.features.astype(np.float32))
         if self.extra is None:
             return point
-        extra = self.extra(origin, rows)  # noqa: S610 - not Django
+        extra = self.extra(origin, rows, point)  # noqa: S610 - not Django
         return replace(
             point,
             features=np.concatenate([point.features, extra], axis=2),

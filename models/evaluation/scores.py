@@ -240,15 +240,18 @@ def sum_cells(cells: pd.DataFrame, carry: float) -> pd.DataFrame:
         carry: Lag-1 autocorrelation of errors, 0 to 1.
 
     Returns:
-        model, destination, the origin, horizon (of the last month), tonnes, quantiles, scale (sum
-        of the three months), is_covered.
+        model, destination, the origin, horizon and lead (of the last month), tonnes, quantiles,
+        scale (sum of the three months), is_covered.
     """
     key = ["model", "destination", origin_column(cells), "window"]
     windows = cells.assign(window=(cells["horizon"] - 1) // SPAN)
     complete = windows.groupby(key)["horizon"].transform("size") == SPAN
     months = windows.loc[complete].sort_values([*key, "horizon"], kind="stable")
     sums = months.groupby(key, sort=True).agg(
-        horizon=("horizon", "max"), tonnes=("tonnes", "sum"), scale=("scale", "sum")
+        horizon=("horizon", "max"),
+        lead=("lead", "max"),
+        tonnes=("tonnes", "sum"),
+        scale=("scale", "sum"),
     )
     quantiles = months[list(QUANTILE_COLUMNS)].to_numpy(float)
     total = quantiles_of_sums(quantiles.reshape(-1, SPAN, len(QUANTILE_COLUMNS)), carry, _PATHS)
@@ -257,28 +260,12 @@ def sum_cells(cells: pd.DataFrame, carry: float) -> pd.DataFrame:
     return sums.assign(is_covered=sums["tonnes"].between(sums["p10"], sums["p90"]))
 
 
-HORIZON_GROUPS: Final = ((1, 3), (4, 6), (7, 12), (13, MAX_HORIZON))
-"""First and last month ahead of each group."""
-
 _KEY: Final = ["model", "scope", "horizon_from", "horizon_to"]
-
-GROUPED_SCOPES: Final = (ALL, WORLD, "USA")
-"""Scopes scored by horizon group; others have too few published months."""
-
-
-def group_scores(cells: pd.DataFrame) -> pd.DataFrame:
-    """Scores by horizon group for ``GROUPED_SCOPES``, as ``summarise`` without coverage."""
-    if cells.empty:
-        return cells
-    groups = [group for group in HORIZON_GROUPS if cells["horizon"].between(*group).any()]
-    scores = pd.concat([summarise(cells, horizons=group) for group in groups])
-    return scores.loc[scores["scope"].isin(GROUPED_SCOPES) & scores["metric"].ne("coverage80")]
-
 
 MONTHS_OVER: Final = (-MAX_HORIZON, 0)
 """Leads of months that were over on the day of the forecast: nowcasts."""
 
-LEAD_GROUPS: Final = (MONTHS_OVER, *HORIZON_GROUPS)
+LEAD_GROUPS: Final = (MONTHS_OVER, (1, 3), (4, 6), (7, 12), (13, MAX_HORIZON))
 """First and last lead of each group."""
 
 HEADLINE_LEADS: Final = (1, 6)
@@ -346,19 +333,20 @@ def _is_group(scores: pd.DataFrame, group: tuple[int, int]) -> "pd.Series[bool]"
 FEWEST: Final = 20
 """Scored forecasts below which a destination is not judged alone."""
 
-BAND_COVERAGE: Final = "band_coverage"
+BAND_COVERAGE: Final = "band_coverage_by_lead"
 """Name of the metric in stored scores; its cells are the forecasts scored."""
 
-SUM_COVERAGE: Final = "sum_coverage"
-"""The same for three-month sums, by the horizon of the last month."""
+SUM_COVERAGE: Final = "sum_coverage_by_lead"
+"""The same for three-month sums, by the lead of the last month."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Coverage of one destination's 80% band in one group of horizons."""
+    """Coverage of one destination's 80% band in one group of leads."""
 
     horizon_from: int
     horizon_to: int
+    """First and last lead."""
     share: float
     """NaN without scored forecasts."""
     forecasts: int
@@ -377,13 +365,13 @@ class Coverage:
         inside = f"{round(self.share * self.forecasts):,} of {self.forecasts:,}"
         return f"{inside} ({self.share:.0%})" if self.is_judged else inside
 
-    def holds(self, horizon: int) -> bool:
-        """Whether the group includes a horizon."""
-        return self.horizon_from <= horizon <= self.horizon_to
+    def holds(self, lead: int) -> bool:
+        """Whether the group includes a lead."""
+        return self.horizon_from <= lead <= self.horizon_to
 
 
 def coverage_scores(cells: pd.DataFrame, metric: str = BAND_COVERAGE) -> pd.DataFrame:
-    """Coverage of each publishable model, by destination and horizon group.
+    """Coverage of each publishable model, by destination and group of leads.
 
     Args:
         cells: As ``cell_scores`` returns of months, or ``sum_cells`` of sums; not modified.
@@ -394,10 +382,9 @@ def coverage_scores(cells: pd.DataFrame, metric: str = BAND_COVERAGE) -> pd.Data
         model, scope, horizon_from, horizon_to, metric, value, cells.
     """
     is_model = cells["model"].isin([MODEL, *FALLBACK_MODELS.values()])
-    scored = cells.loc[is_model & (cells["horizon"] <= MAX_HORIZON)]
-    lasts = np.array([last for _, last in HORIZON_GROUPS])
-    place = np.searchsorted(lasts, scored["horizon"])
-    edges = np.array(HORIZON_GROUPS)[place].reshape(-1, 2)
+    scored = cells.loc[is_model & (cells["lead"] <= MAX_HORIZON)]
+    place = np.searchsorted([last for _, last in LEAD_GROUPS], scored["lead"])
+    edges = np.array(LEAD_GROUPS)[place].reshape(-1, 2)
     grouped = scored.assign(horizon_from=edges[:, 0], horizon_to=edges[:, 1])
     by_destination = grouped.assign(scope=grouped["destination"])
     groups = pd.concat([grouped.assign(scope=ALL), by_destination]).groupby(_KEY)["is_covered"]
@@ -406,7 +393,7 @@ def coverage_scores(cells: pd.DataFrame, metric: str = BAND_COVERAGE) -> pd.Data
 
 
 def coverage_of(scores: pd.DataFrame, destination: str, status: str) -> tuple[Coverage, ...]:
-    """Coverage of a destination's published band, by horizon group.
+    """Coverage of a destination's published band, by group of leads.
 
     Args:
         scores: Of one backtest, the product's model under any name; not modified.
@@ -432,6 +419,6 @@ def coverage_of(scores: pd.DataFrame, destination: str, status: str) -> tuple[Co
         Coverage(
             *group, *coverage.get((destination, *group), (math.nan, 0)), *coverage[ALL, *group]
         )
-        for group in HORIZON_GROUPS
+        for group in LEAD_GROUPS
         if (ALL, *group) in coverage
     )

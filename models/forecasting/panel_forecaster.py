@@ -12,6 +12,7 @@ from features.build import OriginFeatures
 from features.series import mean_known
 from features.statistical.base_forecasts import BASE_FORECASTS, BASELINES
 from models import quantile_model
+from models.engine.custom_features import CustomFeatures
 from models.engine.panel_view import PanelView
 from models.engine.training import trained
 from models.forecasting.conditioning import reconciled
@@ -128,27 +129,46 @@ class PanelForecaster:
     shifts_negative: bool = False
     """Whether series with values below zero are forecast above zero, by ``shift_of``, and the
     forecasts moved back; not together with a tree."""
+    custom: CustomFeatures = field(default_factory=CustomFeatures)
 
     def fit(self, snapshot: Snapshot) -> "FittedPanel":
         """Model trained on a panel."""
-        values, shift = snapshot.tonnes, None
-        if self.shifts_negative:
-            shift = shift_of(values)
-            values = values + shift[:, None]
-        planned = None
-        if snapshot.covariates is not None:
-            planned = KnownFuture.at(
-                snapshot.covariates,
-                last=values.shape[1] - 1,
-                horizon=snapshot.horizon,
-                needed=np.asarray(np.isfinite(values[:, -YEAR:]).any(axis=1)),
-            )
-        names = () if planned is None else planned.names
-        view = PanelView(values, snapshot.first, snapshot.horizon, planned, names)
+        view, shift = self.view(snapshot)
         boosters, metadata, training_set = trained(view, self.parameters)
         return FittedPanel(
             snapshot, view, self.parameters, boosters, metadata, training_set, self.baselines, shift
         )
+
+    def with_model(
+        self, snapshot: Snapshot, boosters: Boosters | None, metadata: Mapping[str, object]
+    ) -> "FittedPanel":
+        """Model trained before, at a moment of its panel."""
+        view, shift = self.view(snapshot)
+        return FittedPanel(snapshot, view, self.parameters, boosters, metadata, None, (), shift)
+
+    def view(self, snapshot: Snapshot) -> tuple[PanelView, Floats | None]:
+        """Panel as the engine sees it, and what was added to each series."""
+        values, shift = snapshot.tonnes, None
+        if self.shifts_negative:
+            shift = shift_of(values)
+            values = values + shift[:, None]
+        if (covariates := snapshot.covariates) is None:
+            planned, names = None, self.custom.names
+        else:
+            needed = np.asarray(np.isfinite(values[:, -YEAR:]).any(axis=1))
+            planned = KnownFuture.at(
+                covariates, last=values.shape[1] - 1, horizon=snapshot.horizon, needed=needed
+            )
+            names = (*planned.names, *self.custom.names)
+
+        def extra(origin: int, rows: Ints | slice, point: OriginFeatures) -> NDArray[np.float32]:
+            parts = [] if planned is None else [planned(origin, rows)]
+            if self.custom.names:
+                parts.append(self.custom.at(values[rows, : origin + 1], snapshot.first, point))
+            return np.concatenate(parts, axis=2)
+
+        further = extra if names else None
+        return PanelView(values, snapshot.first, snapshot.horizon, further, names), shift
 
     def train(self, snapshot: Snapshot) -> TrainedModel:
         """Model trained on a panel."""

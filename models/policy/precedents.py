@@ -96,12 +96,18 @@ class Precedents:
         return np.minimum(retained, self._lowest(age)) if strictness == HARDEST else retained
 
     def _lowest(self, age: Floats) -> Floats:
-        """Least that any licence on another mineral left at an age, 1 where unknown."""
+        """Least that any licence on another mineral left at an age or later, 1 where unknown.
+
+        Later months count too: licences on record had their lowest months at different ages, and
+        month by month their least would jump up and down as none of them did.
+        """
         lowest = np.ones(len(age))
         for analog in self.minerals:
             covered = (age > analog.age[0] - 1.0) & (age <= analog.age[-1] + 0.5)
             share = np.interp(age, analog.age, analog.retained)
             lowest = np.where(covered, np.minimum(lowest, share), lowest)
+        order = np.argsort(age)
+        lowest[order] = np.minimum.accumulate(lowest[order][::-1])[::-1]
         return lowest
 
     def _check(self, strictness: str) -> None:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from service.api.response_models import Explanation, ForecastResponse, Page
 from service.http.replies import FormQuery, Shown, reply
 from service.http.responses import Record, csv_answer, json_answer
-from service.live.documents import FILE_COLUMNS, flat_rows, narrowed, with_overrides
+from service.live.documents import FILE_COLUMNS, flat_rows, narrowed, with_rivals
 from service.live.live_publication import PlanningState
 from service.live.publication import Publication
 from service.queries.destination_months import known_destination
@@ -97,9 +97,9 @@ def forecasts(
 def document_of(
     current: Publication, planning: PlanningState, moment: pd.Timestamp, destination: str
 ) -> Record:
-    """Forecast of a destination at a moment, with overrides beside its medians."""
-    overrides = planning.newest_overrides(current.commodity, destination, moment)
-    return with_overrides(current.document_at(moment, destination), overrides)
+    """Forecast of a destination at a moment, with forecasts by others beside its medians."""
+    rivals = planning.rivals_of(current.commodity, destination)
+    return with_rivals(current.document_at(moment, destination), rivals)
 
 
 def _columns(quantiles: list[Quantile] | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""Planning over the API: needs, alert rules, alerts, overrides and the audit trail.
+"""Planning over the API: needs, alert rules, alerts, forecasts by others, the audit trail.
 
 Writing needs a token with write access; bodies are JSON, which no form of another site sends.
 """
@@ -8,6 +8,8 @@ from typing import Annotated, Any, Final
 
 import pandas as pd
 from fastapi import Path, Request
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from service.api.forecast_routes import CSV_TOO
@@ -16,12 +18,20 @@ from service.http.replies import Shown, reply
 from service.http.responses import Record, json_answer
 from service.planning import entries
 from service.planning.firm import PARAMETERS, FirmAnswer, firm_answer, question_in
-from service.queries.destination_months import known_moment
+from service.planning.rivals import (
+    NewRival,
+    RivalResponse,
+    RivalScore,
+    record_rivals,
+    rival_scores,
+    rivals,
+    rows_of_file,
+)
 from service.queries.needs import need_documents, need_of
 from service.queries.row_models import columns_of
 from service.state import Chosen, Named, Planning, Shared, Writer, api_router, may_audit, may_read
 from store.planning import planning_rows as stored
-from store.planning.planning_rows import AlertRule, NeedRow, OverrideRow
+from store.planning.planning_rows import MOST_RIVALS, AlertRule, NeedRow
 
 router = api_router(may_read, tag="planning")
 trail = api_router(may_audit, tag="planning")
@@ -32,6 +42,10 @@ Number = Annotated[int, Path(ge=1, le=MOST)]
 
 _TOKEN: Final[dict[str, Any]] = {"openapi_extra": {"security": [{"token": []}]}}
 _MADE: Final[dict[str, Any]] = {"status_code": HTTPStatus.CREATED, **_TOKEN}
+_FILE: Final[dict[str, Any]] = {
+    "security": [{"token": []}],
+    "requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}},
+}
 _GONE: Final[dict[str, Any]] = {"status_code": HTTPStatus.NO_CONTENT, **_TOKEN}
 
 
@@ -71,11 +85,16 @@ def alerts(named: Named, planning: Planning, shown: Shown) -> Response:
     return shown.reply(entries.alerts(planning, named), columns_of(entries.AlertResponse))
 
 
-@router.get("/overrides", response_model=Page[entries.OverrideResponse], responses=CSV_TOO)
-def overrides(current: Chosen, planning: Planning, shown: Shown) -> Response:
-    """Overrides beside the model's medians, newest first."""
-    rows = entries.overrides(current, planning)
-    return shown.reply(rows, columns_of(entries.OverrideResponse))
+@router.get("/rival-forecasts", response_model=Page[RivalResponse], responses=CSV_TOO)
+def rival_forecasts(current: Chosen, planning: Planning, shown: Shown) -> Response:
+    """Forecasts by others beside ours of the same day, newest first."""
+    return shown.reply(rivals(current, planning), columns_of(RivalResponse))
+
+
+@router.get("/rival-scores", response_model=Page[RivalScore], responses=CSV_TOO)
+def scores_of_rivals(current: Chosen, planning: Planning, shown: Shown) -> Response:
+    """How forecasts by others did beside ours over the same months, by name and lead."""
+    return shown.reply(rival_scores(current, planning), columns_of(RivalScore))
 
 
 @trail.get("/audit", response_model=Page[entries.AuditEntryResponse], responses=CSV_TOO, **_TOKEN)
@@ -91,7 +110,8 @@ def add_need(body: entries.NewNeed, *, actor: Writer, shared: Shared) -> Record:
     """Record a need."""
     current = shared.live.of(body.commodity)
     months = (pd.Timestamp(body.period_from), pd.Timestamp(body.period_to))
-    row = NeedRow(body.name, body.destination, *months, body.tonnes, current.commodity)
+    held = (body.stock, body.lead_days)
+    row = NeedRow(body.name, body.destination, *months, body.tonnes, current.commodity, *held)
     number = entries.write(shared.live, stored.add_need, row, actor=actor)
     return need_of(lambda _: current, shared.live.planning, number)
 
@@ -122,13 +142,18 @@ def end_rule(number: Number, *, actor: Writer, shared: Shared) -> None:
     entries.write(shared.live, stored.end_rule, number, actor=actor)
 
 
-@writing.post("/overrides", response_model=entries.OverrideResponse, **_MADE)
-def add_override(body: entries.NewOverride, *, actor: Writer, shared: Shared) -> Record:
-    """Record an override beside a published median; earlier ones stay."""
-    current = shared.live.of(body.commodity)
-    moment = known_moment(current, body.as_of, now=shared.live.clock())
-    fields = body.model_dump() | {"period": pd.Timestamp(body.period), "as_of": moment}
-    entries.record_override(shared.live, actor, OverrideRow(**fields))
-    key = (body.destination, body.period, f"{moment:%Y-%m-%dT%H:%M:%SZ}")
-    rows = entries.overrides(current, shared.live.planning)
-    return next(r for r in rows if (r["destination"], r["period"], r["as_of"]) == key)
+@writing.post("/rival-forecasts", **_MADE)
+def add_rivals(
+    body: Annotated[list[NewRival], Field(max_length=MOST_RIVALS)], *, actor: Writer, shared: Shared
+) -> dict[str, int]:
+    """Record forecasts by others, all or none; earlier ones stay."""
+    record_rivals(shared.live, actor, body)
+    return {"recorded": len(body)}
+
+
+@writing.post("/rival-forecasts/file", openapi_extra=_FILE, status_code=HTTPStatus.CREATED)
+async def add_rivals_of_file(request: Request, *, actor: Writer, shared: Shared) -> dict[str, int]:
+    """Record the forecasts by others of a CSV file, all or none."""
+    rows = rows_of_file((await request.body()).decode("utf-8", errors="replace"))
+    await run_in_threadpool(record_rivals, shared.live, actor, rows)
+    return {"recorded": len(rows)}

@@ -29,13 +29,13 @@ class Driver(ResponseModel):
     )
 
 
-class ForecastOverride(ResponseModel):
-    """The newest override of a month."""
+class ForecastRival(ResponseModel):
+    """Somebody else's newest forecast of a month."""
 
+    name: str = Field(examples=["Example Bank"])
+    source: str
+    made_on: date
     tonnes: float = Field(examples=[450.0])
-    author: str = Field(examples=["planning team"])
-    reason: str = Field(examples=["Two licences were granted on 3 Dec"])
-    available_at: datetime
 
 
 class ForecastMonth(ResponseModel):
@@ -53,13 +53,17 @@ class ForecastMonth(ResponseModel):
     mean: float = Field(description="t", examples=[498.2])
     status: str = Field(examples=["champion"])
     drivers: list[Driver]
-    override: ForecastOverride | None = Field(None, description="Missing where there is none.")
+    rivals: list[ForecastRival] | None = Field(
+        None, description="Forecasts by others; missing where there is none."
+    )
 
 
 class CoverageResponse(ResponseModel):
     """Coverage of the 80% band of a destination, for one group of months ahead."""
 
-    horizon_from: int = Field(description="First month after the cutoff.", examples=[4])
+    horizon_from: int = Field(
+        description="Months from that of the forecast; up to 0 already over.", examples=[4]
+    )
     horizon_to: int = Field(examples=[6])
     share: float | None = Field(examples=[0.7857])
     forecasts: int = Field(
@@ -97,10 +101,10 @@ class ForecastResponse(ResponseModel):
     missing_since: date | None = Field(
         description="When the first release that is not loaded was due.", examples=["2026-09-20"]
     )
-    data_known_to: date | None = Field(
+    data_to: date | None = Field(
         description="When the newest figure loaded was published.", examples=["2026-08-31"]
     )
-    policy_known_to: date | None = Field(
+    policy_to: date | None = Field(
         description="When the newest act in the data was announced.", examples=["2026-10-08"]
     )
     data_age_days: int | None = Field(description="Days since then.", examples=[81])

@@ -37,6 +37,9 @@ class Marker:
     number: int
     event_id: str
     when: pd.Timestamp
+    announced: pd.Timestamp
+    effective: pd.Timestamp
+    """When it takes effect; NaT where no day is known, and then ``when`` is the announcement."""
     direction: str
     severity: int
     in_force: bool
@@ -52,9 +55,25 @@ class Marker:
         return gettext(_NOT_IN_FORCE[self.direction, self.ahead])
 
     @property
+    def days(self) -> str:
+        """Days of announcement and of effect, as far as known, in words."""
+        values = {
+            name: dated(day, "day")
+            for name, day in (("announced", self.announced), ("effective", self.effective))
+            if pd.notna(day)
+        }
+        return gettext(_DAYS["announced" in values, "effective" in values], **values)
+
+    @property
     def symbol(self) -> str:
         return SYMBOLS[self.direction][0 if self.in_force else 1]
 
+
+_DAYS: Final = {
+    (True, True): marked("announced %(announced)s, effective %(effective)s"),
+    (True, False): marked("announced %(announced)s"),
+    (False, True): marked("effective %(effective)s"),
+}
 
 _NOT_IN_FORCE: Final = {
     ("restrictive", True): marked("restrictive, scheduled"),
@@ -109,6 +128,8 @@ def _marker(row: dict[Any, Any], *, destination: str, as_of: pd.Timestamp) -> Ma
         number=0,
         event_id=str(row["event_id"]),
         when=when,
+        announced=row["announced_on"],
+        effective=row["effective_from"],
         direction=str(row["direction"]),
         severity=0 if pd.isna(row["severity"]) else int(row["severity"]),
         in_force=not scheduled and _took_effect(row, as_of=as_of),
@@ -252,7 +273,7 @@ class Fan:
 
     @cached_property
     def coverage(self) -> tuple[Coverage, ...]:
-        """Coverage of the 80% band in the backtest by horizon group; empty without a backtest."""
+        """Coverage of the 80% band in the backtest by group of leads; empty without a backtest."""
         scores = self.publication.scores_at(self.publication.as_of)
         return coverage_of(scores, self.destination, self.status)
 

@@ -1,6 +1,6 @@
 """The fan chart of one destination: history, forecast with its bands, policy events."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -28,7 +28,7 @@ from service.charts.chart import (
 from service.charts.fan import Fan, alt_text, forecast_words
 from service.http.responses import Record
 from service.language.acts import act_words
-from service.language.formats import dated, separated
+from service.language.formats import dated, listed, separated
 from service.language.phrases import gettext, marked
 from service.words import model_words, name_of, tonnes
 from store.publications.basis import STDERR_BAND
@@ -56,13 +56,19 @@ _BASES: Final = {
 """How a past month is known, in words."""
 
 
-def fan_chart(fan: Fan) -> Chart:
-    """Chart of one destination, which can be moved back to its first month."""
+def fan_chart(fan: Fan, rivals: pd.DataFrame | None = None) -> Chart:
+    """Chart of one destination, which can be moved back to its first month.
+
+    Args:
+        rivals: Forecasts by others, as ``PlanningState.rivals_of``.
+    """
+    others = _within(fan, rivals)
     layers = [
         *backdrop(fan),
         *_forecast(fan),
         *_earlier(fan),
         *history_layers(fan),
+        *_rivals(others),
         _months(fan),
         *_markers(fan),
         *_steps(fan),
@@ -74,9 +80,44 @@ def fan_chart(fan: Fan) -> Chart:
     model = gettext("; ").join(map(model_words, status.split("; ")))
     return over_months(
         fan, layers, title=title_of(fan), about=[about] if status == "champion" else [about, model],
-        label=alt_text(fan), rows=_rows(fan), height=210, legend=_legend(fan),
+        label=alt_text(fan), rows=[*_rows(fan), *_rival_rows(others)], height=210,
+        legend=[*_legend(fan), *_rival_marks(others)],
         params=_chosen_window(fan),
     )  # fmt: skip
+
+
+_MOST_RIVALS: Final = 4
+"""Names drawn; the table has all."""
+
+
+def _within(fan: Fan, rivals: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
+    """Forecasts by others within the chart, by name."""
+    if rivals is None:
+        return {}
+    shown = rivals.loc[rivals["period"].between(fan.start, fan.end, inclusive="left")]
+    return {str(name): part for name, part in list(shown.groupby("name"))[:_MOST_RIVALS]}
+
+
+def _rivals(others: Mapping[str, pd.DataFrame]) -> Iterator[Spec]:
+    """Thin line through the months of each other, with its name at the end."""
+    for name, part in others.items():
+        rows = [{**row, "name": name} for row in rows_of(part, "tonnes")]
+        yield line(rows, "tonnes", "scenario", 1)
+        yield dots(rows, "tonnes", 14, fill="scenario", stroke="scenario", opacity=1)
+        yield layer("text", rows[-1:], y="tonnes:Q", text="name:N", color="scenario", align="left",
+                    dx=5, fontSize=10)  # fmt: skip
+
+
+def _rival_marks(others: Mapping[str, pd.DataFrame]) -> list[Mark]:
+    words = gettext("forecast by: %(names)s", names=listed(list(others)))
+    return [Mark(words, "line", "scenario")] if others else []
+
+
+def _rival_rows(others: Mapping[str, pd.DataFrame]) -> Iterator[Record]:
+    for name, part in others.items():
+        for row in part.to_dict("records"):
+            levels = {**dict.fromkeys(_LEVELS), "tonnes": amount(row["tonnes"])}
+            yield {"period": f"{row['period']:%Y-%m}", "basis": name, **levels}
 
 
 def small_chart(fan: Fan) -> Chart:
@@ -241,7 +282,7 @@ def _markers(fan: Fan) -> list[Spec]:
             "t": instant(marker.when),
             "place": place,
             "number": str(marker.number),
-            "says": f"{dated(marker.when, 'day')}, {marker.state}: {act_words(marker.title)}",
+            "says": f"{marker.days}; {marker.state}: {act_words(marker.title)}",
             "shape": _SHAPES[marker.direction],
             "stroke": ink(marker.direction),
             "fill": ink(marker.direction if marker.in_force else "paper"),
@@ -375,8 +416,10 @@ _EVENTS: Final = {
 
 def _rows(fan: Fan) -> Iterator[Record]:
     """Months drawn: how each is known, or its forecast."""
-    names = ("tonnes", "stderr_t", "p10", "p25", "p50", "p75", "p90")
     months = pd.concat([fan.history, fan.later, fan.forecast.assign(kind="forecast")])
-    for row in months.reindex(columns=["period", "kind", *names]).to_dict("records"):
-        levels = {name: amount(row[name]) for name in names}
+    for row in months.reindex(columns=["period", "kind", *_LEVELS]).to_dict("records"):
+        levels = {name: amount(row[name]) for name in _LEVELS}
         yield {"period": f"{row['period']:%Y-%m}", "basis": row["kind"], **levels}
+
+
+_LEVELS: Final = ("tonnes", "stderr_t", "p10", "p25", "p50", "p75", "p90")

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from models.evaluation.scores import FEWEST, HORIZON_GROUPS
+from models.evaluation.scores import FEWEST, LEAD_GROUPS
 from service.charts.chart import (
     SERIES,
     Chart,
@@ -183,7 +183,7 @@ def outcome(
         origin, form, begin = _BY_MONTH
         scored = scored.assign(period=pd.to_datetime(scored["period"]))
         period, cutoff = scored["period"].dt, pd.to_datetime(scored["cutoff"]).dt
-        scored["horizon"] = 12 * (period.year - cutoff.year) + period.month - cutoff.month
+        scored["lead"] = 12 * (period.year - cutoff.year) + period.month - cutoff.month
         scored["inside80"] = scored["tonnes"].between(scored["p10"], scored["p90"])
     elif scored["as_of"].nunique() > _MOST_PATHS:
         scored = scored.loc[scored["as_of"].isin(sorted(scored["as_of"].unique())[-_MOST_PATHS:])]
@@ -196,7 +196,7 @@ def outcome(
         *_LEVELS,
         "tonnes",
         **{origin: lambda row: str(row[origin])[:10]},
-        ahead=lambda row: row["horizon"],
+        ahead=lambda row: row["lead"],
         missed=lambda row: not row["inside80"],
         says=lambda row: _said(row, dated(pd.Timestamp(row[origin]), form)),
     )
@@ -207,12 +207,12 @@ def outcome(
              opacity={"condition": {"test": "datum.missed", "value": 1}, "value": 0}),
         dots(rows, "p50", 150, says=True, opacity=0),
     ]  # fmt: skip
-    last = int(scored["horizon"].max())
+    last = int(scored["lead"].max())
     parts = {
-        (low, min(high, last)): scored.loc[scored["horizon"].between(low, high)]
-        for low, high in ((1, last), *HORIZON_GROUPS)
+        (low, min(high, last)): scored.loc[scored["lead"].between(low, high)]
+        for low, high in ((LEAD_GROUPS[0][0], last), *LEAD_GROUPS)
     }
-    shares = {group: _share(*group, part) for group, part in parts.items() if len(part)}
+    shares = {group: _share(group, part) for group, part in parts.items() if len(part)}
     within = [{"filter": f"inrange(datum.ahead, {[list(group) for group in shares]}[lead])"}]
     bars, paths, crosses, pointed = ({**spec, "transform": within} for spec in layers)
     choice = {
@@ -253,11 +253,15 @@ def _said(row: Any, of: str) -> str:  # noqa: ANN401 - of a frame
     )
 
 
-def _share(first: int, last: int, cells: pd.DataFrame) -> str:
+def _share(leads: tuple[int, int], cells: pd.DataFrame) -> str:
+    first, last = leads
+    if first > 0:
+        months = gettext("%(first)s to %(last)s months ahead", first=first, last=last)
+    else:
+        months = gettext("all months") if last > 0 else gettext("already over")
     return gettext(
-        "%(first)s to %(last)s months ahead: %(inside)s of %(count)s inside",
-        first=first,
-        last=last,
+        "%(months)s: %(inside)s of %(count)s inside",
+        months=months,
         inside=separated(f"{int(cells['inside80'].sum()):,}"),
         count=separated(f"{len(cells):,}"),
     )

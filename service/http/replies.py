@@ -18,6 +18,7 @@ from starlette.routing import Match
 
 from service.http.responses import (
     ATOM,
+    CALENDAR,
     HTML,
     ORIGIN,
     TEXT,
@@ -200,7 +201,7 @@ def refusal(
 
 def _addressed(request: Request, answer: Answer) -> Answer:
     """Page with the address of this service where ``ORIGIN`` stands for it."""
-    if answer.media not in {HTML, TEXT, ATOM}:
+    if answer.media not in {HTML, TEXT, ATOM, CALENDAR}:
         return answer
     origin = html.escape(str(request.base_url)).rstrip("/")
     return answer_of(answer.body.replace(ORIGIN.encode(), origin.encode()), answer.media)

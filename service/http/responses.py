@@ -15,6 +15,7 @@ CSV: Final = "text/csv; charset=utf-8"
 HTML: Final = "text/html; charset=utf-8"
 TEXT: Final = "text/plain; charset=utf-8"
 ATOM: Final = "application/atom+xml; charset=utf-8"
+CALENDAR: Final = "text/calendar; charset=utf-8"
 
 ORIGIN: Final = "https://magnetcast.invalid"
 """Placeholder in pages for the scheme and host by which the reader reached the service."""

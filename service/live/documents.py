@@ -9,7 +9,7 @@ from typing import Final
 import pandas as pd
 
 from models.evaluation.scores import Coverage, coverage_of
-from service.http.responses import Record
+from service.http.responses import Record, records
 from service.words import name_of
 from store.publications.basis import BASIS_COLUMNS, Basis
 from store.publications.integrity import NUMBERS
@@ -18,10 +18,10 @@ from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS
 KILOGRAMS: Final = 3
 """Decimals of tonnes."""
 
-OVERRIDE_COLUMNS: Final = ("override_t", "override_by", "override_reason")
-"""Columns of exports beside those of a forecast file."""
+RIVALS: Final = "rivals"
+"""Field of a month, and column of exports, that has the forecasts by others."""
 
-FILE_COLUMNS: Final = ("as_of", *FORECAST_COLUMNS, *OVERRIDE_COLUMNS, *BASIS_COLUMNS)
+FILE_COLUMNS: Final = ("as_of", *FORECAST_COLUMNS, RIVALS, *BASIS_COLUMNS)
 
 
 def forecast_document(
@@ -68,10 +68,14 @@ def narrowed(
     return {**document, "months": months}
 
 
-def with_overrides(document: Record, overrides: Mapping[str, Record]) -> Record:
-    """Document with overrides beside its medians, as ``PlanningState.newest_overrides``."""
+def with_rivals(document: Record, rivals: pd.DataFrame) -> Record:
+    """Document with forecasts by others beside its medians, as ``PlanningState.rivals_of``."""
+    by_month: dict[str, list[Record]] = {}
+    rows = rivals.assign(period=rivals["period"].dt.strftime("%Y-%m"))
+    for row in records(rows[["period", "name", "source", "made_on", "tonnes"]]):
+        by_month.setdefault(row.pop("period"), []).append(row)
     months = [
-        {**month, "override": overrides[month["period"]]} if month["period"] in overrides else month
+        {**month, RIVALS: by_month[month["period"]]} if month["period"] in by_month else month
         for month in document["months"]
     ]
     return {**document, "months": months}
@@ -83,18 +87,16 @@ def flat_rows(document: Record) -> list[Record]:
     return [
         {
             **about,
-            **{n: v for n, v in month.items() if n not in {"drivers", "override"}},
+            **{n: v for n, v in month.items() if n not in {"drivers", RIVALS}},
             "model": document["model"],
-            **_override_columns(month.get("override")),
+            RIVALS: "; ".join(
+                f"{row['name']} {row['tonnes']:g} ({row['made_on']})"
+                for row in month.get(RIVALS, ())
+            ),
             **(document["basis"] or dict.fromkeys(BASIS_COLUMNS)),
         }
         for month in document["months"]
     ]
-
-
-def _override_columns(override: Record | None) -> Record:
-    values = ((override or {}).get(name) for name in ("tonnes", "author", "reason"))
-    return dict(zip(OVERRIDE_COLUMNS, values, strict=True))
 
 
 def _coverage(group: Coverage) -> Record:

@@ -12,7 +12,6 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import Engine
 
-from service.http.responses import Record, records
 from service.live.publication import Memo, Panels, Publication, make_publication, read_new_panels
 from service.request_errors import NothingPublishedError
 from service.words import known_commodity
@@ -37,31 +36,14 @@ class PlanningState:
     def rules(self) -> pd.DataFrame:
         return _active(self.rows.rules)
 
-    def overrides_of(self, commodity: str) -> pd.DataFrame:
-        """Overrides of a commodity, oldest first."""
-        rows = self.rows.overrides
-        return rows.loc[rows["commodity"] == commodity]
-
-    def newest_overrides(
-        self, commodity: str, destination: str, as_of: pd.Timestamp
-    ) -> dict[str, Record]:
-        """Newest override of each month of a published forecast.
-
-        Returns:
-            By month, ``YYYY-MM``: tonnes, author, reason and available_at of the newest.
-        """
-        newest = self.memo.make("overrides", lambda: _newest_overrides(self.rows.overrides))
-        return newest.get((commodity, destination, as_of), {})
-
-
-def _newest_overrides(rows: pd.DataFrame) -> dict[tuple[str, str, pd.Timestamp], dict[str, Record]]:
-    """Newest override of each month by commodity, destination and moment."""
-    shown = ["period", "tonnes", "author", "reason", "available_at"]
-    keys = zip(rows["commodity"], rows["destination"], rows["as_of"], strict=True)
-    overrides: dict[tuple[str, str, pd.Timestamp], dict[str, Record]] = {}
-    for key, row in zip(keys, records(rows[shown]), strict=True):  # the oldest come first
-        overrides.setdefault(key, {})[row.pop("period")[:7]] = row
-    return overrides
+    def rivals_of(self, commodity: str, destination: str) -> pd.DataFrame:
+        """Newest forecast by each other of each month of a destination, by name and month."""
+        rows = self.rows.rivals
+        rows = rows.loc[rows["commodity"].eq(commodity) & rows["destination"].eq(destination)]
+        newest = rows.sort_values(["made_on", "id"]).drop_duplicates(
+            ["name", "period"], keep="last"
+        )
+        return newest.sort_values(["name", "period"], ignore_index=True)
 
 
 def _active(rows: pd.DataFrame) -> pd.DataFrame:
@@ -149,7 +131,7 @@ class LivePublication:
         return self._planning or self.refresh_planning()
 
     def refresh_planning(self) -> PlanningState:
-        """Read the newest needs, rules and overrides; called after each write."""
+        """Read the newest needs, rules and forecasts by others; called after each write."""
         with self._planning_guard:
             planning = self._planning
             if planning is None or planning.rows.mark != read_planning_mark(self.engine):

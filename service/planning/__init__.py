@@ -1,4 +1,4 @@
-"""Needs, rules, alerts and overrides beside the forecast, the Atom feed and webhooks.
+"""Needs, rules, alerts and forecasts by others beside the forecast, the Atom feed and webhooks.
 
 Not here: their rows (``store.planning``).
 """

@@ -1,4 +1,4 @@
-"""Needs, alert rules, alerts and overrides: their documents, and how planners write them."""
+"""Needs, alert rules and alerts: their documents, and how planners write them."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,15 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from service.http.responses import Record, records
 from service.live.live_publication import LivePublication, PlanningState
-from service.live.publication import Publication
 from service.queries.listings import newest_first
 from service.queries.row_models import ResponseModel, columns_of
-from service.queries.track import TRUTH
 from service.request_errors import NothingPublishedError
-from store.errors import DataError
-from store.messages import message
-from store.planning.audit import LONGEST_NAME, LONGEST_REASON, Actor
-from store.planning.planning_rows import AlertRule, OverrideRow, Watched, add_override, add_rule
+from store.planning.audit import LONGEST_NAME, Actor
+from store.planning.planning_rows import LONGEST_LEAD_DAYS, AlertRule, Watched, add_rule
 from store.vocabulary import COMMODITY, MONTH_PATTERN
 
 Month = Annotated[str, StringConstraints(pattern=MONTH_PATTERN)]
@@ -44,6 +40,14 @@ class NewNeed(PlanningRequest):
     period_from: Month = Field(examples=["2026-12"])
     period_to: Month = Field(examples=["2027-06"])
     tonnes: float = Field(gt=0, strict=True, description="Tonnes a month.", examples=[800.0])
+    stock: float = Field(0.0, ge=0, strict=True, description="Tonnes held.", examples=[24.0])
+    lead_days: int = Field(
+        0,
+        ge=0,
+        le=LONGEST_LEAD_DAYS,
+        description="From order to clearance in China.",
+        examples=[45],
+    )
 
 
 class NewRule(PlanningRequest):
@@ -67,23 +71,6 @@ class NewRule(PlanningRequest):
         examples=[None],
     )
     destination: Code = Field("", description="For the other measures.", examples=[""])
-
-
-class NewOverride(PlanningRequest):
-    """An estimate beside a published median, and its reason."""
-
-    commodity: CommodityCode = Field(COMMODITY, description=COMMODITY_HELP, examples=[COMMODITY])
-    destination: Code = Field(examples=["USA"])
-    period: Month = Field(examples=["2026-12"])
-    as_of: str | None = Field(
-        None,
-        max_length=40,
-        description="Day or moment: the newest forecast as of then or earlier; by default of all.",
-    )
-    tonnes: float = Field(ge=0, strict=True, examples=[450.0])
-    reason: str = Field(
-        min_length=1, max_length=LONGEST_REASON, examples=["Two licences were granted on 3 Dec"]
-    )
 
 
 class NeedMonth(ResponseModel):
@@ -110,6 +97,8 @@ class NeedResponse(ResponseModel):
     period_from: str = Field(examples=["2026-12"])
     period_to: str = Field(examples=["2027-06"])
     tonnes: float = Field(examples=[800.0])
+    stock: float = Field(description="Tonnes held when it was recorded.", examples=[24.0])
+    lead_days: int = Field(description="From order to clearance in China.", examples=[45])
     author: str = Field(examples=["planning team"])
     created_at: datetime
     met_in_full_at_t: float = Field(
@@ -121,8 +110,15 @@ class NeedResponse(ResponseModel):
         description="Chance of a shortfall in at least one future month, from joint paths.",
         examples=[0.71],
     )
+    chance_out: float | None = Field(
+        description="Chance that shortfalls exceed the stock by the last month.", examples=[0.29]
+    )
+    reach_on: date = Field(description="Day until which the stock lasts if nothing arrives.")
+    order_by: date = Field(description="Last day to order so that it is cleared by then.")
     buffer_90_t: float | None = Field(
-        description="Safety stock that covers 90% of simulated futures.", examples=[640.0]
+        description="Safety stock that covers 90% of simulated futures, at least the need from "
+        "order to clearance.",
+        examples=[640.0],
     )
     buffer_95_t: float | None = Field(examples=[870.0])
     first_month: str | None = Field(description="First month of the safety stocks.")
@@ -169,23 +165,6 @@ class AlertResponse(ResponseModel):
     trouble: str = Field(description="Why a webhook did not accept it; empty if all did.")
 
 
-class OverrideResponse(ResponseModel):
-    """An estimate beside a published median."""
-
-    commodity: str = Field(examples=[COMMODITY])
-    destination: str = Field(examples=["USA"])
-    period: str = Field(examples=["2026-12"])
-    as_of: datetime
-    tonnes: float = Field(examples=[450.0])
-    author: str
-    reason: str
-    available_at: datetime
-    p50: float | None = Field(description="The model's median.", examples=[512.6])
-    counts: bool = Field(description="Whether it is the newest of its month and publication.")
-    actual: float | None = Field(description="Actual tonnes, once observed.")
-    scored: bool = Field(description="Whether it was the newest before the figure was published.")
-
-
 class AuditEntryResponse(ResponseModel):
     """One row of the audit trail."""
 
@@ -197,9 +176,6 @@ class AuditEntryResponse(ResponseModel):
     object: str = Field(examples=["need 1"])
     before: str = Field(description="JSON, empty for a new object.")
     after: str = Field(description="JSON, empty for a removed object.")
-
-
-_KEY: Final = ["destination", "period", "as_of"]
 
 
 def rules(planning: PlanningState, commodity: str | None = None) -> list[Record]:
@@ -223,64 +199,6 @@ def alerts(planning: PlanningState, commodity: str | None = None) -> list[Record
 def audit(planning: PlanningState) -> list[Record]:
     """Audit trail, newest first."""
     return newest_first(planning.rows.audit, AuditEntryResponse)
-
-
-def override_cells(publication: Publication, planning: PlanningState) -> pd.DataFrame:
-    """Every override of a commodity beside median and actual: ``OverrideResponse``.
-
-    Of each month and publication the newest, the last written, counts. The newest of those made
-    before the month's figure was published is scored. Newest first; ``period`` is the first day of
-    the month.
-    """
-    rows = planning.overrides_of(publication.commodity)
-    medians = publication.published.forecasts
-    medians = medians.assign(period=pd.to_datetime(medians["period"]))[[*_KEY, "p50"]]
-    panel = publication.snapshot.panel
-    truth = panel.loc[panel["kind"] == TRUTH].rename(
-        columns={"tonnes": "actual", "available_at": "out_at"}
-    )
-    # Microseconds as in the store: a merge needs equal types.
-    cells = rows.astype({"as_of": medians["as_of"].dtype, "period": medians["period"].dtype})
-    cells = cells.merge(medians, on=_KEY, how="left", validate="many_to_one")
-    cells = cells.merge(
-        truth[["destination", "period", "actual", "out_at"]],
-        on=["destination", "period"], how="left", validate="many_to_one",
-    )  # fmt: skip
-    in_time = cells["out_at"].notna() & (cells["available_at"] < cells["out_at"])
-    newest = ~cells.duplicated(_KEY, keep="last")
-    last_in_time = cells.loc[in_time].drop_duplicates(_KEY, keep="last").index
-    marked = cells.assign(counts=newest, scored=cells.index.isin(last_in_time))
-    return marked[columns_of(OverrideResponse)].iloc[::-1].reset_index(drop=True)
-
-
-def overrides(publication: Publication, planning: PlanningState) -> list[Record]:
-    """Overrides of a commodity, newest first."""
-    cells = override_cells(publication, planning)
-    return records(cells.assign(period=cells["period"].dt.strftime("%Y-%m")))
-
-
-def value_added(publication: Publication, planning: PlanningState) -> dict[str, float] | None:
-    """Value added by overrides, None if none is scored yet.
-
-    Returns:
-        ``cells``; ``override`` and ``model``, absolute errors as a share of actual tonnes;
-        ``better``, the share of months in which the override was closer; ``value_added``, 1 minus
-        the ratio of the two errors, above 0 where overriding helped.
-    """
-    cells = override_cells(publication, planning)
-    scored = cells.loc[cells["scored"] & cells["p50"].notna()]
-    actual = float(scored["actual"].sum())
-    if scored.empty or actual <= 0:
-        return None
-    errors = scored[["tonnes", "p50"]].sub(scored["actual"], axis=0).abs()
-    override, model = (errors.sum() / actual).astype(float)
-    return {
-        "cells": len(scored),
-        "override": override,
-        "model": model,
-        "better": float((errors["tonnes"] < errors["p50"]).mean()),
-        "value_added": 1 - override / model if model > 0 else float("nan"),
-    }
 
 
 def _of(rows: pd.DataFrame, commodity: str | None) -> pd.DataFrame:
@@ -311,19 +229,3 @@ def create_rule(live: LivePublication, actor: Actor, rule: AlertRule) -> int:
     with suppress(NothingPublishedError):
         newest = live.of(rule.commodity or next(iter(of_need), COMMODITY)).as_of.to_pydatetime()
     return write(live, add_rule, rule, actor=actor, since=newest)
-
-
-def record_override(live: LivePublication, actor: Actor, override: OverrideRow) -> None:
-    """Record an override of a month that is not yet published."""
-    panel = live.of(override.commodity).snapshot.panel
-    is_month = panel["destination"].eq(override.destination) & panel["period"].eq(override.period)
-    if (panel.loc[is_month, "kind"] == TRUTH).any():
-        raise DataError(
-            message(
-                "An override of %(destination)s in %(month)s, whose figure is already published. "
-                "Expected a month that is not yet known. Choose a later one.",
-                destination=override.destination,
-                month=f"{override.period:%Y-%m}",
-            )
-        )
-    write(live, add_override, override, actor=actor)

@@ -1,35 +1,30 @@
 """When a firm's stock runs out, for the page of needs and the API."""
 
-import re
 from collections.abc import Mapping
-from typing import Annotated, Final
+from dataclasses import replace
+from typing import Final, TypeVar
 
 import pandas as pd
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from models.forecasting.firm_needs import Firm, FirmOutlook
+from models.forecasting.firm_needs import WEEKS_A_MONTH, Firm, FirmOutlook
 from service.http.responses import Record
 from service.language.acts import act_words
+from service.language.phrases import gettext, marked
 from service.live.publication import Publication
+from service.planning.typed import typed_digits, typed_months
 from service.queries.destination_months import known_destination, normal_month
-from service.queries.needs import SMALL, bounded, firm_outlook
+from service.queries.needs import SMALL, bounded, cover_from, firm_outlook
 from service.scenario_pool import ScenarioPool, ScenarioResult
-from service.words import name_of
+from service.words import message_of, name_of, rendered
 from store.errors import DataError
-from store.messages import message
-from store.numbers import plain_number
+from store.planning.planning_rows import LONGEST_LEAD_DAYS
 from store.publications.explanations import StoredExplanation
 from store.schema.scenario import words_of
 from store.vocabulary import QUANTILE_COLUMNS
 
 _MOST_TONNES: Final = 1e6
-_MONTH: Final = re.compile(r"(\d{4}-\d{2})[\s,;:]+(\d+(?:\.\d+)?)", re.ASCII)
-
-
-def _by_month(text: str) -> str:
-    if _MONTH.sub("", text).strip(" \t\r\n,;"):
-        raise ValueError("Expected lines such as 2026-12 14.5, one a month. Correct them")
-    return text
+_LONGEST_COVER: Final = 520.0
 
 
 class FirmQuestion(BaseModel):
@@ -40,36 +35,85 @@ class FirmQuestion(BaseModel):
     destination: str = Field(max_length=20, examples=["DEU"])
     tonnes: float = Field(gt=0, le=_MOST_TONNES, description="Needed a month.", examples=[12.0])
     stock: float = Field(0.0, ge=0, le=_MOST_TONNES, description="Tonnes held today.")
-    lead_days: int = Field(0, ge=0, le=730, description="From order to clearance in China.")
+    stock_weeks: float = Field(
+        0.0, ge=0, le=_LONGEST_COVER, description="The same in weeks of need; adds to stock."
+    )
+    lead_days: int = Field(
+        0, ge=0, le=LONGEST_LEAD_DAYS, description="From order to clearance in China."
+    )
     controlled: bool = Field(default=True, description="Grade with dysprosium or terbium.")
     licence_days: int = Field(0, ge=0, le=730, description="Until the licence is in hand.")
     licensed_first: bool = Field(
         default=False, description="Those with a licence are served first; else all in proportion."
     )
-    by_month: Annotated[str, AfterValidator(_by_month)] = Field(
+    by_month: str = Field(
         "", max_length=1000, description="Needs of single months, such as 2026-12 14.5."
     )
 
     @property
+    def held(self) -> float:
+        """Stock in tonnes."""
+        return self.stock + self.stock_weeks * self.tonnes / WEEKS_A_MONTH
+
+    @property
     def firm(self) -> Firm:
-        single = {month: float(tonnes) for month, tonnes in _MONTH.findall(self.by_month)}
         return Firm(
-            self.tonnes, self.stock, self.controlled, self.licence_days, self.licensed_first, single
-        )
+            self.tonnes, self.held, self.controlled, self.licence_days, self.licensed_first,
+            typed_months(self.by_month),
+        )  # fmt: skip
+
+
+_LABELS: Final = {
+    "destination": marked("Destination"),
+    "tonnes": marked("Tonnes a month"),
+    "stock": marked("Stock, tonnes"),
+    "stock_weeks": marked("or weeks of stock"),
+    "lead_days": marked("Days from order to clearance"),
+    "licence_days": marked("Days until your licence is in hand"),
+    "by_month": marked("Tonnes of single months, as copied from a sheet"),
+    "name": marked("Name"),
+    "source": marked("Source"),
+    "made_on": marked("Made on"),
+    "points": marked("Threshold"),
+}
+"""Fields as forms label them."""
+
+
+def as_field(name: str, fault: str) -> str:
+    """Fault with the label of its field."""
+    return gettext("%(field)s: %(fault)s", field=gettext(_LABELS.get(name, name)), fault=fault)
+
+
+_Body = TypeVar("_Body", bound=BaseModel)
+
+
+def checked(kind: type[_Body], **values: object) -> _Body:
+    """Typed values as a body; an error names the field by its label."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as err:
+        first = err.errors()[0]
+        raise DataError(as_field(str(first["loc"][-1]), rendered(words_of(first)))) from err
+
+
+_NUMBERS: Final = ("tonnes", "stock", "stock_weeks", "lead_days", "licence_days")
 
 
 def question_in(fields: Mapping[str, str]) -> FirmQuestion:
     """Question from the fields of an address; errors name the field."""
-    filled = {name: text for name, text in fields.items() if text}
+    values: dict[str, object] = {name: text for name, text in fields.items() if text}
+    for name in _NUMBERS:
+        if name in values:
+            try:
+                values[name] = typed_digits(str(values[name]))
+            except DataError as err:
+                raise DataError(as_field(name, message_of(err))) from err
+    question = checked(FirmQuestion, **values)
     try:
-        numbers = {n: plain_number(filled[n]) for n in ("tonnes", "stock") if n in filled}
-        return FirmQuestion.model_validate({**filled, **numbers})
-    except ValidationError as err:
-        first = err.errors()[0]
-        text = message("%(field)s: %(fault)s", field=str(first["loc"][-1]), fault=words_of(first))
-        raise DataError(text) from err
-    except ValueError as err:
-        raise DataError(str(err)) from err
+        typed_months(question.by_month)
+    except DataError as err:
+        raise DataError(as_field("by_month", message_of(err))) from err
+    return question
 
 
 PARAMETERS: Final = [
@@ -107,10 +151,20 @@ class FirmAnswer(FirmRun):
     is_small: bool = Field(description="Under a fifth of the median: a rule must be assumed.")
     stock_t: float
     weeks_of_cover: float
+    reach_on: str = Field(description="Day until which the stock lasts if nothing arrives.")
+    order_by: str = Field(description="Last day to order so that it is cleared by then.")
+    chance_short: float = Field(
+        description="That at least one month to the last brings less than is needed, whatever the "
+        "stock."
+    )
+    lead_t: float = Field(description="Needed from order to clearance; no safety stock is smaller.")
     stock_95_t: float
-    next_date: str | None = Field(description="Next announced act; its day.")
+    is_assumed: bool = Field(description="Licence holders are assumed to be served first.")
+    next_date: str | None = Field(
+        description="Day of the next announced act; missing for a grade that it does not cover."
+    )
     next_act: str
-    order_by: str | None = Field(description="Last day to order before it.")
+    order_before_act: str | None = Field(description="Last day to order before it.")
     months: list[FirmMonth]
     what_if: list[FirmRun]
 
@@ -126,19 +180,28 @@ async def firm_answer(
             (example.name, await pool.answer(publication, example.text.encode()))
             for example in pool.what_if.worked
         ]
-    outlook = firm_outlook(publication, name, question.firm)
+    firm = question.firm
+    outlook = firm_outlook(publication, name, firm)
+    bare = firm_outlook(publication, name, replace(firm, stock=0.0))
+    counted = publication.as_of
+    cover = cover_from(counted, question.tonnes, question.held, question.lead_days)
     runs = [
-        _run(title, firm_outlook(publication, name, question.firm, _scenario(result)))
+        _run(title, firm_outlook(publication, name, firm, _scenario(result)), cover.lead_t)
         for title, result in results
     ]
     normal = normal_month(publication, name)
     median = publication.latest.loc[publication.latest["destination"].eq(name), "p50"].median()
     return FirmAnswer(
-        **_run("", outlook).model_dump(), destination=name, destination_name=name_of(name),
+        **_run("", outlook, cover.lead_t).model_dump(),
+        destination=name, destination_name=name_of(name),
         as_of=f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}", normal_t=round(normal, 1),
         share=round(question.tonnes / normal, 5), is_small=bool(question.tonnes < SMALL * median),
-        stock_t=question.stock, weeks_of_cover=round(outlook.weeks_of_cover, 1),
-        stock_95_t=round(outlook.stock_95, 1), **_order(publication, question.lead_days),
+        stock_t=round(question.held, 3), weeks_of_cover=round(outlook.weeks_of_cover, 1),
+        reach_on=f"{cover.reach_on:%Y-%m-%d}", order_by=f"{cover.order_by:%Y-%m-%d}",
+        chance_short=bounded(bare.chances_out[-1]), lead_t=round(cover.lead_t, 1),
+        stock_95_t=round(max(outlook.stock_95, cover.lead_t), 1),
+        is_assumed=question.licensed_first,
+        **_next_act(publication, question),
         months=[
             FirmMonth(period=month, tonnes=need, chance_out=bounded(chance))
             for month, need, chance in outlook.rows
@@ -147,10 +210,11 @@ async def firm_answer(
     )  # fmt: skip
 
 
-def _run(title: str, outlook: FirmOutlook) -> FirmRun:
+def _run(title: str, outlook: FirmOutlook, least: float) -> FirmRun:
+    """Outlook of a scenario; the stock to hold is at least what the lead time needs."""
     return FirmRun(
         scenario=title, out_in=outlook.out_in, chance_out=bounded(outlook.chances_out[-1]),
-        stock_90_t=round(outlook.stock_90, 1),
+        stock_90_t=round(max(outlook.stock_90, least), 1),
     )  # fmt: skip
 
 
@@ -160,15 +224,15 @@ def _scenario(result: ScenarioResult) -> pd.DataFrame:
     return result.table[["destination", "period", *columns]].rename(columns=columns)
 
 
-def _order(publication: Publication, lead_days: int) -> Record:
-    """Next announced act, and the last day to order before it."""
+def _next_act(publication: Publication, question: FirmQuestion) -> Record:
+    """Next announced act on a controlled grade, and the last day to order before it."""
     explained = publication.published.explanation or StoredExplanation()
     today = f"{publication.as_of:%Y-%m-%d}"
     acts = sorted((act.due, act.event_id) for act in explained.announced if act.due > today)
-    if not acts:
-        return {"next_date": None, "next_act": "", "order_by": None}
+    if not acts or not question.controlled:
+        return {"next_date": None, "next_act": "", "order_before_act": None}
     due, event = acts[0]
     titles = publication.snapshot.ledger.events.set_index("event_id")["summary"]
-    order = pd.Timestamp(due) - pd.Timedelta(days=lead_days + 1)
+    order = pd.Timestamp(due) - pd.Timedelta(days=question.lead_days + 1)
     words = act_words(str(titles.get(event, event)))
-    return {"next_date": due, "next_act": words, "order_by": f"{order:%Y-%m-%d}"}
+    return {"next_date": due, "next_act": words, "order_before_act": f"{order:%Y-%m-%d}"}

@@ -106,7 +106,7 @@ class MonthRow:
     year_ago: float
     is_year_ago_estimated: bool
     coverage: str
-    """Coverage of the 80% band at its horizon, in words; empty if unknown."""
+    """Coverage of the 80% band at its lead, in words; empty if unknown."""
     chance_below: float
     """Chance that the month stays below the year before; NaN of a published one."""
 
@@ -135,7 +135,8 @@ def _month_row(
     period = pd.Timestamp(row["period"])
     published = later.get(period)
     year_ago, is_estimated = past.get(period - pd.DateOffset(years=1), (float("nan"), False))
-    words = (coverage_words(group) for group in fan.coverage if group.holds(int(row["horizon"])))
+    lead = 12 * (period.year - fan.as_of.year) + period.month - fan.as_of.month
+    words = (coverage_words(group) for group in fan.coverage if group.holds(lead))
     return MonthRow(
         month=dated(period, "month"),
         period=f"{period:%Y-%m}",

@@ -71,7 +71,7 @@ def ages_of(publication: Publication, moment: pd.Timestamp, *, now: pd.Timestamp
 
 
 _AGES: Final = (
-    "missing_since", "data_known_to", "policy_known_to", "data_age_days", "policy_age_days",
+    "missing_since", "data_to", "policy_to", "data_age_days", "policy_age_days",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -100,9 +101,38 @@ def firm_outlook(
     )  # fmt: skip
 
 
+DAYS_A_MONTH: Final = 365 / 12
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """How far a stock reaches if nothing arrives."""
+
+    reach_on: pd.Timestamp
+    order_by: pd.Timestamp
+    """Last day to order so that it is cleared by then."""
+    lead_t: float
+    """Tonnes needed from order to clearance: nothing ordered today comes earlier."""
+
+
+def cover_from(counted: pd.Timestamp, tonnes: float, stock: float, lead_days: int) -> Cover:
+    """Cover of a stock in tonnes that was counted on a day, at a monthly need in tonnes."""
+    day = counted.tz_convert("UTC").tz_localize(None).normalize() if counted.tz else counted
+    reach = day + pd.Timedelta(days=int(stock / tonnes * DAYS_A_MONTH))
+    order_by = reach - pd.Timedelta(days=lead_days)
+    return Cover(reach, order_by, tonnes * lead_days / DAYS_A_MONTH)
+
+
+def cover_of(need: Record) -> Cover:
+    """Cover of the stock of a need, counted when the need was recorded."""
+    counted = pd.Timestamp(need["created_at"])
+    return cover_from(counted, need["tonnes"], need["stock"], need["lead_days"])
+
+
 _COVERS: Final = (0.90, 0.95)
 _AS_WRITTEN: Final = (
-    "id", "name", "commodity", "destination", "tonnes", "author", "created_at",
+    "id", "name", "commodity", "destination", "tonnes", "stock", "lead_days", "author",
+    "created_at",
 )  # fmt: skip
 
 
@@ -166,16 +196,23 @@ def need_document(publication: Publication, need: Record) -> Record:
         paths = sample_paths(quantiles[None], ErrorCopula(carry_over))[:, 0]
     met_at_t = met_at(publication, need)
     received = paths * need["tonnes"] / met_at_t
+    cover = cover_of(need)
     buffers = [
-        round(buffer_for(received, need["tonnes"], cover), KILOGRAMS) if len(ahead) else None
-        for cover in _COVERS
+        round(max(buffer_for(received, need["tonnes"], share), cover.lead_t), KILOGRAMS)
+        if len(ahead)
+        else None
+        for share in _COVERS
     ]
+    is_out = largest_gap(received, need["tonnes"]) > need["stock"] + 1e-9
     months = [f"{period:%Y-%m}" for period in ahead["period"]]
     return {
         **{name: need[name] for name in _AS_WRITTEN},
         "period_from": need["period_from"][:7],
         "period_to": need["period_to"][:7],
         "chance_any_month": bounded(any_short(paths, met_at_t)) if months else None,
+        "chance_out": bounded(float(is_out.mean())) if months else None,
+        "reach_on": f"{cover.reach_on:%Y-%m-%d}",
+        "order_by": f"{cover.order_by:%Y-%m-%d}",
         "buffer_90_t": buffers[0],
         "buffer_95_t": buffers[1],
         "first_month": months[0] if months else None,

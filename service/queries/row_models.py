@@ -159,6 +159,10 @@ class TrackCell(ResponseModel):
     destination: str = Field(examples=["USA"])
     period: date = Field(examples=["2025-10-01"])
     horizon: int = Field(examples=[3])
+    lead: int = Field(
+        description="Months from that of the forecast; at 0 and below it was already over.",
+        examples=[2],
+    )
     model: str = Field(examples=["magnetcast-ce73e51d-ef2beea2-20250825"])
     status: str = Field(examples=["champion"])
     p05: float = Field(examples=[310.0])

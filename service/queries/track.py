@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from models.evaluation.scores import Coverage, coverage_of, coverage_scores
+from models.evaluation.scores import Coverage, coverage_of, coverage_scores, lead_groups, lead_of
 from models.forecasting.model_names import MODEL
 from service.charts.fan import SCHEDULED_PREFIX, Fan, touches
 from service.live.publication import Publication
@@ -31,6 +31,8 @@ class TrackScore:
     inside: int
     """Months inside the 80% band."""
     wape: float
+    bias: float
+    """Sum of medians to sum of tonnes, less 1."""
     seasonal_naive: float
     last_value: float
     pinball: float
@@ -42,7 +44,7 @@ class TrackScore:
 
 @dataclass(frozen=True, slots=True)
 class CoverageRow:
-    """Coverage of the 80% band of a destination, by horizon group."""
+    """Coverage of the 80% band of a destination, by group of leads."""
 
     destination: str
     coverage: tuple[Coverage, ...]
@@ -83,6 +85,7 @@ def cells_of(publication: Publication) -> pd.DataFrame:
         return pd.DataFrame(columns=columns_of(TrackCell))
     cells = pd.concat(parts, ignore_index=True)
     scored = cells.assign(
+        lead=lead_of(cells),
         error=cells["p50"] - cells["tonnes"],
         inside80=cells["tonnes"].between(cells["p10"], cells["p90"]),
         pinball=_pinball(cells),
@@ -105,6 +108,7 @@ def score(cells: pd.DataFrame, label: str) -> TrackScore:
         cells=len(scored),
         inside=int(scored["inside80"].sum()),
         wape=share(scored["error"]),
+        bias=float(scored["error"].sum()) / actual if actual > 0 else float("nan"),
         seasonal_naive=share(scored["seasonal_naive"] - scored["tonnes"]),
         last_value=share(scored["last_value"] - scored["tonnes"]),
         pinball=share(scored["pinball"]),
@@ -116,10 +120,10 @@ def without_sums(cells: pd.DataFrame) -> pd.DataFrame:
     return cells.loc[~cells["destination"].isin(list(AGGREGATES))]
 
 
-def by_horizon(cells: pd.DataFrame) -> list[TrackScore]:
-    """Errors by months ahead, sums of destinations left out."""
-    groups = without_sums(cells).groupby("horizon")
-    return [score(part, str(horizon)) for horizon, part in groups]
+def by_lead(cells: pd.DataFrame) -> list[TrackScore]:
+    """Errors by group of leads, sums of destinations left out."""
+    groups = without_sums(cells).groupby(lead_groups(cells), observed=True)
+    return [score(part, str(lead)) for lead, part in groups]
 
 
 def by_destination(cells: pd.DataFrame, order: list[str]) -> list[TrackScore]:

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import pandas as pd
 
+from models.evaluation.scores import group_label
 from service.language.phrases import gettext, marked
-from service.words import DESTINATION_NAMES, percent, scope_name
+from service.words import DESTINATION_NAMES, lead_words, percent, scope_name
 from store.vocabulary import ALL
 
 YARDSTICKS: Final[dict[str, str]] = {
@@ -112,10 +113,9 @@ def _score_row(row: Mapping[Hashable, Any], frame: pd.DataFrame) -> ScoreRow:
     for name in ("scope", "horizon_from", "horizon_to"):
         same &= frame[name].eq(row[name])
     yardstick, first, last = row["model"] in YARDSTICKS, row["horizon_from"], row["horizon_to"]
-    months = str(first) if first == last else f"{first}-{last}"
     return ScoreRow(
         scope=str(row["scope"]),
-        months=months if last > 0 else gettext("already over"),
+        months=lead_words(group_label(first, last)),
         model=str(row["model"]),
         yardstick=yardstick,
         cells=int(row["cells"]),

@@ -4,6 +4,7 @@ Its dates are a calendar too (iCalendar, RFC 5545).
 """
 
 import hashlib
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +13,7 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from service.charts.fan import Fan, fan_of, scheduled, scheduled_title, touches
+from service.http.responses import ORIGIN
 from service.language.acts import act_words
 from service.language.formats import dated, percentage
 from service.language.phrases import gettext, in_a_row
@@ -21,7 +23,7 @@ from service.queries.explanation_sentences import figure_sentence, rounded
 from service.queries.freshness import releases_ahead
 from service.web.lever_form import CHANCE
 from service.web.median_change import change_of
-from service.words import chance_below, name_of, tonnes
+from service.words import chance_below, home_of, name_of, tonnes
 from store.publications.explanations import Announced, StoredExplanation
 from store.vocabulary import QUANTILE_COLUMNS, WORLD
 
@@ -186,11 +188,14 @@ _Query = tuple[list[tuple[str, str]], str]
 
 def _if_they_come(acts: Sequence[Announced]) -> list[_Query]:
     if acts[0].is_return:
-        labels = gettext("Forecast if they return"), gettext("Forecast if they do not")
+        labels = (
+            gettext("Forecast if they return on that day"),
+            gettext("Forecast if they do not return on that day"),
+        )
     else:
         labels = (
             gettext("Forecast if they start as announced"),
-            gettext("Forecast if they never start"),
+            gettext("Forecast if they do not start on that day"),
         )
     return [
         ([(f"{CHANCE}{act.event_id}", chance) for act in acts], label)
@@ -267,7 +272,8 @@ def calendar_of(publication: Publication, destination: str, read_at: pd.Timestam
         "PRODID:-//magnetcast//EN",
         f"X-WR-CALNAME:{_text(name)}",
     ]
-    for day, title in _all_dates(publication, destination, read_at):
+    address = f"{ORIGIN}{home_of(publication.commodity)}/destinations/{destination}"
+    for day, title, details in _all_dates(publication, destination, read_at):
         sign = hashlib.sha256(f"{day:%Y%m%d}{title}".encode()).hexdigest()[:16]
         lines += [
             "BEGIN:VEVENT",
@@ -275,6 +281,13 @@ def calendar_of(publication: Publication, destination: str, read_at: pd.Timestam
             f"DTSTAMP:{publication.as_of:%Y%m%dT%H%M%SZ}",
             f"DTSTART;VALUE=DATE:{day:%Y%m%d}",
             f"SUMMARY:{_text(title)}",
+            f"DESCRIPTION:{_text(details)}",
+            f"URL:{address}",
+            "BEGIN:VALARM",
+            "ACTION:DISPLAY",
+            f"DESCRIPTION:{_text(title)}",
+            "TRIGGER:-P1D",
+            "END:VALARM",
             "END:VEVENT",
         ]
     return "".join(f"{_folded(line)}\r\n" for line in [*lines, "END:VCALENDAR"]).encode()
@@ -282,13 +295,20 @@ def calendar_of(publication: Publication, destination: str, read_at: pd.Timestam
 
 def _all_dates(
     publication: Publication, destination: str, read_at: pd.Timestamp
-) -> Iterator[tuple[pd.Timestamp, str]]:
+) -> Iterator[tuple[pd.Timestamp, str, str]]:
+    """Yield the day, short title and description of each date."""
     briefing = briefing_of(publication, fan_of(publication, destination), read_at)
     for day, months in releases_ahead(publication, now=read_at).items():
-        yield day, gettext("China Customs is expected to publish %(month)s", month=months)
+        title = gettext("China's figures of %(month)s", month=months)
+        yield (day, title, gettext("China Customs is expected to publish %(month)s", month=months))
     for risk in briefing.risks:
         acts = gettext("; ").join(act_words(act) for act in risk.acts)
-        yield risk.when, ": ".join(part for part in (risk.title, acts) if part)
+        title = risk.title or textwrap.shorten(acts, _TITLE, placeholder="…")
+        yield risk.when, title, gettext("; ").join(filter(None, (acts, risk.chances)))
+
+
+_TITLE: Final = 60
+"""Characters of a calendar entry's title."""
 
 
 def _text(words: str) -> str:

@@ -15,10 +15,11 @@ from service.http.replies import reply
 from service.http.responses import Answer, answer_of, csv_answer
 from service.language.choice import in_language, language
 from service.language.phrases import gettext
+from service.live.live_publication import PlanningState
 from service.live.publication import Publication
 from service.queries.destination_months import known_destination
 from service.request_errors import UnknownError
-from service.state import Goods, Shared, may_read
+from service.state import Goods, Planning, Shared, may_read
 from service.web.page_charts import KINDS, chart_of, page_chart
 from service.web.render import (
     JAVASCRIPT,
@@ -61,6 +62,7 @@ async def chart_route(
     *,
     goods: Goods,
     shared: Shared,
+    planning: Planning,
     kind: Kind,
     destination: Code,
     form: Form,
@@ -68,7 +70,7 @@ async def chart_route(
 ) -> Response:
     """Chart: for a browser to draw, as a picture, or its rows."""
     answer = await run_in_threadpool(
-        in_form, lambda: _chart(goods, kind, destination), form, shared.drawer, look
+        in_form, lambda: _chart(goods, kind, destination, planning), form, shared.drawer, look
     )
     name = f"{file_of(goods.commodity)}_{kind}_{destination}_{goods.as_of:%Y-%m-%d}.{form}"
     return reply(request, answer, {"Content-Disposition": f'inline; filename="{name}"'})
@@ -121,9 +123,11 @@ async def script_route(request: Request, name: Literal["charts", "levers"]) -> R
     return kept_for_good(request, answer_of(script(name), JAVASCRIPT))
 
 
-def _chart(publication: Publication, kind: str, destination: str) -> Chart:
+def _chart(
+    publication: Publication, kind: str, destination: str, planning: PlanningState | None = None
+) -> Chart:
     known_destination(publication, destination)
-    chart = chart_of(publication, kind, destination) if kind in KINDS else None
+    chart = chart_of(publication, kind, destination, planning) if kind in KINDS else None
     if chart is None:
         raise UnknownError(
             gettext(

@@ -4,18 +4,19 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 from sqlalchemy import Engine
 
 from service.api.forecast_routes import EXPLAINED_COLUMNS, document_of, flat_parts
 from service.charts.fan import Fan, fan_of
-from service.http.responses import TEXT, Answer, Record, answer_of
+from service.http.responses import TEXT, Answer, Record, answer_of, records
 from service.live.documents import FILE_COLUMNS, flat_rows
 from service.live.live_publication import PlanningState
 from service.live.publication import Publication
 from service.planning.alerts import digest_feed
+from service.planning.rivals import disagreements
 from service.queries.destination_months import (
     MonthRow,
     known_destination,
@@ -29,6 +30,7 @@ from service.queries.freshness import basis_words
 from service.queries.listings import listing, unreported
 from service.queries.row_models import HistoryMonth, columns_of
 from service.web.briefing import Briefing, briefing_of, slump_of
+from service.web.decision import decision_of
 from service.web.page_charts import PageChart, page_chart, small_charts
 from service.web.render import OTHERS, FormErrors, as_text, block_of, page
 from service.words import home_of, name_of
@@ -46,10 +48,10 @@ def destination_page(
     *,
     home: str = "",
 ) -> Answer:
-    """Page of one destination, with overrides beside the medians.
+    """Page of one destination, with forecasts by others beside the medians.
 
     Args:
-        refused: An override that was not accepted, to be shown again.
+        refused: A forecast by somebody else that was not accepted, to be shown again.
         home: Fields of the address, where this is the first page: it lists all destinations too.
 
     Raises:
@@ -58,19 +60,33 @@ def destination_page(
     known_destination(publication, destination)
     history = months_of(publication, destination, moment=publication.as_of)[-HISTORY_SHOWN:]
     start = home_of(publication.commodity)
+    values = forecast_values(publication, destination, read_at, has_all=bool(home))
+    month, others = values["briefing"].month, planning.rivals_of(publication.commodity, destination)
+    needs = planning.needs
+    is_own = needs["commodity"].eq(publication.commodity) & needs["destination"].eq(destination)
+    values["decision"] = decision_of(publication, destination, month, records(needs.loc[is_own]))
+    values["disagreements"] = disagreements(publication, others, month.period if month else "")
     return page(
         "destination.html.j2",
         publication,
         read_at=read_at,
         address=f"{start}/" if home else f"{start}/destinations/{destination}",
         kept="" if home == HOME else home,
-        **forecast_values(publication, destination, read_at, has_all=bool(home)),
+        **values,
         revisions=page_chart(publication, "revisions", destination),
-        overrides=planning.newest_overrides(publication.commodity, destination, publication.as_of),
+        rivals=_by_month(others),
+        today=f"{read_at:%Y-%m-%d}",
         history=history[::-1],
         others=titles(publication),
         refused=refused,
     )
+
+
+def _by_month(rivals: pd.DataFrame) -> dict[str, list[Record]]:
+    months: dict[str, list[Record]] = {}
+    for row in records(rivals):
+        months.setdefault(row["period"][:7], []).append(row)
+    return months
 
 
 def digest(publication: Publication, read_at: pd.Timestamp, destination: str, form: str) -> Answer:
@@ -91,12 +107,14 @@ def _answer_of(
         "basis": basis_words(publication.bases.get(destination)),
         "briefing": briefing,
         "unreported": unreported(publication, read_at),
+        "decision": decision_of(publication, destination, briefing.month),
+        "disagreements": (),
     }
 
 
 def forecast_values(
     publication: Publication, destination: str, read_at: pd.Timestamp, *, has_all: bool
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Template values of a page or report about the forecast of one destination.
 
     Args:
@@ -194,8 +212,8 @@ _WIDTH: Final = 12
 def workbook(publication: Publication, destination: str, planning: PlanningState) -> bytes:
     """Forecast and the history of one destination as a spreadsheet.
 
-    Overrides have columns of their own. No text in it is read as a formula or a link. The same
-    publication and overrides give the same bytes.
+    Forecasts by others have a column of their own. No text in it is read as a formula or a link.
+    The same publication and forecasts by others give the same bytes.
 
     Raises:
         UnknownError: It is not forecast.

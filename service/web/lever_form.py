@@ -7,17 +7,19 @@ from functools import cache
 from typing import Any, Final
 from urllib.parse import urlencode
 
+import numpy as np
 import pandas as pd
 import yaml
 
 from service.charts.fan import importer_of
 from service.language.acts import act_words
 from service.language.choice import DEFAULT, in_language, language
-from service.language.formats import listed, percentage
+from service.language.formats import dated, listed, percentage, separated
 from service.language.phrases import Sentence, gettext, marked
 from service.live.publication import Publication
 from service.scenario_pool import WorkedScenario
 from service.words import as_clause, in_reading_order, name_of, rendered
+from store.arrays import Floats
 from store.numbers import plain_number
 from store.publications.explanations import Announced, StoredExplanation
 from store.schema.scenario import (
@@ -26,6 +28,7 @@ from store.schema.scenario import (
     Place,
     Scenario,
     ScenarioContext,
+    ScenarioTariff,
     checked_scenario,
 )
 from store.vocabulary import NOT_A_TARIFF, OTHER_SUFFIXES, WORLD
@@ -139,6 +142,19 @@ def _rates(publication: Publication, importer: str, day: pd.Timestamp) -> pd.Dat
     return newest.loc[in_force].sort_values("effective_from")
 
 
+def rates_by_month(publication: Publication, importer: str) -> Floats:
+    """Whole rate of an importer in percent by month of the history; empty where none is known."""
+
+    def read() -> Floats:
+        now = publication.as_of.tz_convert("UTC").tz_localize(None)
+        months = pd.date_range(publication.snapshot.panel["period"].min(), now, freq="MS")
+        middle = (min(month + pd.Timedelta(days=15), now) for month in months)
+        parts = [_rates(publication, importer, day) for day in middle]
+        return np.array([float(steps["rate_pct"].sum()) for steps in parts if len(steps)])
+
+    return publication.memo.make(("rates by month", importer), read)
+
+
 def _suspended(context: ScenarioContext, announced: Iterable[Announced]) -> dict[str, str]:
     """Last day of measures known to be suspended, most severe first.
 
@@ -237,6 +253,11 @@ class CheckedForm:
         return Sentence(title[:1].upper() + title[1:])
 
     @property
+    def tariffs(self) -> tuple[ScenarioTariff, ...]:
+        """Tariff steps of a sound scenario."""
+        return tuple(self._scenario.tariffs) if self._scenario else ()
+
+    @property
     def text(self) -> str:
         """Scenario as YAML, the same in all languages; empty without a sound one."""
         if self._scenario is None:
@@ -308,7 +329,10 @@ class CheckedForm:
             )
             place = name_of(step.importer)
             yield gettext(
-                sentence, place=place, rate=f"{rate:g}", day=f"{step.effective_from:%Y-%m-%d}"
+                sentence,
+                place=place,
+                rate=separated(f"{rate:g}"),
+                day=dated(step.effective_from, "day"),
             )
         for act in scenario.events:
             if act.instrument:
@@ -319,7 +343,7 @@ class CheckedForm:
                     "%(measure)s for %(place)s from %(day)s",
                     measure=measure,
                     place=listed([name_of(code) for code in act.destinations or ()]),
-                    day=f"{act.effective_from:%Y-%m-%d}",
+                    day="" if act.effective_from is None else dated(act.effective_from, "day"),
                 )
         changed = [act for act in scenario.events if act.event_id in self.form.acts]
         for act in changed[:1]:
@@ -327,7 +351,7 @@ class CheckedForm:
             yield gettext(
                 _SUSPENSIONS[end is not None, chance is not None],
                 acts=listed([self._named(act.event_id) for act in changed]),
-                day="" if end is None else f"{end:%Y-%m-%d}",
+                day="" if end is None else dated(end, "day"),
                 chance=percentage(f"{100 * (chance or 0.0):g}"),
             )
         for name, typed in self.form.chances:

@@ -17,12 +17,13 @@ from service.http.responses import Record
 from service.language.choice import language
 from service.language.formats import dated, percentage
 from service.language.phrases import gettext, marked, ngettext
+from service.live.live_publication import PlanningState
 from service.live.publication import MOST_IN_ORDER, Publication
 from service.queries import track
 from service.queries.explanation_sentences import steps_of
 from service.queries.track import TrackScore
 from service.queries.yardsticks import YARDSTICKS, ScoreRow, score_rows, without_components
-from service.words import home_of, name_of, scope_name
+from service.words import home_of, lead_words, name_of, scope_name
 
 Make = Callable[[Publication, str], Chart | None]
 """Makes the chart of a destination; None where there is nothing to draw."""
@@ -59,11 +60,8 @@ def _largest(publication: Publication) -> list[str]:
 
 
 def _errors_by_lead(publication: Publication, _: str) -> Chart | None:
-    scores = track.by_horizon(counted_cells(publication))
-    rows = [
-        (gettext("month %(number)s", number=score.label), _shares(score), score.cells)
-        for score in scores
-    ]
+    scores = track.by_lead(counted_cells(publication))
+    rows = [(lead_words(score.label), _shares(score), score.cells) for score in scores]
     return _dots(publication, gettext("Error by months ahead"), rows)
 
 
@@ -239,11 +237,20 @@ def still_at(chart: PageChart, width: int) -> str:
     return chart.at("svg", f"themed=1&width={width}")
 
 
-def chart_of(publication: Publication, kind: str, destination: str) -> Chart | None:
-    """Chart, made once; None where there is nothing to draw."""
-    return publication.memo.make(
-        ("chart", kind, destination, language()), lambda: KINDS[kind](publication, destination)
-    )
+def chart_of(
+    publication: Publication, kind: str, destination: str, planning: PlanningState | None = None
+) -> Chart | None:
+    """Chart, made once; None where there is nothing to draw.
+
+    With ``planning`` the fan has the forecasts by others too.
+    """
+    key = ("chart", kind, destination, language())
+    if planning is not None and kind == "fan":
+        rivals = planning.rivals_of(publication.commodity, destination)
+        if len(rivals):
+            fan = fan_of(publication, destination)
+            return planning.memo.make((*key, publication.key), lambda: fan_chart(fan, rivals))
+    return publication.memo.make(key, lambda: KINDS[kind](publication, destination))
 
 
 def page_chart(publication: Publication, kind: str, destination: str) -> PageChart | None:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from service.http.replies import reply
-from service.http.responses import Answer, Record, answer_of, csv_answer, records
+from service.http.responses import CALENDAR, Answer, Record, answer_of, csv_answer, records
 from service.language.choice import DEFAULT, chosen, in_language, language
 from service.language.phrases import gettext
 from service.live.live_publication import PlanningState
@@ -23,7 +23,7 @@ from service.queries.destination_months import known_destination
 from service.queries.freshness import data_through
 from service.queries.listings import LedgerQuery
 from service.request_errors import NothingPublishedError, UnknownError
-from service.state import Current, Goods, Planning, Shared, State, may_read
+from service.state import COOKIE, Current, Goods, Planning, Shared, State, may_read
 from service.web import chart_routes, forecast_pages, planning_pages, what_if
 from service.web.briefing import calendar_of
 from service.web.forecast_pages import HOME, destination_page, goods_page
@@ -150,7 +150,6 @@ def operations(document: Mapping[str, Any]) -> dict[str, list[Record]]:
 
 MOST_PAGES: Final = 1000
 
-COOKIE: Final = "magnetcast_country"
 COOKIE_S: Final = 31_536_000
 COUNTRY_OF_LANGUAGE: Final = {"de": "DEU", "ja": "JPN", "ko": "KOR"}
 """The destination that readers of a language see first; others see the world."""
@@ -229,8 +228,10 @@ async def _destination(
     *,
     home: str = "",
 ) -> Response:
-    # One page more for each override, and no more.
-    written = int(planning.overrides_of(goods.commodity)["destination"].eq(destination).sum())
+    # One page more for each write on this destination, and no more.
+    needs, others = planning.rows.needs, planning.rivals_of(goods.commodity, destination)
+    own = needs.loc[needs["destination"].eq(destination)]
+    written = (len(own), int(own["ended_at"].notna().sum()), *others["id"].tail(1))
     key = ("destination", destination, written, home)
     make = partial(destination_page, home=home)
     page = await _page(request, shared, goods, key, make, planning, destination)
@@ -245,7 +246,7 @@ async def dates_route(
     """Dates that matter to a destination as a calendar to subscribe to."""
     known_destination(goods, destination)
     body = await run_in_threadpool(calendar_of, goods, destination, shared.live.clock())
-    return reply(request, answer_of(body, "text/calendar; charset=utf-8"))
+    return reply(request, answer_of(body, CALENDAR))
 
 
 @pages.get("/destinations/{destination}/digest.{form}")
@@ -266,7 +267,7 @@ async def track_route(
 ) -> Response:
     """Show the track record, with the panels of the reader's destination."""
     destination = _chosen(request, goods, country)
-    key = ("track", destination, len(planning.overrides_of(goods.commodity)))
+    key = ("track", destination, len(planning.rows.rivals))
     page = await _page(request, shared, goods, key, track_page, planning, destination)
     return _remembering(scripted(page), destination, country)
 

@@ -20,24 +20,33 @@ from service.api.planning_routes import MOST
 from service.http.replies import refusal, reply
 from service.http.responses import Answer
 from service.language.addresses import PARAMETER
-from service.language.choice import DEFAULT, chosen, language
-from service.language.formats import decimal_sign, separated
+from service.language.choice import chosen
 from service.language.phrases import gettext
 from service.live.publication import Publication
-from service.planning import entries
+from service.planning import entries, rivals
 from service.planning.alerts import ADDRESS, atom
-from service.planning.firm import FirmAnswer, firm_answer, question_in
-from service.queries.destination_months import known_destination, known_moment
+from service.planning.firm import FirmAnswer, as_field, checked, firm_answer, question_in
+from service.planning.typed import typed_digits, typed_months
+from service.queries.destination_months import known_destination
 from service.request_errors import NoAnswerError
-from service.state import Chosen, Current, Planning, Shared, State, Writer, may_audit, may_read
+from service.state import (
+    COOKIE,
+    Chosen,
+    Current,
+    Planning,
+    Shared,
+    State,
+    Writer,
+    may_audit,
+    may_read,
+)
 from service.web.forecast_pages import destination_page
 from service.web.record_pages import needs_at, needs_page
 from service.web.render import FormErrors, page
 from service.words import home_of, message_of
 from store.errors import DataError, TokenError
-from store.numbers import plain_number
 from store.planning import planning_rows as stored
-from store.planning.planning_rows import AlertRule, NeedRow, OverrideRow
+from store.planning.planning_rows import AlertRule, NeedRow
 from store.vocabulary import COMMODITY, MONTH_PATTERN
 
 ENTRIES: Final = 200
@@ -74,21 +83,13 @@ def text_in(fields: Mapping[str, str], name: str) -> str:
     return fields[name].strip()
 
 
-def number_in(fields: Mapping[str, str], name: str) -> float:
+def number_in(fields: Mapping[str, str], name: str, default: str = "") -> float:
     """Field that is a number."""
-    text = text_in(fields, name)
+    text = fields.get(name, "").strip() or default or text_in(fields, name)
     try:
-        return float(plain_number(text, decimal=decimal_sign()))
-    except ValueError as err:
-        if language() != DEFAULT:
-            raise DataError(
-                gettext(
-                    "“%(text)s” is not a plain number. Write it as %(example)s.",
-                    text=text[:40],
-                    example=separated("1,000.5"),
-                )
-            ) from err
-        raise DataError(f'{name.capitalize()}: "{text[:40]}" is not {err}.') from err
+        return float(typed_digits(text))
+    except DataError as err:
+        raise DataError(as_field(name, message_of(err))) from err
 
 
 def month_in(fields: Mapping[str, str], name: str) -> pd.Timestamp:
@@ -129,20 +130,31 @@ async def needs_route(
     ended: Annotated[int, Query(ge=0, le=MOST)] = 0,
 ) -> Response:
     """Show needs, alert rules and alerts, with forms for a commodity."""
+    remembered = request.cookies.get(COOKIE, "")
+    picked = destination or (remembered if remembered in current.destinations else "")
     fields = request.query_params.items()
     typed = {name: text for name, text in fields if text and name != PARAMETER}
     request_key = (current.commodity, *sorted(typed.items()), chosen())
-    key = ("needs", current.key, planning.rows.mark, shared.live.clock().date(), request_key)
+    key = (
+        "needs",
+        current.key,
+        planning.rows.mark,
+        shared.live.clock().date(),
+        picked,
+        request_key,
+    )
     answer: Answer | None = shared.recent_pages.get(key)
     if answer is None:
         firm, refused = await _firm_of(typed, current, shared)
         make = partial(
-            needs_page, shared, current, planning, picked=destination, month=month,
+            needs_page, shared, current, planning, picked=picked, month=month,
             ended=ended, firm=firm, refused=refused, typed=typed,
         )  # fmt: skip
         answer = await run_in_threadpool(make)
         shared.recent_pages.keep(key, answer)
-    return form_page(reply(request, answer))
+    shown = reply(request, answer)
+    shown.headers.add_vary_header("Cookie")
+    return form_page(shown)
 
 
 async def _firm_of(
@@ -191,6 +203,8 @@ def add_need(request: Request, *, fields: Fields, actor: Writer, shared: Shared)
             period_to=month_in(fields, "period_to"),
             tonnes=number_in(fields, "tonnes"),
             commodity=current.commodity,
+            stock=number_in(fields, "stock", "0"),
+            lead_days=round(number_in(fields, "lead_days", "0")),
         )
         number = entries.write(shared.live, stored.add_need, need, actor=actor)
     except TokenError:
@@ -234,25 +248,26 @@ def end_rule(number: Number, actor: Writer, shared: Shared) -> Response:
     return _see("/needs#rules")
 
 
-@router.post("/overrides")
-def add_override(request: Request, fields: Fields, actor: Writer, shared: Shared) -> Response:
-    """Record an override beside a median; an invalid one is shown again."""
+@router.post("/rival-forecasts")
+def add_rivals(request: Request, fields: Fields, actor: Writer, shared: Shared) -> Response:
+    """Record somebody else's forecast; an invalid one is shown again."""
     current = _chosen(shared, fields)
     destination = known_destination(current, text_in(fields, "destination"))
+    named = {name: text_in(fields, name) for name in ("name", "source", "made_on")}
     try:
-        override = OverrideRow(
-            destination,
-            period=month_in(fields, "period"),
-            as_of=known_moment(current, text_in(fields, "as_of"), now=shared.live.clock()),
-            tonnes=number_in(fields, "tonnes"),
-            reason=text_in(fields, "reason"),
-            commodity=current.commodity,
-        )
-        entries.record_override(shared.live, actor, override)
+        months = typed_months(text_in(fields, "by_month"))
+        bodies = [
+            checked(
+                rivals.NewRival, **named, commodity=current.commodity, destination=destination,
+                period=period, tonnes=tonnes,
+            )
+            for period, tonnes in months.items()
+        ]  # fmt: skip
+        rivals.record_rivals(shared.live, actor, bodies)
     except TokenError:
         raise
     except DataError as err:
-        refused = FormErrors("override", fields, message_of(err))
+        refused = FormErrors("rival", fields, message_of(err))
         read_at, planning = shared.live.clock(), shared.live.planning
         answer = destination_page(current, read_at, planning, destination, refused)
         return form_page(refusal(request, answer, HTTPStatus.BAD_REQUEST))

@@ -15,8 +15,8 @@ from service.live.live_publication import PlanningState
 from service.live.publication import Publication
 from service.planning import entries
 from service.planning.alerts import alerts_in_words
-from service.planning.entries import value_added
 from service.planning.firm import FirmAnswer
+from service.planning.rivals import rival_scores
 from service.queries import listings, track
 from service.queries.destination_months import titles
 from service.queries.freshness import newest_act
@@ -185,7 +185,7 @@ _FIGURES: Final = 40
 def track_page(
     publication: Publication, read_at: pd.Timestamp, planning: PlanningState, destination: str
 ) -> Answer:
-    """Track record, with the panels of a destination and the value of overrides."""
+    """Track record, with the panels of a destination and how forecasts by others did."""
     cells = publication.memo.make("cells", lambda: track.cells_of(publication))
     live, later = track.live_and_later(cells)
     scored = counted_cells(publication)
@@ -197,7 +197,7 @@ def track_page(
         address=f"{home_of(publication.commodity)}/track-record",
         overall=track.score(track.without_sums(live), "Published ahead"),
         later=track.score(track.without_sums(later), "Afterwards"),
-        by_horizon=track.by_horizon(scored),
+        by_lead=track.by_lead(scored),
         by_destination=track.by_destination(scored, publication.destinations),
         held=track.coverage(scored, publication.destinations),
         kept=f"country={destination}&",
@@ -208,8 +208,8 @@ def track_page(
         calibration=page_chart(publication, "calibration", first),
         errors=track.largest_errors(publication, scored),
         published=listings.publications(publication),
-        overridden=len(planning.overrides_of(publication.commodity)),
-        added=value_added(publication, planning),
+        rivals=planning.rows.rivals["commodity"].eq(publication.commodity).sum(),
+        rival_scores=rival_scores(publication, planning),
     )
 
 

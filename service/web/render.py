@@ -78,6 +78,7 @@ _FILTERS: Final = (
     separated,
     percentage,
     words.coverage_words,
+    words.lead_words,
     words.measure_words,
     words.statement_words,
     words.months_in_words,

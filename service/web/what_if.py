@@ -20,9 +20,10 @@ from service.http.responses import Answer
 from service.language.acts import act_words
 from service.language.choice import chosen
 from service.language.formats import dated, listed, percentage, separated
-from service.language.phrases import gettext
+from service.language.phrases import gettext, ngettext
 from service.live.publication import Publication
 from service.queries.destination_months import known_destination
+from service.queries.freshness import publication_words
 from service.request_errors import NoAnswerError, ScenarioRefusedError
 from service.scenario_pool import (
     SIDES,
@@ -31,7 +32,7 @@ from service.scenario_pool import (
     WorkedScenario,
     scenario_answer,
 )
-from service.state import Current, Shared, may_read
+from service.state import COOKIE, Current, Shared, may_read
 from service.web.chart_routes import Form, Looked, in_form
 from service.web.lever_form import (
     BESIDE,
@@ -44,6 +45,7 @@ from service.web.lever_form import (
     choices_of,
     form_like,
     form_of,
+    rates_by_month,
 )
 from service.web.page_charts import PageChart
 from service.web.render import download, page, script_address, scripted
@@ -51,9 +53,12 @@ from service.words import in_reading_order, message_of, name_of, rendered, signe
 from store.errors import DataError
 from store.messages import Message
 from store.numbers import plain_number
+from store.schema.scenario import ScenarioTariff
 from store.vocabulary import QUANTILE_COLUMNS, WORLD
 
 _ADDRESS: Final = "/what-if"
+PUBLICATION: Final = "publication"
+"""Field of a shared link: the publication that its sender saw."""
 SCRIPT_ADDRESS: Final = script_address("levers")
 """Of the script that moves the sliders and renews the result."""
 
@@ -71,6 +76,8 @@ class WhatIfView:
     """In words."""
     text: str
     """YAML; empty without a sound scenario."""
+    tariffs: tuple[ScenarioTariff, ...] = ()
+    """Tariff steps of the scenario."""
     beside: tuple["WhatIfView", ...] = ()
     """Scenarios whose results are kept for comparison."""
 
@@ -111,7 +118,7 @@ class Result:
     headline: str
     span: str
     effects: Mapping[Any, Mapping[Any, float]]
-    """By destination that the scenario changes: means of all months ahead, in tonnes."""
+    """By destination that the scenario changes: medians of all months ahead together, tonnes."""
     rows: Sequence[Mapping[Any, Any]]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -151,12 +158,15 @@ def what_if_page(
     worked: Sequence[WorkedScenario],
     trouble: str = "",
     beside: Sequence[Result] = (),
+    shared_from: str = "",
 ) -> Answer:
     """Page; ``trouble`` explains why there is no result, ``beside`` are those kept.
 
     Args:
         worked: Example scenarios.
+        shared_from: Number of the publication that a shared link was made with.
     """
+    number = str(publication.latest["publication"].iloc[0])
     return page(
         "what_if.html.j2",
         publication,
@@ -165,6 +175,9 @@ def what_if_page(
         view=view,
         worked=[(scenario, form_like(scenario)) for scenario in worked],
         cleared=view.instead(LeverForm({})),
+        sharing=f"{view.query}&{PUBLICATION}={number}",
+        shared_from=shared_from if shared_from not in {"", number} else "",
+        number=number,
         name=name_of(view.destination),
         result=result,
         trouble=trouble,
@@ -253,7 +266,8 @@ def result_of(publication: Publication, view: WhatIfView, answer: ScenarioResult
         first=dated(ahead["period"].min(), "long month"),
         last=dated(ahead["period"].max(), "long month"),
     )
-    base_label = gettext("Published %(day)s", day=dated(publication.as_of, "day"))
+    base_label = publication_words(publication, publication.latest)
+    tariffs = [TariffRecord.of_step(publication, step) for step in view.tariffs]
     return Result(
         view=view,
         answer=answer,
@@ -261,10 +275,75 @@ def result_of(publication: Publication, view: WhatIfView, answer: ScenarioResult
         span=span,
         effects=effects,
         rows=months.to_dict("records"),
-        notes=tuple(_note_words(note, view.choices) for note in answer.notes),
-        warnings=tuple(map(rendered, answer.warnings.get(view.destination, ()))),
+        notes=(
+            *(_note_words(note, view.choices) for note in answer.notes),
+            *(record.note(effects) for record in tariffs),
+        ),
+        warnings=(
+            *map(rendered, answer.warnings.get(view.destination, ())),
+            *(record.warning for record in tariffs if record.is_rare),
+        ),
         pair=Pair(fan_of(publication, view.destination), months, base_label),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TariffRecord:
+    """How often a tariff as high as one of a scenario was in force before."""
+
+    importer: str
+    before: float
+    """Percent."""
+    after: float
+    months: int
+    """Months on record with at least that rate, or at most that one where it falls."""
+    of: int
+
+    @classmethod
+    def of_step(cls, publication: Publication, step: ScenarioTariff) -> "TariffRecord":
+        """Record of one step of a scenario."""
+        rates = rates_by_month(publication, step.importer)
+        before = float(rates[-1]) if len(rates) else 0.0
+        after = float(
+            step.rate_pct if step.rate_pct is not None else before + (step.add_points or 0.0)
+        )
+        as_far = rates >= after if after > before else rates <= after
+        return cls(step.importer, before, after, int(as_far.sum()), len(rates))
+
+    @property
+    def is_rare(self) -> bool:
+        return self.months < _FEW_MONTHS
+
+    @property
+    def warning(self) -> str:
+        return ngettext(
+            "Extrapolated: a tariff of %(rate)s was reached in %(n)s month on record in %(name)s.",
+            "Extrapolated: a tariff of %(rate)s was reached in %(n)s months on record in %(name)s.",
+            self.months,
+            rate=_percent(self.after),
+            name=name_of(self.importer),
+        )
+
+    def note(self, effects: Mapping[Any, Mapping[Any, float]]) -> str:
+        """Precedents of the rate, and the change per percentage point that was used."""
+        change = effects.get(self.importer, {}).get("change", float("nan"))
+        points = self.after - self.before
+        per_point = change / points if points else float("nan")
+        return gettext(
+            "%(name)s, tariff from %(before)s to %(after)s: in %(months)s of %(of)s months on "
+            "record it was at least that far. The model learned the effect from them: %(change)s "
+            "of exports per percentage point.",
+            name=name_of(self.importer),
+            before=_percent(self.before),
+            after=_percent(self.after),
+            months=self.months,
+            of=self.of,
+            change=signed_percent(per_point),
+        )
+
+
+_FEW_MONTHS: Final = 6
+"""Months on record below which a rate is extrapolated."""
 
 
 def unchanged(publication: Publication, view: WhatIfView) -> Result:
@@ -280,11 +359,11 @@ def unchanged(publication: Publication, view: WhatIfView) -> Result:
 
 def _effects(ahead: pd.DataFrame) -> Mapping[Any, Mapping[Any, float]]:
     """Effects on the world and on all affected destinations, over all months ahead."""
-    sums = ahead.groupby("destination")[["base_mean", "scenario_mean"]].sum()
+    sums = ahead.groupby("destination")[["base_p50", "scenario_p50"]].sum()
     sums = sums.set_axis(["base", "scenario"], axis="columns")
     sums["difference"] = sums["scenario"] - sums["base"]
     sums["change"] = sums["difference"] / sums["base"].where(sums["base"] > 0)
-    touched = {*ahead.loc[ahead["scenario_mean"].ne(ahead["base_mean"]), "destination"]}
+    touched = {*ahead.loc[ahead["scenario_p50"].ne(ahead["base_p50"]), "destination"]}
     shown = [name for name in in_reading_order(sums.index) if touched and name in touched | {WORLD}]
     return sums.loc[shown].to_dict("index")
 
@@ -294,7 +373,7 @@ def _headline(destination: str, effect: Mapping[Any, float] | None, span: str) -
         return gettext("%(name)s: no change in any month.", name=name_of(destination))
     return gettext(
         "%(name)s, %(months)s: %(scenario)s\N{NO-BREAK SPACE}t in total instead of "
-        "%(base)s\N{NO-BREAK SPACE}t, %(change)s (mean).",
+        "%(base)s\N{NO-BREAK SPACE}t, %(change)s (sum of the medians).",
         name=name_of(destination),
         months=span,
         scenario=tonnes(effect["scenario"]),
@@ -308,9 +387,13 @@ router = APIRouter(include_in_schema=False, dependencies=[Depends(may_read)])
 Code = Annotated[str, Query(max_length=20)]
 
 
-async def view_of(request: Request, current: Current, destination: Code = WORLD) -> WhatIfView:
-    """Scenario of an address, and those kept beside it."""
-    known_destination(current, destination)
+async def view_of(request: Request, current: Current, destination: Code = "") -> WhatIfView:
+    """Scenario of an address, and those kept beside it; of the reader's destination by default."""
+    if destination:
+        known_destination(current, destination)
+    else:
+        picked = request.cookies.get(COOKIE, "")
+        destination = picked if picked in current.destinations else WORLD
     pairs, choices = request.query_params.multi_items(), choices_of(current)
     kept_forms = [
         form_of(parse_qsl(text[:LONGEST_QUERY])) for name, text in pairs if name == BESIDE
@@ -325,7 +408,8 @@ async def view_of(request: Request, current: Current, destination: Code = WORLD)
 def _view(form: LeverForm, destination: str, choices: LeverChoices) -> WhatIfView:
     checked = CheckedForm(form, choices)
     title = checked.title if checked.text else ""
-    return WhatIfView(destination, form, choices, checked.errors, title, checked.text)
+    steps = checked.tariffs
+    return WhatIfView(destination, form, choices, checked.errors, title, checked.text, steps)
 
 
 Viewed = Annotated[WhatIfView, Depends(view_of)]
@@ -337,12 +421,13 @@ async def what_if_route(
 ) -> Response:
     """Show a scenario, or the form to define one."""
     read_at = shared.live.clock()
-    key = (current.key, read_at.date(), view.query, chosen())
+    shared_from = request.query_params.get(PUBLICATION, "")[:9]
+    key = (current.key, read_at.date(), view.query, shared_from, chosen())
     cached: Answer | None = shared.recent_pages.get(key)
     if cached is not None:
-        return scripted(reply(request, cached))
+        return _of_reader(reply(request, cached))
     worked = shared.scenarios.what_if.worked
-    make = partial(what_if_page, current, read_at, view, worked=worked)
+    make = partial(what_if_page, current, read_at, view, worked=worked, shared_from=shared_from)
     try:
         results = await _results(current, shared.scenarios, view)
     except (ScenarioRefusedError, NoAnswerError) as err:
@@ -356,7 +441,13 @@ async def what_if_route(
     if view.errors:
         return scripted(refusal(request, answer, HTTPStatus.BAD_REQUEST))
     shared.recent_pages.keep(key, answer)
-    return scripted(reply(request, answer))
+    return _of_reader(reply(request, answer))
+
+
+def _of_reader(answer: Response) -> Response:
+    """Page with scripts that depends on the destination remembered."""
+    answer.headers.add_vary_header("Cookie")
+    return scripted(answer)
 
 
 async def _results(current: Publication, pool: ScenarioPool, view: WhatIfView) -> list[Result]:

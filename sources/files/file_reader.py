@@ -186,13 +186,21 @@ def _records(name: str, content: bytes) -> list[list[str]]:
     return [names, *(["" if cell is None else str(cell) for cell in row] for row in cells)]
 
 
-def _entries(content: bytes) -> list[dict[str, object]]:
+def _entries(content: bytes) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]]
     if b"<item>" in content:
-        items = ET.fromstring(content).iter("item")  # noqa: S314  # expat caps what entities grow to
-        return [{part.tag: part.text for part in item} for item in items]
-    records = json.loads(content).get("value")
+        answer = ET.fromstring(content)  # noqa: S314  # expat caps what entities grow to
+        records = [{part.tag: part.text for part in item} for item in answer.iter("item")]
+        total = answer.findtext(".//totalCount") or ""
+        is_part = total.isdigit() and int(total) > len(records)
+    else:
+        fields = json.loads(content)
+        records, total = fields.get("value"), "more, at its next link"
+        is_part = any("nextlink" in name.lower() and link for name, link in fields.items())
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise ValueError("it has no list of records called value")
+    if is_part:
+        raise ValueError(f"it is one page, of {len(records)} records of {total}")
     return records
 
 

@@ -85,8 +85,9 @@ def _ask(http: HttpClient, line: str, span: MonthRange) -> tuple[pd.DataFrame, i
 
 def _read(body: bytes, line: str, span: MonthRange) -> tuple[pd.DataFrame, int]:
     answer = json.loads(body)
-    if not isinstance(answer, list) or not answer:
-        raise ValueError("it is no array of arrays")
+    is_table = isinstance(answer, list) and len({len(row) for row in answer}) == 1
+    if not is_table or not all(isinstance(name, str) for name in answer[0]):
+        raise ValueError("it is no array of arrays of one length, names first")
     table = pd.DataFrame(answer[1:], columns=answer[0])
     refuse_missing(table.columns, (*_ASKED, "time"))
     rows = table.loc[:, ~table.columns.duplicated()]

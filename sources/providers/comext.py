@@ -5,9 +5,11 @@ Large answers are prepared later: a ticket comes first, whose status is polled u
 
 import gzip
 import html
+import io
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import ClassVar, Final, TypeVar
 from xml.etree import ElementTree as ET
@@ -15,7 +17,7 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 
 from sources.base import MonthRange
-from sources.http import HttpClient, HttpSource, Refusal
+from sources.http import MOST_BYTES, HttpClient, HttpSource, Refusal
 from sources.providers.countries import comext_members, comext_place
 from sources.providers.rows import (
     USUAL_LAG,
@@ -256,7 +258,11 @@ def _stated(observation: ET.Element, part_name: str) -> str | None:
 
 def _message(body: bytes) -> ET.Element:
     try:
-        plain = gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
+        packed = io.BytesIO(body)
+        with gzip.open(packed) if body.startswith(b"\x1f\x8b") else nullcontext(packed) as content:
+            plain = content.read(MOST_BYTES + 1)
+        if len(plain) > MOST_BYTES:
+            raise ValueError(f"it unpacks to more than {MOST_BYTES:,} bytes")
         return ET.fromstring(plain)  # noqa: S314  # expat caps what entities grow to
     except (ET.ParseError, OSError, EOFError, zlib.error) as err:
         raise ValueError(f"no SDMX message: {err}") from err

@@ -293,7 +293,7 @@ def _released(body: bytes) -> pd.DataFrame:
             "period": rows["period"].replace("", None),
             "reporterCode": pd.to_numeric(rows["reporterCode"], errors="coerce"),
             "released": pd.to_datetime(
-                rows["lastReleased"], utc=True, format="ISO8601", errors="coerce"
+                rows["lastReleased"].astype("str"), utc=True, format="ISO8601", errors="coerce"
             ),
         }
     )

@@ -22,24 +22,16 @@ from sources.providers.downloads import (
     first_reason,
     folded,
     lines_below,
+    refuse_other_file,
 )
 from sources.providers.rows import not_after, observations
 from store.errors import DataError, first_few
 from store.facts.batch import FileRows
 from store.partner_codes import partner_codes
 from store.schema.frames import MOMENT_DTYPE
-from store.vocabulary import COMMODITY, EU27, WORLD
+from store.vocabulary import COMMODITY, WORLD
 
 TOTALS: Final = frozenset({"合计", "总计", "总值", "total", "grand total"})
-
-FULL_LIST: Final = 20
-"""Partners in a month from which a list is complete, if small ones are among them..."""
-
-SUM_NOTE: Final = "sum of"
-"""Begins the note of a world that is the sum of its partners."""
-
-SMALL_SHARE: Final = 1e-3
-"""...whose month is at most this share of the sum."""
 
 Flow = Literal["export", "import"]
 
@@ -159,6 +151,7 @@ class CustomsDownload:
             encoding=encoding,
             asked=self._asked(),
             completeness=_COMPLETENESS,
+            lists_partners=not self.is_partial,
         )
 
     def _asked(self) -> str:
@@ -196,9 +189,7 @@ class CustomsDownload:
     def _rows(self, amounts: pd.DataFrame) -> pd.DataFrame:
         # Customs count kilograms and dollars: a month split otherwise is rounded no more for it.
         cells = amounts.groupby(_CELL, as_index=False).agg({"value": "sum", "half_width": "max"})
-        parts = [cells] if self.is_partial else [cells, _worlds(cells)]
-        frames = [self._dated(part) for part in parts]
-        return observations(frames, source=self.id, source_url=_SITE)
+        return observations([self._dated(cells)], source=self.id, source_url=_SITE)
 
     def _dated(self, cells: pd.DataFrame) -> pd.DataFrame:
         if self.published_on is not None:
@@ -210,6 +201,7 @@ class CustomsDownload:
 
 
 def _lines(name: str, content: bytes) -> tuple[list[Line], str]:
+    refuse_other_file(name, content)
     return next(tables_of(name, content, _ENCODINGS))
 
 
@@ -374,22 +366,6 @@ def _note_contradictions(amounts: pd.DataFrame, problems: Problems) -> None:
             f"{row['partner']} has several amounts for {row['period']:%Y-%m}, in the same columns "
             "or split by others; load each download for itself",
         )
-
-
-def _worlds(cells: pd.DataFrame) -> pd.DataFrame:
-    """World total of the months that list all partners and state none."""
-    months = cells[~cells["destination"].isin([WORLD, EU27])].groupby(["period", "measure"])
-    total = months.agg(
-        value=("value", "sum"),
-        half_width=("half_width", "sum"),
-        partners=("value", "size"),
-        smallest=("value", "min"),
-    )
-    total = total.loc[total["smallest"] <= SMALL_SHARE * total["value"]].reset_index()
-    has_total = cells.loc[cells["destination"].eq(WORLD), "period"]
-    full = total[total["partners"].ge(FULL_LIST) & ~total["period"].isin(has_total)]
-    notes = [f"{SUM_NOTE} {count} partners" for count in full["partners"]]
-    return full.drop(columns=["partners", "smallest"]).assign(destination=WORLD, note=notes)
 
 
 @cache

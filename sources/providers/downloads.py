@@ -5,10 +5,10 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import pandas as pd
 import yaml
@@ -30,6 +30,10 @@ _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # no
 _NUMERIC: Final = re.compile(r"((?:19|20)\d{2})[-./年]?(1[0-2]|0[1-9])月?", re.ASCII)
 _ROC: Final = re.compile(r"(\d{3})年(1[0-2]|0?[1-9])月", re.ASCII)
 _NAMED: Final = re.compile(r"([a-z]{3})[a-z]*\.? ((?:19|20)\d{2})", re.ASCII)
+_AMOUNT: Final = re.compile(
+    r"(value|quantity|weight|wgt|mass|qty|dlr|usd|\$|금액|중량|수량|金額|美元|[臺台]幣|重量|數量)(?!.*code)"
+)
+"""Headings of amounts, in the languages of these files."""
 _PART: Final = ["commodity", "destination", "period"]
 
 
@@ -62,6 +66,8 @@ class Layout:
     measures: Mapping[str, Mapping[str, float]]
     prefix: str = ""
     """Begins the commodity of a line, whose code follows."""
+    says_if_there: Mapping[str, str] = field(default_factory=dict)
+    """As ``says``, of columns that a file may lack."""
 
     def fits(self, headings: Iterable[str]) -> bool:
         """Whether a table has a weight and every required column."""
@@ -76,7 +82,8 @@ class Layout:
         codes = codes.str.replace(".", "").str[:10]
         months = _column(self.period, table).map(month_in)
         reasons = {"other goods": ~codes.str.fullmatch(self.codes)}
-        for names, pattern in self.says.items():
+        there = {name: text for name, text in self.says_if_there.items() if name in table}
+        for names, pattern in {**self.says, **there}.items():
             cells = _column(names, table)
             is_ours = cells.map(folded).str.strip("'\" ").str.fullmatch(pattern)
             reasons[f"another {cells.name}"] = ~is_ours
@@ -84,6 +91,17 @@ class Layout:
         period = pd.to_datetime(months, format="%Y-%m", errors="coerce").astype("datetime64[us]")
         reason = first_reason(reasons)
         return table.assign(commodity=self.prefix + codes, period=period, why=reason)
+
+    def unread(self, ours: pd.DataFrame) -> tuple[str, ...]:
+        """Note on the columns of amounts in lines of ours that are not read, if any."""
+        read = {name for units in self.measures.values() for name in units}
+        names = [str(name) for name in ours.columns if name not in read]
+        amounts = [
+            name
+            for name in names
+            if _AMOUNT.search(name) and ours[name].str.contains("[1-9]").any()
+        ]
+        return (f"columns of amounts: {first_few(amounts)}",) if amounts else ()
 
     def read(
         self, ours: pd.DataFrame, problems: Problems, ingested_at: pd.Timestamp
@@ -124,6 +142,7 @@ def layouts() -> tuple[Layout, ...]:
 def download(path: Path, ingested_at: pd.Timestamp) -> FileRows | None:
     """Rows of a file by the layout of its headings; None if no layout fits."""
     content, name = content_of(path), path.name
+    refuse_other_file(name, content)
     problems = Problems(name)
     readings = (_table(lines, problems) for lines, _ in tables_of(name, content, _ENCODINGS))
     if (table := next((table for table in readings if table is not None), None)) is None:
@@ -138,9 +157,28 @@ def download(path: Path, ingested_at: pd.Timestamp) -> FileRows | None:
             f"Expected codes {layout.codes}, and lines that say {dict(layout.says)}. Ask the site "
             "for those; nothing was taken over."
         )
+    left_out += layout.unread(ours)
     tables = {"observations": layout.read(ours, problems, ingested_at)}
     sha256, request = hashlib.sha256(content).hexdigest(), f"{layout.name}, in {name}"
     return FileRows(layout.source, name, sha256, tables, left_out, asked=request)
+
+
+@cache
+def _other_files() -> list[dict[str, str]]:
+    text = Path(__file__).with_name("other_files.yaml").read_text(encoding="utf-8")
+    return cast("list[dict[str, str]]", yaml.safe_load(text))
+
+
+def refuse_other_file(name: str, content: bytes) -> None:
+    """Refuse a file that another verb takes, by what it is."""
+    start = content[:4_000].decode("utf-8", "replace").removeprefix("\ufeff")
+    for entry in _other_files():
+        if match := re.search(entry["says"], start, re.IGNORECASE):
+            told = entry["is"].format(*(group or "no text" for group in match.groups()))
+            raise DataError(
+                f"{name} is {told}. Expected a table of exports or imports as customs publish it. "
+                f"{entry['do']} Nothing was taken over."
+            )
 
 
 def lines_below(
@@ -203,7 +241,7 @@ def folded(text: str) -> str:
 def _table(lines: Sequence[Line], problems: Problems) -> pd.DataFrame | None:
     """Lines below headings of a layout, as text; None where there are none."""
     for start, cells in lines[:LEADING]:
-        headings = [folded(cell) for cell in cells]
+        headings = [folded(cell).removesuffix("(default member)").strip() for cell in cells]
         wide = [f"quantity2-{month}" for month in _MONTHS]
         added = ["month", "quantity2"] if {"year", *wide}.issubset(headings) else []
         if {"obs_value", "indicators"}.issubset(headings):

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar, Final, cast
 
 import pandas as pd
 
@@ -63,6 +63,9 @@ def _search(http: HttpClient, keyword: str) -> list[Line]:
 
 def _read(body: bytes) -> list[Line]:
     lines = records_in({"lines": json.loads(body)}, "lines", _NEEDED)
+    notes = [note for line in lines for note in cast("list[object]", line["footnotes"] or [])]
+    if not all(isinstance(note, dict) for note in notes):
+        raise ValueError("it has footnotes that are no records")
     numbers = [line["htsno"] for line in lines if line["htsno"]]
     if len(set(numbers)) != len(numbers):
         raise ValueError("it has a line twice")
@@ -74,8 +77,8 @@ def _number(line: Line) -> str:
 
 
 def _footnotes(line: Line) -> list[str]:
-    notes = line["footnotes"]
-    texts = [str(note.get("value", "")) for note in notes] if isinstance(notes, list) else []
+    notes = cast("list[dict[str, object]]", line["footnotes"] or [])
+    texts = [str(note.get("value", "")) for note in notes]
     return [number for text in texts for number in _FOOTNOTE.findall(text)]
 
 

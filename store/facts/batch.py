@@ -20,6 +20,10 @@ class FileRows:
     """Of its text; empty where it was not looked for."""
     asked: str = ""
     """What was asked for, as readers are shown it; empty where the file's name is all there is."""
+    lists_partners: bool = False
+    """Whether a month's partners may be all there are, so that their sum is the world."""
+    world: tuple[str, ...] = ()
+    """For which months that sum is the world's total, and for which not and why."""
     completeness: float | None = None
     """Least share of the last vintage's cells that a new one must hold; None for no minimum."""
 

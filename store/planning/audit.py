@@ -32,7 +32,8 @@ LONGEST_REASON: Final = 500
 THINGS: Final = {
     "need": message("need"),
     "rule": message("rule"),
-    "reason": message("reason"),
+    "forecast": message("forecast"),
+    "source": message("source"),
     "alert-rule": message("alert rule"),
 }
 """What planners write, as a word of a message."""

@@ -1,4 +1,4 @@
-"""What planners enter: needs, alert rules and what these found, overrides of a published median."""
+"""What planners enter: needs, alert rules and what these found, forecasts by others."""
 
 import math
 import uuid
@@ -15,12 +15,21 @@ from store.errors import DataError, MissingError, first_few
 from store.facts.reading import read_commodities, read_table
 from store.messages import Message, message
 from store.planning.audit import LONGEST_REASON, THINGS, Actor, AuditTrail, audited, checked_name
-from store.schema.database_tables import alert_rules, alerts, audit, forecasts, needs, overrides
+from store.schema.database_tables import (
+    alert_rules,
+    alerts,
+    audit,
+    forecasts,
+    needs,
+    rival_forecasts,
+)
 from store.vocabulary import AGGREGATES, COMMODITY, DESTINATIONS
 
 _LONGEST_MONTHS: Final = 36
 MOST_TONNES: Final = 1e6
 """Tonnes a month, some hundred times what China exports."""
+
+LONGEST_LEAD_DAYS: Final = 730
 
 FORECAST: Final = (*AGGREGATES, *DESTINATIONS)
 """Destinations of the magnet forecast, sums included."""
@@ -36,6 +45,10 @@ class NeedRow:
     period_to: pd.Timestamp
     tonnes: float
     commodity: str = COMMODITY
+    stock: float = 0.0
+    """Tonnes held."""
+    lead_days: int = 0
+    """Days from order to clearance in China."""
 
 
 def add_need(engine: Engine, need: NeedRow, *, actor: Actor, at: datetime) -> int:
@@ -137,6 +150,22 @@ def _check(need: NeedRow) -> None:
                 "Correct tonnes.",
                 amount=str(need.tonnes),
                 most=f"{MOST_TONNES:,.0f}",
+            )
+        )
+    if not (math.isfinite(need.stock) and 0 <= need.stock <= MOST_TONNES):
+        raise DataError(
+            message(
+                "A stock of %(amount)s t. Expected 0 to %(most)s. Correct stock.",
+                amount=str(need.stock),
+                most=f"{MOST_TONNES:,.0f}",
+            )
+        )
+    if not 0 <= need.lead_days <= LONGEST_LEAD_DAYS:
+        raise DataError(
+            message(
+                "A lead time of %(days)s days. Expected 0 to %(most)s. Correct lead_days.",
+                days=need.lead_days,
+                most=LONGEST_LEAD_DAYS,
             )
         )
     first, last = need.period_from, need.period_to
@@ -281,57 +310,66 @@ def _check_alert_rules(rule: AlertRule) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class OverrideRow:
-    """A planner's estimate for one published month."""
+class RivalForecast:
+    """Somebody else's forecast of one month."""
 
+    name: str
+    """Whose it is: a person, a bank, a newswire, a model."""
+    source: str
+    """Where it stands; may be empty."""
+    made_on: pd.Timestamp
     destination: str
     period: pd.Timestamp
-    as_of: pd.Timestamp
-    """As_of of the publication it refers to."""
     tonnes: float
-    reason: str
     commodity: str = COMMODITY
 
 
-def add_override(engine: Engine, override: OverrideRow, *, actor: Actor, at: datetime) -> None:
-    """Save an override with its audit row; the published median and earlier overrides stay."""
-    _check_overrides(override)
-    cell = {
-        "commodity": override.commodity,
-        "destination": override.destination,
-        "period": override.period.date(),
-        "as_of": override.as_of,
-    }
-    estimate = {"tonnes": override.tonnes, "reason": override.reason.strip()}
-    with audited(engine, actor, at=at) as trail:
-        run = trail.connection
-        is_forecast = [forecasts.c[name] == value for name, value in cell.items()]
-        if not run.scalar(select(func.count()).select_from(forecasts).where(*is_forecast)):
-            raise MissingError(
-                f"No forecast of {override.destination} in {override.period:%Y-%m} as of "
-                f"{override.as_of:%Y-%m-%d}, commodity {override.commodity}. Expected a published "
-                "one. See /api/v1/publications."
-            )
-        same = [overrides.c[name] == value for name, value in cell.items()]
-        earlier = select(overrides.c.tonnes, overrides.c.reason).where(*same)
-        last = run.execute(earlier.order_by(overrides.c.id.desc()).limit(1)).mappings().first()
-        before = None if last is None else {**last}
-        insert_row(run, overrides, {**cell, **estimate, "author": trail.actor, "available_at": at})
-        thing = (
-            f"forecast {override.commodity}|{override.destination}|{override.period:%Y-%m}|"
-            f"{override.as_of:%Y-%m-%dT%H:%M:%SZ}"
-        )
-        trail.note("override", thing, before=before, after=estimate)
-
-
-def _check_overrides(override: OverrideRow) -> None:
-    checked_name(override.reason, "reason", longest=LONGEST_REASON)
-    if not (math.isfinite(override.tonnes) and 0 <= override.tonnes <= MOST_TONNES):
+def add_rival_forecasts(
+    engine: Engine, rows: Sequence[RivalForecast], *, actor: Actor, at: datetime
+) -> None:
+    """Save forecasts by others, all or none, with an audit row for each; earlier ones stay."""
+    if not 0 < len(rows) <= MOST_RIVALS:
         raise DataError(
             message(
-                "An override of %(amount)s t. Expected 0 to %(most)s. Correct tonnes.",
-                amount=str(override.tonnes),
+                "%(count)s forecasts at once. Expected 1 to %(most)s. Send them in parts.",
+                count=len(rows),
+                most=MOST_RIVALS,
+            )
+        )
+    with audited(engine, actor, at=at) as trail:
+        for row in rows:
+            _check_rival(row, at)
+            check_place(trail.connection, row.commodity, row.destination)
+            values = {**asdict(row), "name": row.name.strip(), "source": row.source.strip()}
+            days = {name: values[name].date() for name in ("period", "made_on")}
+            entry = {**values, **days, "author": trail.actor, "available_at": at}
+            number = insert_row(trail.connection, rival_forecasts, entry)
+            texts = {"period": f"{row.period:%Y-%m}", "made_on": f"{row.made_on:%Y-%m-%d}"}
+            trail.note("create", f"rival forecast {number}", after={**values, **texts})
+
+
+MOST_RIVALS: Final = 1000
+"""Rows written at once."""
+
+
+def _check_rival(row: RivalForecast, at: datetime) -> None:
+    checked_name(row.name, "forecast")
+    if row.source.strip():
+        checked_name(row.source, "source", longest=LONGEST_REASON)
+    if not (math.isfinite(row.tonnes) and 0 <= row.tonnes <= MOST_TONNES):
+        raise DataError(
+            message(
+                "A forecast of %(amount)s t. Expected 0 to %(most)s. Correct tonnes.",
+                amount=str(row.tonnes),
                 most=f"{MOST_TONNES:,.0f}",
+            )
+        )
+    if row.made_on.date() > at.date():
+        raise DataError(
+            message(
+                "A forecast made on %(day)s, which is in the future. Expected today or earlier. "
+                "Correct made_on.",
+                day=f"{row.made_on:%Y-%m-%d}",
             )
         )
 
@@ -348,8 +386,8 @@ class PlanningRows:
     needs: pd.DataFrame
     rules: pd.DataFrame
     alerts: pd.DataFrame
-    overrides: pd.DataFrame
-    """Oldest first; ``period`` is the first day of the month."""
+    rivals: pd.DataFrame
+    """Forecasts by others, oldest first; ``period`` is the first day of the month."""
     audit: pd.DataFrame
 
 
@@ -361,7 +399,7 @@ def read_planning(engine: Engine) -> PlanningRows:
             needs=read_table(connection, needs),
             rules=read_table(connection, alert_rules),
             alerts=read_table(connection, alerts),
-            overrides=read_table(connection, overrides),
+            rivals=read_table(connection, rival_forecasts),
             audit=read_table(connection, audit),
         )
 

@@ -338,6 +338,9 @@ needs: Final = _numbered(
     *texts("name", "commodity", "destination"),
     *columns(sa.Date, "period_from", "period_to"),
     sa.Column("tonnes", sa.Float, nullable=False),
+    # Tonnes held, and days from order to clearance in China; 0 where not stated.
+    sa.Column("stock", sa.Float, nullable=False, server_default="0"),
+    sa.Column("lead_days", sa.Integer, nullable=False, server_default="0"),
     text("author"),
     sa.Column("created_at", UtcMoment, nullable=False),
     sa.Column("ended_at", UtcMoment),
@@ -425,13 +428,13 @@ champions: Final = _table(
     ),
 )
 
-overrides: Final = _numbered(
-    "overrides",
-    *texts("commodity", "destination"),
-    sa.Column("period", sa.Date, nullable=False),
-    sa.Column("as_of", UtcMoment, nullable=False),
+rival_forecasts: Final = _numbered(
+    "rival_forecasts",
+    # Whose forecast it is, and where it stands.
+    *texts("commodity", "destination", "name", "source"),
+    *columns(sa.Date, "period", "made_on"),
     sa.Column("tonnes", sa.Float, nullable=False),
-    *texts("author", "reason"),
+    text("author"),
     sa.Column("available_at", UtcMoment, nullable=False),
 )
 

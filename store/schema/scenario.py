@@ -414,6 +414,7 @@ _TEXTS: Final = {
     "string_too_short": message("Missing. Fill it in."),
     "extra_forbidden": message("A scenario has no such name. Correct it or leave it out."),
     "float_parsing": message("%(value)s is not a number. Write it as 1000 or 1000.5."),
+    "greater_than": message("%(value)s is out of range. Expected more than %(gt)s."),
     "greater_than_equal": message("%(value)s is out of range. Expected %(ge)s or more."),
     "less_than_equal": message("%(value)s is out of range. Expected %(le)s or less."),
 }
@@ -428,7 +429,7 @@ def words_of(error: ErrorDetails) -> Message:
     if error["type"] == "literal_error":
         return _not_listed(error["input"], re.findall("'(.+?)'", context["expected"]))
     key = _TEXTS[error["type"]].key if error["type"] in _TEXTS else "%(value)s: %(other)s."
-    bounds: dict[str, Value] = {n: f"{context[n]:g}" for n in ("ge", "le") if n in context}
+    bounds: dict[str, Value] = {n: f"{context[n]:g}" for n in ("gt", "ge", "le") if n in context}
     value = shown(repr(error["input"]))
     return Message(key, {"value": value, "other": error["msg"], **bounds})
 

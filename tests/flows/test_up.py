@@ -193,6 +193,22 @@ class TestUp:
             listening_socket(LOOPBACK, port).close()
 
 
+@pytest.mark.slow
+def test_all_end_with_one_that_is_killed(tmp_path: Path) -> None:
+    killed = begun(tmp_path)
+    until(lambda: httpx.get(killed.service, trust_env=False).is_success, killed.process)
+    killed.process.kill()
+    killed.process.wait()
+    end = time.monotonic() + PATIENCE_S
+
+    for port in (killed.settings.prefect_port, killed.settings.service_port):
+        with suppress(OSError):
+            while time.monotonic() < end:
+                socket.create_connection((LOOPBACK, port), timeout=5).close()
+                time.sleep(0.2)
+        listening_socket(LOOPBACK, port).close()
+
+
 def test_a_port_that_a_stranger_has_is_refused() -> None:
     with listening_socket(LOOPBACK, 0) as stranger, pytest.raises(DataError, match="free port"):
         listening_socket(LOOPBACK, stranger.getsockname()[1])

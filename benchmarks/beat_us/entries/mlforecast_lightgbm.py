@@ -39,7 +39,7 @@ def forecast(
             Differences([1]),
         ],
     )
-    model.fit(train, prediction_intervals=PredictionIntervals(n_windows=8, h=horizon))
+    model.fit(train, prediction_intervals=PredictionIntervals(n_windows=2, h=horizon))
     predicted = model.predict(horizon, level=[50, 80, 90])
     values = np.sort(np.column_stack([predicted[f"lgb{end}"] for end in ENDINGS.values()]), axis=1)
     result = pd.DataFrame(np.maximum(values, 0.0), columns=list(ENDINGS))

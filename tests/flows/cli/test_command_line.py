@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -195,3 +196,26 @@ def test_the_old_name_of_a_verb_does_what_the_new_one_does(magnetcast: Call) -> 
 
     note = "note: `magnetcast review` is now called `magnetcast data review`.\n"
     assert old == (*new[:2], note + new[2])
+
+
+INTERRUPTED = """
+import signal, sys
+from flows.cli.command_line import main
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+signal.setitimer(signal.ITIMER_REAL, 0.02)
+sys.argv = ["magnetcast", "up"]
+main()
+"""
+
+
+def test_an_interrupt_while_a_verb_is_loaded_is_no_traceback(tmp_path: Path) -> None:
+    ended = subprocess.run(  # noqa: S603 - our own interpreter and script
+        [sys.executable, "-c", INTERRUPTED],
+        cwd=PROJECT_ROOT,
+        env={**os.environ, "MAGNETCAST_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stderr.strip()) == (130, "stopped")

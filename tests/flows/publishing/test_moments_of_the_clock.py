@@ -1,6 +1,5 @@
 """A plain run at the clock's own moment, named by what pages, API and verbs print of it."""
 
-import re
 from datetime import date
 from io import StringIO
 from types import SimpleNamespace
@@ -26,7 +25,6 @@ EARLY = f"{DAY}T08:00:01Z"
 FIGURE = {"period_from": "2020-04-01", "period_to": "2020-04-01", "value": 554.0,
           "available_at": f"{DAY}T09:00:00Z"}  # fmt: skip
 """Known between the two publications of the day."""
-FORM = re.compile(r'<form [^>]*action="/overrides".*?</form>', re.DOTALL)
 
 
 def test_the_clock_and_typed_moments_have_whole_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +46,6 @@ def test_moments_of_the_clock_are_found_again_by_page_api_verb_and_python(magnet
     assert magnetcast("run", "--as-of", f"{DAY}T{CLOCK}")[0] == 0
     rows = latest_forecast(engine)
     assert rows["as_of"].iloc[0] == pd.Timestamp(SHOWN)
-    period = str(rows["period"].max())
 
     with planning_client_of(engine) as client:
         newest = client.get("/api/v1/forecasts/USA").json()
@@ -58,29 +55,6 @@ def test_moments_of_the_clock_are_found_again_by_page_api_verb_and_python(magnet
         for named in (SHOWN, DAY):
             again = client.get("/api/v1/forecasts/USA", params={"as_of": named})
             assert again.json() == newest, named
-
-        form = FORM.search(client.get("/destinations/USA").text)
-        assert form is not None
-        typed = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form[0]))
-        assert typed["as_of"] == SHOWN
-        typed |= {"period": period, "tonnes": "101", "reason": "the form"}
-        same = {"Sec-Fetch-Site": "same-origin"}
-        saved = client.post("/overrides", data=typed, headers=same, follow_redirects=False)
-        assert saved.status_code == 303
-
-        for tonnes, named in ((102.0, None), (103.0, DAY)):
-            body = {
-                "destination": "USA",
-                "period": period,
-                "tonnes": tonnes,
-                "reason": "of the API",
-            }
-            body |= {"as_of": named} if named else {}
-            made = client.post("/api/v1/overrides", json=body)
-            assert made.status_code == 201, made.text
-            assert made.json()["as_of"] == SHOWN
-            months = client.get("/api/v1/forecasts/USA").json()["months"]
-            assert months[-1]["override"]["tonnes"] == tonnes
 
         history = client.get("/api/v1/history/USA?limit=1000", params={"as_of": DAY}).json()[
             "items"

@@ -1,5 +1,6 @@
 """Publications of a real run: held, decided on, tampered with, made again."""
 
+import io
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -110,6 +111,8 @@ def test_what_moves_too_far_is_held_and_served_once_it_is_approved(
     number = str(waiting["id"])
     code, out, _ = magnetcast("publications", "show", number)
     assert (code, len(out.splitlines())) == (0, 145)
+    listed = magnetcast("publications", "list", "--format", "csv")[1]
+    assert str(because) in pd.read_csv(io.StringIO(listed))["held_because"].to_list()
     assert magnetcast("publications", "approve", number, "--reason", " ")[0] == 1
 
     assert magnetcast("publications", "approve", number, "--reason", "licences")[0] == 0

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from service.api import response_models
 from service.api.response_models import Page
-from service.live.documents import OVERRIDE_COLUMNS
+from service.live.documents import RIVALS
 from service.queries import row_models
 from store.publications.basis import BASIS_COLUMNS
 from store.vocabulary import FORECAST_COLUMNS
@@ -69,7 +69,7 @@ def test_all_forecasts_come_as_a_forecast_file(client: TestClient) -> None:
 
     rows = rows_of(answer.text)
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    assert list(rows[0]) == ["as_of", *FORECAST_COLUMNS, *OVERRIDE_COLUMNS, *BASIS_COLUMNS]
+    assert list(rows[0]) == ["as_of", *FORECAST_COLUMNS, RIVALS, *BASIS_COLUMNS]
     assert len(rows) == 12 * 15 == int(answer.headers["x-total-count"])
 
 

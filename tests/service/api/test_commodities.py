@@ -98,7 +98,7 @@ def test_months_of_a_table_tell_which_a_source_lists(commodity_client: TestClien
     "path",
     [
         "forecasts", "forecasts/USA", "history/USA", "scores", "publications", "explain/USA",
-        "needs", "alert-rules", "overrides",
+        "needs", "alert-rules", "rival-forecasts", "rival-scores",
     ],
 )  # fmt: skip
 def test_an_unknown_commodity_is_a_problem_that_names_the_known(

@@ -3,7 +3,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -16,15 +16,15 @@ from starlette.testclient import TestClient
 from models.forecasting.joint_paths import USUAL_CARRY
 from service.api.response_models import Page, Problem
 from service.planning import entries
-from service.planning.entries import override_cells, value_added
+from service.planning.rivals import RivalResponse, rival_cells, rival_scores
 from service.state import may_write
 from service.words import chance_below
 from store.database import open_store
 from store.planning.audit import Actor, create_token, revoke_token
 from store.planning.planning_rows import (
-    OverrideRow,
     PlanningRows,
-    add_override,
+    RivalForecast,
+    add_rival_forecasts,
     end_need,
     read_planning,
 )
@@ -44,7 +44,8 @@ AT = datetime(2026, 11, 25, tzinfo=UTC)
 NEED = {"name": "Motor plant", "destination": "USA", "period_from": "2026-12",
         "period_to": "2027-03", "tonnes": 600.0}  # fmt: skip
 RULE = {"name": "down", "measure": "median", "destination": "USA", "points": 5.0}
-OVERRIDE = {"destination": "USA", "period": "2026-12", "tonnes": 450.5, "reason": "two licences"}
+RIVAL = {"name": "Example Bank", "source": "two licences", "made_on": "2026-11-24",
+         "destination": "USA", "period": "2026-12", "tonnes": 450.5}  # fmt: skip
 ATTACK = "=<script>alert(1)</script>\"'"
 
 
@@ -123,9 +124,9 @@ def test_a_need_beyond_the_forecast_has_no_buffer(planner: TestClient) -> None:
     assert "there is no safety stock to compute" in planner.get("/needs").text
 
 
-@pytest.mark.parametrize("path", ["needs", "alert-rules", "overrides"])
+@pytest.mark.parametrize("path", ["needs", "alert-rules", "rival-forecasts"])
 def test_writing_needs_a_token_that_may_write(untouched: TestClient, path: str) -> None:
-    result = {"needs": NEED, "alert-rules": RULE, "overrides": OVERRIDE}[path]
+    result = {"needs": NEED, "alert-rules": RULE, "rival-forecasts": [RIVAL]}[path]
     live = untouched.app.state.shared.live
     reader = create_token(live.engine, name=f"guest of {path}", scopes=["read"], at=NEWEST)
     live.refresh()
@@ -209,50 +210,69 @@ def test_the_audit_trail_needs_a_token_where_reading_needs_none(planner: TestCli
         assert answer.headers["www-authenticate"].startswith(scheme)
 
 
-def test_an_override_stays_beside_the_median_and_never_in_its_place(planner: TestClient) -> None:
+def test_a_forecast_by_another_stays_beside_ours_and_never_in_its_place(
+    planner: TestClient,
+) -> None:
     before = planner.get(f"{API}/forecasts/USA").json()
-    posted(planner, "overrides", {**OVERRIDE, "tonnes": 1.0})
-    made = posted(planner, "overrides", OVERRIDE)
+    earlier = {**RIVAL, "made_on": "2026-11-20", "tonnes": 1.0}
+    posted(planner, "rival-forecasts", [earlier, RIVAL, {**RIVAL, "name": "ann", "tonnes": 500.0}])
 
     after = planner.get(f"{API}/forecasts/USA").json()
     month = next(m for m in after["months"] if m["period"] == "2026-12")
-    result = month.pop("override")
+    others = month.pop("rivals")
     assert after == before
-    assert (result["tonnes"], result["author"], result["reason"]) == (
-        450.5,
-        "planner",
-        "two licences",
-    )
-    assert made["p50"] == pytest.approx(month["p50"], abs=1e-3)
-    rows = planner.get(f"{API}/overrides").json()
-    Page[entries.OverrideResponse].model_validate(rows)
-    found = [(row["tonnes"], row["counts"]) for row in rows["items"]]
-    assert found == [(450.5, True), (1.0, False)]
+    assert [(one["name"], one["tonnes"]) for one in others] == [
+        ("Example Bank", 450.5), ("ann", 500.0),
+    ]  # fmt: skip
+    rows = planner.get(f"{API}/rival-forecasts").json()
+    Page[RivalResponse].model_validate(rows)
+    assert [(row["tonnes"], row["lead"]) for row in rows["items"]] == [
+        (500.0, 1), (450.5, 1), (1.0, 1),
+    ]  # fmt: skip
+    assert rows["items"][1]["p50"] == pytest.approx(month["p50"], abs=1e-3)
+    assert rows["items"][2]["p50"] is None, "ours of that day did not reach the month"
 
 
-def test_the_override_written_last_is_the_newest_though_the_clock_went_back(
-    planner: TestClient, monkeypatch: pytest.MonkeyPatch
+def test_a_forecast_by_another_is_drawn_named_and_told_where_it_disagrees(
+    planner: TestClient,
 ) -> None:
-    live = planner.app.state.shared.live
-    posted(planner, "overrides", {**OVERRIDE, "period": "2027-01", "reason": "another month"})
-    now = live.clock()
-    for seconds in (10, 30, 20):
-        monkeypatch.setattr(live, "clock", lambda back=seconds: now - timedelta(seconds=back))
-        reason = f"written {seconds} s back"
-        made = posted(planner, "overrides", {**OVERRIDE, "reason": reason})
-        months = planner.get(f"{API}/forecasts/USA").json()["months"]
-        assert (made["reason"], made["counts"]) == (reason, True)
-        shown = [month["override"]["reason"] for month in months if "override" in month]
-        assert shown == [reason, "another month"]
-        assert reason in planner.get("/destinations/USA").text
+    posted(planner, "rival-forecasts", [{**RIVAL, "tonnes": 5.0}])
 
-    rows = planner.get(f"{API}/overrides").json()["items"]
-    assert [row["reason"][8:10] for row in rows] == ["20", "30", "10", "mo"]
-    assert [row["counts"] for row in rows] == [True, False, False, True]
+    page = planner.get("/destinations/USA").text
+    chart = planner.get("/charts/fan/USA.json").text
+    rows = planner.get("/charts/fan/USA.csv").text
+
+    assert (
+        "Example Bank (24 Nov 2026) expects 5.0\u00a0t for December 2026, below our 80% band"
+        in page
+    )
+    assert "Example Bank: 5&nbsp;t" in page.replace("\u00a0", "&nbsp;")
+    assert '"name":"Example Bank"' in chart
+    assert "2026-12,Example Bank,5.0" in rows
+    assert "Example Bank" not in planner.get("/charts/fan/JPN.json").text
+
+
+def test_a_file_of_forecasts_by_others_is_taken_whole_or_not_at_all(planner: TestClient) -> None:
+    head = "name,source,made_on,destination,period,tonnes"
+    good = "Example Bank,outlook,2026-11-24,USA,2026-12,450.5"
+    address = f"{API}/rival-forecasts/file"
+
+    answers = [
+        planner.post(
+            address, content="\n".join([head, *lines]), headers={"Content-Type": "text/csv"}
+        )
+        for lines in ([good, good.replace("450.5", "much")], [good, good.replace("USA", "DEU")])
+    ]
+    lacking = planner.post(address, content="name,tonnes\n", headers={"Content-Type": "text/csv"})
+
+    assert [answer.status_code for answer in answers] == [400, 201]
+    assert "Line 3, tonnes" in answers[0].json()["detail"]
+    assert "no column destination" in lacking.json()["detail"]
+    assert planner.get(f"{API}/rival-forecasts").json()["total"] == 2
 
 
 @pytest.mark.slow
-def test_overrides_are_scored_against_the_model_by_what_came(
+def test_forecasts_by_others_are_scored_as_ours_for_the_same_months(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("store.planning.audit.check_clock", lambda *_: None)  # written in the past
@@ -260,33 +280,37 @@ def test_overrides_are_scored_against_the_model_by_what_came(
     live.refresh()
     publication = live.publication
     truth = publication.snapshot.panel.query("destination == 'USA' and kind == 'observed'")
-    truth = truth.loc[truth["period"] > "2025-08-01"].iloc[0]
+    truth = truth.loc[truth["period"] > "2025-08-01"].head(6)
     medians = publication.forecasts_at(pd.Timestamp(EARLIER)).query("destination == 'USA'")
-    p50 = float(medians.set_index("period")["p50"][f"{truth['period']:%Y-%m}"])
-    actual = float(truth["tonnes"])
-    early = truth["available_at"] - pd.Timedelta(days=9)
-    nearer = actual + (p50 - actual) / 4
+    p50 = medians.set_index("period")["p50"]
+    loaded = publication.published.vintages["ingested_at"].min()
+    made_on = pd.Timestamp(EARLIER).tz_localize(None).normalize()
 
-    def tell(tonnes: float, at: pd.Timestamp) -> None:
-        made = OverrideRow("USA", truth["period"], pd.Timestamp(EARLIER), tonnes, "why")
-        add_override(engine, made, actor=Actor("ann"), at=at)
+    def tell(name: str, weight: float, at: pd.Timestamp) -> None:
+        rows = [
+            RivalForecast(name, "", made_on, "USA", row["period"], (1 - weight) * row["tonnes"]
+                          + weight * float(p50[f"{row['period']:%Y-%m}"]))
+            for row in truth.to_dict("records")
+        ]  # fmt: skip
+        add_rival_forecasts(engine, rows, actor=Actor("ann"), at=at)
 
-    tell(99_999.0, early)
-    tell(nearer, early + pd.Timedelta(days=1))
-    # Who knows the actual figure expects nothing: it counts as the newest and is not scored.
-    tell(actual, truth["available_at"] + pd.Timedelta(days=1))
+    tell("near", 0.5, loaded - pd.Timedelta(seconds=30))
+    tell("near", 0.25, loaded - pd.Timedelta(seconds=12))
+    # Who knows the figures forecasts nothing.
+    tell("late", 0.0, loaded + pd.Timedelta(seconds=12))
 
     planning = live.refresh_planning()
-    cells = override_cells(publication, planning)
-    added = value_added(publication, planning)
-    assert cells["scored"].tolist() == [False, True, False]
-    assert cells["counts"].tolist() == [True, False, False]
-    assert added is not None
-    assert added["cells"] == 1
-    assert added["value_added"] == pytest.approx(0.75)
-    assert added["model"] == pytest.approx(abs(p50 - actual) / actual)
-    assert added["override"] == pytest.approx(abs(p50 - actual) / actual / 4)
-    assert added["better"] == 1.0
+    cells = rival_cells(publication, planning)
+    scores = rival_scores(publication, planning)
+    n = len(truth)
+    assert n >= 5
+    assert cells["scored"].tolist() == [False] * n + [True] * n + [False] * n
+    assert {row["name"] for row in scores} == {"near"}
+    assert (scores[0]["lead"], scores[0]["months"]) == ("", n)
+    assert scores[0]["value_added"] == pytest.approx(0.75)
+    assert scores[0]["value_low"] == pytest.approx(0.75)
+    assert scores[0]["error"] == pytest.approx(scores[0]["our_error"] / 4)
+    assert sum(row["months"] for row in scores[1:]) == n
 
 
 @pytest.mark.slow
@@ -303,7 +327,7 @@ def test_overrides_are_scored_against_the_model_by_what_came(
         {"X-Nothing": "known"},
     ],
 )
-@pytest.mark.parametrize("path", ["/needs", "/needs/1/end", "/needs/1/restore", "/overrides"])
+@pytest.mark.parametrize("path", ["/needs", "/needs/1/end", "/needs/1/restore", "/rival-forecasts"])
 def test_a_form_from_elsewhere_is_refused_whoever_sends_it(
     untouched: TestClient, path: str, headers: dict[str, str]
 ) -> None:
@@ -359,9 +383,11 @@ def test_hostile_words_of_planners_are_shown_and_never_run(engine: Engine) -> No
         client.headers["Authorization"] = f"Bearer {token}"
         posted(client, "needs", {**NEED, "name": ATTACK})
         posted(client, "alert-rules", {**RULE, "name": ATTACK})
-        posted(client, "overrides", {**OVERRIDE, "reason": ATTACK})
+        posted(client, "rival-forecasts", [{**RIVAL, "name": ATTACK}])
         pages = [client.get(p).text for p in ("/needs", "/audit", "/destinations/USA")]
-        tables = [client.get(f"{API}/{p}?format=csv").text for p in ("needs", "audit", "overrides")]
+        tables = [
+            client.get(f"{API}/{p}?format=csv").text for p in ("needs", "audit", "rival-forecasts")
+        ]
 
     for text in pages:
         assert re.findall("<script(?! defer src=./static/)", text) == []
@@ -377,13 +403,38 @@ def test_a_stock_outlook_is_computed_and_nothing_is_stored(untouched: TestClient
     answer = untouched.get(asked).json()
 
     assert answer["is_small"]
-    assert 0 < answer["stock_90_t"] <= answer["stock_95_t"]
+    assert answer["lead_t"] == 17.8
+    assert answer["lead_t"] <= answer["stock_90_t"] <= answer["stock_95_t"]
     assert answer["weeks_of_cover"] == 8.7
+    days = [date.fromisoformat(answer[name]) for name in ("order_by", "reach_on")]
+    assert (days[1] - days[0]).days == 45
+    free = untouched.get(f"{asked}&controlled=false").json()
+    assert (free["next_date"], free["stock_90_t"]) == (None, max(17.8, free["stock_90_t"]))
+    weeks = untouched.get(f"{API}/stock-outlook?destination=DEU&tonnes=12&stock_weeks=8.6667")
+    assert weeks.json()["stock_t"] == pytest.approx(24.0, abs=1e-3)
     chances = [month["chance_out"] for month in answer["months"]]
     assert chances == sorted(chances)
     assert chances[0] == 0.05
     assert untouched.get(f"{asked}&by_month=2027").status_code == 400
     assert planned(untouched).needs.empty
+
+
+@pytest.mark.slow
+def test_a_need_and_the_stock_box_give_the_same_plant_the_same_chances(planner: TestClient) -> None:
+    months = [row["period"] for row in planner.get(f"{API}/forecasts/DEU").json()["months"]]
+    need = {**NEED, "destination": "DEU", "tonnes": 12.0, "stock": 24.0, "lead_days": 45,
+            "period_from": "2026-12", "period_to": months[-1]}  # fmt: skip
+    made = posted(planner, "needs", need)
+
+    box = planner.get(f"{API}/stock-outlook?destination=DEU&tonnes=12&stock=24&lead_days=45").json()
+    page = planner.get("/destinations/DEU").text
+    last = {month["period"]: month for month in box["months"]}[months[-1]]["chance_out"]
+
+    assert made["chance_any_month"] == pytest.approx(box["chance_short"], abs=0.03)
+    assert made["chance_out"] == pytest.approx(last, abs=0.05)
+    assert made["buffer_90_t"] >= box["lead_t"]
+    assert "24\u00a0t of stock reach until" in page
+    assert "if nothing arrives" in page
 
 
 @pytest.mark.slow
@@ -401,9 +452,9 @@ def test_error_autocorrelation_comes_from_the_published_backtest(
     assert answer["buffer_95_t"] < usual["buffer_95_t"]
 
 
-def test_exports_have_overrides_in_columns_of_their_own(planner: TestClient) -> None:
+def test_exports_have_forecasts_by_others_in_a_column_of_their_own(planner: TestClient) -> None:
     formula = "=cmd|' /C calc'!A0"
-    posted(planner, "overrides", {**OVERRIDE, "reason": formula})
+    posted(planner, "rival-forecasts", [{**RIVAL, "name": formula}])
 
     table = csv.DictReader(io.StringIO(planner.get(f"{API}/forecasts/USA?format=csv").text))
     december = next(row for row in table if row["period"] == "2026-12")
@@ -412,21 +463,20 @@ def test_exports_have_overrides_in_columns_of_their_own(planner: TestClient) -> 
     head, *lines = book.get_sheet_by_name("Forecast").to_python()
     line = dict(zip(head, next(one for one in lines if date(2026, 12, 1) in one), strict=True))
 
-    names = ("override_t", "override_by", "override_reason")
-    assert [december[name] for name in names] == ["450.5", "planner", f"'{formula}"]
-    assert next(table)["override_t"] == ""
-    assert [line[name] for name in names] == [450.5, "planner", formula]
+    assert december["rivals"] == f"'{formula} 450.5 (2026-11-24)"
+    assert next(table)["rivals"] == ""
+    assert line["rivals"] == f"{formula} 450.5 (2026-11-24)"
 
 
 @pytest.mark.slow
 def test_forms_write_and_lead_to_what_was_written(planner: TestClient, token: str) -> None:
     del planner.headers["Authorization"]
     planner.auth = ("any", token)
-    overridden = {**OVERRIDE, "tonnes": "450.5", "as_of": "2026-11-24T00:00:00Z"}
+    typed = {**RIVAL, "by_month": "2026-12 450.5\n2027-01\t1,000"}
     sent = [
         ("/needs", {**NEED, "tonnes": "600"}, "/needs#need-1"),
         ("/alert-rules", {"name": "low", "watched": "shortfall:1", "points": "5"}, "/needs#rules"),
-        ("/overrides", overridden, "/destinations/USA#months-head"),
+        ("/rival-forecasts", typed, "/destinations/USA#months-head"),
         ("/needs/1/end", {}, "/needs?ended=1#needs-head"),
         ("/needs/1/restore", {}, "/needs#need-1"),
     ]
@@ -435,7 +485,7 @@ def test_forms_write_and_lead_to_what_was_written(planner: TestClient, token: st
 
     places = [(answer.status_code, answer.headers["location"]) for answer in answers]
     assert places == [(303, place) for *_, place in sent]
-    assert "two licences" in planner.get("/destinations/USA").text
+    assert "Example Bank: 1,000" in planner.get("/destinations/USA").text
     assert [row["need_id"] for row in planner.get(f"{API}/alert-rules").json()["items"]] == [1]
     assert planner.post(f"{API}/needs/1/restore").status_code == 404
 

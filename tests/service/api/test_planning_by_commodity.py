@@ -1,4 +1,4 @@
-"""Planning on other commodities than magnets: needs, rules, overrides, alerts and labels."""
+"""Planning on other commodities than magnets: needs, rules, others' forecasts, alerts, labels."""
 
 import csv
 import io
@@ -15,6 +15,7 @@ from flows.alert_delivery import alert
 from flows.context.stores import store_of
 from service.api.response_models import Page
 from service.planning import entries
+from service.planning.rivals import RivalResponse
 from store.database import open_store
 from store.facts.commodities import save_label
 from store.planning.audit import Actor
@@ -37,8 +38,8 @@ NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 NEED = {"name": "Chip plant", "commodity": GOODS, "destination": "FRA", "period_from": "2026-12",
         "period_to": "2027-03", "tonnes": 50.0}  # fmt: skip
 RULE = {"name": "down", "commodity": GOODS, "measure": "median", "destination": "FRA", "points": 5}
-OVERRIDE = {"commodity": GOODS, "destination": "USA", "period": "2026-12", "tonnes": 77.5,
-            "reason": "a new licence"}  # fmt: skip
+RIVAL = {"name": "Example Bank", "made_on": "2026-11-24", "commodity": GOODS, "destination": "USA",
+         "period": "2026-12", "tonnes": 77.5}  # fmt: skip
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_lists_are_of_the_magnets_unless_others_are_named(planner: TestClient) -
     written = {
         "needs": (NEED, entries.NeedResponse),
         "alert-rules": (RULE, entries.RuleResponse),
-        "overrides": (OVERRIDE, entries.OverrideResponse),
+        "rival-forecasts": ([RIVAL], RivalResponse),
     }
     for path, (row, model) in written.items():
         posted(planner, path, row)
@@ -85,15 +86,16 @@ def test_lists_are_of_the_magnets_unless_others_are_named(planner: TestClient) -
 
 
 @pytest.mark.slow
-def test_an_override_stays_beside_the_median_of_its_commodity_alone(planner: TestClient) -> None:
-    made = posted(planner, "overrides", OVERRIDE)
+def test_a_forecast_by_another_stays_beside_the_median_of_its_commodity_alone(
+    planner: TestClient,
+) -> None:
+    posted(planner, "rival-forecasts", [RIVAL])
 
-    assert (made["commodity"], made["tonnes"], made["counts"]) == (GOODS, 77.5, True)
     places = {
         f"{API}/forecasts/USA": False, f"{API}/forecasts/USA?{OTHER}": True,
         "/destinations/USA": False, f"/goods/{GOODS}/destinations/USA": True,
     }  # fmt: skip
-    assert {place: "a new licence" in planner.get(place).text for place in places} == places
+    assert {place: "Example Bank" in planner.get(place).text for place in places} == places
 
 
 @pytest.mark.slow
@@ -102,8 +104,8 @@ def test_forms_of_another_commodity_lead_back_to_it(planner: TestClient) -> None
     sent = {
         "/needs": ({**NEED, "tonnes": "50"}, f"/needs?{OTHER}#need-1"),
         "/alert-rules": (rule, f"/needs?{OTHER}#rules"),
-        "/overrides": (
-            {**OVERRIDE, "tonnes": "77.5", "as_of": "2026-11-24T00:00:00Z"},
+        "/rival-forecasts": (
+            {**RIVAL, "source": "", "by_month": "2026-12 77.5"},
             f"/goods/{GOODS}/destinations/USA#months-head",
         ),
     }

@@ -116,7 +116,7 @@ def test_a_forecast_says_how_old_its_data_and_policy_are(publication: Publicatio
     days = publication.published.observations["available_at"]
     known = days[days <= publication.as_of].max()
     assert newest["freshness"] == "stale"
-    assert newest["data_known_to"] == f"{known:%Y-%m-%d}"
+    assert newest["data_to"] == f"{known:%Y-%m-%d}"
     assert newest["data_age_days"] == (NOW.normalize() - known.normalize()).days
     assert newest["policy_age_days"] > 0
     assert earlier["freshness"] == "superseded"
@@ -183,7 +183,7 @@ def test_scores_are_shares_of_the_tonnes_that_came() -> None:
     cells = pd.DataFrame(
         {
             "destination": ["USA", "DEU", "WLD"],
-            "horizon": [1, 1, 1],
+            "lead": [0, 2, 2],
             "tonnes": [100.0, 300.0, 400.0],
             "error": [10.0, -30.0, 0.0],
             "seasonal_naive": [150.0, 300.0, 400.0],
@@ -194,11 +194,23 @@ def test_scores_are_shares_of_the_tonnes_that_came() -> None:
     )
 
     usa = track.score(cells.head(1), "USA")
-    counted = track.by_horizon(cells)
+    counted = track.by_lead(cells.fillna({"last_value": 300.0}))
 
     assert (usa.wape, usa.seasonal_naive, usa.last_value, usa.pinball) == (0.1, 0.5, 0.0, 0.05)
     assert usa.loses
-    assert [(score.label, score.cells) for score in counted] == [("1", 1)]
+    shown = [(score.label, score.cells, score.bias) for score in counted]
+    assert shown == [("over", 1, 0.1), ("1-3", 1, -0.1)]
+
+
+def test_a_published_month_counts_from_the_month_of_its_forecast(publication: Publication) -> None:
+    cells = track.cells_of(publication)
+
+    month = pd.Timestamp(EARLIER).tz_localize(None).to_period("M")
+    assert cells["lead"].tolist() == [(day.to_period("M") - month).n for day in cells["period"]]
+    assert (cells["lead"] < cells["horizon"]).all()
+    groups = track.coverage(cells, publication.destinations)[0].coverage
+    assert groups[0].horizon_to == 0
+    assert sum(group.forecasts for group in groups) == len(cells)
 
 
 def test_the_worst_misses_come_first_with_what_was_announced_since(

@@ -169,7 +169,7 @@ def recorded(moments: int, horizons: list[int]) -> Chart:
         for moment in pd.date_range("2016-01-01", periods=moments, freq="MS", tz="UTC")
         for horizon in horizons
     ]
-    cells = pd.DataFrame(rows, columns=["destination", "as_of", "period", "horizon"])
+    cells = pd.DataFrame(rows, columns=["destination", "as_of", "period", "lead"])
     levels = {"p10": 80.0, "p50": 100.0, "p90": 120.0, "tonnes": 115.0, "inside80": True}
     made = outcome("USA", cells.assign(**levels), make_panel(), pd.Timestamp("2026-11-24"))
     assert made is not None
@@ -197,7 +197,7 @@ def test_a_choice_of_months_ahead_has_forecasts() -> None:
     [begun] = replay.description["params"]
 
     assert [label.split(":")[0] for label in choice["bind"]["labels"]] == [
-        "1 to 14 months ahead", "4 to 6 months ahead", "13 to 14 months ahead"
+        "all months", "4 to 6 months ahead", "13 to 14 months ahead"
     ]  # fmt: skip
     assert "0 of 0" not in live.label
     assert begun["bind"]["labels"][begun["value"]] == "7 to 8 months ahead: 0 of 3 inside"

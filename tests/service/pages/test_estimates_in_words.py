@@ -10,12 +10,11 @@ CLAIM = re.compile(r"\b(actual|actuals|known|observed)\b", re.IGNORECASE)
 
 OF_FIGURES = (
     "observed", "observed month", "Actual",
-    "An override of %(destination)s in %(month)s, whose figure is already published",
     "Error: absolute error as a share of actual tonnes", "%(n)s month was forecast before its",
     "%(name)s, the last %(count)s months, newest first: observed (published), derived from other",
     "China Customs publishes some months by destination, others only as totals, shares or growth",
     "Every row carries the moment at which it could first be known", "Every forecast is stored as",
-    "Error: %(error)s of actual tonnes", "For %(n)s overridden month with a published figure, the",
+    "Error: %(error)s of actual tonnes", "Assumed, not known",
     "The newest backtest: forecasts as they could have been made on past dates, for months whose",
     "Figures of %(month)s were due on %(day)s; the newest known of the world are of %(newest)s.",
 )  # fmt: skip

@@ -116,6 +116,17 @@ def test_pages_the_api_and_the_report_quote_the_same_coverage(
         assert table.count(f"All destinations</th>{_row(whole)}") == 1
 
 
+def test_the_track_record_is_a_forward_test_apart_from_the_backtest(client: TestClient) -> None:
+    published, _, replayed = client.get("/track-record").text.partition('id="replay-head"')
+
+    assert "This is a forward test: every forecast published since" in published
+    assert '<th scope="row" class="text">already over</th>' in published
+    assert '<th scope="col">Bias</th>' in published
+    assert "It is not part of the published record" in replayed
+    cells = client.get("/api/v1/track-record").json()["items"]
+    assert {cell["lead"] for cell in cells if cell["period"] == "2025-08-01"} == {0}
+
+
 def _row(groups: tuple[Coverage, ...]) -> str:
     judged, few = '<td class="text">{words}</td>', '<td class="text note">{words}</td>'
     return "".join((judged if one.is_judged else few).format(words=one.words) for one in groups)

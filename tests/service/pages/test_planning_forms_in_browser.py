@@ -43,7 +43,7 @@ def planner(browser: Browser, place: tuple[str, str], **options: object) -> Watc
     return opened(browser, address, http_credentials=credentials, **options)
 
 
-def test_a_planner_states_a_need_a_rule_and_an_override_by_keyboard_alone(
+def test_a_planner_states_a_need_a_rule_and_the_forecast_of_another_by_keyboard_alone(
     browser: Browser, place: tuple[str, str]
 ) -> None:
     watch = planner(browser, place)
@@ -74,24 +74,22 @@ def test_a_planner_states_a_need_a_rule_and_an_override_by_keyboard_alone(
     page.get_by_role("row", name="Runs short").wait_for()
 
     page.goto("/destinations/USA")
-    page.get_by_text("Record your own estimate").focus()
+    page.get_by_text("Add somebody else's forecast").focus()
     page.keyboard.press("Enter")
-    page.locator("select[name=period]").select_option("2026-12")
-    page.locator("form[action='/overrides'] input[name=tonnes]").focus()
-    page.keyboard.type("450.5")
-    page.keyboard.press("Tab")
-    page.keyboard.type("Two licences were granted")
-    page.keyboard.press("Enter")
+    page.locator("form[action='/rival-forecasts'] input[name=name]").focus()
+    page.keyboard.type("Example Bank")
+    page.locator("form[action='/rival-forecasts'] textarea").focus()
+    page.keyboard.type("2026-12 450.5")
+    page.get_by_role("button", name="Save the forecast").press("Enter")
     page.wait_for_url("**/destinations/USA#months-head")
 
     assert "Motor plant <b>: 650\u00a0t a month for United States, Dec 2026 to May 2027" in result
     assert "to cover 90" in result
     row = page.get_by_role("row", name="Dec 2026")
-    assert "planning team" in row.inner_text()
-    assert "Two licences were granted" in row.inner_text()
+    assert "Example Bank: 450.5" in row.inner_text()
     page.goto("/audit")
     trail = page.locator("tbody").inner_text()
-    for word in ("planning team", "need 1", "alert rule 1", "override"):
+    for word in ("planning team", "need 1", "alert rule 1", "rival forecast 1"):
         assert word in trail
     # The first write is refused until the browser has its password.
     assert [text for text in watch.complaints if "401" not in text] == []

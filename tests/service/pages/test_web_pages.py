@@ -176,6 +176,10 @@ def test_the_dates_are_a_calendar(client: TestClient) -> None:
     assert "20261220" in days
     assert days.count("20270111") == lines.count("DTSTART;VALUE=DATE:20270111") > 0
     assert all(len(line.encode()) <= 75 for line in answer.text.split("\r\n"))
+    entries = lines.count("BEGIN:VEVENT")
+    assert lines.count("URL:http://testserver/destinations/USA") == entries
+    assert lines.count("BEGIN:VALARM") == entries
+    assert max(len(line) for line in lines if line.startswith("SUMMARY")) <= len("SUMMARY:") + 60
 
 
 def test_an_unknown_page_or_destination_is_reported_as_a_page(client: TestClient) -> None:

@@ -64,7 +64,7 @@ def test_levers_make_the_scenario_they_say() -> None:
     assert strict.title.startswith("Licensing as on magnets in April 2025 for Japan")
     assert yaml.safe_load(strict.text)["events"][0]["strictness"] == "april_2025"
     result = yaml.safe_load(found.text)
-    assert result.pop("name").startswith("Tariff in United States: 60% from 2027-01-01; export")
+    assert result.pop("name").startswith("Tariff in United States: 60% from 1 Jan 2027; export")
     assert result == yaml.safe_load(
         """
         tariffs: [{importer: USA, rate_pct: 60, effective_from: 2027-01-01}]
@@ -209,7 +209,7 @@ def test_results_are_kept_side_by_side_in_the_address(what_if: WhatIf) -> None:
     assert "results side by side" in both.text
     assert both.text.count("Keep this result for comparison") == 1
     sides = re.findall(r'<th scope="col" class="wide">([^<]+)', both.text)
-    assert sides == [f"Tariff in United States: {rate}% from 2027-01-01" for rate in (30, 60)]
+    assert sides == [f"Tariff in United States: {rate}% from 1 Jan 2027" for rate in (30, 60)]
     assert both.text.count('name="beside"') == 1
     ids = re.findall(r' id="([^"]+)"', both.text)
     assert len(ids) == len(set(ids))
@@ -257,5 +257,5 @@ def test_a_page_in_another_language_asks_the_same_scenario(what_if: WhatIf) -> N
 
     asked = yaml_of(what_if.client.get(f"/what-if?lang=de&{query}").text)
 
-    assert "name: Export ban for Japan from 2027-02-10\n" in asked
+    assert "name: Export ban for Japan from 10 Feb 2027\n" in asked
     assert yaml.safe_load(asked)["events"][0]["kept_pct"] == 2.5

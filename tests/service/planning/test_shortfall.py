@@ -7,7 +7,12 @@ from hypothesis.extra.numpy import arrays
 
 from models.forecasting.firm_needs import Firm, FirmOutlook, outlook_of
 from models.forecasting.joint_paths import ErrorCopula, quantiles_of_sums, sample_paths
-from service.queries.needs import any_short, buffer_for, largest_gap
+from service.language.choice import in_language
+from service.planning.firm import question_in
+from service.planning.typed import typed_months
+from service.queries.needs import any_short, buffer_for, cover_from, largest_gap
+from service.words import message_of
+from store.errors import DataError
 from tests.data.builders import at
 
 ALONE = np.array([[50.0, 50.0], [50.0, 150.0], [150.0, 50.0], [150.0, 150.0]])
@@ -114,3 +119,43 @@ def test_grade_licence_rule_and_single_months_change_what_a_firm_gets() -> None:
     assert stocks == pytest.approx(
         {"other grade": 0.0, "served first": 0.0, "no licence": 30.0, "one month": 25.0}, abs=0.1
     )
+
+
+def test_a_stock_reaches_as_far_as_the_need_lets_it_and_is_ordered_a_lead_time_before() -> None:
+    cover = cover_from(at("2026-11-25"), 12.0, 24.0, 45)
+
+    assert f"{cover.reach_on:%Y-%m-%d} {cover.order_by:%Y-%m-%d}" == "2027-01-24 2026-12-10"
+    assert cover.lead_t == pytest.approx(17.75, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("code", "typed", "expected"),
+    [
+        ("en", "2026-12 14,5\n2027-01\t1,000", {"2026-12": 14.5, "2027-01": 1000.0}),
+        ("de", "2026-12 14,5; 2027-01 1.000", {"2026-12": 14.5, "2027-01": 1000.0}),
+        ("de", "2026-12 1,000", {"2026-12": 1.0}),
+        ("ja", "2026-12: 14.5, 2027-01: 1,000", {"2026-12": 14.5, "2027-01": 1000.0}),
+    ],
+)
+def test_months_are_read_by_the_sign_of_the_language(
+    code: str, typed: str, expected: dict[str, float]
+) -> None:
+    with in_language(code):
+        assert typed_months(typed) == expected
+        assert question_in({"destination": "DEU", "tonnes": "1", "by_month": typed}).tonnes == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"tonnes": "much"}, 'Tonnes a month: "much" is not a plain number'),
+        ({"tonnes": "12", "lead_days": "soon"}, "Days from order to clearance: "),
+        ({"tonnes": "12", "by_month": "2027"}, "single months, as copied from a sheet: “2027” is"),
+        ({"tonnes": "-1"}, "Tonnes a month: '-1' is out of range. Expected more than 0."),
+    ],
+)
+def test_a_question_that_makes_no_sense_names_its_field(fields: dict[str, str], words: str) -> None:
+    with pytest.raises(DataError) as caught:
+        question_in({"destination": "DEU", **fields})
+
+    assert words in message_of(caught.value)

@@ -45,7 +45,7 @@ def frame() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def forecasts(frame: pd.DataFrame) -> pd.DataFrame:
-    return mc.Forecaster().fit(frame).predict(3)
+    return mc.Forecaster().fit(frame).predict(3, quantiles=[0.1, 0.9])
 
 
 def test_the_numbers_are_those_of_predict_on_the_same_file(
@@ -68,7 +68,9 @@ def test_names_of_columns_and_integer_ids_come_back(
     numbered = frame.assign(unique_id=frame["unique_id"].map({"A": 1, "B": 2, "C": 3}))
     theirs = numbered.rename(columns={"unique_id": "sku", "ds": "month", "y": "sales"})
 
-    made = mc.Forecaster().fit(theirs, columns=("sku", "month", "sales")).predict(3)
+    made = (
+        mc.Forecaster().fit(theirs, id_col="sku", time_col="month", target_col="sales").predict(3)
+    )
     own = mc.Forecaster().fit(ours(frame)).predict(3)
 
     labels = ["destination", "cutoff", "period", "horizon", "p10", "p50", "p90", "mean"]
@@ -115,7 +117,7 @@ def test_ids_of_any_type_work_where_texts_do(
 def test_a_window_of_cross_validation_knows_the_months_before_alone(frame: pd.DataFrame) -> None:
     past = frame.loc[frame["ds"] <= "2023-09-01"]
 
-    made = mc.Forecaster().fit(frame).cross_validation(3, n_windows=2, step_size=3)
+    made = mc.Forecaster().fit(frame).cross_validation(h=3, n_windows=2)
 
     last = made.loc[made["cutoff"] == "2023-09-01"].reset_index(drop=True)
     assert made["cutoff"].unique().tolist() == [*pd.to_datetime(["2023-06-01", "2023-09-01"])]
@@ -128,7 +130,7 @@ def test_a_window_of_cross_validation_knows_the_months_before_alone(frame: pd.Da
 def test_a_window_of_cross_validation_has_the_means_of_a_forecast(frame: pd.DataFrame) -> None:
     panel = ours(frame)
 
-    made = mc.Forecaster().fit(panel).cross_validation(3)
+    made = mc.Forecaster().fit(panel).cross_validation(h=3)
 
     alone = mc.Forecaster().fit(panel.loc[panel["period"] <= made["cutoff"].iloc[0] + "-28"])
     pd.testing.assert_series_equal(made["mean"], alone.predict(3)["mean"])
@@ -205,13 +207,13 @@ def test_negative_values_are_forecast_where_that_is_allowed() -> None:
     frame = long(A=100.0, B=40.0)
     sunk = frame.assign(y=frame["y"].where(frame["unique_id"] == "A", frame["y"] - 45.0))
 
-    made = mc.Forecaster(allow_negative=True).fit(sunk).predict(12)
+    made = mc.Forecaster(allow_negative=True).fit(sunk).predict(12, level=[80])
 
     below = made.loc[made["unique_id"] == "B"]
     last = sunk.loc[sunk["unique_id"] == "B", "y"].tail(12).to_numpy()
     assert (below["magnetcast"] < 0).any()
     assert np.abs(below["magnetcast"] - last).mean() < 6.0
-    assert (below["magnetcast-q-10"] <= below["magnetcast"]).all()
+    assert (below["magnetcast-lo-80"] <= below["magnetcast"]).all()
 
 
 @pytest.mark.parametrize(
@@ -222,9 +224,9 @@ def test_negative_values_are_forecast_where_that_is_allowed() -> None:
             lambda model, df: model.fit(df).score(df),
             r"cv=\[\(early, late\)\], not a number of folds",
         ),
-        (lambda model, df: model.fit(df).predict(1, quantiles=[0.99]), "quantiles has 0.99"),
+        (lambda model, df: model.fit(df).predict(1, quantiles=[1.0]), "quantiles has 1.0"),
         (lambda model, df: model.fit(df.drop(columns="y")), "Panel has no column y"),
-        (lambda model, df: model.fit(df.assign(price=1.0)), "Panel has price"),
+        (lambda model, df: model.fit(df.assign(price="low")), "Panel has price"),
         (lambda model, df: model.fit(df.iloc[:0]), "Panel has no rows"),
         (lambda model, df: model.fit(df, tree={"all": ["A", "X"]}), "X"),
     ],
@@ -235,3 +237,142 @@ def test_what_cannot_be_used_is_refused(
 ) -> None:
     with pytest.raises(DataError, match=message):
         call(mc.Forecaster(), frame)
+
+
+def test_bands_have_the_names_of_mlforecast_and_reach_any_level(frame: pd.DataFrame) -> None:
+    made = mc.Forecaster().fit(frame).predict(2, level=[80, 95, 99.8])
+
+    lows = [f"magnetcast-lo-{level}" for level in ("99.8", "95", "80")]
+    highs = [f"magnetcast-hi-{level}" for level in ("80", "95", "99.8")]
+    assert list(made) == ["unique_id", "ds", "magnetcast", *lows, *highs]
+    assert (made[[*lows, "magnetcast", *highs]].diff(axis=1).iloc[:, 1:] > 0).all(axis=None)
+    inner, outer = (made["magnetcast"] - made[f"magnetcast-lo-{each}"] for each in ("95", "99.8"))
+    assert (outer / inner).between(2.0, 4.0).all()
+
+
+def test_cross_validation_of_a_frame_needs_no_fit_and_one_model_is_enough(
+    frame: pd.DataFrame,
+) -> None:
+    model = mc.Forecaster()
+
+    anew = model.cross_validation(df=frame, n_windows=3, h=6, step_size=1, level=[80])
+    once = model.cross_validation(frame, 3, 6, step_size=1, refit=False, level=[80])
+
+    assert list(anew)[:5] == ["unique_id", "ds", "cutoff", "y", "magnetcast"]
+    first = anew["cutoff"] == anew["cutoff"].min()
+    pd.testing.assert_frame_equal(anew.loc[first], once.loc[first])
+    low = "magnetcast-lo-80"
+    assert (anew.loc[~first, low] != once.loc[~first, low]).any()
+    assert once["cutoff"].nunique() == 3
+
+
+def promoted(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a panel that a campaign, known ahead, doubles in some months."""
+    draw = np.random.default_rng(3)
+    campaign = (draw.random(len(frame)) < 0.3).astype(float)
+    size = frame["unique_id"].map({"A": 1.0, "B": 2.0, "C": 3.0})
+    return frame.assign(y=frame["y"] * (1 + campaign), campaign=campaign, size=size)
+
+
+def test_further_columns_are_known_ahead_and_their_future_comes_with_predict(
+    frame: pd.DataFrame,
+) -> None:
+    panel = promoted(long(**dict.fromkeys("ABC", 100.0)))
+    past = panel.loc[panel["ds"] < "2023-07-01"]
+    future = panel.loc[panel["ds"] >= "2023-07-01"]
+    model = mc.Forecaster().fit(past, static_features=["size"])
+
+    made = model.predict(6, X_df=future[["unique_id", "ds", "campaign"]])
+
+    with pytest.raises(DataError, match="lacks values to forecast after 2023-06: campaign of A"):
+        model.predict(6)
+    both = made.merge(future, on=["unique_id", "ds"])
+    on, off = (both.loc[both["campaign"] == each, "magnetcast"] for each in (1.0, 0.0))
+    assert on.mean() > 1.3 * off.mean()
+    assert not frame.columns.isin(["campaign"]).any()
+
+
+def moving(months: pd.DataFrame, horizon: int) -> pd.DataFrame:
+    """Return the mean of the last three months, said of each month ahead."""
+    mean = months.tail(3).mean()
+    return pd.concat([mean] * horizon, axis=1).T
+
+
+def test_functions_give_features_and_base_forecasts_without_the_source(frame: pd.DataFrame) -> None:
+    model = mc.Forecaster(
+        {"moving": moving},
+        "MS",
+        lags=[1, 12],
+        lag_transforms={1: [lambda months: months.rolling(3).max()]},
+        features={"gaps": lambda months, _: months.isna().sum()},
+    )
+
+    made = model.fit(frame).predict(3)
+
+    names = {"moving", "lag1", "lag12", "transform0_lag1", "gaps"}
+    assert names < set(model.feature_importances_.index)
+    assert model.feature_importances_.is_monotonic_decreasing
+    assert (made["magnetcast"] != mc.Forecaster().fit(frame).predict(3)["magnetcast"]).any()
+    wrong = mc.Forecaster(features={"all": lambda months, _: months}).fit(frame)
+    with pytest.raises(DataError, match="Feature 'all' has shape"):
+        wrong.predict(1)
+
+
+def test_a_custom_feature_sees_nothing_after_the_origin(frame: pd.DataFrame) -> None:
+    seen: list[pd.Timestamp] = []
+
+    def last(months: pd.DataFrame, _: int) -> "pd.Series[float]":
+        seen.append(months.index[-1])
+        return months.iloc[-1]
+
+    mc.Forecaster({"last": lambda months, h: [last(months, h)] * h}).cross_validation(
+        df=frame, n_windows=1, h=3
+    )
+
+    assert max(seen) == pd.Timestamp("2023-09-01")
+
+
+def test_transformed_values_come_back_in_their_own_unit(frame: pd.DataFrame) -> None:
+    model = mc.Forecaster(target_transforms=[(np.log1p, np.expm1)])
+
+    made = model.cross_validation(df=frame, h=3, level=[80])
+
+    plain = mc.Forecaster().cross_validation(df=frame, h=3)
+    np.testing.assert_allclose(made["y"], plain["y"])
+    np.testing.assert_allclose(made["magnetcast"], plain["magnetcast"], rtol=0.1)
+    assert (made["magnetcast-lo-80"] < made["magnetcast"]).all()
+
+
+def test_fitted_values_are_forecasts_a_month_ahead_beside_the_months(frame: pd.DataFrame) -> None:
+    made = mc.Forecaster().fit(frame).forecast_fitted_values(level=[90])
+
+    bands = ["magnetcast-lo-90", "magnetcast-hi-90"]
+    assert list(made) == ["unique_id", "ds", "y", "magnetcast", *bands]
+    assert made["ds"].max() == MONTHS[-1]
+    assert (made["magnetcast"] / made["y"] - 1).abs().median() < 0.1
+
+
+def test_a_saved_forecaster_forecasts_the_same_without_training(
+    frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    panel = promoted(frame.assign(unique_id=frame["unique_id"]))
+    future = panel.loc[panel["ds"] >= "2023-07-01", ["unique_id", "ds", "campaign"]]
+    model = mc.Forecaster({"moving": moving}, learning_rate=0.05)
+    model.fit(panel.loc[panel["ds"] < "2023-07-01"])
+    expected = model.predict(3, level=[80], X_df=future)
+    model.save(tmp_path / "model.json")
+
+    again = mc.Forecaster.load(tmp_path / "model.json", models={"moving": moving})
+
+    assert again.get_params()["learning_rate"] == 0.05
+    pd.testing.assert_frame_equal(again.predict(3, level=[80], X_df=future), expected, rtol=1e-9)
+    with pytest.raises(DataError, match="was saved with models"):
+        mc.Forecaster.load(tmp_path / "model.json")
+
+
+def test_a_plot_has_months_forecast_and_band_of_each_series(frame: pd.DataFrame) -> None:
+    figure = mc.Forecaster().fit(frame).plot(["A", "C"], 3)
+
+    assert [axis.get_title() for axis in figure.axes] == ["A", "C"]
+    assert [len(line.get_xdata()) for line in figure.axes[0].lines] == [len(MONTHS), 3]
+    assert len(figure.axes[0].collections) == 1

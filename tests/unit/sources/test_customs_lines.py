@@ -106,20 +106,6 @@ def test_a_partner_of_an_unknown_code_has_a_place_that_the_checks_hold(tmp_path:
     assert reason.startswith("Partner codes of customs are unknown: 987, in export.csv")
 
 
-def test_the_world_is_the_sum_of_a_full_list(tmp_path: Path) -> None:
-    large = [line_of(partner.code, partner.name_zh) for partner in partner_codes()[1:24]]
-    small = line_of(partner_codes()[0].code, partner_codes()[0].name_zh, kg="10")
-
-    found = load(tmp_path, text_of(small, *large))
-    assert world(found) == [[23.01, "reported", True, "sum of 24 partners"]]
-    assert world(load(tmp_path, text_of(small, *large[:18]))) == []
-    assert world(load(tmp_path, text_of(*large))) == []  # the largest alone
-    path = tmp_path / "export.csv"
-    path.write_text(text_of(small, *large), encoding="utf-8")
-    some = CustomsDownload(path, ReleaseCalendar({}), NOW, "export", is_partial=True)
-    assert world(some.load()) == []
-
-
 def test_lines_of_two_downloads_count_once_and_contradictions_are_refused(tmp_path: Path) -> None:
     once, other = line_of(), line_of("304", "德国")
     imports = [*line_of("304", "德国")[:3], "85051190", *line_of()[4:]]

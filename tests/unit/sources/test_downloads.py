@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ import xlsxwriter
 
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.checks import objections
-from sources.providers.customs import CustomsDownload
+from sources.providers.customs import CustomsDownload, refuse_other_table
 from sources.providers.downloads import download, month_in
 from store.errors import DataError
 from store.schema.frame_schemas import validate
@@ -170,6 +171,79 @@ def test_a_small_workbook_that_unpacks_to_gigabytes_is_refused(
 
     with pytest.raises(DataError, match=fault):
         download(tmp_path / "a.xlsx", NOW)
+
+
+KEY_ERROR = (
+    "<OpenAPI_ServiceResponse><cmmMsgHeader><errMsg>SERVICE ERROR</errMsg><returnAuthMsg>"
+    "SERVICE_KEY_IS_NOT_REGISTERED_ERROR</returnAuthMsg></cmmMsgHeader></OpenAPI_ServiceResponse>"
+)
+OTHERS = {
+    "FRED as JSON": ('{"realtime_start": "2026-12-01"}', "a series of FRED", "figures FILE"),
+    "FRED as CSV": ("DATE,DEXCHUS\n2026-11-02,7.1\n", "a series of FRED", "figures FILE"),
+    "UN Comtrade": ('{"data": [{"reporterCode": 156}]}', "UN Comtrade's", "ingest comtrade"),
+    "availability": ('{"data": [{"lastReleased": "2026"}]}', "UN Comtrade's", "ingest comtrade"),
+    "US Census": ('[["GEN_VAL_MO","time"],["1","2","3"]]', "US Census", "ingest census"),
+    "GPR workbook": ("\xd0\xcf\x11\xe0\xa1\xb1", "an old workbook .*GPR", "figures FILE"),
+    "GPR as CSV": ("month,GPR,GPRT\n2026-11,90,80\n", "the index of geopolitical", "figures FILE"),
+    "Korean key": (KEY_ERROR, "its key .SERVICE_KEY_IS_NOT_REGISTERED_ERROR", "Register the key"),
+    "Federal Register": ('{"results": [{"document_number": "1"}]}', "Register", "federal-register"),
+    "HTS": ('[{"htsno": "8505.11.00"}]', "US tariff schedule", "ingest hts"),
+    "SDMX": ("<mes:StructureSpecificData xmlns:mes='x'/>", "Eurostat's SDMX", "ingest comext"),
+}
+"""What is no table of customs: its text, what it is called, and what takes it."""
+
+
+@pytest.mark.parametrize(("text", "kind", "remedy"), OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("read", [lambda path: download(path, NOW), refuse_other_table])
+def test_what_another_verb_takes_is_called_by_its_name(
+    tmp_path: Path, text: str, kind: str, remedy: str, read: Callable[[Path], object]
+) -> None:
+    with pytest.raises(DataError, match=f"saved is .*{kind}.*{remedy}.*Nothing was taken over"):
+        read(save(tmp_path / "saved", text.encode("latin-1")))
+
+
+def test_a_thousand_dollars_are_read_and_what_is_not_is_named(tmp_path: Path) -> None:
+    korea = "기간,HS코드,국가,수입 중량(t),수입 금액(천$),수입 건수\n"
+    korea += "2026.08,8505111000,중국,2.5,970,3\n"
+    taiwan = "進出口別,日期,貨品號列,國家,重量(公斤),新臺幣(千元)\n"
+    taiwan += "進口,115年08月,8505.11.00.00-1,中國大陸,43210,52000\n"
+    census = CENSUS.replace("Quantity 1 (Gen)", "Quantity 1 (Gen) (Default Member),Cards Value")
+    census = census.replace('"512,345"', '"512,345",7')
+
+    files = [
+        download(save(tmp_path / name, text.encode()), NOW)
+        for name, text in (("k.csv", korea), ("t.csv", taiwan), ("c.csv", census))
+    ]
+
+    assert [sorted(file.tables["observations"]["value"].round(3)) for file in files if file] == [
+        [0.97, 2.5], [43.21], [28.179, 512.345],
+    ]  # fmt: skip
+    assert [file.ignored[-1] for file in files[1:] if file] == [
+        "columns of amounts: 新臺幣(千元)", "columns of amounts: cards value",
+    ]  # fmt: skip
+
+
+def test_a_weight_that_is_suppressed_is_none(tmp_path: Path) -> None:
+    suppressed = UK.replace('"NetMass": 1500', '"NetMass": 1500, "SuppressionIndex": 3')
+    text = suppressed.replace('"NetMass": 2000', '"NetMass": 2000, "SuppressionIndex": 0')
+
+    file = download(save(tmp_path / "uk.json", text.encode()), NOW)
+
+    assert file is not None
+    assert file.tables["observations"]["value"].tolist() == [2.0]
+    assert file.ignored[0] == "1 lines: another suppressionindex"
+
+
+PAGES = {
+    "uk.json": UK.replace('{"value"', '{"@odata.nextLink": "https://x/?$skip=2", "value"'),
+    "korea.xml": KOREA.replace("<items>", "<totalCount>40</totalCount><items>"),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_of_several_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match="it is one page, of 2 records of"):
+        download(save(tmp_path / name, PAGES[name].encode()), NOW)
 
 
 def test_records_need_not_have_the_same_fields(tmp_path: Path) -> None:

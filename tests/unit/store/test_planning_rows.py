@@ -15,9 +15,9 @@ from store.planning.planning_rows import (
     AlertFinding,
     AlertRule,
     NeedRow,
-    OverrideRow,
+    RivalForecast,
     add_need,
-    add_override,
+    add_rival_forecasts,
     add_rule,
     end_need,
     end_rule,
@@ -61,10 +61,10 @@ def publish(engine: Engine) -> None:
     publish_forecasts(engine, make_forecasts(cutoff="2026-07"), as_of=AS_OF, data_vintage="a")
 
 
-def expected(**changes: object) -> OverrideRow:
-    result = {"destination": "USA", "period": month("2026-12"), "as_of": pd.Timestamp(AS_OF),
-            "tonnes": 450.0, "reason": "two licences"}  # fmt: skip
-    return OverrideRow(**{**result, **changes})
+def make_rival(**changes: object) -> RivalForecast:
+    result = {"name": "Example Bank", "source": "outlook", "made_on": pd.Timestamp("2026-11-20"),
+              "destination": "USA", "period": month("2026-12"), "tonnes": 450.0}  # fmt: skip
+    return RivalForecast(**{**result, **changes})
 
 
 def test_a_need_is_kept_with_who_stated_it_and_its_audit_row(engine: Engine) -> None:
@@ -183,18 +183,24 @@ def test_a_rule_speaks_once_of_a_publication(engine: Engine) -> None:
         end_rule(engine, number, actor=PLANNER, at=AT)
 
 
-def test_earlier_overrides_stay(engine: Engine) -> None:
-    publish(engine)
+def test_earlier_forecasts_by_others_stay(engine: Engine) -> None:
     later = AT.replace(hour=5)
-    add_override(engine, expected(), actor=PLANNER, at=AT)
-    add_override(engine, expected(tonnes=500.0, reason="three"), actor=Actor("bob"), at=later)
+    add_rival_forecasts(engine, [make_rival(), make_rival(name="ann")], actor=PLANNER, at=AT)
+    add_rival_forecasts(engine, [make_rival(tonnes=500.0)], actor=Actor("bob"), at=later)
 
     state = read_planning(engine)
-    assert state.overrides["tonnes"].tolist() == [450.0, 500.0]
-    assert state.overrides["author"].tolist() == ["ann", "bob"]
-    assert set(state.overrides["period"]) == {month("2026-12")}
-    assert set(state.overrides["as_of"]) == {pd.Timestamp(AS_OF)}
-    assert '"tonnes": 450.0' in state.audit["before"].iloc[1]
+    assert state.rivals["tonnes"].tolist() == [450.0, 450.0, 500.0]
+    assert state.rivals["author"].tolist() == ["ann", "ann", "bob"]
+    assert set(state.rivals["period"]) == {month("2026-12")}
+    assert set(state.rivals["made_on"]) == {pd.Timestamp("2026-11-20")}
+    assert '"made_on": "2026-11-20"' in state.audit["after"].iloc[0]
+
+
+def test_of_forecasts_written_together_none_stays_if_one_makes_no_sense(engine: Engine) -> None:
+    with pytest.raises(DataError, match="A forecast of"):
+        add_rival_forecasts(engine, [make_rival(), make_rival(tonnes=-1.0)], actor=PLANNER, at=AT)
+
+    assert read_planning(engine).rivals.empty
 
 
 def publish_goods(engine: Engine) -> None:
@@ -221,8 +227,8 @@ def untouched(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -
     opened.dispose()
 
 
-def override(engine: Engine, **changes: object) -> None:
-    add_override(engine, expected(**changes), actor=PLANNER, at=AT)
+def rival(engine: Engine, **changes: object) -> None:
+    add_rival_forecasts(engine, [make_rival(**changes)], actor=PLANNER, at=AT)
 
 
 @pytest.mark.parametrize(
@@ -239,9 +245,12 @@ def override(engine: Engine, **changes: object) -> None:
         (rule, {"points": 0.0}, DataError, "change of 0.0 points"),
         (rule, {"measure": "shortfall"}, DataError, "need_id=None"),
         (rule, {"measure": "shortfall", "need_id": 7}, MissingError, "No need 7 in force"),
-        (override, {"period": month("2031-01")}, MissingError, "No forecast of USA in 2031-01"),
-        (override, {"tonnes": -1.0}, DataError, "An override of -1.0 t"),
-        (override, {"reason": "  "}, DataError, "name of a reason"),
+        (need, {"stock": -1.0}, DataError, "A stock of -1.0 t"),
+        (need, {"lead_days": 731}, DataError, "A lead time of 731 days"),
+        (rival, {"destination": "FRA"}, DataError, "No destination 'FRA' is forecast"),
+        (rival, {"tonnes": -1.0}, DataError, "A forecast of -1.0 t"),
+        (rival, {"name": "  "}, DataError, "name of a forecast"),
+        (rival, {"made_on": pd.Timestamp("2030-01-01")}, DataError, "which is in the future"),
     ],
 )
 def test_what_makes_no_sense_leaves_nothing(
@@ -257,7 +266,7 @@ def test_what_makes_no_sense_leaves_nothing(
     state = read_planning(untouched)
     assert state.needs.empty
     assert state.rules.empty
-    assert state.overrides.empty
+    assert state.rivals.empty
     assert state.audit.empty
 
 

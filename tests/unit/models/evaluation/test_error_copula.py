@@ -24,6 +24,7 @@ def cells_of(copula: ErrorCopula, *, series: int = 4, months: int = 6, origins: 
             "cutoff": origin,
             "period": origin * 100 + horizon,
             "horizon": horizon + 1,
+            "lead": horizon + 1,
             "tonnes": tonnes.ravel(),
             "scale": 1.0,
             **dict(zip(QUANTILE_COLUMNS, ROW, strict=True)),

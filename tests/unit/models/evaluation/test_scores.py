@@ -7,7 +7,6 @@ from models.evaluation.scores import (
     cell_scores,
     coverage_of,
     coverage_scores,
-    group_scores,
     lead_metrics,
     lead_of,
     lead_scores,
@@ -115,42 +114,19 @@ def test_cells_without_a_scale_count_in_the_other_scores_of_a_scoreboard() -> No
     assert unscaled["wape"] == everything["wape"]
 
 
-def test_each_group_of_months_ahead_is_scored_beside_the_naive() -> None:
-    later = pd.DataFrame(
-        [
-            said("magnetcast", JUNE, 2, [10, 20, 30, 40, 50, 60, 70]),
-            said("seasonal_naive", JUNE, 2, [20, 30, 40, 50, 60, 70, 80]),
-            said("magnetcast", MAY, 9, [60, 70, 80, 90, 100, 110, 120]),
-            said("seasonal_naive", MAY, 9, [40, 50, 60, 70, 80, 90, 100]),
-        ]
-    ).astype(dict.fromkeys(QUANTILE_COLUMNS, float))
-    found = group_scores(cell_scores(later, TRUTH, SCALE))
-
-    error = found.loc[found["metric"].eq("wape") & found["scope"].eq("ALL")]
-    by_group = error.set_index(["model", "horizon_from", "horizon_to"])["value"].to_dict()
-    assert by_group == pytest.approx(
-        {
-            ("magnetcast", 1, 3): 10 / 50,
-            ("seasonal_naive", 1, 3): 0.0,
-            ("magnetcast", 7, 12): 10 / 100,
-            ("seasonal_naive", 7, 12): 30 / 100,
-        }
-    )
-
-
 def coverage_cells(
-    destination: str, model: str, horizons: list[int], held: list[bool]
+    destination: str, model: str, leads: list[int], held: list[bool]
 ) -> pd.DataFrame:
     return pd.DataFrame(
-        {"model": model, "destination": destination, "horizon": horizons, "is_covered": held}
+        {"model": model, "destination": destination, "lead": leads, "is_covered": held}
     )
 
 
 USA = coverage_cells("USA", MODEL, [1, 2, 3, 4] * 10, [True, True, False, False] * 10)
-DEU = coverage_cells("DEU", MODEL, [2, 3, 13], [False, False, True])
+DEU = coverage_cells("DEU", MODEL, [2, 3, 13, 0, -1], [False, False, True, True, True])
 
 
-def test_coverage_is_the_share_of_forecasts_inside_by_group_of_horizons() -> None:
+def test_coverage_is_the_share_of_forecasts_inside_by_group_of_leads() -> None:
     scores = coverage_scores(pd.concat([USA, DEU]))
 
     assert set(scores["metric"]) == {BAND_COVERAGE}
@@ -163,8 +139,11 @@ def test_coverage_is_the_share_of_forecasts_inside_by_group_of_horizons() -> Non
 
 
 def test_few_forecasts_are_quoted_by_number_alone() -> None:
-    near, middle, far = coverage_of(coverage_scores(pd.concat([USA, DEU])), "DEU", "champion")
+    over, near, middle, far = coverage_of(coverage_scores(pd.concat([USA, DEU])), "DEU", "champion")
 
+    assert (over.share, over.forecasts) == (1.0, 2)
+    assert over.holds(-2)
+    assert not over.holds(1)
     assert near == Coverage(1, 3, 0.0, 2, 0.625, 32)
     assert near.words == "0 of 2"
     assert (middle.forecasts, middle.pooled_forecasts) == (0, 10)

@@ -1,0 +1,250 @@
+"""Forecasts by others beside ours: how they are written, and how both did for the same months."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, ValidationError
+
+from models.evaluation.scores import lead_groups
+from service.http.responses import Record, records
+from service.language.formats import dated
+from service.language.phrases import gettext, marked
+from service.live.live_publication import LivePublication, PlanningState
+from service.live.publication import Publication
+from service.planning.entries import (
+    COMMODITY_HELP,
+    Code,
+    CommodityCode,
+    Month,
+    Name,
+    PlanningRequest,
+    write,
+)
+from service.queries.row_models import ResponseModel, columns_of
+from service.queries.track import TRUTH
+from service.words import tonnes
+from store.arrays import Floats
+from store.errors import DataError
+from store.planning.audit import LONGEST_REASON, Actor
+from store.planning.planning_rows import MOST_RIVALS, RivalForecast, add_rival_forecasts
+from store.schema.scenario import words_of
+from store.vocabulary import COMMODITY
+
+
+class NewRival(PlanningRequest):
+    """Somebody else's forecast of one month."""
+
+    name: Name = Field(description="Whose it is.", examples=["Example Bank"])
+    source: str = Field(
+        "", max_length=LONGEST_REASON, description="Where it stands.", examples=["Outlook, 20 Nov"]
+    )
+    made_on: date = Field(examples=["2026-11-20"])
+    commodity: CommodityCode = Field(COMMODITY, description=COMMODITY_HELP, examples=[COMMODITY])
+    destination: Code = Field(examples=["USA"])
+    period: Month = Field(examples=["2026-12"])
+    tonnes: float = Field(ge=0, examples=[450.0])
+
+    @property
+    def row(self) -> RivalForecast:
+        fields = {"period": pd.Timestamp(self.period), "made_on": pd.Timestamp(self.made_on)}
+        return RivalForecast(**{**self.model_dump(), **fields})
+
+
+class RivalResponse(ResponseModel):
+    """Somebody else's forecast of a month beside ours of the same day."""
+
+    name: str = Field(examples=["Example Bank"])
+    source: str
+    made_on: date
+    commodity: str = Field(examples=[COMMODITY])
+    destination: str = Field(examples=["USA"])
+    period: str = Field(examples=["2026-12"])
+    lead: int = Field(description="Months from that day to the month.", examples=[1])
+    tonnes: float = Field(examples=[450.0])
+    author: str = Field(description="Who entered it.")
+    available_at: datetime = Field(description="When it was entered.")
+    p10: float | None = Field(description="Of our newest forecast of that day.", examples=[402.0])
+    p50: float | None = Field(examples=[512.6])
+    p90: float | None = Field(examples=[671.0])
+    actual: float | None = Field(description="Actual tonnes, once observed.")
+    scored: bool = Field(
+        description="Whether it was entered before the figure was loaded, is the last of its name, "
+        "day and month, and we had a forecast."
+    )
+
+
+class RivalScore(ResponseModel):
+    """How somebody else's forecasts did beside ours, over the same months."""
+
+    name: str = Field(examples=["Example Bank"])
+    lead: str = Field(description="Months ahead; all together is empty.", examples=["1-3"])
+    months: int = Field(description="Scored forecasts.", examples=[18])
+    error: float = Field(description="Absolute error as a share of actual tonnes.")
+    our_error: float
+    value_added: float = Field(
+        description="1 less the ratio of the two errors: above 0 where theirs was closer."
+    )
+    value_low: float | None = Field(
+        description="10% to 90% of 1,000 draws of months with replacement; missing below five."
+    )
+    value_high: float | None
+
+
+_KEY: Final = ["destination", "period"]
+
+
+def rival_cells(publication: Publication, planning: PlanningState) -> pd.DataFrame:
+    """Every forecast by others of a commodity beside ours: ``RivalResponse``, newest first."""
+    rows = planning.rows.rivals
+    rows = rows.loc[rows["commodity"] == publication.commodity]
+    medians = publication.published.forecasts
+    medians = medians.assign(period=pd.to_datetime(medians["period"]))
+    moments = np.sort(medians["as_of"].unique())
+    until = (rows["made_on"] + pd.Timedelta(days=1)).dt.tz_localize("UTC")
+    places = np.searchsorted(moments, until.to_numpy(), side="left") - 1
+    as_of = pd.Series(pd.NaT, index=rows.index, dtype=medians["as_of"].dtype)
+    as_of[places >= 0] = moments[places[places >= 0]]
+    cells = rows.assign(as_of=as_of).astype({"period": medians["period"].dtype})
+    ours = medians[["as_of", *_KEY, "p10", "p50", "p90"]]
+    cells = cells.merge(ours, on=["as_of", *_KEY], how="left", validate="many_to_one")
+    panel = publication.snapshot.panel
+    truth = panel.loc[panel["kind"] == TRUTH, [*_KEY, "tonnes"]].rename(
+        columns={"tonnes": "actual"}
+    )
+    cells = cells.merge(truth, on=_KEY, how="left", validate="many_to_one")
+    cells = cells.merge(_loaded(publication), on=_KEY, how="left", validate="many_to_one")
+    months = cells["period"].dt.year * 12 + cells["period"].dt.month
+    made = cells["made_on"].dt.year * 12 + cells["made_on"].dt.month
+    in_time = cells["loaded_at"].isna() | (cells["available_at"] < cells["loaded_at"])
+    last = cells.loc[in_time].drop_duplicates(["name", "made_on", *_KEY], keep="last").index
+    is_scored = cells["actual"].notna() & cells["p50"].notna() & cells.index.isin(last)
+    marked_cells = cells.assign(lead=months - made, scored=is_scored)
+    return marked_cells[columns_of(RivalResponse)].iloc[::-1].reset_index(drop=True)
+
+
+def _loaded(publication: Publication) -> pd.DataFrame:
+    """When the first figure of each destination and month came into the store."""
+    figures, vintages = publication.published.observations, publication.published.vintages
+    figures = figures.loc[figures["period_from"].eq(figures["period_to"])]
+    loaded = figures.merge(
+        vintages[["id", "ingested_at"]], left_on="vintage", right_on="id", how="left"
+    )
+    first = loaded.groupby(["destination", "period_from"])["ingested_at"].min()
+    return first.rename_axis(_KEY).rename("loaded_at").reset_index()
+
+
+def rivals(publication: Publication, planning: PlanningState) -> list[Record]:
+    """Forecasts by others of a commodity, newest first."""
+    cells = rival_cells(publication, planning)
+    return records(cells.assign(period=cells["period"].dt.strftime("%Y-%m")))
+
+
+def rival_scores(publication: Publication, planning: PlanningState) -> list[Record]:
+    """``RivalScore`` of each name over all leads, then by lead."""
+    cells = rival_cells(publication, planning)
+    cells = cells.loc[cells["scored"]]
+    cells = cells.assign(group=lead_groups(cells).astype(str))
+    return [
+        _score(str(name), lead, part)
+        for name, own in cells.groupby("name")
+        for lead, part in (("", own), *own.groupby("group"))
+    ]
+
+
+_DRAWS: Final = 1000
+_FEWEST: Final = 5
+"""Months from which an interval is given."""
+
+
+def _score(name: str, lead: str, cells: pd.DataFrame) -> Record:
+    errors = cells[["tonnes", "p50"]].sub(cells["actual"], axis=0).abs()
+    by_month = errors.groupby(cells["period"]).sum().to_numpy()
+    theirs, ours = errors.sum() / float(cells["actual"].sum())
+    low = high = None
+    if len(by_month) >= _FEWEST:
+        picks = np.random.default_rng(0).integers(len(by_month), size=(_DRAWS, len(by_month)))
+        low, high = np.quantile(_value(by_month[picks].sum(axis=1)), (0.1, 0.9)).tolist()
+    return {
+        "name": name,
+        "lead": lead,
+        "months": len(cells),
+        "error": float(theirs),
+        "our_error": float(ours),
+        "value_added": float(_value(errors.sum().to_numpy()[None])[0]),
+        "value_low": low,
+        "value_high": high,
+    }
+
+
+def _value(errors: Floats) -> Floats:
+    """Value added from sums of errors, theirs and ours; 0 where ours are none."""
+    theirs, ours = errors.T
+    return np.asarray(1.0 - np.divide(theirs, ours, out=np.ones_like(ours), where=ours > 0))
+
+
+def disagreements(publication: Publication, rows: pd.DataFrame, month: str) -> list[str]:
+    """Sentences on forecasts by others of one month that lie outside our 80% band."""
+    rows = rows.loc[rows["period"].eq(pd.Timestamp(month))] if month else rows.iloc[:0]
+    ours = publication.latest.set_index(["destination", "period"])
+    sentences = []
+    for row in rows.to_dict("records"):
+        low, high = (float(ours.loc[(row["destination"], month), name]) for name in ("p10", "p90"))
+        if not low <= row["tonnes"] <= high:
+            values = {"name": row["name"], "tonnes": tonnes(row["tonnes"])}
+            days = {
+                "day": dated(row["made_on"], "day"),
+                "month": dated(row["period"], "long month"),
+            }
+            side = _LOWER if row["tonnes"] < low else _HIGHER
+            sentences.append(gettext(side, low=tonnes(low), high=tonnes(high), **values, **days))
+    return sentences
+
+
+_LOWER: Final = marked(
+    "%(name)s (%(day)s) expects %(tonnes)s\xa0t for %(month)s, below our 80%% band (%(low)s to "
+    "%(high)s)."
+)
+_HIGHER: Final = marked(
+    "%(name)s (%(day)s) expects %(tonnes)s\xa0t for %(month)s, above our 80%% band (%(low)s to "
+    "%(high)s)."
+)
+
+_FILE_COLUMNS: Final = ("name", "source", "made_on", "destination", "period", "tonnes")
+
+
+def rows_of_file(text: str) -> list[NewRival]:
+    """Rows of a CSV file with a heading: name, source, made_on, destination, period, tonnes."""
+    lines = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    if missing := {*_FILE_COLUMNS} - {*(lines.fieldnames or ())}:
+        raise DataError(
+            f"The file has no column {', '.join(sorted(missing))}. Expected a heading with "
+            f"{', '.join(_FILE_COLUMNS)}, and commodity for others than magnets. Add it."
+        )
+    return list(_checked_lines(lines))
+
+
+def _checked_lines(lines: "csv.DictReader[str]") -> Iterator[NewRival]:
+    for number, line in enumerate(lines, start=2):
+        if number > MOST_RIVALS + 1:
+            raise DataError(
+                f"The file has more than {MOST_RIVALS} forecasts. Expected at most that many. "
+                "Send it in parts."
+            )
+        try:
+            yield NewRival.model_validate({name: text for name, text in line.items() if text})
+        except ValidationError as err:
+            first = err.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise DataError(f"Line {number}, {place}: {words_of(first)}") from err
+
+
+def record_rivals(live: LivePublication, actor: Actor, bodies: Sequence[NewRival]) -> None:
+    """Record forecasts by others; their commodities must be published."""
+    for commodity in {body.commodity for body in bodies}:
+        live.of(commodity)
+    write(live, add_rival_forecasts, [body.row for body in bodies], actor=actor)

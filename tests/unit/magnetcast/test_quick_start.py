@@ -1,0 +1,19 @@
+import runpy
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import DOCS, Page
+
+
+def test_the_quick_start_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = Page(DOCS / "tutorials" / "python.md").files["quickstart.py"]
+    Path("quickstart.py").write_text(text, encoding="utf-8")
+
+    names = runpy.run_path("quickstart.py")
+
+    assert len(names["forecasts"]) == 40 * 6
+    assert 0.05 < names["errors"].mean() < 0.13
+    assert 0.7 < names["inside"].mean() < 0.9
+    assert {"lag1", "last_quarter", "price_there"} < set(names["fcst"].feature_importances_.index)
