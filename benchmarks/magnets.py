@@ -89,8 +89,8 @@ the destinations and the sums WLD and EU27, so tonnes count twice there. no_resp
 without the answer to controls that few months have felt (docs/adr/0010-policy-response.md), made of
 the next two: lightgbm, the trees alone, and experts, the median of six base forecasts
 (docs/adr/0006-combination-for-magnets.md); panel_parameters is magnetcast with the parameters of
-panels, of which none was chosen on magnets (docs/accuracy.md). Base forecasts and baselines get bands calibrated in the
-same way, and all are made coherent like the model; auto_ets is statsforecast's AutoETS on the panel
+panels, of which none was chosen on magnets (docs/accuracy.md). Base forecasts and baselines get
+bands calibrated in the same way, and all are made coherent like the model; auto_ets is statsforecast's AutoETS on the panel
 as it was known, with its own bands. An entry: error (WAPE) with its 90% interval over blocks of six
 origins; loss (quantile loss over the seven published quantiles, in units of the mean absolute
 seasonal difference up to the cutoff); share of outcomes within the 80% band and number of cells
