@@ -294,6 +294,9 @@ FALL, RISE = -0.7, 1.5
 """Limits of one step of a cell, as a share of it."""
 _TOLERANCE: Final = 1e-3
 """Largest last step in log units: a tenth of a percent of a cell."""
+_LEAST_GAIN: Final = 2e-3
+"""Least gain of log likelihood worth another step: what moves for less, nothing tells of, such as
+the month in which a share jumped years ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +320,7 @@ def solve(system: LinearSystem) -> Solution:
         DataError: The steps do not converge.
     """
     state = _rough_table(system)
+    loss = np.inf
     for step in range(MAX_STEPS):
         jacobian, residual = _linearise(system, state)
         z = _misfit(system, residual / system.scale)
@@ -326,8 +330,11 @@ def solve(system: LinearSystem) -> Solution:
         curvature = precision if step < WEIGHTED_STEPS else active * _curvature(z, system.tail)
         step_vector = _newton_step(jacobian, precision, residual, curvature)
         next_state = _damped(system, state, step_vector)
-        is_converged = np.abs(next_state - state).max() < _TOLERANCE
-        state = next_state
+        next_loss = _loss(system, next_state)
+        is_converged = (
+            np.abs(next_state - state).max() < _TOLERANCE or loss - next_loss < _LEAST_GAIN
+        )
+        state, loss = next_state, next_loss
         if is_converged:
             certain = np.where(system.is_bound, 0.0, precision)
             covariance = _inverse(_normal_matrix(jacobian, certain))
