@@ -64,6 +64,9 @@ faults: setup  ## Break everything for real (docs/faults.md; the better part of 
 fake-providers: setup  ## Serve stand-ins of all providers on 127.0.0.1:8511 and print what to export
 	$(PY) -m tests.providers
 
+try-table: setup  ## Load a made-up partner table into the home var/try, to try --commodity 850511 on (a minute)
+	$(PY) -m tests.providers 0 $(BIN)/magnetcast --home var/try ingest comtrade --since 2021-01
+
 check: lint test  ## What to run before a push: format, lint, types, imports, the quick tests
 
 lint: setup  ## Check format, lint, types and imports

@@ -94,8 +94,8 @@ bands calibrated in the same way, and all are made coherent like the model; auto
 statsforecast's AutoETS on the panel as it was known, with its own bands. An entry: error (WAPE)
 with its 90% interval over blocks of six origins; loss (quantile loss over the seven published
 quantiles, in units of the mean absolute seasonal difference up to the cutoff); share of outcomes
-within the 80% band and number of cells
-(shares below p10 and above p90); bias (sum of medians to sum of tonnes, less 1).
+within the 80% band and number of cells (shares below p10 and above p90); bias (sum of medians to
+sum of tonnes, less 1).
 """
 RATIO_TEXT = """
 Error of each in ratio to the model's, with the 90% interval over the same blocks: above 1 the model

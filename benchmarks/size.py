@@ -128,8 +128,8 @@ BUDGET: Final = {
     "words": 0,
     "vague names": 30,
     "vaguest": 0,
-    "tests": 30_300,
-    "benchmarks": 4_760,
+    "tests": 30_340,
+    "benchmarks": 4_860,
 }
 """The figures reached; 44,000 lines of product and 29,000 of tests were the aims."""
 

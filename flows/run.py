@@ -10,7 +10,7 @@ from flows.analysis.forecast_explanation import explain_if_possible
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.jobs import recorded_job
-from flows.context.prefect_runs import in_prefect
+from flows.context.prefect_runs import in_prefect, show_link
 from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import made_store, single_writer, store_of
 from flows.context.workspace import Workspace, workspace_of
@@ -185,12 +185,13 @@ def _publish(workspace: Workspace, table: pd.DataFrame, result: Backtest) -> Run
     number = published_number(workspace.engine, table, workspace.as_of, workspace.data_vintage, key)
     folder = report_folder(workspace.settings, workspace.config, workspace.as_of, number)
     state, notes = run_report(workspace, table, result)
+    place = held_folder(folder) if held else folder
+    report = write_run_report(workspace.settings, state, notes, place)
+    show_link("report", report)
     return RunOutcome(
         commodity=key,
         forecasts=table,
-        report=write_run_report(
-            workspace.settings, state, notes, held_folder(folder) if held else folder
-        ),
+        report=report,
         rows_published=publish(workspace, table, held),
         verdict=verdict(result) if len(result.scores) else "no past origin could be scored",
         unknowns=[*unknowns(state), *map(str, notes)],

@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from flows.panels.frame_forecaster import Forecaster
     from magnetcast.model_inputs import features, panel
     from magnetcast.reads import backtest, explain, forecast, scenario
-    from magnetcast.versions import compare, promote, train
+    from magnetcast.versions import compare, promote, rollback, train
 
 __all__ = [
     "DataError", "Forecaster", "backtest", "compare", "explain", "features", "forecast", "panel",
-    "promote", "scenario", "train",
+    "promote", "rollback", "scenario", "train",
 ]  # fmt: skip
 
 _PLACES: Final = {
     **dict.fromkeys(("panel", "features"), "model_inputs"),
-    **dict.fromkeys(("compare", "promote", "train"), "versions"),
+    **dict.fromkeys(("compare", "promote", "rollback", "train"), "versions"),
 }
 
 

@@ -3,6 +3,8 @@
 Results are written to the registry of the home; nothing is published and no server is started.
 """
 
+from pathlib import Path
+
 import pandas as pd
 
 from flows.cli.options import moment
@@ -13,18 +15,24 @@ from flows.ingest.ingest import ingest_if_empty
 from flows.training.compare_runs import compare_runs
 from flows.training.promote import PromotionOutcome
 from flows.training.promote import promote as promote_in
+from flows.training.promote import rollback as rollback_in
 from flows.training.train import train as train_in
 from store.settings import Settings
 
 
 def train(
-    as_of: str | pd.Timestamp | None = None, *, commodity: str | None = None, **parameters: float
+    as_of: str | pd.Timestamp | None = None,
+    *,
+    commodity: str | None = None,
+    file: str | Path | None = None,
+    **parameters: float,
 ) -> int:
     """Train a model, promote it if it passes the gate, and return its version.
 
     Args:
         commodity: Code of a full partner table, e.g. ``"250410"``; the magnets if left out.
-        parameters: Changes of the champion's parameters, as by ``--set``.
+        file: Parameter file, as by ``--parameters``.
+        parameters: Changes of its parameters, or of the champion's, as by ``--set``.
 
     Raises:
         DataError: A parameter is unknown or out of range.
@@ -32,7 +40,11 @@ def train(
     settings, known_by = Settings(), moment(as_of, option="as_of")
     ingest_if_empty(settings)
     with single_writer(settings):
-        return train_in(workspace_with(settings, known_by, commodity, parameters))
+        return train_in(
+            workspace_with(
+                settings, known_by, commodity, parameters, None if file is None else str(file)
+            )
+        )
 
 
 def compare(a: int | str, b: int | str, *, commodity: str | None = None) -> pd.DataFrame:
@@ -63,3 +75,15 @@ def promote(
     settings = Settings()
     with single_writer(settings):
         return promote_in(settings, moment(None), version, accept, config=config_of(commodity))
+
+
+def rollback(reason: str, *, commodity: str | None = None) -> int:
+    """Let the previous champion publish again, and return its version.
+
+    Args:
+        reason: Why; kept with the version that is withdrawn.
+        commodity: Commodity of the model, as in ``train``.
+    """
+    settings = Settings()
+    with single_writer(settings):
+        return rollback_in(settings, moment(None), reason, config_of(commodity))[0].version

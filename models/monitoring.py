@@ -175,7 +175,7 @@ def score_drift(months: pd.DataFrame) -> Reading:
         "score-drift", value, bound, count, value > bound,
         message(
             "Errors of the last %(recent)s scored months are %(ratio)s times those of the "
-            "%(count)s before; up to %(bound)s would be chance.",
+            "%(count)s before; a ratio of up to %(bound)s can arise by chance.",
             recent=RECENT,
             ratio=f"{np.exp(value):.2f}",
             count=count - RECENT,
@@ -197,8 +197,9 @@ def coverage_drift(months: pd.DataFrame) -> Reading:
         "coverage-drift", share, low if share < _BAND else high, int(cells[last].sum()),
         not low <= share <= high,
         message(
-            "The 80%% band covered %(share)s of the %(cells)s cells of the last %(recent)s scored "
-            "months, worth %(count)s independent ones; %(low)s to %(high)s would be chance.",
+            "The 80%% band covered %(share)s of the %(cells)s cells of the last %(recent)s "
+            "scored months (as informative as %(count)s independent months); %(low)s to "
+            "%(high)s is within chance.",
             share=f"{share:.0%}",
             cells=int(cells[last].sum()),
             recent=_YEAR,

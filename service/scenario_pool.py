@@ -127,8 +127,8 @@ class ScenarioPool:
             self._opened = None
             raise NoAnswerError(
                 message(
-                    "The scenario took longer than %(seconds)s s and was stopped. Expected less "
-                    "work. Change less at once, or raise MAGNETCAST_WHAT_IF_SECONDS.",
+                    "The scenario took longer than %(seconds)s s and was stopped. Change less "
+                    "at once, or raise MAGNETCAST_WHAT_IF_SECONDS.",
                     seconds=f"{self.what_if.seconds:g}",
                 )
             ) from err

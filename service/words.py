@@ -12,7 +12,7 @@ import pycountry
 
 from models.evaluation.scores import Coverage
 from service.language.choice import DEFAULT, language
-from service.language.formats import dated, listed, percentage, separated, territory
+from service.language.formats import dated, listed, months_between, percentage, separated, territory
 from service.language.phrases import Sentence, gettext, marked, translated
 from service.request_errors import UnknownError
 from store.errors import first_few
@@ -269,7 +269,7 @@ CODES: Final = frozenset({
     marked("legal ruling"), marked("supply deal"), marked("subsidy"), marked("stockpile"),
     marked("other"),
     marked("restrictive"), marked("easing"), marked("neutral"),
-    marked("observed"), marked("derived"), marked("estimated"), marked("reported"),
+    marked("published"), marked("derived"), marked("estimated"), marked("reported"),
     marked("finished"), marked("failed"), marked("running"),
     marked("antimony"), marked("artificial graphite"), marked("bismuth"), marked("dysprosium"),
     marked("gadolinium"), marked("gallium"), marked("germanium"), marked("holmium"),
@@ -280,10 +280,13 @@ CODES: Final = frozenset({
 })  # fmt: skip
 """Instruments and directions of acts, kinds of figures, states of runs, and minerals."""
 
+_SHOWN_AS: Final = {"observed": "published"}
+"""Codes that pages call by another word."""
+
 
 def code_words(code: str) -> str:
     """Code of the data in words; one without is shown by its name."""
-    words = code.replace("_", " ")
+    words = _SHOWN_AS.get(code, code.replace("_", " "))
     return gettext(words) if words in CODES else words
 
 
@@ -319,13 +322,13 @@ def statement_words(statement: str) -> str:
         place=name_of(place),
         months=months_in_words(first, last or first),
         measure=measure_words(measure),
-        value=value,
+        value=separated(value),
     )
 
 
 def months_in_words(first: str, last: str) -> str:
     """Run of months as figures name them, ``YYYY-MM``."""
-    return first if first == last else gettext("%(first)s to %(last)s", first=first, last=last)
+    return months_between(date.fromisoformat(f"{first}-01"), date.fromisoformat(f"{last}-01"))
 
 
 def material_words(material: str) -> str:

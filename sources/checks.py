@@ -6,10 +6,13 @@ however short, sparse or volatile.
 """
 
 from collections.abc import Iterable
-from typing import Final
+from functools import cache
+from pathlib import Path
+from typing import Final, cast
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from sources.bundled.notation import COUNTRIES
 from sources.providers.live_sources import BY_CODE
@@ -22,7 +25,7 @@ from store.schema.database_tables import metadata, natural_key
 from store.schema.frame_schemas import validate
 from store.vocabulary import COMMODITY, EU27, ORIGIN, UNITS, WORLD
 
-_FIRST_MONTH: Final = pd.Timestamp("1988-01-01")
+FIRST_MONTH: Final = pd.Timestamp("1988-01-01")
 """First month of the Harmonized System; no code used here is older."""
 
 LATENESS: Final = pd.Timedelta(days=1)
@@ -57,7 +60,7 @@ SIZE_T: Final = 10.0
 STEADY: Final = 6
 """Months known, all of some size, after which a zero is implausible."""
 
-_TOLERANCE: Final = 0.02
+TOLERANCE: Final = 0.02
 """Share by which a world total may differ from the sum of its destinations."""
 
 FULL_TABLE: Final = 20
@@ -98,14 +101,6 @@ _TABLE: Final = ["source", "commodity", "origin", "measure", "period_from"]
 
 _OURS: Final = r"850511(10)?|(CN|GB)850511(10|00)|US8505110[0-9]{3}|(JP|KR|TW)850511\d{0,5}"
 """Keys of magnets; other commodities have names."""
-
-_UNIT_REMEDY: Final = (
-    "Check the unit of weight and value; divide kilograms by 1,000, or correct the source."
-)
-_FLOW_REMEDY: Final = (
-    "They may be imports, or of another commodity: look at what was asked of the site. If they are "
-    "right, release them."
-)
 
 
 def objections(
@@ -167,16 +162,22 @@ def _with_new(cells: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     return cells[cells.groupby(key)["is_new"].transform("any").astype(bool)]
 
 
-def _reason(fault: str, file: FileRows, expected: str, remedy: str) -> str:
-    return f"{fault}, in {file.file_name} of {file.source}. Expected {expected}. {remedy}"
+@cache
+def _sentences() -> dict[str, dict[str, str]]:
+    text = Path(__file__).with_name("checks.yaml").read_text(encoding="utf-8")
+    return cast("dict[str, dict[str, str]]", yaml.safe_load(text))
 
 
 def _objection(
-    fault: str, rows: Iterable[str], file: FileRows, *, expected: str, remedy: str
+    check: str, rows: Iterable[str], file: FileRows, *, of: int = 0, **values: object
 ) -> list[str]:
+    """The objection of a check to some rows of ``of``, named in it; none if there are none."""
     if not (names := sorted(rows)):
         return []
-    return [_reason(f"{fault}: {first_few(names)}", file, expected, remedy)]
+    known = {**globals(), "count": len(names), "of": of, **values}
+    fault, expected, remedy = (text.format(**known) for text in _sentences()[check].values())
+    named = f": {first_few(names)}" if any(names) else ""
+    return [f"{fault}{named}, in {file.file_name} of {file.source}. Expected {expected}. {remedy}"]
 
 
 def _places(rows: pd.DataFrame) -> list[str]:
@@ -205,14 +206,7 @@ def _duplicates(file: FileRows) -> list[str]:
     for name, frame in file.tables.items():
         names = pd.Series(_named(frame, name), dtype="str")
         twice = names[names.duplicated()]
-        reasons += _objection(
-            f"{len(twice)} of {len(frame)} rows of {name} are duplicates",
-            twice,
-            file,
-            expected="each cell once",
-            remedy="Check for a page delivered twice, or rows split by transport or customs "
-            "regime, which would be counted twice.",
-        )
+        reasons += _objection("duplicates", twice, file, of=len(frame), table=name)
     return reasons
 
 
@@ -220,14 +214,9 @@ def _impossible_dates(file: FileRows, ingested_at: pd.Timestamp) -> list[str]:
     reasons = []
     for name, frame in file.tables.items():
         for fault, bad in _date_faults(frame, ingested_at):
+            names, of, latest = _named(frame[bad], name), len(frame), ingested_at + LATENESS
             reasons += _objection(
-                f"{int(bad.sum())} of {len(frame)} rows of {name} {fault}",
-                _named(frame[bad], name),
-                file,
-                expected=f"ended months since {_FIRST_MONTH:%Y-%m}, dated after their end and no "
-                f"later than {ingested_at + LATENESS:%Y-%m-%d}",
-                remedy="Correct the dates at their source (an end that is announced ahead needs "
-                "its end_known_on), or this machine's clock.",
+                "dates", names, file, of=of, table=name, fault=fault, latest=latest
             )
     return reasons
 
@@ -241,7 +230,7 @@ def _date_faults(frame: pd.DataFrame, ingested_at: pd.Timestamp) -> list[tuple[s
         ended = (frame["period_to"] + pd.offsets.MonthBegin(1)).dt.tz_localize("UTC")
         faults += [
             ("lie in months that have not ended", ended > ingested_at),
-            (f"lie before {_FIRST_MONTH:%Y-%m}", frame["period_from"] < _FIRST_MONTH),
+            (f"lie before {FIRST_MONTH:%Y-%m}", frame["period_from"] < FIRST_MONTH),
             (
                 "are dated before the end of their month",
                 (known_at < ended) & (ended <= ingested_at),
@@ -256,24 +245,13 @@ def _unknown_codes(file: FileRows, frame: pd.DataFrame) -> list[str]:
     is_ours = keys.str.fullmatch(_OURS) | ~keys.str.fullmatch(r"[A-Z]{0,2}\d+")
     if file.source in BY_CODE:
         is_ours |= keys.str.fullmatch(r"\d{6}")  # requested by their code
-    return _objection(
-        "Commodities are not rare-earth magnets",
-        keys[~is_ours],
-        file,
-        expected="85051110, 850511, or a line of 850511 of an importer, such as US85051100xx",
-        remedy="Request these codes only; the weight of other magnets must not be mixed in.",
-    )
+    return _objection("codes", keys[~is_ours], file)
 
 
 def _unknown_partners(file: FileRows, frame: pd.DataFrame) -> list[str]:
     places = frame.loc[frame["destination"].str.fullmatch(RESIDUAL), "destination"]
-    return _objection(
-        "Partner codes of customs are unknown",
-        {place[1:] for place in places if place not in residual_names()},
-        file,
-        expected="those of data/customs_partners.csv",
-        remedy="If they are new, release the file: they count in the world and for no destination.",
-    )
+    unknown = {place[1:] for place in places if place not in residual_names()}
+    return _objection("partners", unknown, file)
 
 
 def _median_prices(cells: pd.DataFrame) -> "pd.Series[float]":
@@ -296,16 +274,12 @@ def _median_prices(cells: pd.DataFrame) -> "pd.Series[float]":
 
 def _prices(file: FileRows, new: pd.DataFrame) -> list[str]:
     """Object to prices that are wrong by about a thousand: kilograms given as tonnes."""
-    medians, (low, high) = _median_prices(new), PLAUSIBLE
-    wrong = medians[~medians.between(low, high)]
-    return _objection(
-        f"Unit values of {len(wrong)} of {len(medians)} destinations are impossible",
-        [f"{row.destination} {row.price:,.0f} USD/t" for row in wrong.reset_index().itertuples()],
-        file,
-        expected=f"{low:,.0f} to {high:,.0f} USD a tonne (magnets cost about 50,000), so "
-        "kilograms and tonnes are probably confused",
-        remedy=_UNIT_REMEDY,
-    )
+    medians = _median_prices(new)
+    wrong = medians[~medians.between(*PLAUSIBLE)]
+    named = [
+        f"{row.destination} {row.price:,.0f} USD/t" for row in wrong.reset_index().itertuples()
+    ]
+    return _objection("prices", named, file, of=len(medians))
 
 
 def _weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
@@ -321,28 +295,9 @@ def _weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
     is_steady = (cells["size"] >= STEADY) & (cells["min"] >= SIZE_T) & (file.completeness is None)
     zeros = cells[is_steady & cells["is_new"] & cells["value"].eq(0)]
     return [
-        *_objection(
-            f"{len(impossible)} weights are impossible",
-            _places(impossible),
-            file,
-            expected=f"at most {LARGEST_T:,.0f} t a month, for the whole world has about 6,000",
-            remedy=_UNIT_REMEDY,
-        ),
-        *_objection(
-            f"{len(leaps)} weights leap",
-            _places(leaps),
-            file,
-            expected=f"at most {LEAP:.0f} times the largest month known of the destination; a "
-            "thousand times means kilograms",
-            remedy=_UNIT_REMEDY,
-        ),
-        *_objection(
-            f"{len(zeros)} weights are zero",
-            _places(zeros),
-            file,
-            expected=f"some trade: no month known of the destination was below {SIZE_T:.0f} t",
-            remedy="If nothing was printed, leave the month out; if trade stopped, release it.",
-        ),
+        *_objection("weights", _places(impossible), file),
+        *_objection("leaps", _places(leaps), file),
+        *_objection("zeros", _places(zeros), file),
     ]
 
 
@@ -355,20 +310,15 @@ def _world_mismatch(file: FileRows, new: pd.DataFrame) -> list[str]:
     sums = parts.agg(total=("value", "sum"), cells=("value", "count"), widths=("half_width", "sum"))
     world = new[new["destination"].eq(WORLD)].set_index(_TABLE)[["value", "half_width"]]
     tables = world.join(sums, how="inner")
-    slack = _TOLERANCE * tables["value"] + tables["half_width"] + tables["widths"]
+    slack = TOLERANCE * tables["value"] + tables["half_width"] + tables["widths"]
     is_full = tables["cells"].ge(FULL_TABLE) | (file.completeness is not None)
     beyond = tables["total"] - tables["value"]
     wrong = tables[(beyond > slack) | (is_full & (-beyond > slack))]
-    return _objection(
-        f"In {len(wrong)} of {len(tables)} months the world is not the sum of its destinations",
-        [
-            f"{row.period_from:%Y-%m} {row.measure}: total {row.value:,.6g}, sum {row.total:,.6g}"
-            for row in wrong.reset_index().itertuples()
-        ],
-        file,
-        expected=f"agreement within {_TOLERANCE:.0%} and the rounding",
-        remedy="Check for destinations missing or counted twice, by transport or by customs.",
-    )
+    named = [
+        f"{row.period_from:%Y-%m} {row.measure}: total {row.value:,.6g}, sum {row.total:,.6g}"
+        for row in wrong.reset_index().itertuples()
+    ]
+    return _objection("world", named, file, of=len(tables))
 
 
 def _missing_cells(file: FileRows, new: pd.DataFrame, old: pd.DataFrame, share: float) -> list[str]:
@@ -389,13 +339,11 @@ def _missing_cells(file: FileRows, new: pd.DataFrame, old: pd.DataFrame, share: 
         thin = new_months[(new_months < share * usual) & (usual >= FULL_TABLE)]
         short = [(n, round(usual), f"the month {month:%Y-%m}") for month, n in thin.items()]
     return [
-        _reason(
-            f"Only {cells:,} of {of:,} cells are there of {where}",
-            file,
-            f"at least {share:.0%} of what the last vintage held",
-            "The answer is probably cut short: fetch again, or release it if cells are gone.",
-        )
+        reason
         for cells, of, where in short
+        for reason in _objection(
+            "missing", [""], file, count=cells, of=of, where=where, share=share
+        )
     ]
 
 
@@ -420,24 +368,14 @@ def _direction(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str
     large = pairs[pairs[["value", "value_known"]].max(axis=1) >= SIZE_T]
     ratios = large["value"].clip(lower=0.001) / large["value_known"].clip(lower=0.001)
     apart = len(large) > 0 and np.median(np.maximum(ratios, 1 / ratios)) > factor
+    named = [
+        f"{row.destination} {row.value:,.1f} t against {row.value_known:,.1f} t"
+        for row in (large if apart else large.iloc[:0]).itertuples()
+    ]
+    months = [f"{month:%Y-%m}" for month in to_china["period_from"]]
     return [
-        *_objection(
-            f"China is its own partner in {len(to_china)} months, as in tables of imports only",
-            [f"{month:%Y-%m}" for month in to_china["period_from"]],
-            file,
-            expected="exports",
-            remedy=_FLOW_REMEDY,
-        ),
-        *_objection(
-            f"Weights differ from those stored of China's exports {when}",
-            [
-                f"{row.destination} {row.value:,.1f} t against {row.value_known:,.1f} t"
-                for row in (large if apart else large.iloc[:0]).itertuples()
-            ],
-            file,
-            expected=f"at most x {factor:g} in either direction at the median of {len(large)}",
-            remedy=_FLOW_REMEDY,
-        ),
+        *_objection("imports", months, file),
+        *_objection("direction", named, file, of=len(large), when=when, factor=factor),
     ]
 
 
@@ -461,19 +399,12 @@ def _unusual_prices(file: FileRows, priced: pd.DataFrame, stored: pd.DataFrame) 
     log_distance = (np.log(flows["price"]) - flows["middle"]).abs()
     outliers = flows[log_distance > flows["tolerance"]]
     is_unusual = outliers["musd"].sum() > flows["musd"].sum() / 2
-    return _objection(
-        "Unit values are not those of China's exports",
-        [
-            f"{row.Index} {row.price:,.1f} USD/kg against "
-            f"{np.exp(row.middle - row.tolerance):,.1f} to "
-            f"{np.exp(row.middle + row.tolerance):,.1f}"
-            for row in (outliers if is_unusual else outliers.iloc[:0]).itertuples()
-        ],
-        file,
-        expected="what the same partners paid in the last two years known (the world, where a "
-        f"partner has less than {LEAST_PRICED} months)",
-        remedy=f"{_FLOW_REMEDY} Or the unit of weight or value is another.",
-    )
+    named = [
+        f"{row.Index} {row.price:,.1f} USD/kg against {np.exp(row.middle - row.tolerance):,.1f} to "
+        f"{np.exp(row.middle + row.tolerance):,.1f}"
+        for row in (outliers if is_unusual else outliers.iloc[:0]).itertuples()
+    ]
+    return _objection("unusual", named, file)
 
 
 def _monthly_prices(cells: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from store.database import sqlite_file, sqlite_to_read
 from store.errors import DataError, StoreError, first_few
@@ -36,11 +36,8 @@ def write_archive(path: Path, files: Mapping[str, Path]) -> str:
             with tarfile.open(
                 fileobj=raw, mode="w:gz", compresslevel=6, dereference=True
             ) as archive:
-                sums = {
-                    name: _add(archive, name, file) for name, file in files.items() if name != SUMS
-                }
-                text = _sums(sums).encode()
-                info = tarfile.TarInfo(SUMS)
+                added = {n: _add(archive, n, file) for n, file in files.items() if n != SUMS}
+                text, info = _sums(added).encode(), tarfile.TarInfo(SUMS)
                 info.size = len(text)
                 archive.addfile(info, io.BytesIO(text))
             raw.flush()
@@ -128,24 +125,13 @@ def sqlite_damage(url: str) -> str:
     return "" if answer == "ok" else f"{file} is damaged ({answer})"
 
 
-class _Hashed:
-    """A file whose bytes are hashed as they are read."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self.sha256 = file, hashlib.sha256()
-
-    def read(self, size: int = -1) -> bytes:
-        part = self._file.read(size)
-        self.sha256.update(part)
-        return part
-
-
 def _add(archive: tarfile.TarFile, name: str, file: Path) -> str:
     """Add a file to an archive; its SHA-256."""
     with file.open("rb") as content:
-        hashed = _Hashed(content)
-        archive.addfile(archive.gettarinfo(arcname=name, fileobj=content), hashed)
-    return hashed.sha256.hexdigest()
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+        content.seek(0)
+        archive.addfile(archive.gettarinfo(arcname=name, fileobj=content), content)
+    return digest
 
 
 def _sums(digests: Mapping[str, str]) -> str:

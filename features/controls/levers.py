@@ -275,7 +275,7 @@ def _limit_of(scenario_origin: Origin, act: ScenarioAct, row: pd.DataFrame) -> M
                 act=act.event_id,
             )
         return message(
-            "That %(share)s still pass is assumed, not estimated.", share=f"{passing:g}%"
+            "Assumed, not estimated: %(share)s of exports still pass.", share=f"{passing:g}%"
         )
     needs_end = instrument in TRUCES and instrument != RELAXATION
     is_easing = act.is_new and act.given.get("direction") == "easing"

@@ -245,7 +245,7 @@ def _panel(attribution: Attribution, layers: list[Spec], x: Spec, title: str, he
 
 
 _LEGEND: Final = (
-    Mark("observed month", "circle", "history", "history"),
+    Mark("published month", "circle", "history", "history"),
     Mark("derived from other figures", "circle", "history", "paper"),
     Mark(f"estimated (±{STDERR_BAND} std. errors)", "square", fill="doubt"),
     Mark("path without the event", "line", "median"),

@@ -4,6 +4,7 @@ Prefect takes seconds to load, so it is loaded by the jobs that it records and b
 """
 
 import functools
+import json
 import os
 import secrets
 import sys
@@ -116,6 +117,22 @@ def in_prefect(
     recorded = flow(name=job, flow_run_name=name, validate_parameters=False)
     with tags(f"job:{job}", f"about:{about}", *(f"as_of:{label}" for label in day)):
         return recorded(run)()
+
+
+def show_table(key: str, table: pd.DataFrame) -> None:
+    """Make a table an artifact of the flow in progress; nothing where there is none."""
+    if is_in_run():
+        from prefect.artifacts import create_table_artifact  # noqa: PLC0415 - loaded already
+
+        create_table_artifact(json.loads(table.to_json(orient="records")), key=key)
+
+
+def show_link(key: str, file: Path) -> None:
+    """Make the address of a file an artifact, as ``show_table``."""
+    if is_in_run():
+        from prefect.artifacts import create_link_artifact  # noqa: PLC0415 - loaded already
+
+        create_link_artifact(file.resolve().as_uri(), link_text=str(file), key=key)
 
 
 def prefect_step(name: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:

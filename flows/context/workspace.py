@@ -323,10 +323,11 @@ def workspace_of(
     as_of: pd.Timestamp,
     config: RunConfig = MAGNETS,
     parameters: ModelParameters | None = None,
+    until: int | None = None,
 ) -> Workspace:
     """Workspace of a configuration whose model has the champion's parameters, if none are given."""
     parameters = parameters or parameters_for(settings, as_of, config=config).parameters
-    return open_workspace(settings, as_of, config, parameters=parameters)
+    return open_workspace(settings, as_of, config, until=until, parameters=parameters)
 
 
 def workspace_with(

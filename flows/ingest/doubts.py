@@ -69,7 +69,7 @@ def _moving_others(earlier: pd.DataFrame, new: pd.DataFrame, as_of: pd.Timestamp
         for effect in effects[:SHOWN]
     )
     return message(
-        "New figures (%(figures)s) move what they say nothing about beyond its 80%% band: "
+        "New figures (%(figures)s) push months they do not cover outside their 80%% band: "
         "%(moves)s.",
         figures=few(named),
         moves=moves,

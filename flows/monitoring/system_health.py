@@ -41,6 +41,8 @@ from store.vocabulary import COMMODITY, WORLD
 GRACE_DAYS: Final = 2
 """Days after a release that figures and forecast may take."""
 STUCK_HOURS: Final = 6
+NO_POWER: Final = 2.3
+"""Log ratio of errors, tenfold, beyond which a bound of ``score-drift`` tells nothing."""
 BACKUP_DAYS: Final = 8
 """A weekly backup, and a day for it to be late."""
 LOW_BYTES: Final = 2 << 30
@@ -99,7 +101,9 @@ def _alarms(facts: HealthFacts) -> Iterator[Alarm]:
         yield from _last_run(facts)
         yield from _models(facts)
         if facts.quarantined:
-            waiting = message("%(files)s refused files wait for review.", files=facts.quarantined)
+            waiting = message(
+                "Refused files that wait for review: %(files)s.", files=facts.quarantined
+            )
             yield Alarm("quarantine", waiting)
     yield from (Alarm("clock", words) for words in facts.ahead)
     yield from _machine(facts)
@@ -116,7 +120,7 @@ def _freshness(facts: HealthFacts) -> Iterator[Alarm]:
     day, late = f"{owed_on:%Y-%m-%d}", (facts.moment - owed_on).days
     if facts.newest is None or facts.newest < owed:
         words = message(
-            "The figures of %(month)s were due on %(day)s and are %(late)s days late.",
+            "The figures of %(month)s were due on %(day)s; days late: %(late)s.",
             month=f"{owed:%Y-%m}",
             day=day,
             late=late,
@@ -208,7 +212,7 @@ def _lines(facts: HealthFacts) -> Iterator[Message]:
         files=facts.quarantined,
         size=f"{facts.free_bytes / 1e9:.1f}",
     )
-    for reading in facts.readings:
+    for reading in filter(_tells, facts.readings):
         yield message(
             "Measured, %(monitor)s: %(sentences)s", monitor=reading.monitor, sentences=reading.words
         )
@@ -216,6 +220,11 @@ def _lines(facts: HealthFacts) -> Iterator[Message]:
         yield message("Last backup: never.")
     else:
         yield message("Last backup: %(day)s %(time)s UTC.", **_day_and_time(facts.backup_at))
+
+
+def _tells(reading: Reading) -> bool:
+    """Whether a reading could tell a change from chance."""
+    return reading.monitor != "score-drift" or not reading.bound > NO_POWER
 
 
 def _releases(facts: HealthFacts, calendar: ReleaseCalendar) -> Iterator[Message]:

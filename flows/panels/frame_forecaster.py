@@ -5,8 +5,10 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import reduce
+from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, Self
 
 import lightgbm as lgb
@@ -319,6 +321,20 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             boosters = {name: lgb.Booster(model_str=text) for name, text in texts.items()}
             model._models[months] = boosters or None, metadata
         return model
+
+    def log_model(self, name: str = "forecaster") -> str:
+        """Log it to MLflow as a pyfunc, without its functions, and return its address."""
+        import mlflow  # noqa: PLC0415 - takes seconds
+
+        with TemporaryDirectory() as scratch:
+            self.save(file := Path(scratch) / "forecaster.json")
+            logged = mlflow.pyfunc.log_model(
+                name=name,
+                python_model=str(Path(__file__).with_name("served_forecaster.py")),
+                artifacts={"forecaster": str(file)},
+                pip_requirements=[f"magnetcast=={version('magnetcast')}"],
+            )
+        return str(logged.model_uri)
 
     def _snapshot(self, h: int | None, X_df: pd.DataFrame | None = None) -> Snapshot:  # noqa: N803
         """What is to be forecast, with further columns of the panel and their future."""

@@ -10,7 +10,7 @@ from features.panel.evidence_panel import PANEL_DESTINATIONS
 from flows.context.console import LOG, echo
 from flows.context.jobs import made_tags, recorded_job
 from flows.context.parameter_sources import parameters_for
-from flows.context.prefect_runs import prefect_step
+from flows.context.prefect_runs import prefect_step, show_table
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace
 from flows.training.predict import show
@@ -32,7 +32,7 @@ from models.evaluation.scores import (
 from models.forecasting.model_names import MODEL, REFERENCE, UNANSWERED
 from models.forecasting.residual_history import TREES
 from models.learning.parameters import ModelParameters
-from models.registry.runs import find_runs, log_months, log_table, open_run, read_text
+from models.registry.runs import find_runs, log_months, log_table, log_to_job, open_run, read_text
 from store.errors import StoreError
 from store.publications.backtests import CELL_COLUMNS, write_scores
 from store.settings import Settings
@@ -57,6 +57,8 @@ def backtest(workspace: Workspace, since: pd.Timestamp | None = None) -> Backtes
         if len(result.scores):
             record(workspace, result, since)
             echo(f"backtest  {workspace.config.prefix}{verdict(result)}")
+            board = scoreboard(result.cells)
+            show_table("scores", board.loc[board["kind"].eq("all")])
     return result
 
 
@@ -77,6 +79,7 @@ def record(workspace: Workspace, result: Backtest, since: pd.Timestamp | None = 
         with open_run(workspace.settings, name=name, tags=tags):
             log_dataset(workspace)
             log_backtest(result, workspace.parameters)
+        log_to_job(headline_metrics(result))
     except StoreError as err:
         echo(f"backtest  {workspace.config.prefix}its record is incomplete: {err}")
 
@@ -162,6 +165,14 @@ def correlation_scores(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*reach, "metric", "value", "cells"])
 
 
+def headline_metrics(result: Backtest) -> dict[str, float]:
+    """Scores of all destinations together, and those by horizon and lead."""
+    if not len(result.scores):
+        return {}
+    scores = result.scores.loc[result.scores["scope"].eq(ALL)]
+    return own_metrics(scores) | group_metrics(result)
+
+
 def own_metrics(scores: pd.DataFrame) -> dict[str, float]:
     """Scores of the product's model by metric and scope."""
     model_scores = scores.loc[scores["model"] == MODEL]
@@ -196,7 +207,8 @@ def log_dataset(workspace: Workspace) -> None:
     log_months(
         workspace.panel.months[["destination", "period", "tonnes", "kind"]],
         workspace.dataset,
-        source=f"magnetcast data panel{workspace.config.option} --as-of {workspace.as_of:%Y-%m-%d}",
+        source=f"magnetcast data panel{workspace.config.option} "
+        f"--as-of {workspace.as_of:%Y-%m-%dT%H:%M:%SZ}",
         digest=workspace.panel.digest[:12],
         as_of=workspace.as_of.isoformat(),
         data_vintage=workspace.data_vintage,

@@ -25,23 +25,28 @@ def served_forecast(
     Args:
         boosters: Its boosters.
         metadata: Its metadata.
-        cells: ``as_of``, and ``destination`` and ``period`` (first day of a month) unless all are
-            meant.
+        cells: ``as_of``, ``destination`` and ``period`` (first day of a month) unless all are
+            meant, and ``vintage``, the last ingest to use, unless later ones count too.
 
     Returns:
         One row a destination and month: destination, period, quantiles and mean in tonnes.
     """
     settings, model = Settings(), TrainedModel(boosters, metadata)
     ingest_if_empty(settings)
+    key = [name for name in ("as_of", "vintage") if name in cells]
     rows = [
-        _rows_at(settings, model, str(as_of), names)
-        for as_of, names in cells.groupby("as_of", sort=False)
+        _rows_at(settings, model, names, str(as_of), *[int(str(each)) for each in until])
+        for (as_of, *until), names in cells.groupby(key, sort=False)
     ]
     return pd.concat(rows, ignore_index=True)
 
 
 def _rows_at(
-    settings: Settings, model: TrainedModel, as_of: str, cells: pd.DataFrame
+    settings: Settings,
+    model: TrainedModel,
+    cells: pd.DataFrame,
+    as_of: str,
+    vintage: int | None = None,
 ) -> pd.DataFrame:
     moment = until(as_of, now=utc_now())
     if moment < (learned := pd.Timestamp(str(model.metadata[LEARNED_UNTIL]))):
@@ -51,7 +56,7 @@ def _rows_at(
             "what was known then."
         )
     config = RunConfig(str(model.metadata.get(PUBLISHED_AS, COMMODITY)))
-    workspace = workspace_of(settings, moment, config)
+    workspace = workspace_of(settings, moment, config, until=vintage)
     columns = [*NAMES, *QUANTILE_COLUMNS, "mean"]
     forecast = forecast_with(workspace, model)[columns]
     forecast = forecast.assign(period=pd.to_datetime(forecast["period"]))

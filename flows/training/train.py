@@ -9,16 +9,18 @@ import pandas as pd
 
 from flows.context.console import LOG, echo
 from flows.context.jobs import made_tags, recorded_job
-from flows.context.prefect_runs import prefect_step
+from flows.context.prefect_runs import prefect_step, show_table
+from flows.context.stores import store_of
 from flows.context.workspace import Workspace
-from flows.training.backtest_records import backtest, log_dataset, verdict
+from flows.training.backtest_records import backtest, headline_metrics, log_dataset, verdict
 from flows.training.promote import promote, tell
 from models.evaluation.backtest import Backtest
 from models.forecasting.model_frame import rows_of
 from models.learning.boosters import importances, texts_of
 from models.quantile_model import LEARNED_UNTIL, PUBLISHED_AS, TrainedModel
 from models.registry import model_registry
-from models.registry.runs import log_table, open_run
+from models.registry.runs import discard_run, log_table, open_run
+from store.facts.reading import newest_ingest
 
 SERVED_MODEL: Final = Path(__file__).with_name("served_model.py")
 """The script that MLflow runs to serve a model."""
@@ -40,9 +42,10 @@ def _trained(workspace: Workspace, result: Backtest) -> int:
     trained, of = workspace.train(result), workspace.config.prefix
     LOG.info("train     %s%s quantile models", of, len(trained.boosters))
     before = {registered.version for registered in model_registry.versions(settings, name)}
-    version = record(workspace, trained, result)
+    run_id, version = record(workspace, trained, result)
     champion = model_registry.champion(settings, name)
     if version in before:
+        discard_run(settings, run_id)
         word = "champion" if champion is not None and champion.version == version else "registered"
         echo(
             f"train     {of}the same model from the same facts is {word} already: version {version}"
@@ -54,13 +57,14 @@ def _trained(workspace: Workspace, result: Backtest) -> int:
         return version
     outcome = promote(settings, as_of, version, result=result, config=workspace.config)
     tell(outcome, workspace.model_version, workspace.config)
+    show_table("gate", outcome.decision.table)
     if not outcome.is_champion:  # a new champion leaves another challenger on trial
         model_registry.nominate(settings, version, name)
     return version
 
 
-def record(workspace: Workspace, trained: TrainedModel, result: Backtest) -> int:
-    """Log and register a trained model and return its version."""
+def record(workspace: Workspace, trained: TrainedModel, result: Backtest) -> tuple[str, int]:
+    """Log and register a trained model; its run and its version."""
     config, changed = workspace.config, json.dumps(workspace.parameters.changed, sort_keys=True)
     tags = {"flow": "train", **made_tags(workspace)}
     example = rows_of(workspace.origin)
@@ -71,11 +75,11 @@ def record(workspace: Workspace, trained: TrainedModel, result: Backtest) -> int
         PUBLISHED_AS: config.published_as,
         LEARNED_UNTIL: workspace.panel.frame["available_at"].max().isoformat(),
     }
-    with open_run(workspace.settings, name=f"train {config.prefix}".rstrip(": "), tags=tags):
+    with open_run(workspace.settings, name=f"train {config.prefix}".rstrip(": "), tags=tags) as run:
         mlflow.log_params(workspace.parameters.by_name)
         log_dataset(workspace)
         log_table(importances(trained.boosters), "importances.csv")
-        return model_registry.register(
+        return run.info.run_id, model_registry.register(
             workspace.settings,
             config.model,
             boosters=texts_of(trained.boosters),
@@ -83,8 +87,12 @@ def record(workspace: Workspace, trained: TrainedModel, result: Backtest) -> int
             example=example,
             tags={**tags, "recipe": workspace.parameters_digest, "parameters": changed},
             script=SERVED_MODEL,
+            metrics=headline_metrics(result),
             description=f"{config.label or config.commodity} by destination, "
             f"parameters {workspace.parameters_digest}, data to {until:%Y-%m} as known on "
             f"{workspace.as_of:%Y-%m-%d}. "
-            f"Backtest: {verdict(result) if len(result.scores) else 'no month scored'}.",
+            f"Backtest: {verdict(result) if len(result.scores) else 'no month scored'}. Facts to "
+            f"vintage {newest_ingest(store_of(workspace.settings))}: with as_of and this vintage "
+            "it answers as on that day, with as_of alone from what was ingested later too. "
+            "`magnetcast replay` recomputes what was published.",
         )

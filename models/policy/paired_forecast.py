@@ -263,9 +263,8 @@ def _chances(control: Control) -> Message:
     """Say how probable what is announced is."""
     announced, late, softened, never = (f"{part:.0%}" for part in control.chances)
     return message(
-        "%(act)s, due %(day)s: %(announced)s as announced, %(late)s postponed, "
-        "%(softened)s softened, "
-        "%(never)s suspended.",
+        "%(act)s, due %(day)s: %(announced)s as announced, %(late)s later, %(softened)s in a "
+        "weaker form, %(never)s not at all.",
         act=control.event_id,
         day=f"{control.bound:%Y-%m-%d}",
         announced=announced,
@@ -302,7 +301,9 @@ def _notes_on(control: Control, past: tuple[Analog, ...], origin: Origin) -> lis
         )
     ]
     if not any(analog.instrument == control.instrument for analog in past):
-        notes.append(message("None of them a %(instrument)s.", instrument=control.instrument))
+        notes.append(
+            message("None of them is of this kind (%(instrument)s).", instrument=control.instrument)
+        )
     notes.append(
         message("%(share)s of the weight is on one of them, %(act)s (%(material)s).", **words)
         if weights[most] >= CARRIES

@@ -114,8 +114,8 @@ class Precedents:
         if self.control is None and (strictness == APRIL_2025 or not self.minerals):
             raise DataError(
                 message(
-                    "No month under such licences (%(strictness)s) is known by then. Expected one "
-                    "of a past control. Choose another strictness.",
+                    "There is no month under such licences (%(strictness)s) before that date. "
+                    "Choose another strictness.",
                     strictness=strictness,
                 )
             )

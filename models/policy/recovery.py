@@ -40,8 +40,8 @@ class Recovery:
     def words(self) -> Message:
         low, middle, high = _months(self.p10, self.p50, self.p90)
         return message(
-            "Of what it stops, %(count)s months until %(share)s of the level before (%(low)s to "
-            "%(high)s).",
+            "Exports it stops take %(count)s months to recover to %(share)s of the level "
+            "before (%(low)s to %(high)s).",
             count=middle,
             share=f"{BACK:.0%}",
             low=low,

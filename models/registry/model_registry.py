@@ -233,6 +233,7 @@ def register(
     tags: Mapping[str, str],
     script: Path,
     description: str = "",
+    metrics: Mapping[str, float] | None = None,
 ) -> int:
     """Log a trained model to MLflow's active run and return its number as the next version.
 
@@ -245,6 +246,7 @@ def register(
         tags: As the fields of ``RegisteredVersion``.
         script: Sets a pyfunc that reads boosters, metadata and ``quantile_model.py`` from the
             artifact folder ``model``.
+        metrics: Scores of its backtest, kept with the run and the logged model.
 
     Raises:
         ValueError: The example lacks a column.
@@ -282,6 +284,8 @@ def register(
             pip_requirements=[f"{package}=={installed(package)}" for package in REQUIREMENTS],
             tags=tags,
         )
+    mlflow.log_metrics(dict(metrics or {}), model_id=logged.model_id)
+    tags["model_id"] = str(logged.model_id)
     return _next_version(client, name, str(logged.model_id), tags, description)
 
 
@@ -313,6 +317,7 @@ def _signature(inputs: pd.DataFrame, outputs: pd.DataFrame) -> ModelSignature:
     ]
     by_moment = [name for name in ("as_of", *NAMES) if name not in inputs]
     columns += [ColSpec(DataType.string, name, required=False) for name in by_moment]
+    columns.append(ColSpec(DataType.long, "vintage", required=False))
     return ModelSignature(Schema(columns), inferred.outputs)
 
 

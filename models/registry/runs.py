@@ -193,6 +193,20 @@ def open_job(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Itera
         yield
 
 
+def log_to_job(metrics: Mapping[str, float]) -> None:
+    """Keep metrics with the run of the job in progress, too."""
+    run = mlflow.active_run()
+    if run is not None and JOB_TAG in run.data.tags:
+        mlflow.log_metrics(dict(metrics))
+
+
+@with_mlflow_errors
+def discard_run(settings: Settings, run_id: str) -> None:
+    """Delete the run of a training that made no new version."""
+    client, _ = connect(settings)
+    client.delete_run(run_id)
+
+
 @with_mlflow_errors
 def find_runs(settings: Settings, tags: Mapping[str, str]) -> list[Run]:
     """Finished runs with all these tags, newest first; never makes a database."""

@@ -3,8 +3,10 @@
 They are built in threads, beside the event loop that serves forecasts.
 """
 
+from dataclasses import asdict
 from typing import Annotated
 
+import pandas as pd
 from fastapi import Query
 from pydantic import AfterValidator
 from starlette.responses import Response
@@ -27,6 +29,7 @@ from service.queries.row_models import (
     SumResponse,
     Tariff,
     TrackCell,
+    TrackScoreResponse,
     Vintage,
     columns_of,
 )
@@ -106,6 +109,19 @@ def track_record(current: Chosen, shown: Shown) -> Response:
     """Published forecasts of all months that have an actual figure, beside it."""
     rows = current.memo.make("track record", lambda: records(track.cells_of(current)))
     return shown.reply(rows, columns_of(TrackCell))
+
+
+@router.get("/track-record/scores", response_model=Page[TrackScoreResponse], tags=["scores"])
+def track_record_scores(current: Chosen, shown: Shown) -> Response:
+    """Scores by lead of forecasts as they were published; no backtest is in them."""
+    parts = zip((True, False), track.live_and_later(track.cells_of(current)), strict=True)
+    scores = [
+        {"frozen_ahead": is_ahead, "lead": score.label, **asdict(score)}
+        for is_ahead, cells in parts
+        for score in track.by_lead(cells)
+    ]
+    rows = records(pd.DataFrame(scores, columns=columns_of(TrackScoreResponse)))
+    return shown.reply(rows, columns_of(TrackScoreResponse))
 
 
 @router.get("/events", response_model=Page[Event], tags=["policy"])

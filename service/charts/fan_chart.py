@@ -394,7 +394,7 @@ def known_marks() -> list[Mark]:
     """Legend of the marks of past months."""
     doubt = gettext("estimated month (±%(errors)s std. errors)", errors=separated(str(STDERR_BAND)))
     return [
-        Mark(gettext("observed month"), "circle", "history", "history"),
+        Mark(gettext("published month"), "circle", "history", "history"),
         Mark(gettext("derived from other figures"), "circle", "history", "paper"),
         Mark(doubt, "square", "faint", "doubt", DASHED),
     ]

@@ -129,8 +129,8 @@ _DEFAULT_DETAILS: Final[dict[int, str]] = {
 
 def _store_away(_: StoreError) -> str:
     return gettext(
-        "The database does not answer now. Expected one that does. Try again in a moment; an entry "
-        "that is not shown then was not saved."
+        "The database does not answer. Try again in a moment; an entry that is not shown then "
+        "was not saved."
     )
 
 

@@ -73,14 +73,14 @@ def is_shown(text: str) -> bool:
     return language() == DEFAULT or isinstance(text, Sentence)
 
 
+def gap() -> str:
+    """Space between two sentences in the language in use."""
+    return "" if language() in {"ja", "zh"} else " "
+
+
 def in_a_row(*sentences: str) -> str:
-    """Sentences after each other, with the space between them that the language has."""
-    return ("" if language() in {"ja", "zh"} else " ").join(filter(None, sentences))
-
-
-def as_sentence(clause: str) -> str:
-    """Clause with the full stop of the language in use."""
-    return f"{clause}{full_stop()}"
+    """Sentences after each other."""
+    return gap().join(filter(None, sentences))
 
 
 def full_stop() -> str:

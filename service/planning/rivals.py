@@ -12,8 +12,6 @@ from pydantic import Field, ValidationError
 
 from models.evaluation.scores import lead_groups
 from service.http.responses import Record, records
-from service.language.formats import dated
-from service.language.phrases import gettext, marked
 from service.live.live_publication import LivePublication, PlanningState
 from service.live.publication import Publication
 from service.planning.entries import (
@@ -27,7 +25,6 @@ from service.planning.entries import (
 )
 from service.queries.row_models import ResponseModel, columns_of
 from service.queries.track import TRUTH
-from service.words import tonnes
 from store.arrays import Floats
 from store.errors import DataError
 from store.planning.audit import LONGEST_REASON, Actor
@@ -186,33 +183,6 @@ def _value(errors: Floats) -> Floats:
     theirs, ours = errors.T
     return np.asarray(1.0 - np.divide(theirs, ours, out=np.ones_like(ours), where=ours > 0))
 
-
-def disagreements(publication: Publication, rows: pd.DataFrame, month: str) -> list[str]:
-    """Sentences on forecasts by others of one month that lie outside our 80% band."""
-    rows = rows.loc[rows["period"].eq(pd.Timestamp(month))] if month else rows.iloc[:0]
-    ours = publication.latest.set_index(["destination", "period"])
-    sentences = []
-    for row in rows.to_dict("records"):
-        low, high = (float(ours.loc[(row["destination"], month), name]) for name in ("p10", "p90"))
-        if not low <= row["tonnes"] <= high:
-            values = {"name": row["name"], "tonnes": tonnes(row["tonnes"])}
-            days = {
-                "day": dated(row["made_on"], "day"),
-                "month": dated(row["period"], "long month"),
-            }
-            side = _LOWER if row["tonnes"] < low else _HIGHER
-            sentences.append(gettext(side, low=tonnes(low), high=tonnes(high), **values, **days))
-    return sentences
-
-
-_LOWER: Final = marked(
-    "%(name)s (%(day)s) expects %(tonnes)s\xa0t for %(month)s, below our 80%% band (%(low)s to "
-    "%(high)s)."
-)
-_HIGHER: Final = marked(
-    "%(name)s (%(day)s) expects %(tonnes)s\xa0t for %(month)s, above our 80%% band (%(low)s to "
-    "%(high)s)."
-)
 
 _FILE_COLUMNS: Final = ("name", "source", "made_on", "destination", "period", "tonnes")
 

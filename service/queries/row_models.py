@@ -185,6 +185,25 @@ class TrackCell(ResponseModel):
     )
 
 
+class TrackScoreResponse(ResponseModel):
+    """Errors of forecasts as they were published, as shares of actual tonnes."""
+
+    frozen_ahead: bool = Field(
+        description="Published before the figure; others are not part of the track record.",
+        examples=[True],
+    )
+    lead: str = Field(description="Months from that of the forecast, or over.", examples=["1-3"])
+    cells: int = Field(examples=[42])
+    inside: int = Field(description="Months inside the 80% band.", examples=[34])
+    wape: float | None = Field(examples=[0.19])
+    bias: float | None = Field(
+        description="Sum of medians over sum of tonnes, less 1.", examples=[0.02]
+    )
+    seasonal_naive: float | None = Field(examples=[0.21])
+    last_value: float | None = Field(examples=[0.32])
+    pinball: float | None = Field(examples=[0.12])
+
+
 class Event(ResponseModel):
     """The newest version of a policy event."""
 

@@ -26,7 +26,9 @@ def unknowns(publication: Publication) -> list[str]:
         _thin_destinations(panel.loc[panel["period"] <= cutoff], cutoff),
         _uncovered_acts(events),
         _coming_ends(events, today),
-        gettext("No act announced after this day and no unpublished licence decision is in it."),
+        gettext(
+            "Acts announced after this day and licence decisions not made public are not included."
+        ),
         gettext(
             "A kind of shock that no month of the history shows cannot have been learned from it."
         ),

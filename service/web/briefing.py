@@ -22,7 +22,7 @@ from service.queries.destination_months import MonthRow, month_rows, normal_mont
 from service.queries.explanation_sentences import figure_sentence, rounded
 from service.queries.freshness import releases_ahead
 from service.web.lever_form import CHANCE
-from service.web.median_change import change_of
+from service.web.median_change import MedianChange, change_of
 from service.words import chance_below, home_of, name_of, tonnes
 from store.publications.explanations import Announced, StoredExplanation
 from store.vocabulary import QUANTILE_COLUMNS, WORLD
@@ -65,13 +65,10 @@ class Briefing:
     headline: str
     month: MonthRow | None
     """The first month after that of the reader; None where none is forecast."""
-    last_change: str
-    """The medians before and now, and the own figure or else the one behind the change."""
+    moved: MedianChange
     change: str
     figures: tuple[tuple[str, str], ...]
     """What became known meanwhile, what of it was expected and moved here, with its address."""
-    rest: str
-    """How much of the change the listed figures make up; empty where nothing is listed."""
     risks: tuple[Risk, ...]
     dates: tuple[tuple[pd.Timestamp, str], ...]
     """The next days that matter, each with what comes in a few words."""
@@ -93,17 +90,15 @@ def briefing_of(publication: Publication, fan: Fan, read_at: pd.Timestamp) -> Br
         key=lambda risk: risk.when,
     )
     change = change_of(publication, fan.destination, period)
-    listed = change.listed[:_SHOWN]
     return Briefing(
         headline=_headline(fan, month),
         month=month,
-        last_change=change.line,
+        moved=change,
         change=in_a_row(change.summary, change.causes),
         figures=tuple(
             (figure_sentence(figure, fan.destination, [period]), figure.source_url)
-            for figure in listed
+            for figure in change.listed
         ),
-        rest=change.rest(listed),
         risks=tuple(risks[:_SHOWN]),
         dates=_dates(publication, risks, read_at),
         slump=slump_of(publication, fan, today),

@@ -16,21 +16,21 @@ from service.live.documents import FILE_COLUMNS, flat_rows
 from service.live.live_publication import PlanningState
 from service.live.publication import Publication
 from service.planning.alerts import digest_feed
-from service.planning.rivals import disagreements
 from service.queries.destination_months import (
     MonthRow,
     known_destination,
     month_rows,
     months_of,
+    normal_month,
     sums_of,
     titles,
 )
 from service.queries.explanation_sentences import explanation, forecast_sentences
 from service.queries.freshness import basis_words
 from service.queries.listings import listing, unreported
+from service.queries.needs import need_documents
 from service.queries.row_models import HistoryMonth, columns_of
 from service.web.briefing import Briefing, briefing_of, slump_of
-from service.web.decision import decision_of
 from service.web.page_charts import PageChart, page_chart, small_charts
 from service.web.render import OTHERS, FormErrors, as_text, block_of, page
 from service.words import home_of, name_of
@@ -62,10 +62,14 @@ def destination_page(
     start = home_of(publication.commodity)
     values = forecast_values(publication, destination, read_at, has_all=bool(home))
     month, others = values["briefing"].month, planning.rivals_of(publication.commodity, destination)
-    needs = planning.needs
-    is_own = needs["commodity"].eq(publication.commodity) & needs["destination"].eq(destination)
-    values["decision"] = decision_of(publication, destination, month, records(needs.loc[is_own]))
-    values["disagreements"] = disagreements(publication, others, month.period if month else "")
+    values["rivals"] = _by_month(others)
+    if month is not None:
+        values["needs"] = [
+            need
+            for need in need_documents(publication, planning)
+            if need["destination"] == destination
+            and need["period_from"] <= month.period <= need["period_to"]
+        ]
     return page(
         "destination.html.j2",
         publication,
@@ -74,7 +78,6 @@ def destination_page(
         kept="" if home == HOME else home,
         **values,
         revisions=page_chart(publication, "revisions", destination),
-        rivals=_by_month(others),
         today=f"{read_at:%Y-%m-%d}",
         history=history[::-1],
         others=titles(publication),
@@ -107,8 +110,9 @@ def _answer_of(
         "basis": basis_words(publication.bases.get(destination)),
         "briefing": briefing,
         "unreported": unreported(publication, read_at),
-        "decision": decision_of(publication, destination, briefing.month),
-        "disagreements": (),
+        "usual": normal_month(publication, destination),
+        "needs": (),
+        "rivals": {},
     }
 
 

@@ -39,6 +39,9 @@ ACTS: Final = "suspension"
 CHANCE: Final = "chance."
 """Begins the fields of announced acts, each named by its event: the probability that it comes."""
 
+WHAT_IF: Final = "-what-if-"
+"""Tells the id of an act of the form from those of the ledger."""
+
 BESIDE: Final = "beside"
 """Field that may be repeated: the query of a result that is kept for comparison."""
 
@@ -281,7 +284,7 @@ class CheckedForm:
                 )
             if not begins:
                 self.errors["licence_from"] = gettext("Missing. Fill it in.")
-            event_id = f"{begins[:7]}-what-if-{kind.replace('_', '-')}"
+            event_id = f"{begins[:7]}{WHAT_IF}{kind.replace('_', '-')}"
             self._add("events", {"event_id": event_id, **ALL_MAGNETS}, _LICENCE)
             if kind in STRICTNESS:
                 self.top["events"][-1] |= {"instrument": "export_control", "strictness": kind}

@@ -1,19 +1,21 @@
-"""What changed a median since the publication before: the line of the first page, and the list."""
+"""What changed a median since the publication before."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
 
 from service.language.formats import dated
-from service.language.phrases import as_sentence, gettext, in_a_row, marked, ngettext
+from service.language.phrases import gettext, marked
 from service.live.publication import Publication
-from service.queries.explanation_sentences import causes_of_change, in_brief, moved_by
+from service.queries.explanation_sentences import causes_of_change, moved_by
 from service.queries.freshness import publication_words
-from service.words import address_key, signed_percent, signed_tonnes, tonnes
+from service.words import address_key, signed_percent, tonnes
 from store.publications.explanations import NewFigure
 from store.vocabulary import CHANGES
+
+MOST_LISTED: Final = 6
+"""Figures listed; the API has all."""
 
 NOT_COMPUTED: Final = marked(
     "The causes of the change have not been computed for this publication."
@@ -35,127 +37,76 @@ class MedianChange:
 
     @property
     def figures(self) -> tuple[NewFigure, ...]:
-        """Figures since; without an explanation those of the destination itself."""
+        """Figures since, as far as they were explained."""
         stored = self.publication.published.explanation
-        if stored is not None and stored.since == self._number:
-            return stored.figures
-        panel, medians = self.publication.snapshot.panel, self._own.set_index("period")["p50"]
-        is_new = panel["destination"].eq(self.destination) & panel["kind"].eq("observed")
-        is_new &= panel["available_at"].gt(self.previous["as_of"].max())
-        return tuple(
-            NewFigure(
-                self.destination, month, month, "net_weight_t", row["tonnes"],
-                f"{row['available_at']:%Y-%m-%dT%H:%M:%SZ}", "", "", is_revision=False,
-                expected_t=float(medians[month]), published_t=row["tonnes"],
-            )
-            for row in panel.loc[is_new].to_dict("records")
-            for month in [f"{row['period']:%Y-%m}"]
-            if month in medians.index
-        )  # fmt: skip
+        return stored.figures if stored is not None and stored.since == self._number else ()
 
     @property
     def _number(self) -> int:
         return int(self.previous["publication"].max()) if len(self.previous) else 0
 
     @property
-    def _own(self) -> pd.DataFrame:
-        return self.previous.loc[self.previous["destination"].eq(self.destination)]
+    def since(self) -> str:
+        """Publication before, in words."""
+        return publication_words(self.publication, self.previous)
 
-    def effect(self, figure: NewFigure) -> float | None:
-        """Tonnes by which a figure moved the median; None if not computed."""
-        return moved_by(figure, self.destination, [self.month])
+    def _effect(self, figure: NewFigure) -> float:
+        """Whole tonnes by which a figure moved the median; 0 if not computed."""
+        return round(moved_by(figure, self.destination, [self.month]) or 0.0)
 
     @property
     def listed(self) -> list[NewFigure]:
         """Figures of the destination, the newest first, then others by effect; none of 0 t."""
-        own = [figure for figure in self.figures if figure.destination == self.destination]
-        other = [figure for figure in self.figures if figure.destination != self.destination]
-        own.sort(key=lambda figure: (figure.last, figure.first), reverse=True)
-        other.sort(key=lambda figure: -abs(self.effect(figure) or 0.0))
-        shown = [figure for figure in own if self.effect(figure) is None or self._moves(figure)]
-        return [*shown, *filter(self._moves, other)]
-
-    def _moves(self, figure: NewFigure) -> bool:
-        return round(self.effect(figure) or 0.0) != 0
-
-    def rest(self, listed: Sequence[NewFigure]) -> str:
-        """Sentence on what the listed effects leave over; empty without a change or any."""
-        if not self.before or not listed:
-            return ""
-        total = sum(round(self.effect(figure) or 0.0) for figure in listed)
-        values = {"sum": signed_tonnes(total), "change": signed_tonnes(self.after - self.before)}
-        if further := len(self.figures) - len(listed):
-            return ngettext(
-                "The effects listed add up to %(sum)s\xa0t of a change of %(change)s\xa0t. %(n)s "
-                "further figure is not listed: its effect is small or was not computed on its own.",
-                "The effects listed add up to %(sum)s\xa0t of a change of %(change)s\xa0t. %(n)s "
-                "further figures are not listed: their effects are small or were not computed one "
-                "by one.",
-                further,
-                **values,
-            )
-        return gettext(
-            "The effects listed add up to %(sum)s\xa0t of a change of %(change)s\xa0t; the rest "
-            "has other causes.",
-            **values,
-        )
+        shown = [
+            figure
+            for figure in self.figures
+            if self._effect(figure) or (figure.destination == self.destination and not figure.moved)
+        ]
+        own = [figure for figure in shown if figure.destination == self.destination]
+        far = [figure for figure in shown if figure.destination != self.destination]
+        own.sort(key=lambda figure: figure.last, reverse=True)
+        far.sort(key=lambda figure: -abs(self._effect(figure)))
+        return [*own, *far][:MOST_LISTED]
 
     @property
-    def line(self) -> str:
-        """Medians before and now, with the own newest figure, then what else moved them most."""
-        if not self.before:
-            return self.summary
-        figures = self.figures
+    def total(self) -> float:
+        """Tonnes that the listed effects add up to."""
+        return sum(self._effect(figure) for figure in self.listed)
+
+    @property
+    def own(self) -> NewFigure | None:
+        """Newest figure of the destination itself that was forecast before."""
         outcomes = [
             figure
-            for figure in figures
+            for figure in self.figures
             if figure.destination == self.destination
             and figure.expected_t is not None
             and figure.published_t is not None
         ]
-        own = max(outcomes, key=lambda figure: figure.last, default=None)
-        moved = self.after - self.before
-        other = [
-            figure
-            for figure in self.listed
-            if figure is not own and round(self.effect(figure) or 0.0) * moved > 0
-        ]
-        largest = max(other, key=lambda figure: abs(self.effect(figure) or 0.0), default=None)
-        medians = gettext(
-            "Since %(forecast)s, %(month)s: %(before)s\xa0t → %(after)s\xa0t (%(share)s)",
-            forecast=publication_words(self.publication, self.previous),
-            month=dated(pd.Timestamp(self.month), "long month"),
-            before=tonnes(self.before),
-            after=tonnes(self.after),
-            share=signed_percent((self.after - self.before) / self.before),
-        )
-        return in_a_row(
-            self._with_own(medians, own) if own else as_sentence(medians),
-            in_brief(largest, self.destination, self.month) if largest else "",
-        )
+        return max(outcomes, key=lambda figure: figure.last, default=None)
 
-    def _with_own(self, medians: str, figure: NewFigure) -> str:
-        """Medians, and the newest figure of the destination beside what was expected of it."""
-        value, expected = float(figure.published_t or 0.0), float(figure.expected_t or 0.0)
-        rows = self._own.loc[self._own["period"].eq(figure.first)]
-        low, high = (float(rows[name].sum()) for name in ("p10", "p90"))
-        side = _BELOW if value < low else _ABOVE if value > high else _INSIDE
-        is_cause = (self.effect(figure) or 0.0) * (self.after - self.before) > 0
-        return gettext(
-            _BECAUSE if is_cause else _BESIDE,
-            medians=medians,
-            month=dated(pd.Timestamp(figure.first), "long month"),
-            value=tonnes(value),
-            expected=tonnes(expected),
-            side=gettext(side, low=tonnes(low), high=tonnes(high)),
-        )
+    def band(self, figure: NewFigure) -> tuple[float, float]:
+        """Ends of the 80% band of a figure in the publication before, in tonnes."""
+        rows = self.previous
+        row = rows[rows["destination"].eq(figure.destination) & rows["period"].eq(figure.first)]
+        return float(row["p10"].sum()), float(row["p90"].sum())
+
+    def is_cause(self, figure: NewFigure) -> bool:
+        """Whether a figure moved the median to the side to which it went."""
+        return self._effect(figure) * (self.after - self.before) > 0
+
+    @property
+    def largest(self) -> NewFigure | None:
+        """Figure that moved the median most to that side, besides the own newest."""
+        causes = [one for one in self.listed if one is not self.own and self.is_cause(one)]
+        return max(causes, key=lambda figure: abs(self._effect(figure)), default=None)
 
     @property
     def summary(self) -> str:
         """How far the median moved, as a sentence."""
         if self.previous.empty:
             return gettext("This is the first publication; there is none to compare it with.")
-        forecast = publication_words(self.publication, self.previous)
+        forecast = self.since
         if not self.before:
             return gettext(
                 "Compared with %(forecast)s: it did not reach this month.", forecast=forecast
@@ -172,18 +123,6 @@ class MedianChange:
             return gettext(NOT_COMPUTED)
         changes = stored.changes.get(self.destination, {}).get(self.month, {})
         return causes_of_change({name: changes.get(name, 0.0) for name in CHANGES}, self.after)
-
-
-_BECAUSE: Final = marked(
-    "%(medians)s, because %(month)s came in at %(value)s\xa0t, expected %(expected)s\xa0t: "
-    "%(side)s."
-)
-_BESIDE: Final = marked(
-    "%(medians)s. %(month)s came in at %(value)s\xa0t, expected %(expected)s\xa0t: %(side)s."
-)
-_BELOW: Final = marked("below the 80%% band (%(low)s to %(high)s)")
-_ABOVE: Final = marked("above the 80%% band (%(low)s to %(high)s)")
-_INSIDE: Final = marked("inside the 80%% band (%(low)s to %(high)s)")
 
 
 def change_of(publication: Publication, destination: str, month: str) -> MedianChange:

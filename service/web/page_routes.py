@@ -65,8 +65,8 @@ def _publication(engine: Engine, number: int) -> tuple[pd.DataFrame, Record]:
     if rows.empty:
         raise UnknownError(
             gettext(
-                "No publication %(number)s was published. Expected a number of the track record's "
-                "list of published forecasts. See /track-record#published-head.",
+                "There is no publication %(number)s. The list of published forecasts is at "
+                "/track-record#published-head.",
                 number=number,
             )
         )

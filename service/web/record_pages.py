@@ -146,7 +146,7 @@ def needs_page(
             **{
                 **typed,
                 "commodity": address_key(publication.commodity),
-                "destination": picked,
+                "destination": typed.get("destination", ""),
                 "month": month,
             }
         ),

@@ -29,8 +29,9 @@ from service.language.acts import act_words
 from service.language.addresses import keep_language
 from service.language.choice import LANGUAGES, TAGS, chosen
 from service.language.formats import Form, dated, percentage, separated
-from service.language.phrases import full_stop, gettext, is_shown, marked, phrased
+from service.language.phrases import full_stop, gap, gettext, is_shown, marked, phrased
 from service.live.publication import Publication
+from service.queries.explanation_sentences import in_brief
 from service.queries.freshness import freshness_of
 from service.web.page_charts import still_at
 from service.words import address_key, file_of, home_of, query_of
@@ -82,6 +83,7 @@ _FILTERS: Final = (
     words.measure_words,
     words.statement_words,
     words.months_in_words,
+    in_brief,
 )
 
 
@@ -100,7 +102,7 @@ def environment() -> Environment:
     site.policies["ext.i18n.trimmed"] = True
     site.newstyle_gettext = True  # type: ignore[attr-defined]  # of the extension
     site.globals |= {
-        "stop": full_stop, "_": _gettext, "gettext": _gettext, "ngettext": _ngettext,
+        "stop": full_stop, "gap": gap, "_": _gettext, "gettext": _gettext, "ngettext": _ngettext,
         "charts_script": CHARTS_ADDRESS, "library": LIBRARY_ADDRESS, "origin": ORIGIN,
         "saved": False, "still": still_at,
     }  # fmt: skip

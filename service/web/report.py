@@ -100,7 +100,7 @@ def render_page(
 
     def forecast(name: str) -> str:
         values = forecast_values(publication, name, publication.as_of, has_all=name == names[0])
-        return part("destination.html.j2", rivals={}, **values)
+        return part("destination.html.j2", **values)
 
     parts = {name: (name_of(name), forecast(name)) for name in destinations}
     replayed = part("track.html.j2", **backtest_values(publication, names[0]))

@@ -20,7 +20,7 @@ from service.http.responses import Answer
 from service.language.acts import act_words
 from service.language.choice import chosen
 from service.language.formats import dated, listed, percentage, separated
-from service.language.phrases import gettext, ngettext
+from service.language.phrases import gettext
 from service.live.publication import Publication
 from service.queries.destination_months import known_destination
 from service.queries.freshness import publication_words
@@ -39,6 +39,7 @@ from service.web.lever_form import (
     LICENCE_KINDS,
     LONGEST_QUERY,
     MOST_BESIDE,
+    WHAT_IF,
     CheckedForm,
     LeverChoices,
     LeverForm,
@@ -123,6 +124,7 @@ class Result:
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
     """Sentences, for the destination shown."""
+    tariffs: tuple["TariffRecord", ...]
     pair: Pair
 
     @property
@@ -203,6 +205,9 @@ def _note_words(note: Message, choices: LeverChoices) -> str:
     summary = events.loc[events["event_id"] == values.get("act"), "summary"]
     if len(summary):
         values["act"] = act_words(str(summary.iloc[0])).rstrip(".。")
+    elif WHAT_IF in (named := str(values.get("act", ""))):
+        kind = named.partition(WHAT_IF)[2].replace("-", "_")
+        values["act"] = gettext(LICENCE_KINDS.get(kind, named))
     return rendered(Message(note.key, values))
 
 
@@ -267,7 +272,6 @@ def result_of(publication: Publication, view: WhatIfView, answer: ScenarioResult
         last=dated(ahead["period"].max(), "long month"),
     )
     base_label = publication_words(publication, publication.latest)
-    tariffs = [TariffRecord.of_step(publication, step) for step in view.tariffs]
     return Result(
         view=view,
         answer=answer,
@@ -275,14 +279,9 @@ def result_of(publication: Publication, view: WhatIfView, answer: ScenarioResult
         span=span,
         effects=effects,
         rows=months.to_dict("records"),
-        notes=(
-            *(_note_words(note, view.choices) for note in answer.notes),
-            *(record.note(effects) for record in tariffs),
-        ),
-        warnings=(
-            *map(rendered, answer.warnings.get(view.destination, ())),
-            *(record.warning for record in tariffs if record.is_rare),
-        ),
+        notes=tuple(_note_words(note, view.choices) for note in answer.notes),
+        warnings=tuple(map(rendered, answer.warnings.get(view.destination, ()))),
+        tariffs=tuple(TariffRecord.of_step(publication, step) for step in view.tariffs),
         pair=Pair(fan_of(publication, view.destination), months, base_label),
     )
 
@@ -313,33 +312,6 @@ class TariffRecord:
     @property
     def is_rare(self) -> bool:
         return self.months < _FEW_MONTHS
-
-    @property
-    def warning(self) -> str:
-        return ngettext(
-            "Extrapolated: a tariff of %(rate)s was reached in %(n)s month on record in %(name)s.",
-            "Extrapolated: a tariff of %(rate)s was reached in %(n)s months on record in %(name)s.",
-            self.months,
-            rate=_percent(self.after),
-            name=name_of(self.importer),
-        )
-
-    def note(self, effects: Mapping[Any, Mapping[Any, float]]) -> str:
-        """Precedents of the rate, and the change per percentage point that was used."""
-        change = effects.get(self.importer, {}).get("change", float("nan"))
-        points = self.after - self.before
-        per_point = change / points if points else float("nan")
-        return gettext(
-            "%(name)s, tariff from %(before)s to %(after)s: in %(months)s of %(of)s months on "
-            "record it was at least that far. The model learned the effect from them: %(change)s "
-            "of exports per percentage point.",
-            name=name_of(self.importer),
-            before=_percent(self.before),
-            after=_percent(self.after),
-            months=self.months,
-            of=self.of,
-            change=signed_percent(per_point),
-        )
 
 
 _FEW_MONTHS: Final = 6

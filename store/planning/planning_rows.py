@@ -134,7 +134,7 @@ def end_row(trail: AuditTrail, table: Table, number: int, thing: str) -> None:
 def no_such(thing: str, number: int, live: list[int]) -> Message:
     """Explain that there is no such active row."""
     return message(
-        "No %(what)s %(number)s in force. Expected one of: %(known)s. See %(address)s.",
+        "There is no active %(what)s %(number)s. Choose one of: %(known)s. See %(address)s.",
         what=THINGS[thing],
         number=number,
         known=first_few(live) if live else message("there is none"),

@@ -142,8 +142,8 @@ def _differences(
         stored = groups.pop(number, empty) if waits is None else tables_from_json(waits)[HELD_ROWS]
         if content_hash(stored) != publication["sha256"]:
             yield message(
-                "Publication %(number)s as of %(day)s (%(commodity)s) is not what was frozen: "
-                "%(rows)s rows, of %(frozen)s.",
+                "Publication %(number)s as of %(day)s (%(commodity)s) has changed since it "
+                "was frozen: %(rows)s rows now, %(frozen)s then.",
                 number=number,
                 day=f"{publication['as_of']:%Y-%m-%d}",
                 commodity=publication["commodity"],

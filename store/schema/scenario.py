@@ -120,7 +120,7 @@ class ScenarioContext:
 
 def _printable(text: str) -> str:
     if not text.isprintable():
-        raise WrongFieldError(message("Not printable text on one line. Write it as such."))
+        raise WrongFieldError(message("Write one line of printable text."))
     return text
 
 
@@ -412,7 +412,7 @@ _NOTHING: Final = Scenario(name="none", events=[], tariffs=[])
 _TEXTS: Final = {
     "missing": message("Missing. Fill it in."),
     "string_too_short": message("Missing. Fill it in."),
-    "extra_forbidden": message("A scenario has no such name. Correct it or leave it out."),
+    "extra_forbidden": message("A scenario has no field of this name. Correct it or leave it out."),
     "float_parsing": message("%(value)s is not a number. Write it as 1000 or 1000.5."),
     "greater_than": message("%(value)s is out of range. Expected more than %(gt)s."),
     "greater_than_equal": message("%(value)s is out of range. Expected %(ge)s or more."),

@@ -1,4 +1,4 @@
-"""README and docs/accuracy.md quote what the benchmarks measured, to the letter."""
+"""Pages quote what `make bench-magnets` measured, to the letter."""
 
 import re
 
@@ -6,54 +6,66 @@ import pytest
 
 from store.settings import PROJECT_ROOT
 
-NAMES = {"all destinations": "ALL", "world": "WLD", "USA": "USA", "European Union": "EU27"}
+SCOPES = {"all destinations": "ALL", "world": "WLD", "USA": "USA", "European Union": "EU27"}
+MODELS = {
+    "magnetcast": "magnetcast", "median of the base forecasts": "experts",
+    "trees alone": "lightgbm", "seasonal naive": "seasonal_naive", "AutoETS": "auto_ets",
+}  # fmt: skip
+LONG = {**MODELS, "the same, parameters of panels": "panel_parameters"}
+ERAS = (
+    "2021-06 to 2023-05", "2023-06 to 2024-08", "2024-09 to 2025-04", "2025-05 to 2026-12",
+)  # fmt: skip
+FIVE_YEARS = "## By lead, origins from June 2021 on"
+RECENT = "## By lead, origins from June 2024 on"
 
 
-def entries_of(page: str, name: str) -> list[str]:
-    lines = (PROJECT_ROOT / page).read_text(encoding="utf-8").splitlines()
-    own = next(line for line in lines if line.startswith(f"| {name} |"))
-    return [cell.strip() for cell in own.strip("|").split("|")[1:]]
+def rows_below(page: str, heading: str) -> dict[str, list[str]]:
+    """Return the entries of the tables of a page's section by the first, two in magnets.md."""
+    text = (PROJECT_ROOT / page).read_text(encoding="utf-8")
+    [section] = re.findall(rf"(?ms)^{re.escape(heading)}[^\n]*\n(.*?)(?=^##|\Z)", text)
+    rows = [
+        [entry.strip() for entry in line.strip("|").split("|")]
+        for line in section.replace("**", "").splitlines()
+        if line.startswith("| ")
+    ]
+    names = 2 if page == "benchmarks/magnets.md" else 1
+    return {", ".join(row[:names]): row[names:] for row in rows}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_page_on_accuracy_quotes_the_measured_coverage(name: str) -> None:
-    measured = entries_of("benchmarks/coverage.md", NAMES[name])
-
-    assert entries_of("docs/accuracy.md", name) == [entry.split(";")[0] for entry in measured]
+def measured(section: str, scope: str, model: str) -> list[str]:
+    entries = rows_below("benchmarks/magnets.md", section)[f"{scope}, {model}"]
+    return [re.sub(r" \([^)]*\)", "", entry) for entry in entries]
 
 
 @pytest.mark.parametrize(
-    ("quoted", "measured"),
+    ("page", "heading", "section", "scopes", "models"),
     [
-        ("magnetcast, every destination and sum", "ALL | magnetcast"),
-        ("seasonal naive", "ALL | seasonal_naive"),
-        ("world, magnetcast", "WLD | magnetcast"),
-        ("world, seasonal naive", "WLD | seasonal_naive"),
-        ("USA, magnetcast", "USA | magnetcast"),
-        ("USA, seasonal naive", "USA | seasonal_naive"),
+        ("README.md", "## How good is it", FIVE_YEARS, 3, ("magnetcast", "seasonal naive")),
+        ("docs/accuracy.md", "## Over five years", FIVE_YEARS, 4, tuple(LONG)),
+        ("docs/accuracy.md", "## From June 2024 on", RECENT, 4, tuple(MODELS)),
     ],
+    ids=["readme", "five years", "recent"],
 )
-def test_the_page_on_accuracy_quotes_the_measured_errors_by_horizon(
-    quoted: str, measured: str
+def test_a_page_quotes_the_measured_scores_by_lead(
+    page: str, heading: str, section: str, scopes: int, models: tuple[str, ...]
 ) -> None:
-    page = (PROJECT_ROOT / "benchmarks" / "magnets.md").read_text(encoding="utf-8")
-    _, _, ahead = page.partition("## By horizon")
-    accuracy = (PROJECT_ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    quoted = rows_below(page, heading)
 
-    [found] = re.findall(rf"^\| {re.escape(measured)} (\|.*)$", ahead, re.MULTILINE)
-    assert f"| {quoted} {found}" in accuracy.replace("**", "")
+    for scope in list(SCOPES)[:scopes]:
+        for model in models:
+            assert quoted[f"{scope}, {model}"] == measured(section, SCOPES[scope], LONG[model])
 
 
-@pytest.mark.parametrize("scope", ["all destinations", "world", "USA"])
-@pytest.mark.parametrize("model", ["magnetcast", "seasonal naive"])
-def test_the_readme_quotes_the_measured_errors_by_lead(scope: str, model: str) -> None:
-    page = (PROJECT_ROOT / "benchmarks" / "magnets.md").read_text(encoding="utf-8")
-    _, _, by_lead = page.partition("## By lead")
-    row = rf"^\| {NAMES[scope]} \| {model.replace(' ', '_')} \|(.*)\|$"
+@pytest.mark.parametrize("era", ERAS)
+def test_the_page_on_accuracy_quotes_the_measured_scores_by_era(era: str) -> None:
+    quoted = rows_below("docs/accuracy.md", "## Over five years")
 
-    measured = re.search(row, by_lead, re.MULTILINE)
+    for model, name in LONG.items():
+        assert quoted[f"{era}, {model}"] == measured(f"### {era}", "ALL", name)
 
-    assert measured is not None
-    entries = [entry.rpartition("; ")[0].strip() for entry in measured[1].split("|")]
-    quoted = entries_of("README.md", f"{scope}, {model}")
-    assert [entry.replace("**", "") for entry in quoted] == entries
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_the_contest_quotes_our_measured_scores(scope: str) -> None:
+    quoted = rows_below("benchmarks/beat_us/README.md", "## Where we stand")
+
+    assert quoted[f"`magnetcast`, {scope}"] == measured(RECENT, SCOPES[scope], "magnetcast")

@@ -1,14 +1,18 @@
 """What a job leaves in Prefect: names, tags, messages and states."""
 
 import asyncio
+import json
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
+import pandas as pd
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
     FlowRunFilter,
     FlowRunFilterId,
     LogFilter,
@@ -18,7 +22,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.runtime import flow_run
 
 from flows.context.console import LOG, echo
-from flows.context.prefect_runs import in_prefect, prefect_step
+from flows.context.prefect_runs import in_prefect, prefect_step, show_link, show_table
 from tests.data.builders import at
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_api")]
@@ -42,6 +46,8 @@ def measure(about: str = "85051110") -> UUID:
     def work() -> UUID:
         echo(f"measure   {weigh()} tonnes")
         LOG.info("figures   %s rows", 7)
+        show_table("scores", pd.DataFrame({"model": ["magnetcast"], "sql": [0.5]}))
+        show_link("report", Path("index.html"))
         assert isinstance(flow_run.id, str)
         return UUID(flow_run.id)
 
@@ -87,3 +93,17 @@ def test_messages_and_steps_stay_beside_the_run() -> None:
 
     assert {"measure   3.0 tonnes", "figures   7 rows"} <= set(asked(read_messages(found)))
     assert asked(read_states(found)) == [("weigh", "Completed")]
+
+
+async def read_artifacts(found: UUID) -> dict[str | None, object]:
+    async with get_client() as client:
+        of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[found]))
+        artifacts = await client.read_artifacts(artifact_filter=of_run)
+    return {one.key: one.data for one in artifacts}
+
+
+def test_a_run_has_its_tables_and_its_report_as_artifacts() -> None:
+    artifacts = asked(read_artifacts(measure()))
+
+    assert json.loads(str(artifacts["scores"])) == [{"model": "magnetcast", "sql": 0.5}]
+    assert Path("index.html").resolve().as_uri() in str(artifacts["report"])

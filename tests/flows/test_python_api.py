@@ -5,10 +5,14 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 from prefect.server.api.server import SubprocessASGIServer
 
 import magnetcast as mc
-from store.errors import DataError
+from flows.cli.ingest_commands import figure
+from flows.context.stores import store_of
+from store.errors import DataError, StoreError
+from store.facts.reading import newest_ingest
 from store.settings import PROJECT_ROOT
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.flows.conftest import AS_OF, LATER, Published, copied, point_at
@@ -90,3 +94,55 @@ def test_every_public_name_is_there_and_documented() -> None:
     assert set(mc.__all__) < set(dir(mc))
     with pytest.raises(AttributeError, match="no attribute 'fore'"):
         mc.fore  # noqa: B018
+
+
+def test_scores_and_moments_are_kept_where_mlflow_looks_for_them(home: Published) -> None:
+    client = MlflowClient(home.settings.tracking_uri)
+    version = client.get_model_version_by_alias("magnetcast", "champion")
+    logged = client.get_logged_model(version.tags["model_id"])
+    trained = client.get_run(version.run_id)
+    job = client.get_run(trained.data.tags["mlflow.parentRunId"])
+
+    scores = {metric.key: metric.value for metric in logged.metrics}
+
+    assert {"wape_ALL", "sql_ALL", "coverage80_ALL"} < set(scores)
+    assert trained.data.metrics == job.data.metrics == scores
+    moment = pd.Timestamp(trained.data.tags["as_of"])
+    source = trained.inputs.dataset_inputs[0].dataset.source
+    assert f"--as-of {moment:%Y-%m-%dT%H:%M:%SZ}" in source
+    assert "`magnetcast replay` recomputes what was published" in version.description
+
+
+@pytest.mark.slow
+def test_a_training_that_changes_nothing_leaves_no_run(home: Published) -> None:
+    client = MlflowClient(home.settings.tracking_uri)
+    runs = [run.info.run_name for run in client.search_runs(["1"])]
+
+    assert mc.train(AS_OF) == 1
+
+    after = [run.info.run_name for run in client.search_runs(["1"])]
+    assert after.count("train") == runs.count("train")
+
+
+def test_what_no_table_or_champion_stands_behind_is_refused() -> None:
+    for ask in (mc.panel, mc.features):
+        with pytest.raises(DataError, match="250410"):
+            ask(AS_OF, commodity="250410")
+    with pytest.raises(StoreError, match="has one champion"):
+        mc.rollback("a test")
+
+
+def test_with_its_vintage_a_stored_model_answers_as_before_a_late_figure(home: Published) -> None:
+    mlflow.set_tracking_uri(home.settings.tracking_uri)
+    model = mlflow.pyfunc.load_model("models:/magnetcast@champion")
+    asked = pd.DataFrame({"as_of": [AS_OF], "destination": ["USA"]})
+    before, vintage = model.predict(asked), newest_ingest(store_of(home.settings))
+
+    figure(
+        period="2020-03", destination="USA", tonnes="777", source="a letter",
+        published_on="2020-04-21",
+    )  # fmt: skip
+
+    late, again = model.predict(asked), model.predict(asked.assign(vintage=vintage))
+    assert (late["p50"] != before["p50"]).any()
+    pd.testing.assert_frame_equal(again, before)

@@ -139,7 +139,7 @@ def test_a_figure_that_is_implausible_is_named_and_holds_the_next_publication(
 ) -> None:
     figure = ["--destination", destination, "--period", "2020-10", "--published-on", "2020-11-10"]
     far = f"outside the 99.9% band of their own forecast: {destination} 2020-10 {int(tonnes):,} t ("
-    moving = "New figures (USA 2020-10) move what they say nothing about beyond its 80% band: WLD"
+    moving = "New figures (USA 2020-10) push months they do not cover outside their 80% band: WLD"
 
     code, _, err = magnetcast(
         "ingest", "figure", *figure, "--tonnes", tonnes, "--source", "https://example.org/a"

@@ -86,4 +86,7 @@ def test_a_version_and_a_run_are_distinguished_by_choices_and_scores(
     whole = scores.loc[("ALL", "wape")]
     assert whole["B"] == pytest.approx(whole["A"] / 2.0)
     assert whole["difference"] == pytest.approx(-whole["A"] / 2.0)
-    assert {"ALL", "WLD", "USA", "lead 1-3"} <= set(scores.index.get_level_values("scope"))
+    scopes = set(scores.index.get_level_values("scope"))
+    assert {"ALL", "WLD", "USA"} <= scopes
+    assert {scope for scope in scopes if "lead" in scope} <= {"lead over", "lead 1-3", "lead 4-6"}
+    assert {"lead over", "lead 1-3"} & scopes

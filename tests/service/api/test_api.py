@@ -24,6 +24,7 @@ LISTS: dict[str, type[BaseModel]] = {
     "figures": Page[row_models.FigureResponse],
     "scores": Page[row_models.ScoreResponse],
     "track-record": Page[row_models.TrackCell],
+    "track-record/scores": Page[row_models.TrackScoreResponse],
     "events": Page[row_models.Event],
     "tariffs": Page[row_models.Tariff],
     "vintages": Page[row_models.Vintage],

@@ -9,7 +9,7 @@ from service.language.phrases import catalogue_of
 CLAIM = re.compile(r"\b(actual|actuals|known|observed)\b", re.IGNORECASE)
 
 OF_FIGURES = (
-    "observed", "observed month", "Actual",
+    "Actual",
     "Error: absolute error as a share of actual tonnes", "%(n)s month was forecast before its",
     "%(name)s, the last %(count)s months, newest first: observed (published), derived from other",
     "China Customs publishes some months by destination, others only as totals, shares or growth",
@@ -21,8 +21,8 @@ OF_FIGURES = (
 """Beginnings of sentences that speak of published figures, or tell them from estimates."""
 
 OF_OTHER_THINGS = (
-    "No %(what)s %(number)s in force", "%(act)s is not a known act", "No suspension is known",
-    "The present rate of %(", "No month under such licences",
+    "There is no active %(what)s", "%(act)s is not a known act", "No suspension is known",
+    "The present rate of %(",
     "Little is known of acts of the kind",
     "No effect of %(act)s is computed", "No backtest is attached to this forecast, so its",
     "Latest start first. A dash means that the rate is not known", "if empty: as currently known",

@@ -91,6 +91,35 @@ def test_translations_are_whole_and_have_just_the_placeholders_of_their_sentence
         assert all(placeholders(text) in meant for text in forms(one.string)), one.id
 
 
+TERMS = pd.read_csv(PROJECT_ROOT / "service" / "language" / "terms.csv", keep_default_na=False)
+"""Terms of the field in five languages, and words that are not used for them (as patterns)."""
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_translations_use_the_terms_of_the_table(code: str) -> None:
+    texts = [text for one in catalogue_of(code) if one.id for text in forms(one.string)]
+    avoided = [pattern for pattern in TERMS[f"avoid_{code}"] if pattern]
+    rows = TERMS.set_index("english")[code].to_dict()
+    named = [one for one in catalogue_of(code) if one.id in rows]
+
+    assert len(TERMS) >= 72
+    assert [text for text in texts for pattern in avoided if re.search(pattern, text)] == []
+    assert {one.id: one.string for one in named} == {one.id: rows[one.id] for one in named}
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_signs_and_units_are_those_of_the_language(code: str) -> None:
+    texts = [text for one in catalogue_of(code) if one.id for text in forms(one.string)]
+    wrong = {
+        "de": r"\d ?%%(?!-)|\)s ?%%(?!-)",
+        "ja": r"(?<=[ぁ-ん一-龥])[:;,(]|%\(\w+\)s[ \u00a0]t\b|\uff05",
+        "ko": r"%\(\w+\)s(?:[ \u00a0]|&nbsp;)t\b|하십시오",
+        "zh": r"(?<=[一-龥])[:;,(]|%\(\w+\)s[ \u00a0]t\b|[ \u00a0]吨|&nbsp;吨",
+    }[code]
+
+    assert [text for text in texts if re.search(wrong, text)] == []
+
+
 def forms(text: str | tuple[str, ...]) -> tuple[str, ...]:
     return (text,) if isinstance(text, str) else tuple(text)
 

@@ -109,7 +109,7 @@ def test_pages_the_api_and_the_report_quote_the_same_coverage(
     assert [one["words"] for one in answer] == [one.words for one in groups]
     assert [one["share"] for one in answer] == [one.share for one in groups]
     shown = next(one for one in groups if one.holds(5))
-    assert f"In the backtest {shown.words} forecasts this far ahead" in page
+    assert f"Backtest: {shown.words} past forecasts at this horizon" in page
     whole = coverage_of(make_scores(), ALL, "")
     for table in (record, report):
         assert _row(groups) in table

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -376,3 +377,21 @@ def test_a_plot_has_months_forecast_and_band_of_each_series(frame: pd.DataFrame)
     assert [axis.get_title() for axis in figure.axes] == ["A", "C"]
     assert [len(line.get_xdata()) for line in figure.axes[0].lines] == [len(MONTHS), 3]
     assert len(figure.axes[0].collections) == 1
+
+
+def test_a_logged_forecaster_answers_from_mlflow(
+    frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    model = mc.Forecaster().fit(frame)
+    expected = model.predict(3, level=[80, 95])
+    try:
+        with mlflow.start_run():
+            address = model.log_model()
+        made = mlflow.pyfunc.load_model(address).predict(pd.DataFrame({"h": [3]}))
+    finally:
+        mlflow.set_tracking_uri(before)
+
+    pd.testing.assert_frame_equal(made, expected, rtol=1e-9)

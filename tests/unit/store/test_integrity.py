@@ -72,11 +72,11 @@ def test_the_digest_hangs_on_every_number_and_on_no_order(engine: Engine) -> Non
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("UPDATE forecasts SET p95 = p95 + 1 WHERE horizon = 2", "2 rows, of 2"),
-        ("UPDATE forecasts SET model_version = 'another'", "2 rows, of 2"),
-        ("DELETE FROM forecasts WHERE horizon = 2", "1 rows, of 2"),
-        ("UPDATE forecasts SET publication = 0 WHERE horizon = 2", "1 rows, of 2"),
-        ("UPDATE publications SET sha256 = 'f00'", "2 rows, of 2"),
+        ("UPDATE forecasts SET p95 = p95 + 1 WHERE horizon = 2", "2 rows now, 2 then"),
+        ("UPDATE forecasts SET model_version = 'another'", "2 rows now, 2 then"),
+        ("DELETE FROM forecasts WHERE horizon = 2", "1 rows now, 2 then"),
+        ("UPDATE forecasts SET publication = 0 WHERE horizon = 2", "1 rows now, 2 then"),
+        ("UPDATE publications SET sha256 = 'f00'", "2 rows now, 2 then"),
     ],
 )
 def test_rows_that_are_not_what_was_frozen_are_found(
@@ -130,7 +130,7 @@ def test_what_is_held_and_was_changed_is_an_alarm_and_cannot_be_approved(engine:
 
     change(engine, "UPDATE publications SET payload = replace(payload, '41.5', '45.5')")
 
-    assert "is not what was frozen" in str(tampered(engine)[0])
+    assert "has changed since it was frozen" in str(tampered(engine)[0])
     with pytest.raises(DataError, match="the rows were changed since, and nothing was published"):
         approve(engine, number, at=MAY, ahead_from=None, actor="ada", reason="licences")
     assert read_forecasts(engine).empty

@@ -150,7 +150,7 @@ def test_ending_a_need_ends_the_rules_on_it(engine: Engine) -> None:
     assert state.rules["ended_at"].notna().tolist() == [True, False]
     assert state.rules["destination"].tolist() == ["DEU", "USA"]
     assert state.audit["object"].tolist()[-2:] == ["need 1", "alert rule 1"]
-    with pytest.raises(MissingError, match="No need 1 in force"):
+    with pytest.raises(MissingError, match="There is no active need 1"):
         end_need(engine, number, actor=PLANNER, at=AT)
 
     restore_need(engine, number, actor=PLANNER, at=AT)
@@ -179,7 +179,7 @@ def test_a_rule_speaks_once_of_a_publication(engine: Engine) -> None:
     assert (first, again) == ([found], [])
     assert (row["attempts"], row["delivered_at"], row["trouble"]) == (4, AT, "")
     end_rule(engine, number, actor=PLANNER, at=AT)
-    with pytest.raises(MissingError, match="No alert rule 1 in force"):
+    with pytest.raises(MissingError, match="There is no active alert rule 1"):
         end_rule(engine, number, actor=PLANNER, at=AT)
 
 
@@ -244,7 +244,7 @@ def rival(engine: Engine, **changes: object) -> None:
         (rule, {"measure": "noise"}, DataError, "A rule on 'noise'"),
         (rule, {"points": 0.0}, DataError, "change of 0.0 points"),
         (rule, {"measure": "shortfall"}, DataError, "need_id=None"),
-        (rule, {"measure": "shortfall", "need_id": 7}, MissingError, "No need 7 in force"),
+        (rule, {"measure": "shortfall", "need_id": 7}, MissingError, "There is no active need 7"),
         (need, {"stock": -1.0}, DataError, "A stock of -1.0 t"),
         (need, {"lead_days": 731}, DataError, "A lead time of 731 days"),
         (rival, {"destination": "FRA"}, DataError, "No destination 'FRA' is forecast"),
