@@ -140,7 +140,7 @@ def panel_rows(case: Case) -> Iterator[dict[str, str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--as-of", default="2026-11-24", help="day whose facts are known (UTC)")
+    parser.add_argument("--as-of", default="2026-12-01", help="day whose facts are known (UTC)")
     chosen = parser.parse_args()
     lines = page.heading(
         "How often the 80% bands held",

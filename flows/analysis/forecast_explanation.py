@@ -1,12 +1,14 @@
 """Why published medians are what they are, and what changed them between two publications."""
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
+from features.controls.analogs import magnet_analogs
 from features.controls.controls import controls_at
 from features.controls.levers import EPOCH, charged_by
 from features.families.tariffs import importer_rate
@@ -48,6 +50,7 @@ from store.publications.explanations import (
     DIGITS,
     Announced,
     NewFigure,
+    Precedent,
     StoredExplanation,
     read_explanation,
     save_explanation,
@@ -231,11 +234,20 @@ def explanation_of(settings: Settings, new: pd.DataFrame) -> StoredExplanation:
         new: Rows of a publication of the magnets; not modified.
     """
     as_of = pd.Timestamp(new["as_of"].iloc[0])
-    origin = evidence_behind(settings, new).history.origin(as_of)
+    history = evidence_behind(settings, new).history
+    origin = history.origin(as_of)
+    precedents = tuple(
+        Precedent(
+            past.event_id, past.material, past.instrument,
+            {f"{math.ceil(age)}": round(float(share), DIGITS)
+             for age, share in zip(past.age, past.retained, strict=True)},
+        )
+        for past in (*magnet_analogs(origin, controls_at(origin)), *history.analogs(as_of))
+    )  # fmt: skip
     announced = tuple(sorted(announced_at(origin), key=lambda act: (act.due, act.event_id)))
     old = publication_before(store_of(settings), new)
     if old.empty or not set(old["period"]) & set(new["period"]):
-        return StoredExplanation(announced=announced)
+        return StoredExplanation(announced=announced, precedents=precedents)
     keys = old[_CELL].merge(new[_CELL])
     pair = [keys.merge(rows, on=_CELL) for rows in (old, new)]
     models = pair[0]["model"] + "\n" + pair[1]["model"]
@@ -251,7 +263,8 @@ def explanation_of(settings: Settings, new: pd.DataFrame) -> StoredExplanation:
         causes = {name: round(float(row[name]), DIGITS) for name in CHANGES}
         months = changes.setdefault(str(row["destination"]), {})
         months[str(row["period"])] = {name: moved for name, moved in causes.items() if moved}
-    return StoredExplanation(int(parts["since_publication"].iloc[0]), changes, announced, figures)
+    since = int(parts["since_publication"].iloc[0])
+    return StoredExplanation(since, changes, announced, figures, precedents)
 
 
 def announced_at(origin: Origin) -> Iterator[Announced]:

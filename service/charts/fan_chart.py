@@ -37,7 +37,7 @@ from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 BANDS: Final = (("p10", "p90", "band80"), ("p25", "p75", "band50"))
 """Lower, upper and colour, in drawing order: widest first."""
 
-_NARROW_MONTHS: Final = 9
+_NARROW_MONTHS: Final = 24
 """Months before the forecast on a phone."""
 
 _FAR_MONTHS: Final = 60
@@ -60,15 +60,15 @@ def fan_chart(fan: Fan, rivals: pd.DataFrame | None = None) -> Chart:
     """Chart of one destination, which can be moved back to its first month.
 
     Args:
-        rivals: Forecasts by others, as ``PlanningState.rivals_of``.
+        rivals: Forecasts by by_name, as ``PlanningState.rivals_of``.
     """
-    others = _within(fan, rivals)
+    by_name = _within(fan, rivals)
     layers = [
         *backdrop(fan),
         *_forecast(fan),
         *_earlier(fan),
         *history_layers(fan),
-        *_rivals(others),
+        *_rivals(by_name),
         _months(fan),
         *_markers(fan),
         *_steps(fan),
@@ -80,8 +80,8 @@ def fan_chart(fan: Fan, rivals: pd.DataFrame | None = None) -> Chart:
     model = gettext("; ").join(map(model_words, status.split("; ")))
     return over_months(
         fan, layers, title=title_of(fan), about=[about] if status == "champion" else [about, model],
-        label=alt_text(fan), rows=[*_rows(fan), *_rival_rows(others)], height=210,
-        legend=[*_legend(fan), *_rival_marks(others)],
+        label=alt_text(fan), rows=[*_rows(fan), *_rival_rows(by_name)], height=210,
+        legend=[*_legend(fan), *_rival_marks(by_name)],
         params=_chosen_window(fan),
     )  # fmt: skip
 
@@ -91,16 +91,16 @@ _MOST_RIVALS: Final = 4
 
 
 def _within(fan: Fan, rivals: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
-    """Forecasts by others within the chart, by name."""
+    """Forecasts by by_name within the chart, by name."""
     if rivals is None:
         return {}
     shown = rivals.loc[rivals["period"].between(fan.start, fan.end, inclusive="left")]
     return {str(name): part for name, part in list(shown.groupby("name"))[:_MOST_RIVALS]}
 
 
-def _rivals(others: Mapping[str, pd.DataFrame]) -> Iterator[Spec]:
+def _rivals(by_name: Mapping[str, pd.DataFrame]) -> Iterator[Spec]:
     """Thin line through the months of each other, with its name at the end."""
-    for name, part in others.items():
+    for name, part in by_name.items():
         rows = [{**row, "name": name} for row in rows_of(part, "tonnes")]
         yield line(rows, "tonnes", "scenario", 1)
         yield dots(rows, "tonnes", 14, fill="scenario", stroke="scenario", opacity=1)
@@ -108,20 +108,20 @@ def _rivals(others: Mapping[str, pd.DataFrame]) -> Iterator[Spec]:
                     dx=5, fontSize=10)  # fmt: skip
 
 
-def _rival_marks(others: Mapping[str, pd.DataFrame]) -> list[Mark]:
-    words = gettext("forecast by: %(names)s", names=listed(list(others)))
-    return [Mark(words, "line", "scenario")] if others else []
+def _rival_marks(by_name: Mapping[str, pd.DataFrame]) -> list[Mark]:
+    words = gettext("forecast by: %(names)s", names=listed(list(by_name)))
+    return [Mark(words, "line", "scenario")] if by_name else []
 
 
-def _rival_rows(others: Mapping[str, pd.DataFrame]) -> Iterator[Record]:
-    for name, part in others.items():
+def _rival_rows(by_name: Mapping[str, pd.DataFrame]) -> Iterator[Record]:
+    for name, part in by_name.items():
         for row in part.to_dict("records"):
             levels = {**dict.fromkeys(_LEVELS), "tonnes": amount(row["tonnes"])}
             yield {"period": f"{row['period']:%Y-%m}", "basis": name, **levels}
 
 
 def small_chart(fan: Fan) -> Chart:
-    """Small chart of one destination, to stand among others."""
+    """Small chart of one destination, to stand among by_name."""
     layers = [*backdrop(fan), *_forecast(fan), *history_layers(fan, size=8), _months(fan)]
     start = [{"name": "start", "value": instant(fan.start)}]
     return over_months(

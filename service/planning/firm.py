@@ -183,8 +183,8 @@ async def firm_answer(
     firm = question.firm
     outlook = firm_outlook(publication, name, firm)
     bare = firm_outlook(publication, name, replace(firm, stock=0.0))
-    counted = publication.as_of
-    cover = cover_from(counted, question.tonnes, question.held, question.lead_days)
+    counted_at = publication.as_of
+    cover = cover_from(counted_at, question.tonnes, question.held, question.lead_days)
     runs = [
         _run(title, firm_outlook(publication, name, firm, _scenario(result)), cover.lead_t)
         for title, result in results

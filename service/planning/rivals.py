@@ -116,11 +116,11 @@ def rival_cells(publication: Publication, planning: PlanningState) -> pd.DataFra
     cells = cells.merge(truth, on=_KEY, how="left", validate="many_to_one")
     cells = cells.merge(_loaded(publication), on=_KEY, how="left", validate="many_to_one")
     months = cells["period"].dt.year * 12 + cells["period"].dt.month
-    made = cells["made_on"].dt.year * 12 + cells["made_on"].dt.month
+    made_months = cells["made_on"].dt.year * 12 + cells["made_on"].dt.month
     in_time = cells["loaded_at"].isna() | (cells["available_at"] < cells["loaded_at"])
     last = cells.loc[in_time].drop_duplicates(["name", "made_on", *_KEY], keep="last").index
     is_scored = cells["actual"].notna() & cells["p50"].notna() & cells.index.isin(last)
-    marked_cells = cells.assign(lead=months - made, scored=is_scored)
+    marked_cells = cells.assign(lead=months - made_months, scored=is_scored)
     return marked_cells[columns_of(RivalResponse)].iloc[::-1].reset_index(drop=True)
 
 
@@ -148,8 +148,8 @@ def rival_scores(publication: Publication, planning: PlanningState) -> list[Reco
     cells = cells.assign(group=lead_groups(cells).astype(str))
     return [
         _score(str(name), lead, part)
-        for name, own in cells.groupby("name")
-        for lead, part in (("", own), *own.groupby("group"))
+        for name, named in cells.groupby("name")
+        for lead, part in (("", named), *named.groupby("group"))
     ]
 
 

@@ -60,13 +60,13 @@ def ages_of(publication: Publication, moment: pd.Timestamp, *, now: pd.Timestamp
     today = now.tz_convert("UTC").tz_localize(None).normalize()
     if moment != publication.as_of:
         return {"freshness": "superseded", **dict.fromkeys(_AGES)}
-    fresh = publication.memo.make(
+    freshness = publication.memo.make(
         ("freshness", today), lambda: freshness_of(publication, now=today.tz_localize("UTC"))
     )
-    days = (fresh.missing_since, fresh.data_day, fresh.policy_day)
+    days = (freshness.missing_since, freshness.data_day, freshness.policy_day)
     texts = [None if day is None else f"{day:%Y-%m-%d}" for day in days]
     ages = [None if day is None else (today - day.normalize()).days for day in days[1:]]
-    state = "current" if fresh.missing_since is None else "stale"
+    state = "current" if freshness.missing_since is None else "stale"
     return {"freshness": state, **dict(zip(_AGES, [*texts, *ages], strict=True))}
 
 

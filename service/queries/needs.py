@@ -115,9 +115,11 @@ class Cover:
     """Tonnes needed from order to clearance: nothing ordered today comes earlier."""
 
 
-def cover_from(counted: pd.Timestamp, tonnes: float, stock: float, lead_days: int) -> Cover:
+def cover_from(counted_at: pd.Timestamp, tonnes: float, stock: float, lead_days: int) -> Cover:
     """Cover of a stock in tonnes that was counted on a day, at a monthly need in tonnes."""
-    day = counted.tz_convert("UTC").tz_localize(None).normalize() if counted.tz else counted
+    day = (
+        counted_at.tz_convert("UTC").tz_localize(None).normalize() if counted_at.tz else counted_at
+    )
     reach = day + pd.Timedelta(days=int(stock / tonnes * DAYS_A_MONTH))
     order_by = reach - pd.Timedelta(days=lead_days)
     return Cover(reach, order_by, tonnes * lead_days / DAYS_A_MONTH)
@@ -125,8 +127,8 @@ def cover_from(counted: pd.Timestamp, tonnes: float, stock: float, lead_days: in
 
 def cover_of(need: Record) -> Cover:
     """Cover of the stock of a need, counted when the need was recorded."""
-    counted = pd.Timestamp(need["created_at"])
-    return cover_from(counted, need["tonnes"], need["stock"], need["lead_days"])
+    counted_at = pd.Timestamp(need["created_at"])
+    return cover_from(counted_at, need["tonnes"], need["stock"], need["lead_days"])
 
 
 _COVERS: Final = (0.90, 0.95)

@@ -31,6 +31,7 @@ from service.queries.listings import listing, unreported
 from service.queries.needs import need_documents
 from service.queries.row_models import HistoryMonth, columns_of
 from service.web.briefing import Briefing, briefing_of, slump_of
+from service.web.median_change import change_of
 from service.web.page_charts import PageChart, page_chart, small_charts
 from service.web.render import OTHERS, FormErrors, as_text, block_of, page
 from service.words import home_of, name_of
@@ -61,8 +62,8 @@ def destination_page(
     history = months_of(publication, destination, moment=publication.as_of)[-HISTORY_SHOWN:]
     start = home_of(publication.commodity)
     values = forecast_values(publication, destination, read_at, has_all=bool(home))
-    month, others = values["briefing"].month, planning.rivals_of(publication.commodity, destination)
-    values["rivals"] = _by_month(others)
+    month, rivals = values["briefing"].month, planning.rivals_of(publication.commodity, destination)
+    values["rivals"] = _by_month(rivals)
     if month is not None:
         values["needs"] = [
             need
@@ -171,6 +172,11 @@ def _lines(publication: Publication, read_at: pd.Timestamp) -> list[Record]:
             "destination": name,
             "months": month_rows(replace(fan, forecast=ahead.iloc[:MONTHS_LISTED])),
             "status": fan.status,
+            "past": fan.history["tonnes"].dropna().tail(_SPARK_MONTHS).tolist(),
+            "ahead": fan.ahead["p50"].tolist(),
+            "before": change_of(publication, name, f"{ahead['period'].min():%Y-%m}").before
+            if len(ahead)
+            else 0.0,
             "slump": slump_of(publication, fan, today),
             "basis": basis_words(bases.get(name)),
         }
@@ -184,6 +190,7 @@ def _lines(publication: Publication, read_at: pd.Timestamp) -> list[Record]:
 
 
 MONTHS_LISTED: Final = 3
+_SPARK_MONTHS: Final = 24
 
 
 def goods_page(publication: Publication, read_at: pd.Timestamp, engine: Engine) -> Answer:

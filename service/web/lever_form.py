@@ -149,9 +149,9 @@ def rates_by_month(publication: Publication, importer: str) -> Floats:
     """Whole rate of an importer in percent by month of the history; empty where none is known."""
 
     def read() -> Floats:
-        now = publication.as_of.tz_convert("UTC").tz_localize(None)
-        months = pd.date_range(publication.snapshot.panel["period"].min(), now, freq="MS")
-        middle = (min(month + pd.Timedelta(days=15), now) for month in months)
+        today = publication.as_of.tz_convert("UTC").tz_localize(None)
+        months = pd.date_range(publication.snapshot.panel["period"].min(), today, freq="MS")
+        middle = (min(month + pd.Timedelta(days=15), today) for month in months)
         parts = [_rates(publication, importer, day) for day in middle]
         return np.array([float(steps["rate_pct"].sum()) for steps in parts if len(steps)])
 

@@ -37,7 +37,7 @@ class MedianChange:
 
     @property
     def figures(self) -> tuple[NewFigure, ...]:
-        """Figures since, as far as they were explained."""
+        """Figures since, as elsewhere as they were explained."""
         stored = self.publication.published.explanation
         return stored.figures if stored is not None and stored.since == self._number else ()
 
@@ -62,11 +62,11 @@ class MedianChange:
             for figure in self.figures
             if self._effect(figure) or (figure.destination == self.destination and not figure.moved)
         ]
-        own = [figure for figure in shown if figure.destination == self.destination]
-        far = [figure for figure in shown if figure.destination != self.destination]
-        own.sort(key=lambda figure: figure.last, reverse=True)
-        far.sort(key=lambda figure: -abs(self._effect(figure)))
-        return [*own, *far][:MOST_LISTED]
+        of_place = [figure for figure in shown if figure.destination == self.destination]
+        elsewhere = [figure for figure in shown if figure.destination != self.destination]
+        of_place.sort(key=lambda figure: figure.last, reverse=True)
+        elsewhere.sort(key=lambda figure: -abs(self._effect(figure)))
+        return [*of_place, *elsewhere][:MOST_LISTED]
 
     @property
     def total(self) -> float:
@@ -103,7 +103,7 @@ class MedianChange:
 
     @property
     def summary(self) -> str:
-        """How far the median moved, as a sentence."""
+        """How elsewhere the median moved, as a sentence."""
         if self.previous.empty:
             return gettext("This is the first publication; there is none to compare it with.")
         forecast = self.since

@@ -229,9 +229,9 @@ async def _destination(
     home: str = "",
 ) -> Response:
     # One page more for each write on this destination, and no more.
-    needs, others = planning.rows.needs, planning.rivals_of(goods.commodity, destination)
-    own = needs.loc[needs["destination"].eq(destination)]
-    written = (len(own), int(own["ended_at"].notna().sum()), *others["id"].tail(1))
+    needs, rivals = planning.rows.needs, planning.rivals_of(goods.commodity, destination)
+    planned = needs.loc[needs["destination"].eq(destination)]
+    written = (len(planned), int(planned["ended_at"].notna().sum()), *rivals["id"].tail(1))
     key = ("destination", destination, written, home)
     make = partial(destination_page, home=home)
     page = await _page(request, shared, goods, key, make, planning, destination)

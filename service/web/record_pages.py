@@ -27,6 +27,7 @@ from service.state import State
 from service.web.page_charts import OVER_ALL, counted_cells, page_chart, replay_rows
 from service.web.render import FormErrors, bare_page, page
 from service.words import address_key, home_of, name_of, query_of, rendered, words_of
+from store.publications.explanations import StoredExplanation
 from store.vocabulary import ALL, COMMODITY, WORLD
 
 _ADDRESS: Final = "/status"
@@ -255,6 +256,7 @@ def policy_page(
         instruments=listings.instruments(publication),
         newest=newest_act(publication),
         unreported=listings.unreported(publication, read_at),
+        precedents=(publication.published.explanation or StoredExplanation()).precedents,
     )
 
 

@@ -83,6 +83,7 @@ _FILTERS: Final = (
     words.measure_words,
     words.statement_words,
     words.months_in_words,
+    words.material_words,
     in_brief,
 )
 

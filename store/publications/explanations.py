@@ -69,6 +69,18 @@ class NewFigure:
 
 
 @dataclass(frozen=True, slots=True)
+class Precedent:
+    """A past control behind the policy response, and what it left month by month."""
+
+    event_id: str
+    """Begins with its month, ``YYYY-MM``."""
+    material: str
+    instrument: str
+    retained: Mapping[str, float]
+    """Share of the exports before it, by month since its first day, from ``1``."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredExplanation:
     """What changed since the publication before, and what may come within the horizon."""
 
@@ -79,6 +91,7 @@ class StoredExplanation:
     announced: tuple[Announced, ...] = ()
     figures: tuple[NewFigure, ...] = ()
     """In the order in which they became known."""
+    precedents: tuple[Precedent, ...] = ()
 
 
 _STORED: Final = TypeAdapter(StoredExplanation)

@@ -15,6 +15,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 KEYS = {
     "image", "build", "restart", "environment", "volumes", "command", "ports", "healthcheck",
     "depends_on", "read_only", "tmpfs", "cap_drop", "security_opt", "mem_limit", "user",
+    "profiles", "secrets", "scale",
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from service.web.lever_form import CheckedForm, form_of
 from store.publications.explanations import (
     Announced,
     NewFigure,
+    Precedent,
     StoredExplanation,
     save_explanation,
 )
@@ -185,3 +186,34 @@ def test_calibration_counts_forecasts_below_each_quantile(client: TestClient) ->
     below = sum(one["tonnes"] <= one["p90"] for one in cells) / len(cells)
     calibration = next(label for label in labels if label.startswith("Calibration over"))
     assert f"{below:.0%} below the 90% quantile" in calibration
+
+
+def test_a_row_of_the_overview_shows_the_trend_and_what_changed(engine: Engine) -> None:
+    publish(engine, LATER, cutoff="2026-07", factor=1.1)
+
+    with TestClient(make_app(engine)) as client:
+        page = client.get("/").text
+    rows = re.findall(r"<tr><th[^>]*><a href=\"/destinations/.*?</tr>", page, re.DOTALL)
+
+    assert len(rows) == 12
+    assert all(row.count("<polyline") == 2 for row in rows)
+    assert all("+10.0%" in row for row in rows)
+    assert '<link rel="alternate" type="application/atom+xml"' in page
+    assert "&lt;iframe src=" in page
+
+
+def test_precedents_of_the_policy_response_are_listed_month_by_month(engine: Engine) -> None:
+    past = Precedent(
+        "2023-07-gallium", "gallium", "export_control", {"1": 0.0, "2": 0.05, "3": 0.4}
+    )
+    save_explanation(engine, 2, StoredExplanation(precedents=(past,)))
+
+    with TestClient(make_app(engine)) as client:
+        page = client.get("/policy").text
+        chart_page = client.get("/destinations/USA").text
+
+    row = page[page.index('id="precedents"') :]
+    cells = re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row[row.index("<tbody>") :])
+    assert cells[:6] == ["Jul 2023", "gallium", "export control", "0%", "5%", "40%"]
+    assert cells[15:] == ["0%", "40% in month 3"]
+    assert 'href="/policy#precedents"' in chart_page
