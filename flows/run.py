@@ -10,7 +10,7 @@ from flows.analysis.forecast_explanation import explain_if_possible
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.jobs import recorded_job
-from flows.context.prefect_runs import in_prefect, show_link
+from flows.context.prefect_runs import in_prefect, show_artifact
 from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import made_store, single_writer, store_of
 from flows.context.workspace import Workspace, workspace_of
@@ -187,7 +187,7 @@ def _publish(workspace: Workspace, table: pd.DataFrame, result: Backtest) -> Run
     state, notes = run_report(workspace, table, result)
     place = held_folder(folder) if held else folder
     report = write_run_report(workspace.settings, state, notes, place)
-    show_link("report", report)
+    show_artifact("report", report)
     return RunOutcome(
         commodity=key,
         forecasts=table,

@@ -119,20 +119,16 @@ def in_prefect(
         return recorded(run)()
 
 
-def show_table(key: str, table: pd.DataFrame) -> None:
-    """Make a table an artifact of the flow in progress; nothing where there is none."""
-    if is_in_run():
-        from prefect.artifacts import create_table_artifact  # noqa: PLC0415 - loaded already
+def show_artifact(key: str, content: pd.DataFrame | Path) -> None:
+    """Make a table, or the address of a file, an artifact of the flow in progress if one is."""
+    if not is_in_run():
+        return
+    from prefect import artifacts  # noqa: PLC0415 - loaded already
 
-        create_table_artifact(json.loads(table.to_json(orient="records")), key=key)
-
-
-def show_link(key: str, file: Path) -> None:
-    """Make the address of a file an artifact, as ``show_table``."""
-    if is_in_run():
-        from prefect.artifacts import create_link_artifact  # noqa: PLC0415 - loaded already
-
-        create_link_artifact(file.resolve().as_uri(), link_text=str(file), key=key)
+    if isinstance(content, Path):
+        artifacts.create_link_artifact(content.resolve().as_uri(), str(content), key=key)
+    else:
+        artifacts.create_table_artifact(json.loads(content.to_json(orient="records")), key=key)
 
 
 def prefect_step(name: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:

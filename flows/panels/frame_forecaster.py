@@ -9,7 +9,7 @@ from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import lightgbm as lgb
 import numpy as np
@@ -323,15 +323,19 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         return model
 
     def log_model(self, name: str = "forecaster") -> str:
-        """Log it to MLflow as a pyfunc, without its functions, and return its address."""
+        """Log it to MLflow as a pyfunc, without its functions, and return its address.
+
+        Its input is ``h``, a number of months, beside the future of further columns if there are
+        any; its output has bands of 80 and 95 percent.
+        """
         import mlflow  # noqa: PLC0415 - takes seconds
 
-        with TemporaryDirectory() as scratch:
-            self.save(file := Path(scratch) / "forecaster.json")
+        with TemporaryDirectory() as folder:
+            self.save(file := Path(folder) / "forecaster.json")
             logged = mlflow.pyfunc.log_model(
                 name=name,
-                python_model=str(Path(__file__).with_name("served_forecaster.py")),
-                artifacts={"forecaster": str(file)},
+                loader_module=__name__,
+                data_path=str(file),
                 pip_requirements=[f"magnetcast=={version('magnetcast')}"],
             )
         return str(logged.model_uri)
@@ -452,6 +456,22 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         for name in (*_FUNCTIONS, "freq", "lags", "allow_negative"):
             del changes[name]
         return with_changes(PANEL_PRESET, changes, where="Forecaster")
+
+
+class _Served(NamedTuple):
+    """A forecaster as MLflow calls it."""
+
+    forecaster: Forecaster
+
+    def predict(self, rows: pd.DataFrame, params: object = None) -> pd.DataFrame:  # noqa: ARG002
+        future = rows.drop(columns="h")
+        further = None if future.columns.empty else future
+        return self.forecaster.predict(int(rows["h"].max()), level=[80, 95], X_df=further)
+
+
+def _load_pyfunc(path: str) -> _Served:
+    """What MLflow loads; it asks for this name."""
+    return _Served(Forecaster.load(path))
 
 
 def _ours(df: pd.DataFrame, options: PanelOptions) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from features.panel.evidence_panel import PANEL_DESTINATIONS
 from flows.context.console import LOG, echo
 from flows.context.jobs import made_tags, recorded_job
 from flows.context.parameter_sources import parameters_for
-from flows.context.prefect_runs import prefect_step, show_table
+from flows.context.prefect_runs import prefect_step, show_artifact
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace
 from flows.training.predict import show
@@ -58,7 +58,7 @@ def backtest(workspace: Workspace, since: pd.Timestamp | None = None) -> Backtes
             record(workspace, result, since)
             echo(f"backtest  {workspace.config.prefix}{verdict(result)}")
             board = scoreboard(result.cells)
-            show_table("scores", board.loc[board["kind"].eq("all")])
+            show_artifact("scores", board.loc[board["kind"].eq("all")])
     return result
 
 

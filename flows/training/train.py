@@ -9,7 +9,7 @@ import pandas as pd
 
 from flows.context.console import LOG, echo
 from flows.context.jobs import made_tags, recorded_job
-from flows.context.prefect_runs import prefect_step, show_table
+from flows.context.prefect_runs import prefect_step, show_artifact
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace
 from flows.training.backtest_records import backtest, headline_metrics, log_dataset, verdict
@@ -57,7 +57,7 @@ def _trained(workspace: Workspace, result: Backtest) -> int:
         return version
     outcome = promote(settings, as_of, version, result=result, config=workspace.config)
     tell(outcome, workspace.model_version, workspace.config)
-    show_table("gate", outcome.decision.table)
+    show_artifact("gate", outcome.decision.table)
     if not outcome.is_champion:  # a new champion leaves another challenger on trial
         model_registry.nominate(settings, version, name)
     return version

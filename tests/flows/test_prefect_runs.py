@@ -22,7 +22,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.runtime import flow_run
 
 from flows.context.console import LOG, echo
-from flows.context.prefect_runs import in_prefect, prefect_step, show_link, show_table
+from flows.context.prefect_runs import in_prefect, prefect_step, show_artifact
 from tests.data.builders import at
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_api")]
@@ -46,8 +46,8 @@ def measure(about: str = "85051110") -> UUID:
     def work() -> UUID:
         echo(f"measure   {weigh()} tonnes")
         LOG.info("figures   %s rows", 7)
-        show_table("scores", pd.DataFrame({"model": ["magnetcast"], "sql": [0.5]}))
-        show_link("report", Path("index.html"))
+        show_artifact("scores", pd.DataFrame({"model": ["magnetcast"], "sql": [0.5]}))
+        show_artifact("report", Path("index.html"))
         assert isinstance(flow_run.id, str)
         return UUID(flow_run.id)
 
