@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.controls.adjusted_history import adjusted_history
 from features.families import calendar, dynamics, policy, tariffs, trade
 from features.origin import Feature, Origin
 from features.series import SeriesStats, panel_momentum, series_stats
@@ -66,7 +67,9 @@ def features_of(origin: Origin, stats: SeriesStats, momentum: float) -> OriginFe
     Args:
         momentum: Of the whole panel, by ``features.series.panel_momentum``.
     """
-    forecasts = dynamics.base_forecasts(origin.tonnes, stats.season, len(origin.targets))
+    months = adjusted_history(origin)
+    season = stats.season if months is origin.tonnes else series_stats(months).season
+    forecasts = dynamics.base_forecasts(months, season, len(origin.targets))
     base = dynamics.median_forecast(forecasts)
     values = dynamics.compute(origin, stats, forecasts, base, momentum)
     for compute in _COMPUTE:
@@ -76,26 +79,6 @@ def features_of(origin: Origin, stats: SeriesStats, momentum: float) -> OriginFe
     for place, name in enumerate(names):
         block[:, :, place] = values[name]
     return OriginFeatures(base, forecasts, stats, names, block)
-
-
-SEASON_NOISE: Final = 0.05
-"""Season steps smaller than this (log units) are mostly noise."""
-
-ONE_YEAR_SPREAD: Final = 0.2
-"""Spread of a season step observed in one year only (log units)."""
-
-
-@lru_cache(maxsize=128)
-def base_of(origin: Origin) -> Floats:
-    """Base of the forecasts' log ratios, series x targets, in tonnes.
-
-    The recent level times the season of the target month, shrunk by its spread over years.
-    """
-    steps = trade.season_of(origin)
-    step = np.nan_to_num(steps["season_step_mean_log"])
-    spread = steps["season_step_spread_log"]
-    noise = np.where(np.isfinite(spread), spread, ONE_YEAR_SPREAD) ** 2 / 2 + SEASON_NOISE**2
-    return origin.level[:, None] * np.exp(step * step**2 / (step**2 + noise))
 
 
 def frame_of(origin: Origin) -> pd.DataFrame:
@@ -111,7 +94,7 @@ def frame_of(origin: Origin) -> pd.DataFrame:
     frame = pd.DataFrame(values, columns=list(origin_features.names))
     frame.insert(0, "destination", np.repeat(np.array(origin.series, dtype=object), target_count))
     frame.insert(1, "period", np.tile(month_starts(origin.targets).to_numpy(), series_count))
-    frame.insert(2, "level_tonnes", base_of(origin).reshape(-1))
+    frame.insert(2, "level_tonnes", trade.base_of(origin).reshape(-1))
     frame.insert(3, "offset_tonnes", np.repeat(origin.offset, target_count))
     return frame
 

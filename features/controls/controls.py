@@ -7,8 +7,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from features.build import base_of
 from features.families.policy import INSTRUMENT_STRENGTH, STRONG, act_strength, covered_share
+from features.families.trade import base_of
 from features.origin import Origin
 from features.track_record import (
     CERTAIN,

@@ -3,6 +3,7 @@
 Most are log ratios.
 """
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -201,3 +202,23 @@ def _quality(origin: Origin) -> dict[str, Floats]:
         "observed_share_12m": origin.is_observed[:, -12:].mean(axis=1),
         "months_since_observed": np.minimum(months - 1 - last_observed, 36).astype(float),
     }
+
+
+SEASON_NOISE: Final = 0.05
+"""Season steps smaller than this (log units) are mostly noise."""
+
+ONE_YEAR_SPREAD: Final = 0.2
+"""Spread of a season step observed in one year only (log units)."""
+
+
+@lru_cache(maxsize=128)
+def base_of(origin: Origin) -> Floats:
+    """Base of the forecasts' log ratios, series x targets, in tonnes.
+
+    The recent level times the season of the target month, shrunk by its spread over years.
+    """
+    steps = season_of(origin)
+    step = np.nan_to_num(steps["season_step_mean_log"])
+    spread = steps["season_step_spread_log"]
+    noise = np.where(np.isfinite(spread), spread, ONE_YEAR_SPREAD) ** 2 / 2 + SEASON_NOISE**2
+    return origin.level[:, None] * np.exp(step * step**2 / (step**2 + noise))

@@ -27,17 +27,19 @@ from features.panel.statements import (
     CellBlock,
     Statement,
     evidence_figures,
+    hs6_values,
     is_cell_level,
     last_evidence_month,
     members_of,
     read_statements,
+    value_statements,
 )
 from features.panel.system import PRIOR, WIDTH, PanelPrior, Solution, build_system, solve
 from store.arrays import Flags, Floats
 from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError
 from store.facts.commodities import MEASURE, under_china_code
-from store.months import YEAR, last_complete_month, month_label, month_number
+from store.months import YEAR, last_complete_month, month_label, month_number, month_numbers
 from store.publications.basis import STDERR_BAND
 from store.publications.panels import CONTRADICTION_COLUMNS
 from store.vocabulary import (
@@ -153,8 +155,8 @@ def evidence_panel(
         prior: Prior of months that no figure fixes.
 
     Returns:
-        All destinations and sums from 2016-01 to the last month with a figure of the world, at
-        most the last complete month. Partners' records improve these months and add none.
+        All destinations and sums from 2016-01 to the last month with a figure or a value of the
+        world, at most the last complete month. Partners' records improve these months and add none.
         ``later`` holds the later months that figures fix.
 
     Raises:
@@ -169,14 +171,20 @@ def evidence_panel(
             "Take a later --as-of."
         )
     figures = with_rests(known_rows.loc[under_china_code(known_rows)].reset_index(drop=True))
+    values = hs6_values(known_rows)
     first = month_number(HISTORY_START)
-    last = min(max(last_evidence_month(figures), reach or first), last_complete_month(as_of))
+    of_world = values.loc[values["destination"].eq(WORLD)]
+    ends = [last_evidence_month(figures), *month_numbers(of_world["period_to"]), reach or first]
+    last = min(max(ends), last_complete_month(as_of))
     statements = read_statements(figures, first=first, last=last)
     if not statements:
         raise DataError(
             f"No figure available on {as_of:%Y-%m-%d} covers a month from {HISTORY_START} on. "
             "Expected at least one. `magnetcast ingest` loads the bundled ones."
         )
+    values = values.set_axis(range(len(figures), len(figures) + len(values)))
+    statements += value_statements(values, first=first, last=last)
+    figures = pd.concat([figures, values], ignore_index=True)
     solved = _solved(statements, first, last, prior)
     gaps = gap_table([])
     records = partner_figures(known_rows, PANEL_DESTINATIONS)

@@ -16,7 +16,16 @@ import pandas as pd
 
 from store.errors import DataError
 from store.months import month_number, month_numbers
-from store.vocabulary import AGGREGATES, CONTINENTS, DESTINATIONS, EU27_MEMBERS
+from store.vocabulary import (
+    AGGREGATES,
+    CONTINENTS,
+    DESTINATIONS,
+    EU27,
+    EU27_MEMBERS,
+    HS6,
+    ORIGIN,
+    WORLD,
+)
 
 REVISION_NOISE: Final = 1e-4
 """Relative noise of a figure in addition to rounding: truncation and small revisions. Source:
@@ -79,6 +88,8 @@ class Statement:
     """True where the ratio is at least the target, false where it equals it."""
     row: int
     """Index label of the figure in the frame it was read from."""
+    is_value: bool = False
+    """Whether the target is of a value, which is tonnes times a unit value that is not known."""
 
 
 def members_of(destination: str) -> tuple[str, ...] | None:
@@ -115,6 +126,80 @@ def last_evidence_month(figures: pd.DataFrame) -> int:
             "Run `magnetcast ingest bundled`, or take a later --as-of."
         )
     return month_number(months.max())
+
+
+USUAL_UNIT_VALUE: Final = 0.055
+"""Million dollars a tonne around which the world's unit value varies. Source:
+docs/data/hs6_values.md."""
+
+VALUE_NOISE: Final = 0.019
+"""Standard deviation of the log of the world's monthly value around tonnes times a smooth unit
+value. Source: docs/data/hs6_values.md."""
+
+SHARE_NOISE: Final = 0.1
+"""The same of a yearly share of the world's value around a constant times the share of tonnes.
+Source: docs/data/baci_hs6_yearly.md."""
+
+
+def hs6_values(known_rows: pd.DataFrame) -> pd.DataFrame:
+    """Values of China's exports of HS6 850511: the world's by month, and all by year.
+
+    Of a destination and period the source with most values of the world counts, as sources differ
+    in the partners they cover.
+    """
+    is_value = known_rows["commodity"].eq(HS6) & known_rows["measure"].eq("value_musd")
+    is_world_month = known_rows["period_from"].eq(known_rows["period_to"])
+    counts = ~is_world_month | known_rows["destination"].eq(WORLD)
+    fit = is_value & counts & known_rows["origin"].eq(ORIGIN) & known_rows["value"].gt(0.0)
+    rows = known_rows.loc[fit & known_rows["usable"]]
+    place = ["destination", "period_from", "period_to"]
+    sizes = rows["source"].where(rows["destination"].eq(WORLD)).value_counts()
+    ordered = rows.assign(size=rows["source"].map(sizes).astype(float).fillna(0.0)).sort_values(
+        [*place, "size", "source", "available_at"]
+    )
+    return ordered.drop_duplicates(place, keep="last").drop(columns="size")
+
+
+def value_statements(values: pd.DataFrame, *, first: int, last: int) -> list[Statement]:
+    """Statements of values (``hs6_values``) in the months from ``first`` to ``last``.
+
+    A monthly value is tonnes times a unit value. A yearly one is a share of the world's; what a
+    year's values of the world and EU27 leave over is the value of the rests.
+    """
+    start, end = (month_numbers(values[bound]) for bound in ("period_from", "period_to"))
+    spans = values.assign(row=values.index, start=start, end=end)
+    spans = spans.loc[spans["start"].ge(first) & spans["end"].le(last)]
+    statements = []
+    for _, span in spans.groupby(["start", "end"]):
+        begin, stop = int(span["start"].iloc[0]), int(span["end"].iloc[0])
+        rows: dict[str, int] = dict(zip(span["destination"], span["row"], strict=True))
+        amounts = dict(zip(span["destination"], span["value"], strict=True))
+        world = CellBlock(DESTINATIONS, begin, stop)
+        if begin == stop:
+            target = math.log(amounts[WORLD] / USUAL_UNIT_VALUE)
+            statements.append(_value_statement(world, None, target, VALUE_NOISE, rows[WORLD]))
+        elif {WORLD, EU27} <= amounts.keys():
+            for rest, whole in (("EU27_REST", EU27), ("ROW", WORLD)):
+                others = (amounts.get(name, 0.0) for name in AGGREGATES[whole] if name != rest)
+                amounts[rest] = amounts[whole] - sum(others)
+            statements += [
+                _value_statement(
+                    CellBlock((name,), begin, stop),
+                    world,
+                    math.log(amounts[name] / amounts[WORLD]),
+                    SHARE_NOISE,
+                    rows.get(name, rows[WORLD]),
+                )
+                for name in DESTINATIONS
+                if amounts.get(name, 0.0) > 0.0
+            ]
+    return statements
+
+
+def _value_statement(
+    above: CellBlock, below: CellBlock | None, target: float, scale: float, row: int
+) -> Statement:
+    return Statement(above, below, target, scale, is_bound=False, row=row, is_value=True)
 
 
 def read_statements(figures: pd.DataFrame, *, first: int, last: int) -> list[Statement]:
@@ -239,6 +324,7 @@ def is_cell_level(statement: Statement) -> bool:
     cells = statement.above
     return (
         not statement.is_bound
+        and not statement.is_value
         and statement.below is None
         and cells is not None
         and cells.start == cells.end

@@ -1,7 +1,7 @@
 """The sparse system behind the evidence panel, rows of ``C log(M x) + E s = target``, solved.
 
 ``x`` holds the cells (month-major), ``M`` the sums in statements, ``s`` the twelve months of the
-world's season and its loss per day of Lunar New Year. Private to
+world's season, its loss per day of Lunar New Year and the logs of monthly unit values. Private to
 ``features.panel.estimation``.
 """
 
@@ -58,6 +58,11 @@ class PanelPrior:
     rest_size: float = 3.0
     """Share of the rest of the world, some 190 countries, as a multiple of a destination's, so that
     it differs from one whose months no figure fixes either. Source: docs/adr/0062."""
+    unit_value_step: float = 0.035
+    """Of the unit value of HS6 850511 from month to month. Source: docs/data/hs6_values.md."""
+    start_unit_value: float = 0.3
+    unit_value_ratio: float = 0.3
+    """Of a destination's unit value to the world's. Source: docs/data/baci_hs6_yearly.md."""
 
 
 PRIOR: Final = PanelPrior()
@@ -76,7 +81,7 @@ class _Rows:
         signs: Sequence[float],
         *,
         scale: float | Floats,
-        tail: float,
+        tail: float | Floats,
         firm: float = 1.0,
         target: float | Floats = 0.0,
         is_bound: bool | Flags = False,
@@ -128,6 +133,7 @@ def build_system(
     _add_statements(rows, blocks, statements, prior)
     _add_world(rows, blocks, first, prior)
     _add_shares(rows, blocks, prior)
+    terms = SEASON_TERMS + _add_unit_values(rows, statements, prior)
     target, scale, firm_scale, tail, is_bound = (
         np.concatenate([part[i] for part in rows.parts]) for i in range(5)
     )
@@ -135,7 +141,7 @@ def build_system(
     return LinearSystem(
         sums=matrix,
         contrast=_sparse(rows.contrast, (rows.count, matrix.shape[0])),
-        season=_sparse(rows.season, (rows.count, SEASON_TERMS)),
+        season=_sparse(rows.season, (rows.count, terms)),
         target=target,
         scale=scale,
         firm_scale=firm_scale,
@@ -197,7 +203,7 @@ def _add_statements(
         (1.0, -1.0),
         target=np.array([s.target for s in statements]),
         scale=np.array([s.scale for s in statements]),
-        tail=prior.figure_tail,
+        tail=np.where([s.is_value for s in statements], GAUSSIAN, prior.figure_tail),
         is_bound=np.array([s.is_bound for s in statements], dtype=bool),
     )
 
@@ -248,6 +254,33 @@ def _add_shares(rows: _Rows, blocks: _CellBlocks, prior: PanelPrior) -> None:
     rows.add(start, (1.0, -1.0), target=share, scale=prior.start_share, tail=GAUSSIAN)
 
 
+def _add_unit_values(rows: _Rows, statements: Sequence[Statement], prior: PanelPrior) -> int:
+    """Add the logs of the unit values behind values; return how many terms they are.
+
+    The world's is a random walk by month. Its steps are Gaussian: with longer tails a fall of trade
+    is taken for a lasting step of the unit value. A destination's ratio to it is one constant.
+    """
+    values = [(at, s.above, s.below) for at, s in enumerate(statements) if s.is_value and s.above]
+    months = np.array([(at, world.start) for at, world, below in values if below is None])
+    shares = [(at, cells.destinations) for at, cells, below in values if below is not None]
+    names = sorted({name for _, name in shares})
+    count = int(np.ptp(months[:, 1])) + 1 if len(months) else 0
+    scale = np.full(count + len(names), prior.unit_value_ratio)
+    scale[:count] = prior.unit_value_step
+    scale[: min(count, 1)] = prior.start_unit_value
+    places = [(int(at), month - int(months[:, 1].min())) for at, month in months]
+    places += [(at, count + names.index(name)) for at, name in shares]
+    terms = np.arange(len(scale))
+    steps = rows.add(np.full((len(terms), 1), -1), (0.0,), scale=scale, tail=GAUSSIAN)
+    at, place = np.array(places, dtype=np.int64).reshape(-1, 2).T
+    rows.season += [
+        (at, SEASON_TERMS + place, np.ones(len(at))),
+        (steps, SEASON_TERMS + terms, np.ones(len(terms))),
+        (steps[1:count], SEASON_TERMS + terms[: max(count - 1, 0)], -np.ones(max(count - 1, 0))),
+    ]
+    return len(scale)
+
+
 START_STEPS: Final = 8
 GAUSSIAN_STEPS: Final = 3
 """Steps of the start with Gaussian weights, so that a bad start drops no figure."""
@@ -261,6 +294,9 @@ FALL, RISE = -0.7, 1.5
 """Limits of one step of a cell, as a share of it."""
 _TOLERANCE: Final = 1e-3
 """Largest last step in log units: a tenth of a percent of a cell."""
+_LEAST_GAIN: Final = 2e-3
+"""Least gain of log likelihood worth another step: what moves for less, nothing tells of, such as
+the month in which a share jumped years ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +320,7 @@ def solve(system: LinearSystem) -> Solution:
         DataError: The steps do not converge.
     """
     state = _rough_table(system)
+    loss = np.inf
     for step in range(MAX_STEPS):
         jacobian, residual = _linearise(system, state)
         z = _misfit(system, residual / system.scale)
@@ -293,8 +330,11 @@ def solve(system: LinearSystem) -> Solution:
         curvature = precision if step < WEIGHTED_STEPS else active * _curvature(z, system.tail)
         step_vector = _newton_step(jacobian, precision, residual, curvature)
         next_state = _damped(system, state, step_vector)
-        is_converged = np.abs(next_state - state).max() < _TOLERANCE
-        state = next_state
+        next_loss = _loss(system, next_state)
+        is_converged = (
+            np.abs(next_state - state).max() < _TOLERANCE or loss - next_loss < _LEAST_GAIN
+        )
+        state, loss = next_state, next_loss
         if is_converged:
             certain = np.where(system.is_bound, 0.0, precision)
             covariance = _inverse(_normal_matrix(jacobian, certain))
@@ -310,7 +350,7 @@ def solve(system: LinearSystem) -> Solution:
 def _rough_table(system: LinearSystem) -> Floats:
     """Starting state, fitted with tight shares, which identifies most outliers."""
     even = float(np.log(START_WORLD_T / WIDTH))
-    state = np.concatenate([np.full(system.cells, even), np.zeros(SEASON_TERMS)])
+    state = np.concatenate([np.full(system.cells, even), np.zeros(system.season.shape[1])])
     for step in range(START_STEPS):
         jacobian, residual = _linearise(system, state)
         z = _misfit(system, residual / system.firm_scale)

@@ -5,7 +5,7 @@ import numpy as np
 from models import quantile_model
 from models.engine.panel_view import PanelView, panel_targets, validation_start
 from models.learning.boosters import Boosters, fitted
-from models.learning.calibration import HALF_KEPT, PastErrors, ensemble_weight, metadata_of
+from models.learning.calibration import HALF_KEPT, PastErrors, metadata_of
 from models.learning.parameters import ModelParameters
 from models.learning.training_set import TrainingSet, training_set
 from models.quantile_model import recentred
@@ -36,8 +36,7 @@ def past_errors(
     if boosters is None or not len(window):
         return PastErrors.none()
     distances = quantile_model.in_order(quantile_model.predicted(boosters, window.features, 1))
-    weight = ensemble_weight(window.horizon, parameters)
-    centred = recentred(distances, weight, np.zeros(1))
+    centred = recentred(distances, np.array([parameters.ensemble_weight]), np.zeros(1))
     distance = window.target - np.maximum(centred[1], window.lower_bound)
     below, above = quantile_model.sides(centred, parameters.floor_spread, HALF_KEPT)
     return PastErrors(

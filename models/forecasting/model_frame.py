@@ -9,7 +9,8 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from features.build import base_of, features_at, frame_of
+from features.build import features_at, frame_of
+from features.families.trade import base_of
 from features.origin import Origin
 from models.engine.panel_view import PanelView
 from models.learning.boosters import Boosters, fitted, too_few
@@ -29,13 +30,25 @@ def rows_of(origin: Origin) -> pd.DataFrame:
         with a value in the last year.
     """
     if origin.world is not None:
-        return frame_of(origin).assign(**{BASE_TONNES: features_at(origin).base.reshape(-1)})
+        return frame_of(origin).assign(**{BASE_TONNES: base_tonnes(origin).reshape(-1)})
     view = PanelView.of(origin)
     names = np.array(origin.series, dtype=object)[view.current]
     return view.prediction_rows(view.current)[1].assign(
         destination=np.repeat(names, view.horizon),
         period=np.tile(month_starts(origin.targets).to_numpy(), len(names)),
     )
+
+
+def base_tonnes(origin: Origin) -> Floats:
+    """Base forecast of the magnets' model, series x targets, in tonnes.
+
+    It is the median of the base forecasts; of months to come the geometric mean of that and of the
+    seasonal naive, which no trend leads astray.
+    """
+    features, offset = features_at(origin), origin.offset[:, None]
+    naive = features.base_forecasts["seasonal_naive"]
+    mean = np.sqrt((features.base + offset) * (np.maximum(naive, 0.0) + offset)) - offset
+    return np.where(origin.targets > origin.today, mean, features.base)
 
 
 def evidence_training_set(

@@ -14,7 +14,7 @@ from scipy import stats
 
 from models.learning.parameters import OF_PANELS, ModelParameters
 from models.quantile_model import BIAS_CORRECTION, ENSEMBLE_WEIGHT, HISTORY_WEIGHT, SIDES, UNIT
-from store.arrays import Floats, Ints
+from store.arrays import Floats
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 HORIZON_REACH: Final = 0.5
@@ -100,7 +100,7 @@ def metadata_of(
             if is_panel
             else {HISTORY_WEIGHT: parameters.history_weight}
         ),
-        ENSEMBLE_WEIGHT: ensemble_weight(np.arange(1, months + 1), parameters).tolist(),
+        ENSEMBLE_WEIGHT: [parameters.ensemble_weight] * months,
         BIAS_CORRECTION: bias.tolist(),
         "score_quantiles": {
             column: scores[:, i].tolist() for i, column in enumerate(QUANTILE_COLUMNS)
@@ -109,11 +109,6 @@ def metadata_of(
         "parameters": parameters.by_name,
         "threads": parameters.threads,
     }
-
-
-def ensemble_weight(horizon: Ints, parameters: ModelParameters) -> Floats:
-    """Weight of the boosters' median some months ahead, 0 to 1; base forecasts have the rest."""
-    return np.asarray(parameters.ensemble_weight * 0.5 ** (horizon / parameters.ensemble_half_life))
 
 
 def horizon_weight(horizon: NDArray[Any], ahead: int) -> Floats:

@@ -60,13 +60,8 @@ class ModelParameters:
     ] = 60.0
     ensemble_weight: Annotated[
         float,
-        Bounds(
-            0, 1, "share", "weight of the trees a month ahead; the base forecasts have the rest"
-        ),
+        Bounds(0, 1, "share", "weight of the trees; the base forecasts have the rest"),
     ] = 0.7
-    ensemble_half_life: Annotated[
-        float, Bounds(0.1, 1e6, "months ahead", "horizon at which that weight is halved")
-    ] = 1e6
     bias_correction: Annotated[
         float, Bounds(0, 1, "share", "share of the median past error that corrects a forecast")
     ] = 0.0
@@ -178,7 +173,6 @@ class ModelParameters:
 
 _FIRST_NAMES: Final = {
     "ensemble_weight": "trees_weight",
-    "ensemble_half_life": "trees_half_life",
     "bias_correction": "shift",
 }
 """Names that renamed parameters keep in digests, and have in what was stored before."""
@@ -211,9 +205,8 @@ MAGNETS_PRESET: Final = ModelParameters(
     bagging_fraction=1.0,
     smoothing=0.08,
     half_life_months=48.0,
-    ensemble_weight=1.0,
-    ensemble_half_life=12.0,
-    bias_correction=1.0,
+    ensemble_weight=0.5,
+    bias_correction=0.5,
     calibration_half_life_months=18.0,
     calibration_prior=50.0,
     history_weight=0.6,
@@ -258,7 +251,7 @@ SEARCH_SPACE: Final = (
     SearchRange("feature_fraction", 0.2, 0.9),
     SearchRange("half_life_months", 12.0, 120.0, log=True),
     SearchRange("cell_noise", 0.05, 1.0, log=True),
-    SearchRange("ensemble_half_life", 4.0, 48.0, log=True),
+    SearchRange("ensemble_weight", 0.2, 0.9),
     SearchRange("calibration_half_life_months", 4.0, 48.0, log=True),
     SearchRange("calibration_prior", 10.0, 200.0, log=True),
 )

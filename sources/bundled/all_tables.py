@@ -106,6 +106,8 @@ def bundled_sources(data_dir: Path) -> tuple[Bundled, ...]:
         PublishedFigures(figures, calendar),
         Rankings(data_dir / "rankings.csv", calendar, dated),
         PublishedFigures(data_dir / "analog_figures.csv", calendar, materials=True),
+        PublishedFigures(data_dir / "hs6_values.csv", calendar, materials=True),
+        PublishedFigures(data_dir / "baci_hs6_yearly.csv", calendar, materials=True),
         PolicyEvents(data_dir / "policy_events.csv"),
         PolicyEvents(data_dir / "analog_events.csv", materials=True),
         TariffRates(data_dir / "tariff_rates.csv"),

@@ -66,7 +66,7 @@ class PublishedFigures:
 
     @property
     def id(self) -> str:
-        return "analog_figures" if self.materials else "published_figures"
+        return self.path.stem
 
     def load(self) -> FileRows:
         """Observations of the figures."""

@@ -14,7 +14,7 @@ from store.database import insert_row, reading, writing
 from store.facts.reading import known_by, read_commodities, read_table
 from store.schema import database_tables as tables
 from store.schema.database_tables import labels, observations
-from store.vocabulary import COMMODITY, ORIGIN
+from store.vocabulary import COMMODITY, HS6, ORIGIN, WORLD
 
 _EVIDENCE: Final = (
     tables.observations,
@@ -48,13 +48,16 @@ def read_evidence(
 def _is_evidence(engine: Engine) -> ColumnElement[bool]:
     """The condition of these figures: on magnets, of partners' imports, on materials.
 
-    Materials have names and no code. China's exports of 850511 hold other metal magnets too.
+    Materials have names and no code. China's exports of 850511 hold other metal magnets too, so
+    that only their values count, for ``features.panel.statements.hs6_values``.
     """
     row, names = tables.observations.c, read_commodities(engine)
     own_figures = [COMMODITY, *(name for name in names if not _CODE.fullmatch(name))]
     partners = {name for name in names if MAGNETS.fullmatch(name)} - {COMMODITY}
     imports = row.commodity.in_(partners) & row.measure.startswith("mirror_")
-    return row.commodity.in_(own_figures) | imports
+    is_value = (row.commodity == HS6) & (row.measure == "value_musd") & (row.origin == ORIGIN)
+    values = is_value & ((row.destination == WORLD) | (row.period_from != row.period_to))
+    return row.commodity.in_(own_figures) | imports | values
 
 
 @dataclass(frozen=True, slots=True)

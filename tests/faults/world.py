@@ -26,7 +26,7 @@ _LATER: Final = re.compile(r"\b(20[2-9]\d-\d\d-\d\d)\b")
 def make_data(folder: Path) -> None:
     """Make the bundled tables, the figures replaced by those of a small world up to March."""
     shutil.copytree(PROJECT_ROOT / "data", folder)
-    for name in ("rankings.csv", "analog_figures.csv"):
+    for name in ("rankings.csv", "analog_figures.csv", "hs6_values.csv", "baci_hs6_yearly.csv"):
         table = pd.read_csv(folder / name, dtype=str, keep_default_na=False)
         table.iloc[:0].to_csv(folder / name, index=False)
     for path in folder.glob("*.csv"):

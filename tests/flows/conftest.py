@@ -72,7 +72,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(PROJECT_ROOT / "data", folder)
     changes = figures_of(with_eu27(make_levels(last="2020-09")))
     write_csv(folder / "published_figures.csv", FIGURE, *changes)
-    for name in ("rankings.csv", "analog_figures.csv"):
+    for name in ("rankings.csv", "analog_figures.csv", "hs6_values.csv", "baci_hs6_yearly.csv"):
         table = pd.read_csv(folder / name, dtype=str, keep_default_na=False)
         table.iloc[:0].to_csv(folder / name, index=False)
     return folder

@@ -140,7 +140,7 @@ def test_features_read_their_origin_and_no_file_database_or_address() -> None:
 
 def test_a_feature_that_reads_a_file_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     _, origin = origins()
-    monkeypatch.setattr("features.build.base_of", lambda _: Path(__file__).read_bytes())
+    monkeypatch.setattr("features.families.trade.base_of", lambda _: Path(__file__).read_bytes())
 
     with closed(), pytest.raises(PermissionError, match="while features are made"):
         frame_of(origin)

@@ -8,7 +8,7 @@ from features.panel.estimation import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
 from store.errors import DataError
 from store.months import month_number
-from store.vocabulary import AGGREGATES, DESTINATIONS, PANEL_COLUMNS
+from store.vocabulary import AGGREGATES, DESTINATIONS, HS6, PANEL_COLUMNS
 from tests.data.builders import at, bundled_world, make_levels
 from tests.data.store_builders import make_observations
 
@@ -188,3 +188,43 @@ def test_every_partner_of_a_complete_list_counts_in_its_rest() -> None:
     rests = [cell(panel, name, "2019-06") for name in ("EU27_REST", "ROW")]
     assert [one["kind"] for one in rests] == ["observed", "observed"]
     assert [one["tonnes"] for one in rests] == pytest.approx([82.25, 83.5], rel=1e-3)
+
+
+def with_values(moves: dict[str, float]) -> pd.DataFrame:
+    """Levels of 2018 and 2019 without two of the world's, and values that move in some months."""
+    months = pd.period_range("2018-01", "2019-02", freq="M").astype(str)
+    frame = levels()
+    world = frame.loc[frame["destination"].eq("WLD")].set_index("period_from")["value"]
+    rows = [
+        figure(
+            month, "2019-07-01", commodity=HS6, destination="WLD", measure="value_musd",
+            unit="musd", value=0.06 * world[pd.Timestamp(month)] * moves.get(month, 1.0),
+        )
+        for month in months
+    ]  # fmt: skip
+    gap = frame["period_from"].isin([pd.Timestamp("2018-06"), pd.Timestamp("2018-07")])
+    return pd.concat([frame.loc[~gap], make_observations(*rows)], ignore_index=True)
+
+
+def test_a_month_without_a_figure_follows_the_value_of_its_exports() -> None:
+    table = with_values({"2018-06": 0.5})
+
+    told = cell(evidence_panel(table, as_of=AS_OF), "WLD", "2018-06")
+    untold = cell(evidence_panel(table, as_of=at("2019-06-30")), "WLD", "2018-06")
+
+    assert told["tonnes"] == pytest.approx(0.5 * untold["tonnes"], rel=0.1)
+    assert told["stderr_t"] < untold["stderr_t"]
+    assert told["kind"] != "observed"
+    assert told["available_at"] == at("2019-07-01")
+
+
+def test_a_unit_value_that_rises_for_good_is_no_rise_of_trade() -> None:
+    later = pd.period_range("2018-08", "2019-02", freq="M").astype(str)
+
+    risen = evidence_panel(with_values(dict.fromkeys(later, 1.1)), as_of=AS_OF)
+    same = evidence_panel(with_values({}), as_of=AS_OF)
+
+    for month in ("2018-10", "2019-01"):
+        assert cell(risen, "WLD", month)["tonnes"] == pytest.approx(
+            cell(same, "WLD", month)["tonnes"], rel=0.01
+        )

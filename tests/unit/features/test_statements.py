@@ -2,9 +2,18 @@ import math
 
 import pytest
 
-from features.panel.statements import CellBlock, members_of, read_statements
+from features.panel.statements import (
+    USUAL_UNIT_VALUE,
+    CellBlock,
+    Statement,
+    hs6_values,
+    is_cell_level,
+    members_of,
+    read_statements,
+    value_statements,
+)
 from store.months import month_number
-from store.vocabulary import DESTINATIONS
+from store.vocabulary import DESTINATIONS, HS6
 from tests.data.store_builders import make_observations
 
 FIRST, LAST = month_number("2016-01"), month_number("2025-12")
@@ -87,3 +96,42 @@ def test_a_figure_that_cannot_be_read_states_nothing(change: dict[str, object], 
 )
 def test_published_names_are_read_as_sums(name: str, members: tuple[str, ...] | None) -> None:
     assert members_of(name) == members
+
+
+def value(period: str, destination: str, amount: float, **changes: object) -> dict[str, object]:
+    year = period if len(period) > len("2024") else f"{period}-01"
+    return {
+        "commodity": HS6, "measure": "value_musd", "unit": "musd", "destination": destination,
+        "period_from": year, "period_to": year if year == period else f"{period}-12",
+        "value": amount, **changes,
+    }  # fmt: skip
+
+
+def values(*changes: dict[str, object]) -> list[Statement]:
+    return value_statements(hs6_values(make_observations(*changes)), first=FIRST, last=LAST)
+
+
+def test_a_monthly_value_of_the_world_is_no_level() -> None:
+    [statement] = values(value("2024-06", "WLD", 250.0), value("2024-06", "USA", 30.0))
+
+    june = month_number("2024-06")
+    assert statement.above == CellBlock(DESTINATIONS, june, june)
+    assert statement.target == pytest.approx(math.log(250.0 / USUAL_UNIT_VALUE))
+    assert not is_cell_level(statement)
+
+
+def test_a_yearly_value_is_a_share_and_the_rests_have_what_is_left_over() -> None:
+    year = {"WLD": 100.0, "EU27": 30.0, "DEU": 12.0, "ITA": 3.0, "USA": 20.0}
+
+    statements = values(*(value("2023", name, amount) for name, amount in year.items()))
+
+    shares = {s.above.destinations[0]: math.exp(s.target) for s in statements if s.above}
+    expected = {"USA": 0.2, "DEU": 0.12, "ITA": 0.03, "EU27_REST": 0.15, "ROW": 0.5}
+    assert shares == pytest.approx(expected)
+
+
+def test_of_two_sources_of_values_the_longer_one_counts() -> None:
+    short = value("2024-06", "WLD", 260.0, source="another", available_at="2024-08-01T00:00:00Z")
+    long = [value(f"2024-{month:02}", "WLD", 250.0) for month in (5, 6)]
+
+    assert set(hs6_values(make_observations(short, *long))["value"]) == {250.0}

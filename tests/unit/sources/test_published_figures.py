@@ -23,7 +23,7 @@ def test_a_figure_becomes_an_observation(tmp_path: Path) -> None:
 
 
 def test_the_material_of_another_mineral_is_its_commodity(tmp_path: Path) -> None:
-    path = write_csv(tmp_path / "a.csv", {**FIGURE, "material": "gallium"}, {})
+    path = write_csv(tmp_path / "analog_figures.csv", {**FIGURE, "material": "gallium"}, {})
 
     loaded = PublishedFigures(path, RULE, materials=True).load()
 

@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.build import base_of, features_at, frame_of
+from features.build import features_at, frame_of
+from features.families.trade import base_of
 from features.origin import Origin
 from models.forecasting.model_frame import evidence_training_set, outcome, rows_of
 from store.errors import DataError
@@ -73,5 +74,12 @@ def test_rows_to_ask_about_are_the_features_and_what_the_experts_say() -> None:
         rows.drop(columns="experts_tonnes"), frame_of(origin), check_exact=True
     )
     predicted = rows.pivot_table(index="destination", columns="period", values="experts_tonnes")
+    features, ahead = features_at(origin), origin.targets > origin.today
+    naive = features.base_forecasts["seasonal_naive"]
     for place, name in enumerate(origin.series):
-        np.testing.assert_array_equal(predicted.loc[name], features_at(origin).base[place])
+        told = predicted.loc[name].to_numpy()
+        np.testing.assert_array_equal(told[~ahead], features.base[place, ~ahead])
+        low, high = np.sort([features.base[place, ahead], naive[place, ahead]], axis=0)
+        assert ((low - 1e-9 <= told[ahead]) & (told[ahead] <= high + 1e-9)).all()
+    assert ahead.any()
+    assert not ahead.all()

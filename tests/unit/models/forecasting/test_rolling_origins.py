@@ -92,16 +92,13 @@ def test_a_higher_rate_in_the_target_month_never_raises_the_median(
 
 
 @pytest.mark.parametrize("place", [1, 3])
-def test_the_model_is_trees_and_experts_in_the_weights_of_its_horizons(place: int) -> None:
+def test_the_model_is_trees_and_base_forecasts_in_their_weights(place: int) -> None:
     _, memory = backtested()
-    origin = origin_at(place)
     low, middle, high = zip(
         *(memory.predictions[name][place].boosters for name in (MODEL, TREES, BASE_MEDIAN)),
         strict=True,
     )
-    weight = QUICK.ensemble_weight * 0.5 ** (
-        np.tile(origin.horizons, len(origin.series)) / QUICK.ensemble_half_life
-    )
+    weight = QUICK.ensemble_weight
 
     expected = weight * middle[1] + (1.0 - weight) * middle[2]
     np.testing.assert_allclose(middle[0], expected, rtol=1e-9, atol=1e-12)
