@@ -17,10 +17,11 @@ from service.language.choice import DEFAULT, in_language, language
 from service.language.formats import dated, listed, percentage, separated
 from service.language.phrases import Sentence, gettext, marked
 from service.live.publication import Publication
+from service.planning.typed import typed_digits
 from service.scenario_pool import WorkedScenario
-from service.words import as_clause, in_reading_order, name_of, rendered
+from service.words import as_clause, in_reading_order, message_of, name_of, rendered
 from store.arrays import Floats
-from store.numbers import plain_number
+from store.errors import DataError
 from store.publications.explanations import Announced, StoredExplanation
 from store.schema.scenario import (
     ALL_MAGNETS,
@@ -358,7 +359,7 @@ class CheckedForm:
                 chance=percentage(f"{100 * (chance or 0.0):g}"),
             )
         for name, typed in self.form.chances:
-            odds = percentage(f"{100 * float(plain_number(typed)):g}")
+            odds = percentage(f"{100 * float(typed_digits(typed)):g}")
             yield gettext("%(act)s, probability %(chance)s", act=self._named(name), chance=odds)
 
     def _named(self, act: str) -> str:
@@ -384,18 +385,11 @@ class CheckedForm:
         entries.append(entry)
 
     def _number(self, field: str, text: str) -> str:
-        """Number as plain digits; as typed where it is none, with its error.
-
-        A scenario is shared by its address: a number in it is read alike in all languages.
-        """
+        """Number as plain digits; as typed where it is none, with its error."""
         try:
-            return plain_number(text)
-        except ValueError as err:
-            self.errors[field] = f'"{text}" is not {err}.'
-            if language() != DEFAULT:
-                self.errors[field] = gettext(
-                    "%(value)s is not a number. Write it as 1000 or 1000.5.", value=repr(text)
-                )
+            return typed_digits(text)
+        except DataError as err:
+            self.errors[field] = message_of(err)
             return text
 
 

@@ -22,6 +22,7 @@ from service.language.choice import chosen
 from service.language.formats import dated, listed, percentage, separated
 from service.language.phrases import gettext
 from service.live.publication import Publication
+from service.planning.typed import typed_digits
 from service.queries.destination_months import known_destination
 from service.queries.freshness import publication_words
 from service.request_errors import NoAnswerError, ScenarioRefusedError
@@ -53,7 +54,6 @@ from service.web.render import download, page, script_address, scripted
 from service.words import in_reading_order, message_of, name_of, rendered, signed_percent, tonnes
 from store.errors import DataError
 from store.messages import Message
-from store.numbers import plain_number
 from store.schema.scenario import ScenarioTariff
 from store.vocabulary import QUANTILE_COLUMNS, WORLD
 
@@ -247,8 +247,8 @@ def _other_of(view: WhatIfView) -> dict[str, str]:
     texts = view.form.texts
     rate = view.choices.rate_of(texts.get("tariff_importer", ""))
     try:
-        typed = {name: float(plain_number(texts[name])) for name in _PAIR if texts.get(name)}
-    except ValueError:
+        typed = {name: float(typed_digits(texts[name])) for name in _PAIR if texts.get(name)}
+    except DataError:
         return {}
     if rate is None or len(typed) != 1:
         return {}
