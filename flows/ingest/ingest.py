@@ -25,8 +25,7 @@ from store.facts.batch import Batch, FileRows, WriteReport
 from store.facts.new_rows import check_clock
 from store.facts.reading import newest_ingest, read_observations, read_vintages
 from store.facts.reviews import quarantine_file
-from store.facts.writing import is_known as ingested_before
-from store.facts.writing import write_batch
+from store.facts.writing import is_known, write_batch
 from store.schema.database_tables import vintages
 from store.schema.frames import typed_frame
 from store.settings import Settings
@@ -70,7 +69,9 @@ def _stored(settings: Settings, wanted: IngestRequest, *, is_shown: bool) -> Wri
     with engine.begin() as connection:
         check_clock(connection, vintages.c.ingested_at, moment)
     received = [with_world(file, engine, as_of=moment) for file in wanted.receive(moment)]
-    new = [file for file in received if not is_known(engine, file, wanted, moment)]
+    new = [
+        file for file in received if not is_known(engine, file, revises=wanted.revises, at=moment)
+    ]
     if is_shown:
         show_received(wanted.place, new)
     checked = [(file, objected(engine, file, wanted, moment)) for file in new]
@@ -152,7 +153,7 @@ def preview(settings: Settings, request: IngestRequest | None) -> None:
     lines: list[tuple[str, str]] = []
     refused = 0
     for file in (with_world(file, engine, as_of=moment) for file in wanted.receive(moment)):
-        if engine is not None and is_known(engine, file, wanted, moment):
+        if engine is not None and is_known(engine, file, revises=wanted.revises, at=moment):
             lines.append((file.file_name, "ingested before: nothing would be written"))
             continue
         reasons = objected(engine, file, wanted, moment)
@@ -170,12 +171,6 @@ def preview(settings: Settings, request: IngestRequest | None) -> None:
             "from quarantine; nothing was written."
         )
     echo("ingest    a dry run: nothing was written")
-
-
-def is_known(engine: Engine, file: FileRows, request: IngestRequest, moment: pd.Timestamp) -> bool:
-    """Whether these bytes were ingested before, so that they need no check."""
-    with engine.begin() as connection:
-        return ingested_before(connection, file, revises=request.revises, at=moment)
 
 
 def objected(

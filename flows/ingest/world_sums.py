@@ -57,11 +57,7 @@ def with_world(file: FileRows, engine: Engine | None, *, as_of: pd.Timestamp) ->
             f"{row['low']:,.0f} to {row['high']:,.0f} t"
         )
     complete = [month for month, doubt in doubts.items() if not doubt]
-    words = [
-        f"not taken: {month:%Y-%m}, {doubt}; its partners count, no world"
-        for month, doubt in doubts.items()
-        if doubt
-    ]
+    words = [f"not taken: {month:%Y-%m}, {doubt}" for month, doubt in doubts.items() if doubt]
     if complete:
         before = levels.loc[levels["destination"].eq(WORLD), "period_from"].max()
         newer = "" if max(complete) <= before else f"; forecasts start after {max(complete):%Y-%m}"

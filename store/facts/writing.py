@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import Connection, Engine, select
 
-from store.database import insert_row, writing
+from store.database import insert_row, reading, writing
 from store.errors import DataError, StoreError
 from store.facts.batch import Batch, FileRows, WriteReport
 from store.facts.new_rows import (
@@ -160,7 +160,9 @@ def _write_table(
     return len(new)
 
 
-def is_known(connection: Connection, file: FileRows, *, revises: bool, at: datetime | None) -> bool:
+def is_known(
+    where: Engine | Connection, file: FileRows, *, revises: bool, at: datetime | None
+) -> bool:
     """Whether a file's bytes were ingested before.
 
     Args:
@@ -175,7 +177,8 @@ def is_known(connection: Connection, file: FileRows, *, revises: bool, at: datet
     if at is not None:
         is_file &= table.ingested_at.is_(None) | (table.ingested_at <= at + WAITED)
     query = select(table.sha256).where(is_file).order_by(table.id.desc())
-    return file.sha256 in connection.scalars(query.limit(1) if revises else query).all()
+    with reading(where) as connection:
+        return file.sha256 in connection.scalars(query.limit(1) if revises else query).all()
 
 
 def _add_vintage(connection: Connection, file: FileRows, tables: Tables, ingest: Ingest) -> int:

@@ -75,7 +75,7 @@ def test_a_list_that_lacks_partners_is_no_world_and_says_which(
 
     assert worlds(told) == []
     assert len(told.tables["observations"]) == len(file.tables["observations"])
-    assert told.world == (f"not taken: 2025-06, {why}; its partners count, no world",)
+    assert told.world == (f"not taken: 2025-06, {why}",)
 
 
 def test_a_sum_outside_the_worlds_own_forecast_is_no_world(known: Engine) -> None:
