@@ -139,7 +139,7 @@ class TestEngine:
         values = make_values(months=72)
         shock = np.where(draw.random((40, 72)) < 0.3, 1.8, 1.0)
 
-        def extra(origin: int, rows: Floats) -> Floats:
+        def extra(origin: int, rows: Floats, _: object) -> Floats:
             return shock[rows, origin + 1 : origin + 7, None].astype(np.float32)
 
         parameters = replace(BRIEF, num_iterations=40, pairs=900, rows=5_000)
