@@ -1,6 +1,7 @@
 """The fan chart of one destination: history, forecast with its bands, policy events."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -80,8 +81,8 @@ def fan_chart(fan: Fan, rivals: pd.DataFrame | None = None) -> Chart:
     model = gettext("; ").join(map(model_words, status.split("; ")))
     return over_months(
         fan, layers, title=title_of(fan), about=[about] if status == "champion" else [about, model],
-        label=alt_text(fan), rows=[*_rows(fan), *_rival_rows(by_name)], height=210,
-        legend=[*_legend(fan), *_rival_marks(by_name)],
+        label=alt_text(fan), rows=_rows(fan, by_name), height=210,
+        legend=_legend(fan, by_name),
         params=_chosen_window(fan),
     )  # fmt: skip
 
@@ -91,7 +92,7 @@ _MOST_RIVALS: Final = 4
 
 
 def _within(fan: Fan, rivals: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
-    """Forecasts by by_name within the chart, by name."""
+    """Forecasts by others within the chart, by name."""
     if rivals is None:
         return {}
     shown = rivals.loc[rivals["period"].between(fan.start, fan.end, inclusive="left")]
@@ -106,18 +107,6 @@ def _rivals(by_name: Mapping[str, pd.DataFrame]) -> Iterator[Spec]:
         yield dots(rows, "tonnes", 14, fill="scenario", stroke="scenario", opacity=1)
         yield layer("text", rows[-1:], y="tonnes:Q", text="name:N", color="scenario", align="left",
                     dx=5, fontSize=10)  # fmt: skip
-
-
-def _rival_marks(by_name: Mapping[str, pd.DataFrame]) -> list[Mark]:
-    words = gettext("forecast by: %(names)s", names=listed(list(by_name)))
-    return [Mark(words, "line", "scenario")] if by_name else []
-
-
-def _rival_rows(by_name: Mapping[str, pd.DataFrame]) -> Iterator[Record]:
-    for name, part in by_name.items():
-        for row in part.to_dict("records"):
-            levels = {**dict.fromkeys(_LEVELS), "tonnes": amount(row["tonnes"])}
-            yield {"period": f"{row['period']:%Y-%m}", "basis": name, **levels}
 
 
 def small_chart(fan: Fan) -> Chart:
@@ -368,7 +357,7 @@ def with_bridge(fan: Fan) -> pd.DataFrame:
     return pd.concat([bridge, rows], ignore_index=True)
 
 
-def _legend(fan: Fan) -> list[Mark]:
+def _legend(fan: Fan, by_name: Mapping[str, pd.DataFrame]) -> list[Mark]:
     """Legend of the marks that occur in a fan chart."""
     marks = [Mark(gettext("forecast, median"), "line", "median")]
     for (low, high, colour), share in zip(BANDS[::-1], ("50%", "80%"), strict=True):
@@ -385,6 +374,9 @@ def _legend(fan: Fan) -> list[Mark]:
         fill = direction if in_force else "paper"
         words = gettext(_EVENTS[direction, in_force])
         marks.append(Mark(words, _SHAPES[direction], direction, fill))
+    if by_name:
+        words = gettext("forecast by: %(names)s", names=listed(list(by_name)))
+        marks.append(Mark(words, "line", "scenario"))
     if fan.steps:
         marks.append(Mark(gettext("tariff step (listed on the page)"), "square", fill="tariff"))
     return marks
@@ -414,9 +406,10 @@ _EVENTS: Final = {
 }
 
 
-def _rows(fan: Fan) -> Iterator[Record]:
-    """Months drawn: how each is known, or its forecast."""
-    months = pd.concat([fan.history, fan.later, fan.forecast.assign(kind="forecast")])
+def _rows(fan: Fan, by_name: Mapping[str, pd.DataFrame] = MappingProxyType({})) -> Iterator[Record]:
+    """Months drawn: how each is known, or whose forecast it is."""
+    rivals = (part.assign(kind=name) for name, part in by_name.items())
+    months = pd.concat([fan.history, fan.later, fan.forecast.assign(kind="forecast"), *rivals])
     for row in months.reindex(columns=["period", "kind", *_LEVELS]).to_dict("records"):
         levels = {name: amount(row[name]) for name in _LEVELS}
         yield {"period": f"{row['period']:%Y-%m}", "basis": row["kind"], **levels}

@@ -68,12 +68,18 @@ def narrowed(
     return {**document, "months": months}
 
 
-def with_rivals(document: Record, rivals: pd.DataFrame) -> Record:
-    """Document with forecasts by others beside its medians, as ``PlanningState.rivals_of``."""
-    by_month: dict[str, list[Record]] = {}
+def by_months(rivals: pd.DataFrame) -> dict[str, list[Record]]:
+    """Forecasts by others by month, ``YYYY-MM``."""
+    months: dict[str, list[Record]] = {}
     rows = rivals.assign(period=rivals["period"].dt.strftime("%Y-%m"))
     for row in records(rows[["period", "name", "source", "made_on", "tonnes"]]):
-        by_month.setdefault(row.pop("period"), []).append(row)
+        months.setdefault(row.pop("period"), []).append(row)
+    return months
+
+
+def with_rivals(document: Record, rivals: pd.DataFrame) -> Record:
+    """Document with forecasts by others beside its medians, as ``PlanningState.rivals_of``."""
+    by_month = by_months(rivals)
     months = [
         {**month, RIVALS: by_month[month["period"]]} if month["period"] in by_month else month
         for month in document["months"]

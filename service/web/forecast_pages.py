@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 
 from service.api.forecast_routes import EXPLAINED_COLUMNS, document_of, flat_parts
 from service.charts.fan import Fan, fan_of
-from service.http.responses import TEXT, Answer, Record, answer_of, records
-from service.live.documents import FILE_COLUMNS, flat_rows
+from service.http.responses import TEXT, Answer, Record, answer_of
+from service.live.documents import FILE_COLUMNS, by_months, flat_rows
 from service.live.live_publication import PlanningState
 from service.live.publication import Publication
 from service.planning.alerts import digest_feed
@@ -63,7 +63,7 @@ def destination_page(
     start = home_of(publication.commodity)
     values = forecast_values(publication, destination, read_at, has_all=bool(home))
     month, rivals = values["briefing"].month, planning.rivals_of(publication.commodity, destination)
-    values["rivals"] = _by_month(rivals)
+    values["rivals"] = by_months(rivals)
     if month is not None:
         values["needs"] = [
             need
@@ -84,13 +84,6 @@ def destination_page(
         others=titles(publication),
         refused=refused,
     )
-
-
-def _by_month(rivals: pd.DataFrame) -> dict[str, list[Record]]:
-    months: dict[str, list[Record]] = {}
-    for row in records(rivals):
-        months.setdefault(row["period"][:7], []).append(row)
-    return months
 
 
 def digest(publication: Publication, read_at: pd.Timestamp, destination: str, form: str) -> Answer:

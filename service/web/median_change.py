@@ -5,12 +5,11 @@ from typing import Final
 
 import pandas as pd
 
-from service.language.formats import dated
 from service.language.phrases import gettext, marked
 from service.live.publication import Publication
 from service.queries.explanation_sentences import causes_of_change, moved_by
 from service.queries.freshness import publication_words
-from service.words import address_key, signed_percent, tonnes
+from service.words import address_key
 from store.publications.explanations import NewFigure
 from store.vocabulary import CHANGES
 
@@ -37,7 +36,7 @@ class MedianChange:
 
     @property
     def figures(self) -> tuple[NewFigure, ...]:
-        """Figures since, as elsewhere as they were explained."""
+        """Figures since, as far as they were explained."""
         stored = self.publication.published.explanation
         return stored.figures if stored is not None and stored.since == self._number else ()
 
@@ -103,15 +102,14 @@ class MedianChange:
 
     @property
     def summary(self) -> str:
-        """How elsewhere the median moved, as a sentence."""
+        """Why there is nothing to compare the median with, as a sentence; empty if there is."""
         if self.previous.empty:
             return gettext("This is the first publication; there is none to compare it with.")
-        forecast = self.since
-        if not self.before:
-            return gettext(
-                "Compared with %(forecast)s: it did not reach this month.", forecast=forecast
-            )
-        return _moved(forecast, self.month, self.after - self.before, self.before)
+        if self.before:
+            return ""
+        return gettext(
+            "Compared with %(forecast)s: it did not reach this month.", forecast=self.since
+        )
 
     @property
     def causes(self) -> str:
@@ -142,26 +140,3 @@ def change_of(publication: Publication, destination: str, month: str) -> MedianC
         for part in (previous, newest)
     )
     return MedianChange(publication, destination, month, previous, before, after)
-
-
-def _moved(forecast: str, month: str, moved: float, before: float) -> str:
-    values = {
-        "forecast": forecast,
-        "month": dated(pd.Timestamp(month), "long month"),
-        "tonnes": tonnes(abs(moved)),
-        "share": signed_percent(moved / before),
-    }
-    if not round(moved, 1):
-        return gettext(
-            "Compared with %(forecast)s, the median of %(month)s is unchanged.", **values
-        )
-    if moved > 0:
-        return gettext(
-            "Compared with %(forecast)s, the median of %(month)s is %(tonnes)s\xa0t higher "
-            "(%(share)s).",
-            **values,
-        )
-    return gettext(
-        "Compared with %(forecast)s, the median of %(month)s is %(tonnes)s\xa0t lower (%(share)s).",
-        **values,
-    )
