@@ -248,7 +248,7 @@ def test_a_page_bears_the_stamp_and_its_whole_address(client: TestClient, path: 
 
     assert f'<p class="printed" lang="en">http://testserver{path}' in page
     text = " ".join(Outline(page).text.split())
-    reach = "Data: world to July 2026; United States to March 2026; others by destination."
+    reach = "Data: world to July 2026; United States to July 2026; others by destination."
     assert (
         f"{reach} Newest figure loaded: published on 3 Oct 2026. Published 25 Nov 2026 at 03:00"
         in text
