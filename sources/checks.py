@@ -57,7 +57,7 @@ LEAP: Final = 50.0
 SIZE_T: Final = 10.0
 """Tonnes a month from which a destination's weights are compared."""
 
-STEADY: Final = 6
+STEADY_MONTHS: Final = 6
 """Months known, all of some size, after which a zero is implausible."""
 
 TOLERANCE: Final = 0.02
@@ -292,7 +292,9 @@ def _weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
     is_long = (cells["size"] >= _HISTORY) & (cells["max"] >= SIZE_T)
     leaps = cells[is_long & (cells["value"] > LEAP * cells["max"])]
     # A list of partners may well have zeros under a control.
-    is_steady = (cells["size"] >= STEADY) & (cells["min"] >= SIZE_T) & (file.completeness is None)
+    is_steady = (
+        (cells["size"] >= STEADY_MONTHS) & (cells["min"] >= SIZE_T) & (file.completeness is None)
+    )
     zeros = cells[is_steady & cells["is_new"] & cells["value"].eq(0)]
     return [
         *_objection("weights", _places(impossible), file),

@@ -37,7 +37,7 @@ MAX_RETRY_AFTER_S: Final = 120.0
 TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses worth another attempt."""
 
-MOST_BYTES: Final = 100_000_000
+MOST_BODY: Final = 100_000_000
 """Largest body, unpacked; a year of partners by month has a tenth."""
 
 RESUMED_WITHIN: Final = pd.Timedelta(hours=20)
@@ -282,9 +282,9 @@ class HttpClient:
         body = bytearray()
         for piece in response.iter_bytes():
             body += piece
-            if len(body) > MOST_BYTES:
+            if len(body) > MOST_BODY:
                 raise SourceError(
-                    f"{self._provider} sends more than {MOST_BYTES:,} bytes, at {call.address}. "
+                    f"{self._provider} sends more than {MOST_BODY:,} bytes, at {call.address}. "
                     "Expected less. Ask for fewer months at once; nothing was taken over."
                 )
         return bytes(body)

@@ -17,7 +17,7 @@ from store.errors import DataError, StoreError, first_few
 
 SUFFIX: Final = ".tar.gz"
 
-SUMS: Final = "SHA256SUMS"
+DIGEST_LIST: Final = "SHA256SUMS"
 """File of the digests of the files beside it, as ``sha256sum -c`` reads it."""
 
 
@@ -36,8 +36,8 @@ def write_archive(path: Path, files: Mapping[str, Path]) -> str:
             with tarfile.open(
                 fileobj=raw, mode="w:gz", compresslevel=6, dereference=True
             ) as archive:
-                added = {n: _add(archive, n, file) for n, file in files.items() if n != SUMS}
-                text, info = _sums(added).encode(), tarfile.TarInfo(SUMS)
+                added = {n: _add(archive, n, file) for n, file in files.items() if n != DIGEST_LIST}
+                text, info = _sums(added).encode(), tarfile.TarInfo(DIGEST_LIST)
                 info.size = len(text)
                 archive.addfile(info, io.BytesIO(text))
             raw.flush()
@@ -74,14 +74,16 @@ def extract_archive(path: Path, into: Path) -> None:
 
 def write_sums(folder: Path, names: Iterable[str]) -> None:
     """Write the digests of files of a folder beside them."""
-    (folder / SUMS).write_text(_sums({name: _sha256(folder / name) for name in names}), "utf-8")
+    (folder / DIGEST_LIST).write_text(
+        _sums({name: _sha256(folder / name) for name in names}), "utf-8"
+    )
 
 
 def changed_files(folder: Path) -> list[str]:
     """Names of the files that are gone from a folder or differ from their digests there."""
-    if not (folder / SUMS).is_file():
-        return [SUMS]
-    lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
+    if not (folder / DIGEST_LIST).is_file():
+        return [DIGEST_LIST]
+    lines = (folder / DIGEST_LIST).read_text(encoding="utf-8", errors="replace").splitlines()
     sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     return sorted(
         name

@@ -7,7 +7,7 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from models.forecasting.plausibility import outside_bands
-from sources.checks import SIZE_T, STEADY, month_cells
+from sources.checks import SIZE_T, STEADY_MONTHS, month_cells
 from store.errors import counted, first_few
 from store.facts.batch import FileRows
 from store.facts.commodities import MEASURE, under_china_code
@@ -44,7 +44,7 @@ def with_world(file: FileRows, engine: Engine | None, *, as_of: pd.Timestamp) ->
         bands = read_bands(engine, as_of=as_of, periods=periods)
     levels = stored[under_china_code(stored) & stored["measure"].eq(MEASURE)]
     history = levels.groupby("destination")["value"].agg(["size", "min"])
-    steady = {*history.index[history["size"].ge(STEADY) & history["min"].ge(SIZE_T)]}
+    steady = {*history.index[history["size"].ge(STEADY_MONTHS) & history["min"].ge(SIZE_T)]}
     weights = parts[parts["measure"].eq(MEASURE)].groupby("period_from")
     doubts = {
         pd.Timestamp(str(month)): _doubt(part, steady.intersection(DESTINATIONS))

@@ -43,7 +43,7 @@ A: Final = "A"
 B: Final = "B"
 """Names of two backtests in tables; differences are those of B less those of A."""
 
-COVERAGE: Final = "coverage80"
+BAND_COVERAGE: Final = "coverage80"
 BIAS: Final = "bias"
 
 SCOPE_COLUMNS: Final = [
@@ -215,7 +215,7 @@ def _of_scope(cells: pd.DataFrame) -> pd.DataFrame:
     table = differences(cells, B, [A]).rename(columns={"baseline_score": A, "score": B})
     groups = cells.groupby("model")
     shares = {
-        COVERAGE: groups["is_covered"].mean(),
+        BAND_COVERAGE: groups["is_covered"].mean(),
         BIAS: groups["p50"].sum() / groups["tonnes"].sum() - 1.0,
     }
     rows = pd.DataFrame(

@@ -59,8 +59,7 @@ class ModelParameters:
         float, Bounds(0.1, 1_200, "months", "age at which a past origin counts half")
     ] = 60.0
     ensemble_weight: Annotated[
-        float,
-        Bounds(0, 1, "share", "weight of the trees; the base forecasts have the rest"),
+        float, Bounds(0, 1, "share", "weight of the trees; the base forecasts have the rest")
     ] = 0.7
     bias_correction: Annotated[
         float, Bounds(0, 1, "share", "share of the median past error that corrects a forecast")
@@ -171,10 +170,7 @@ class ModelParameters:
         return max(self.validation_months, horizon)
 
 
-_FIRST_NAMES: Final = {
-    "ensemble_weight": "trees_weight",
-    "bias_correction": "shift",
-}
+_FIRST_NAMES: Final = {"ensemble_weight": "trees_weight", "bias_correction": "shift"}
 """Names that renamed parameters keep in digests, and have in what was stored before."""
 
 _RENAMED: Final = {first: name for name, first in _FIRST_NAMES.items()}

@@ -37,8 +37,8 @@ router = api_router(may_read, tag="planning")
 trail = api_router(may_audit, tag="planning")
 writing = api_router(tag="planning")
 
-MOST: Final = 2**31 - 1
-Number = Annotated[int, Path(ge=1, le=MOST)]
+LARGEST_NUMBER: Final = 2**31 - 1
+Number = Annotated[int, Path(ge=1, le=LARGEST_NUMBER)]
 
 _TOKEN: Final[dict[str, Any]] = {"openapi_extra": {"security": [{"token": []}]}}
 _MADE: Final[dict[str, Any]] = {"status_code": HTTPStatus.CREATED, **_TOKEN}

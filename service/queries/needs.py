@@ -22,6 +22,7 @@ from service.request_errors import UnknownError
 from service.words import chance_below, name_of
 from store.arrays import Floats
 from store.errors import DataError
+from store.months import DAYS_A_MONTH
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS, QUANTILES
 
 Days = tuple[int, int]
@@ -99,9 +100,6 @@ def firm_outlook(
         normal_month(publication, destination),
         carry=carry_over_of(publication)[0], as_of=publication.as_of,
     )  # fmt: skip
-
-
-DAYS_A_MONTH: Final = 365 / 12
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from service.live.publication import Publication
 from service.queries.destination_months import known_destination
 from service.request_errors import UnknownError
 from service.state import Goods, Planning, Shared, may_read
-from service.web.page_charts import KINDS, chart_of, page_chart
+from service.web.page_charts import CHART_KINDS, chart_of, page_chart
 from service.web.render import (
     JAVASCRIPT,
     LIBRARY_ADDRESS,
@@ -127,7 +127,7 @@ def _chart(
     publication: Publication, kind: str, destination: str, planning: PlanningState | None = None
 ) -> Chart:
     known_destination(publication, destination)
-    chart = chart_of(publication, kind, destination, planning) if kind in KINDS else None
+    chart = chart_of(publication, kind, destination, planning) if kind in CHART_KINDS else None
     if chart is None:
         raise UnknownError(
             gettext(
@@ -135,7 +135,7 @@ def _chart(
                 "Follow a link of a page.",
                 kind=kind,
                 name=name_of(destination),
-                kinds=", ".join(KINDS),
+                kinds=", ".join(CHART_KINDS),
             )
         )
     return chart

@@ -173,7 +173,7 @@ def _parts(fan: Fan) -> Chart | None:
     return waterfall(fan, start, steps, gettext("forecast for %(month)s", month=month))
 
 
-KINDS: Final[Mapping[str, Make]] = {
+CHART_KINDS: Final[Mapping[str, Make]] = {
     "fan": lambda publication, destination: fan_chart(fan_of(publication, destination)),
     "small": lambda publication, destination: small_chart(fan_of(publication, destination)),
     "parts": lambda publication, destination: _parts(fan_of(publication, destination)),
@@ -250,7 +250,7 @@ def chart_of(
         if len(rivals):
             fan = fan_of(publication, destination)
             return planning.memo.make((*key, publication.key), lambda: fan_chart(fan, rivals))
-    return publication.memo.make(key, lambda: KINDS[kind](publication, destination))
+    return publication.memo.make(key, lambda: CHART_KINDS[kind](publication, destination))
 
 
 def page_chart(publication: Publication, kind: str, destination: str) -> PageChart | None:

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from service.api.planning_routes import MOST
+from service.api.planning_routes import LARGEST_NUMBER
 from service.http.replies import refusal, reply
 from service.http.responses import Answer
 from service.language.addresses import PARAMETER
@@ -108,7 +108,7 @@ def month_in(fields: Mapping[str, str], name: str) -> pd.Timestamp:
 
 router = APIRouter(include_in_schema=False)
 
-Number = Annotated[int, Path(ge=1, le=MOST)]
+Number = Annotated[int, Path(ge=1, le=LARGEST_NUMBER)]
 Picked = Annotated[str, Query(max_length=20)]
 
 
@@ -127,7 +127,7 @@ async def needs_route(
     planning: Planning,
     destination: Picked = "",
     month: Annotated[str, Query(pattern=rf"^$|{MONTH_PATTERN}")] = "",
-    ended: Annotated[int, Query(ge=0, le=MOST)] = 0,
+    ended: Annotated[int, Query(ge=0, le=LARGEST_NUMBER)] = 0,
 ) -> Response:
     """Show needs, alert rules and alerts, with forms for a commodity."""
     remembered = request.cookies.get(COOKIE, "")

@@ -23,7 +23,7 @@ from service.web.page_charts import PageChart, chart_of
 from service.web.record_pages import backtest_values
 from service.web.render import block_of, template_of
 from service.words import full_words_of, in_reading_order, name_of, rendered
-from store.archive import SUMS, write_sums
+from store.archive import DIGEST_LIST, write_sums
 from store.errors import DataError
 from store.messages import Message
 from store.publications.basis import BASIS_COLUMNS, Basis
@@ -67,7 +67,7 @@ def write_report(
         (Path(scratch) / _PAGE).write_text(page, encoding="utf-8")
         files = (*(f"{name}.csv" for name in tables), _PAGE)
         write_sums(Path(scratch), files)
-        for name in (*files, SUMS):
+        for name in (*files, DIGEST_LIST):
             (Path(scratch) / name).replace(folder / name)
     return folder / _PAGE
 

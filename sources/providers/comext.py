@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 
 from sources.base import MonthRange
-from sources.http import MOST_BYTES, HttpClient, HttpSource, Refusal
+from sources.http import MOST_BODY, HttpClient, HttpSource, Refusal
 from sources.providers.countries import comext_members, comext_place
 from sources.providers.rows import (
     USUAL_LAG,
@@ -260,9 +260,9 @@ def _message(body: bytes) -> ET.Element:
     try:
         packed = io.BytesIO(body)
         with gzip.open(packed) if body.startswith(b"\x1f\x8b") else nullcontext(packed) as content:
-            plain = content.read(MOST_BYTES + 1)
-        if len(plain) > MOST_BYTES:
-            raise ValueError(f"it unpacks to more than {MOST_BYTES:,} bytes")
+            plain = content.read(MOST_BODY + 1)
+        if len(plain) > MOST_BODY:
+            raise ValueError(f"it unpacks to more than {MOST_BODY:,} bytes")
         return ET.fromstring(plain)  # noqa: S314  # expat caps what entities grow to
     except (ET.ParseError, OSError, EOFError, zlib.error) as err:
         raise ValueError(f"no SDMX message: {err}") from err

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pandas as pd
 from sqlalchemy import Connection, Engine, select
 
-from store.archive import SUMS, changed_files
+from store.archive import DIGEST_LIST, changed_files
 from store.errors import first_few
 from store.facts.reading import read_publication, read_table
 from store.messages import Message, message
@@ -108,7 +108,7 @@ def tampered(engine: Engine) -> tuple[Message, ...]:
 
 def changed_reports(folder: Path) -> Iterator[Message]:
     """Describe the reports below a folder whose files are not those that were written."""
-    for sums in sorted(folder.glob(f"*/{SUMS}")):
+    for sums in sorted(folder.glob(f"*/{DIGEST_LIST}")):
         if wrong := changed_files(sums.parent):
             yield message(
                 "The report in %(folder)s is not what was written: %(files)s.",

@@ -14,7 +14,7 @@ from flows.alert_delivery import alert
 from flows.context.stores import store_of
 from service.language.choice import LANGUAGES, in_language
 from service.language.phrases import gettext, translations_of
-from service.web.page_charts import KINDS
+from service.web.page_charts import CHART_KINDS
 from service.web.render import environment
 from service.web.report import render_page
 from service.web.what_if import CHARTS
@@ -45,7 +45,7 @@ PARTS: Final = {
     "commodity": (GOODS, "999999"),
     "destination": ("USA", "WLD", "XYZ"),
     "number": ("1", "99"),
-    "kind": (*KINDS, *CHARTS, "nothing"),
+    "kind": (*CHART_KINDS, *CHARTS, "nothing"),
     "form": ("json", "svg", "txt", "atom", "tiff"),
 }
 """Values of each part of a path: the first of all parts together, then each other one alone."""

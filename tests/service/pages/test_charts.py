@@ -21,7 +21,7 @@ from service.charts.fan_chart import fan_chart, spread
 from service.charts.record_charts import outcome
 from service.charts.stills import has_glyphs, still
 from service.queries.destination_months import month_rows, sums_of
-from service.web.page_charts import KINDS
+from service.web.page_charts import CHART_KINDS
 from service.web.render import CHARTS_ADDRESS, FOR_GOOD, LIBRARY_ADDRESS
 from tests.service.builders import make_cells, make_events, make_forecasts, make_panel, make_report
 
@@ -59,7 +59,7 @@ def marks(description: dict[str, Any], kind: str) -> list[tuple[dict[str, Any], 
     ]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CHART_KINDS)
 def test_vega_lite_knows_every_kind_and_it_names_its_source_inside(
     client: TestClient, vega_lite: jsonschema_rs.Validator, kind: str
 ) -> None:

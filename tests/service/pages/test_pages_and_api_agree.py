@@ -11,7 +11,7 @@ from models.evaluation.scores import Coverage, coverage_of
 from service.language.choice import in_language
 from service.language.formats import dated
 from service.language.phrases import translated
-from service.web.page_charts import KINDS
+from service.web.page_charts import CHART_KINDS
 from service.web.report import render_page
 from service.words import name_of, tonnes
 from store.vocabulary import ALL
@@ -23,7 +23,7 @@ EVERYWHERE = (
     *PAGES, *WITHOUT_STAMP, "/goods", "/method", "/what-if", "/alerts.atom",
     "/embed/charts/fan/USA",
     *(f"/destinations/USA/{name}" for name in ("digest.txt", "digest.atom", "dates.ics")),
-    *(f"/charts/{kind}/USA.json" for kind in KINDS),
+    *(f"/charts/{kind}/USA.json" for kind in CHART_KINDS),
 )  # fmt: skip
 
 FEW = {"WLD", "EU27", "USA"}

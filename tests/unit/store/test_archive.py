@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from store.archive import SUMS, copy_sqlite, extract_archive, sqlite_damage, write_archive
+from store.archive import DIGEST_LIST, copy_sqlite, extract_archive, sqlite_damage, write_archive
 from store.database import open_store
 from store.errors import DataError, StoreError
 
@@ -65,7 +65,7 @@ def test_a_file_that_is_not_as_it_was_written_is_refused(archive: Path, tmp_path
     extract_archive(archive, tmp_path / "out")
     (tmp_path / "out" / "deep" / "content").write_bytes(b"other")
     with tarfile.open(tmp_path / "b.tar.gz", "w:gz") as other:
-        for name in ("deep/content", SUMS):
+        for name in ("deep/content", DIGEST_LIST):
             other.add(tmp_path / "out" / name, name)
 
     with pytest.raises(DataError, match="not as they were written: deep/content"):
