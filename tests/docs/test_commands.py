@@ -105,6 +105,9 @@ class Reader:
         line = line.replace("make setup", "true").replace(
             "127.0.0.1:8510", f"127.0.0.1:{self.port}"
         )
+        ingest = f"magnetcast --home {self.folder}/var/try ingest comtrade --since 2021-01"
+        stand_ins = f"cd {PROJECT_ROOT} && {sys.executable} -m tests.providers 0 {ingest}"
+        line = line.replace("make try-table", f"({stand_ins})")
         if line.startswith("curl "):
             line += " --silent --fail"
         done = subprocess.run(  # noqa: S603 - the words of our own pages
