@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from service.api.forecast_routes import CSV_TOO
 from service.api.response_models import Page
+from service.api.scenario_routes import PROBLEM_BODY
 from service.http.replies import Shown, reply
 from service.http.responses import Record, json_answer
 from service.planning import entries
@@ -45,6 +46,9 @@ _MADE: Final[dict[str, Any]] = {"status_code": HTTPStatus.CREATED, **_TOKEN}
 _FILE: Final[dict[str, Any]] = {
     "security": [{"token": []}],
     "requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}},
+}
+_TOO_LARGE: Final[dict[int | str, dict[str, Any]]] = {
+    413: {"description": "The body is too large.", **PROBLEM_BODY}
 }
 _GONE: Final[dict[str, Any]] = {"status_code": HTTPStatus.NO_CONTENT, **_TOKEN}
 
@@ -142,7 +146,7 @@ def end_rule(number: Number, *, actor: Writer, shared: Shared) -> None:
     entries.write(shared.live, stored.end_rule, number, actor=actor)
 
 
-@writing.post("/rival-forecasts", **_MADE)
+@writing.post("/rival-forecasts", responses=_TOO_LARGE, **_MADE)
 def add_rivals(
     body: Annotated[list[NewRival], Field(max_length=MOST_RIVALS)], *, actor: Writer, shared: Shared
 ) -> dict[str, int]:
@@ -151,7 +155,12 @@ def add_rivals(
     return {"recorded": len(body)}
 
 
-@writing.post("/rival-forecasts/file", openapi_extra=_FILE, status_code=HTTPStatus.CREATED)
+@writing.post(
+    "/rival-forecasts/file",
+    openapi_extra=_FILE,
+    status_code=HTTPStatus.CREATED,
+    responses=_TOO_LARGE,
+)
 async def add_rivals_of_file(request: Request, *, actor: Writer, shared: Shared) -> dict[str, int]:
     """Record the forecasts by others of a CSV file, all or none."""
     rows = rows_of_file((await request.body()).decode("utf-8", errors="replace"))

@@ -43,7 +43,7 @@ Wanted = Annotated[
     Query(alias="destination", max_length=50, description="Repeat for several; all by default."),
 ]
 
-_PROBLEM: Final = {"content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+PROBLEM_BODY: Final = {"content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 
 
 @router.get("/scenarios", response_model=Page[WorkedScenario], responses=CSV_TOO)
@@ -59,8 +59,8 @@ def worked(shared: Shared, shown: Shown) -> Response:
     openapi_extra={"requestBody": _BODY},
     responses={
         200: CSV_TOO[200],
-        413: {"description": "The scenario is too large.", **_PROBLEM},
-        415: {"description": "The body is neither JSON nor YAML.", **_PROBLEM},
+        413: {"description": "The scenario is too large.", **PROBLEM_BODY},
+        415: {"description": "The body is neither JSON nor YAML.", **PROBLEM_BODY},
     },
 )
 async def ask(

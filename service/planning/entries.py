@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Final, TypeVar
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from service.http.responses import Record, records
 from service.live.live_publication import LivePublication, PlanningState
@@ -31,6 +31,13 @@ class PlanningRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
+def _number(value: object) -> object:
+    """Number as it is; a text or a truth value is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("Expected a whole number of days. Correct it")  # noqa: TRY004 - pydantic's
+    return value
+
+
 class NewNeed(PlanningRequest):
     """A need in tonnes a month."""
 
@@ -41,7 +48,7 @@ class NewNeed(PlanningRequest):
     period_to: Month = Field(examples=["2027-06"])
     tonnes: float = Field(gt=0, strict=True, description="Tonnes a month.", examples=[800.0])
     stock: float = Field(0.0, ge=0, strict=True, description="Tonnes held.", examples=[24.0])
-    lead_days: int = Field(
+    lead_days: Annotated[int, BeforeValidator(_number)] = Field(
         0,
         ge=0,
         le=LONGEST_LEAD_DAYS,

@@ -3,12 +3,13 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date, datetime
-from typing import Final
+from typing import Annotated, Final
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from models.evaluation.scores import lead_groups
 from service.http.responses import Record, records
@@ -33,6 +34,13 @@ from store.schema.scenario import words_of
 from store.vocabulary import COMMODITY
 
 
+def _text(day: object) -> str:
+    """Day as text; a number would be read as seconds since 1970."""
+    if not isinstance(day, str):
+        raise ValueError("Expected a day such as 2026-11-20. Correct it")  # noqa: TRY004 - pydantic's
+    return day
+
+
 class NewRival(PlanningRequest):
     """Somebody else's forecast of one month."""
 
@@ -40,11 +48,11 @@ class NewRival(PlanningRequest):
     source: str = Field(
         "", max_length=LONGEST_REASON, description="Where it stands.", examples=["Outlook, 20 Nov"]
     )
-    made_on: date = Field(examples=["2026-11-20"])
+    made_on: Annotated[date, BeforeValidator(_text)] = Field(examples=["2026-11-20"])
     commodity: CommodityCode = Field(COMMODITY, description=COMMODITY_HELP, examples=[COMMODITY])
     destination: Code = Field(examples=["USA"])
     period: Month = Field(examples=["2026-12"])
-    tonnes: float = Field(ge=0, examples=[450.0])
+    tonnes: float = Field(ge=0, strict=True, examples=[450.0])
 
     @property
     def row(self) -> RivalForecast:
@@ -205,8 +213,11 @@ def _checked_lines(lines: "csv.DictReader[str]") -> Iterator[NewRival]:
                 f"The file has more than {MOST_RIVALS} forecasts. Expected at most that many. "
                 "Send it in parts."
             )
+        fields: dict[str, object] = {name: text for name, text in line.items() if text}
+        with suppress(ValueError):
+            fields["tonnes"] = float(str(fields.get("tonnes")))
         try:
-            yield NewRival.model_validate({name: text for name, text in line.items() if text})
+            yield NewRival.model_validate(fields)
         except ValidationError as err:
             first = err.errors()[0]
             place = ".".join(map(str, first["loc"]))

@@ -102,6 +102,9 @@ def firm_outlook(
     )  # fmt: skip
 
 
+_FAR_DAYS: Final = 36_500.0
+
+
 @dataclass(frozen=True, slots=True)
 class Cover:
     """How far a stock reaches if nothing arrives."""
@@ -118,7 +121,7 @@ def cover_from(counted_at: pd.Timestamp, tonnes: float, stock: float, lead_days:
     day = (
         counted_at.tz_convert("UTC").tz_localize(None).normalize() if counted_at.tz else counted_at
     )
-    reach = day + pd.Timedelta(days=int(stock / tonnes * DAYS_A_MONTH))
+    reach = day + pd.Timedelta(days=int(min(stock / max(tonnes, 1e-6) * DAYS_A_MONTH, _FAR_DAYS)))
     order_by = reach - pd.Timedelta(days=lead_days)
     return Cover(reach, order_by, tonnes * lead_days / DAYS_A_MONTH)
 

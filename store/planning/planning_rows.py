@@ -348,7 +348,7 @@ def add_rival_forecasts(
             trail.note("create", f"rival forecast {number}", after={**values, **texts})
 
 
-MOST_RIVALS: Final = 1000
+MOST_RIVALS: Final = 100
 """Rows written at once."""
 
 
