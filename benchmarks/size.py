@@ -121,15 +121,15 @@ def counts() -> Iterator[tuple[str, int, int | None, str]]:
 
 
 BUDGET: Final = {
-    "product lines": 45_690,
-    "product modules": 280,
+    "product lines": 47_250,
+    "product modules": 284,
     "classes": 0,
     "constants": 20,
     "words": 0,
     "vague names": 30,
     "vaguest": 0,
-    "tests": 30_340,
-    "benchmarks": 4_860,
+    "tests": 31_400,
+    "benchmarks": 4_870,
 }
 """The figures reached; 44,000 lines of product and 29,000 of tests were the aims."""
 
