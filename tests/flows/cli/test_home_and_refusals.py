@@ -58,7 +58,7 @@ REFUSED = {
     "predict --set num_leaves=3 --set num_leaves=4": "--set num_leaves is given twice",
     "predict --parameters old.toml": "old.toml has format 0. Expected 1",
     "restore none.tar.gz": "none.tar.gz is refused: [Errno 2]",
-    "restore old.toml": "old.toml is refused: not a gzip file",
+    "restore old.toml": "old.toml is refused: Not a gzipped file",
     "run --as-of soon": "--as-of 'soon' is no date",
     "scenario none.yaml": "Cannot read none.yaml",
     "scenario old.toml --as-of 2200-01-01": "lies in the future",

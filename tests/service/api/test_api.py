@@ -173,7 +173,7 @@ def test_history_tells_months_by_how_they_are_known(client: TestClient) -> None:
     known = {row["period"]: row for row in rows}
 
     assert (known["2025-05"]["kind"], round(known["2025-05"]["tonnes"])) == ("observed", 46)
-    assert known["2026-07"]["kind"] == "estimated"
+    assert known["2026-06"]["kind"] == "estimated"
     assert max(known) == "2026-07"
 
 
