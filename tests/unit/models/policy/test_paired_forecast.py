@@ -77,7 +77,7 @@ def test_a_ban_lets_nothing_pass_unless_stated_and_what_it_stops_may_go_elsewher
         half.loc["WLD", "difference_mean"]["2020-11":], 0.5 * lost, rtol=0.02
     )
     assert (half.loc["USA", "difference_mean"]["2020-11":] > 0).all()
-    assert japan["warning"].str.contains("assumed, not estimated").all()
+    assert japan["warning"].str.contains("Assumed, not estimated").all()
 
 
 def test_a_control_is_answered_by_its_analogs() -> None:
