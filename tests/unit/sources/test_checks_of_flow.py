@@ -128,7 +128,7 @@ def test_no_price_of_the_bundled_facts_is_unusual() -> None:
     flows = [flow for _, flow in rows.groupby(["destination", "period_from"])]
     both = [flow for flow in flows if flow["measure"].nunique() == 2]
 
-    assert len(both) == 33
+    assert len(both) == 34
     for flow in both:
         known = every[every["period_to"] < flow["period_from"].iloc[0]]
         cells = flow.drop_duplicates("measure").assign(source="customs", kind="reported")
