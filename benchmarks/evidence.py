@@ -18,10 +18,12 @@ from features.panel.evidence_panel import PANEL_DESTINATIONS
 from features.panel.statements import (
     CellBlock,
     Statement,
+    hs6_values,
     is_cell_level,
     last_evidence_month,
     members_of,
     read_statements,
+    value_statements,
 )
 from features.panel.system import WIDTH, LinearSystem, PanelPrior, Solution, build_system, solve
 from flows.cli.options import moment
@@ -69,11 +71,12 @@ class Known:
 
 def known_statements(observations: pd.DataFrame, as_of: pd.Timestamp) -> Known:
     """Return the statements the product's panel rests on at a moment."""
-    figures = known_at(observations, key=OBSERVATION_KEY, as_of=as_of)
-    figures = figures.loc[figures["commodity"] == COMMODITY].reset_index(drop=True)
+    known_rows = known_at(observations, key=OBSERVATION_KEY, as_of=as_of)
+    figures = known_rows.loc[known_rows["commodity"] == COMMODITY].reset_index(drop=True)
     first = month_number(HISTORY_START)
     last = min(last_evidence_month(figures), last_complete_month(as_of))
-    return Known(read_statements(figures, first=first, last=last), first, last)
+    values = value_statements(hs6_values(known_rows), first=first, last=last)
+    return Known(read_statements(figures, first=first, last=last) + values, first, last)
 
 
 def published_months(statements: Sequence[Statement]) -> dict[CellBlock, list[int]]:
@@ -225,7 +228,7 @@ def data_text(day: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--as-of", default="2026-11-24", help="day whose facts are known (UTC)")
+    parser.add_argument("--as-of", default="2026-12-01", help="day whose facts are known (UTC)")
     chosen = parser.parse_args()
     observations = load_bundled(page.DATA).frame("observations")
     with threadpool_limits(limits=1, user_api="blas"):  # as in the product
