@@ -76,7 +76,7 @@ QUOTED_SCOPES = {
 }  # fmt: skip
 QUOTED_MODELS = {
     "magnetcast": MODEL, "the same, parameters of panels": UNTUNED,
-    "median of the base forecasts": BASE_MEDIAN, "trees alone": TREES, "seasonal naive": REFERENCE,
+    "base forecasts alone": BASE_MEDIAN, "trees alone": TREES, "seasonal naive": REFERENCE,
     "AutoETS": ETS,
 }  # fmt: skip
 

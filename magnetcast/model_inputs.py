@@ -35,9 +35,9 @@ def features(as_of: Moment = None, *, commodity: str | None = None) -> pd.DataFr
     """Rows that a stored model takes as input at an as-of; arguments as of ``panel``.
 
     Returns:
-        One row per destination and month to forecast: destination, cutoff, period, horizon, one
-        column per feature, level_tonnes, offset_tonnes and experts_tonnes, the median of the base
-        forecasts.
+        One row per destination and month to forecast: destination, period, horizon in months, one
+        column per feature, level_tonnes, offset_tonnes and experts_tonnes, the base forecast; of a
+        partner table usual_move_tonnes too, the scale of the series.
     """
     return rows_of(_workspace(as_of, commodity).origin)
 

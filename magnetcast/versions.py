@@ -38,13 +38,10 @@ def train(
         DataError: A parameter is unknown or out of range.
     """
     settings, known_by = Settings(), moment(as_of, option="as_of")
+    place = None if file is None else str(file)
     ingest_if_empty(settings)
     with single_writer(settings):
-        return train_in(
-            workspace_with(
-                settings, known_by, commodity, parameters, None if file is None else str(file)
-            )
-        )
+        return train_in(workspace_with(settings, known_by, commodity, parameters, place))
 
 
 def compare(a: int | str, b: int | str, *, commodity: str | None = None) -> pd.DataFrame:

@@ -26,7 +26,7 @@ HORIZON: Final = "horizon"
 LEVEL: Final = "level_tonnes"
 OFFSET: Final = "offset_tonnes"
 BASE_TONNES: Final = "experts_tonnes"
-"""Column of the rows: median of the base forecasts."""
+"""Column of the rows: the base forecasts together, in tonnes."""
 
 ENSEMBLE_WEIGHT: Final = "ensemble_weight"
 """Key of the metadata: weight of the boosters' median by horizon, 0 to 1; the base forecasts have

@@ -210,7 +210,7 @@ def evidence_panel(
 
 
 def _last_of_world(statements: Sequence[Statement], last: int) -> int:
-    """Last month of a level or growth rate of the world, else ``last``."""
+    """Last month of a level, growth rate or value of the world, else ``last``."""
     sides = [s.above for s in statements if s.above is not None and not s.is_bound]
     ends = [cells.end for cells in sides if cells.destinations == AGGREGATES[WORLD]]
     return max(ends, default=last)

@@ -148,10 +148,10 @@ def hs6_values(known_rows: pd.DataFrame) -> pd.DataFrame:
     in the partners they cover.
     """
     is_value = known_rows["commodity"].eq(HS6) & known_rows["measure"].eq("value_musd")
-    is_world_month = known_rows["period_from"].eq(known_rows["period_to"])
-    counts = ~is_world_month | known_rows["destination"].eq(WORLD)
-    fit = is_value & counts & known_rows["origin"].eq(ORIGIN) & known_rows["value"].gt(0.0)
-    rows = known_rows.loc[fit & known_rows["usable"]]
+    is_month = known_rows["period_from"].eq(known_rows["period_to"])
+    is_used = is_value & (~is_month | known_rows["destination"].eq(WORLD)) & known_rows["usable"]
+    is_used &= known_rows["origin"].eq(ORIGIN) & known_rows["value"].gt(0.0)
+    rows = known_rows.loc[is_used]
     place = ["destination", "period_from", "period_to"]
     sizes = rows["source"].where(rows["destination"].eq(WORLD)).value_counts()
     ordered = rows.assign(size=rows["source"].map(sizes).astype(float).fillna(0.0)).sort_values(

@@ -255,7 +255,7 @@ def _add_shares(rows: _Rows, blocks: _CellBlocks, prior: PanelPrior) -> None:
 
 
 def _add_unit_values(rows: _Rows, statements: Sequence[Statement], prior: PanelPrior) -> int:
-    """Add the logs of the unit values behind values; return how many terms they are.
+    """Add the logs of the unit values behind values; return the number of these terms.
 
     The world's is a random walk by month. Its steps are Gaussian: with longer tails a fall of trade
     is taken for a lasting step of the unit value. A destination's ratio to it is one constant.
@@ -295,7 +295,7 @@ FALL, RISE = -0.7, 1.5
 _TOLERANCE: Final = 1e-3
 """Largest last step in log units: a tenth of a percent of a cell."""
 _LEAST_GAIN: Final = 2e-3
-"""Least gain of log likelihood worth another step: what moves for less, nothing tells of, such as
+"""Least gain of log likelihood worth another step. Less comes from what no figure tells, such as
 the month in which a share jumped years ago."""
 
 
@@ -304,9 +304,8 @@ class Solution:
     """The solution of a system."""
 
     log_cells: Floats
-    season: Floats
     covariance: Floats
-    """Of the log cells and the season terms."""
+    """Of the log cells, the season terms and the logs of unit values."""
     z: Floats
     """Residual of each row in scales; zero for a satisfied bound."""
     weight: Floats
@@ -338,8 +337,7 @@ def solve(system: LinearSystem) -> Solution:
         if is_converged:
             certain = np.where(system.is_bound, 0.0, precision)
             covariance = _inverse(_normal_matrix(jacobian, certain))
-            cells, season = state[: system.cells], state[system.cells :]
-            return Solution(cells, season, covariance, z, weight)
+            return Solution(state[: system.cells], covariance, z, weight)
     raise DataError(
         f"The evidence panel did not converge in {MAX_STEPS} steps ({system.statements} figures, "
         f"{system.months} months). Expected the figures to agree on one table. Look for figures "

@@ -43,9 +43,6 @@ A: Final = "A"
 B: Final = "B"
 """Names of two backtests in tables; differences are those of B less those of A."""
 
-BAND_COVERAGE: Final = "coverage80"
-BIAS: Final = "bias"
-
 SCOPE_COLUMNS: Final = [
     "scope", "metric", A, B, "difference", "p05", "p95", "verdict", "cells",
 ]  # fmt: skip
@@ -215,8 +212,8 @@ def _of_scope(cells: pd.DataFrame) -> pd.DataFrame:
     table = differences(cells, B, [A]).rename(columns={"baseline_score": A, "score": B})
     groups = cells.groupby("model")
     shares = {
-        BAND_COVERAGE: groups["is_covered"].mean(),
-        BIAS: groups["p50"].sum() / groups["tonnes"].sum() - 1.0,
+        "coverage80": groups["is_covered"].mean(),
+        "bias": groups["p50"].sum() / groups["tonnes"].sum() - 1.0,
     }
     rows = pd.DataFrame(
         {"metric": metric, A: share[A], B: share[B], "difference": share[B] - share[A]}

@@ -16,7 +16,7 @@ REFERENCE: Final = "seasonal_naive"
 """The baseline that every model is measured against."""
 
 BASE_MEDIAN: Final = "experts"
-"""Median of the base forecasts, without trees."""
+"""The base forecasts together, without trees: their median, of magnets as ``base_tonnes``."""
 
 STATISTICAL: Final = "statistical ensemble"
 NAIVE: Final = "seasonal naive"

@@ -8,7 +8,7 @@ from store.settings import PROJECT_ROOT
 
 SCOPES = {"all destinations": "ALL", "world": "WLD", "USA": "USA", "European Union": "EU27"}
 MODELS = {
-    "magnetcast": "magnetcast", "median of the base forecasts": "experts",
+    "magnetcast": "magnetcast", "base forecasts alone": "experts",
     "trees alone": "lightgbm", "seasonal naive": "seasonal_naive", "AutoETS": "auto_ets",
 }  # fmt: skip
 LONG = {**MODELS, "the same, parameters of panels": "panel_parameters"}

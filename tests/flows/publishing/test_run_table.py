@@ -204,7 +204,7 @@ def test_a_table_that_is_too_late_is_published_as_stale(place: Path) -> None:  #
 
 
 @pytest.mark.slow
-def test_python_forecasts_scores_and_trains_a_table_as_the_verbs_do(place: Path) -> None:  # noqa: ARG001
+def test_python_forecasts_scores_and_trains_a_table_as_the_verbs_do(place: Path) -> None:
     fill(Settings(), WORLD.rows())
 
     version = mc.train(NOW, commodity="850511", num_leaves=7)
@@ -218,9 +218,26 @@ def test_python_forecasts_scores_and_trains_a_table_as_the_verbs_do(place: Path)
     assert set(made["model"]) == {champion.model_version}
     assert set(cells["destination"]) == {"USA"}
     assert cells["tonnes"].notna().all()
-    other = mc.train(NOW, commodity="850511", num_leaves=5)
+    file = place / "parameters.toml"
+    file.write_text("[parameters]\nnum_leaves = 5\n", encoding="utf-8")
+    other = mc.train(NOW, commodity="850511", file=file, learning_rate=0.2)
+    registered = model_registry.at_version(Settings(), other, TABLE.model)
+    assert json.loads(registered.parameters) == {"learning_rate": 0.2, "num_leaves": 5}
     assert mc.compare(version, other, commodity="850511")["difference"].notna().any()
     assert mc.promote(other, commodity="850511", accept="a test").is_champion
+
+
+def test_python_reads_panel_and_features_of_a_table_as_of_a_day(place: Path) -> None:  # noqa: ARG001
+    fill(Settings(), WORLD.rows())
+
+    panel = mc.panel("2024-06-26", commodity="850511")
+    rows = mc.features("2024-06-26", commodity="850511")
+
+    assert panel["available_at"].max() <= at("2024-06-26")
+    assert panel["period"].max() == pd.Timestamp("2024-05-01")
+    assert rows["period"].min() == pd.Timestamp("2024-06-01")
+    assert set(rows["destination"]) <= set(panel["destination"])
+    assert {"horizon", "level_tonnes", "offset_tonnes", "experts_tonnes"} < set(rows)
 
 
 @pytest.mark.slow

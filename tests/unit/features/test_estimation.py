@@ -228,3 +228,29 @@ def test_a_unit_value_that_rises_for_good_is_no_rise_of_trade() -> None:
         assert cell(risen, "WLD", month)["tonnes"] == pytest.approx(
             cell(same, "WLD", month)["tonnes"], rel=0.01
         )
+
+
+def test_a_year_without_figures_follows_its_share_of_value_once_that_is_available() -> None:
+    frame = levels()
+    year = frame["period_from"].dt.year
+    sums = frame.assign(year=year).pivot_table("value", "year", "destination", aggfunc="sum")
+    sums["EU27"] = sums[["DEU", "ITA", "EU27_REST"]].sum(axis=1)
+    sums.loc[2018, "IND"] *= 2.0
+    rows = [
+        {
+            "period_from": f"{of}-01-01", "period_to": f"{of}-12-01", "available_at": "2019-07-01",
+            "commodity": HS6, "destination": name, "measure": "value_musd", "unit": "musd",
+            "value": 0.06 * tonnes,
+        }
+        for of in (2017, 2018)
+        for name, tonnes in sums.loc[of].items()
+    ]  # fmt: skip
+    without = frame.loc[~(frame["destination"].eq("IND") & year.eq(2018))]
+    table = pd.concat([without, make_observations(*rows)], ignore_index=True)
+
+    told, untold = (evidence_panel(rows, as_of=AS_OF) for rows in (table, without))
+    before, bare = (evidence_panel(rows, as_of=at("2019-06-30")) for rows in (table, without))
+
+    assert cell(told, "IND", "2018-06")["tonnes"] > 1.4 * cell(untold, "IND", "2018-06")["tonnes"]
+    assert cell(told, "IND", "2018-06")["kind"] == "estimated"
+    np.testing.assert_array_equal(before.tonnes, bare.tonnes)
