@@ -56,8 +56,6 @@ class FirmOutlook:
     needs: tuple[float, ...]
     chances_out: tuple[float, ...]
     """That the stock runs out by the end of each month."""
-    weeks_of_cover: float
-    """That the stock lasts if nothing comes."""
     stock_90: float
     stock_95: float
 
@@ -103,7 +101,6 @@ def outlook_of(
         months,
         tuple(needs.tolist()),
         tuple((largest > firm.stock + 1e-9).mean(axis=0).tolist()),
-        firm.stock / needs[0] * WEEKS_A_MONTH,
         *held,
     )
 

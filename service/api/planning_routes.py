@@ -163,6 +163,6 @@ def add_rivals(
 )
 async def add_rivals_of_file(request: Request, *, actor: Writer, shared: Shared) -> dict[str, int]:
     """Record the forecasts by others of a CSV file, all or none."""
-    rows = rows_of_file((await request.body()).decode("utf-8", errors="replace"))
+    rows = rows_of_file(await request.body())
     await run_in_threadpool(record_rivals, shared.live, actor, rows)
     return {"recorded": len(rows)}

@@ -1,6 +1,6 @@
 """When a firm's stock runs out, for the page of needs and the API."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -84,6 +84,17 @@ def as_field(name: str, fault: str) -> str:
     return gettext("%(field)s: %(fault)s", field=gettext(_LABELS.get(name, name)), fault=fault)
 
 
+_Value = TypeVar("_Value")
+
+
+def field_in(fields: Mapping[str, str], name: str, read: Callable[[str], _Value]) -> _Value:
+    """Field as ``read`` takes it; an error names it by its label."""
+    try:
+        return read(fields[name].strip())
+    except DataError as err:
+        raise DataError(as_field(name, message_of(err))) from err
+
+
 _Body = TypeVar("_Body", bound=BaseModel)
 
 
@@ -101,18 +112,10 @@ _NUMBERS: Final = ("tonnes", "stock", "stock_weeks", "lead_days", "licence_days"
 
 def question_in(fields: Mapping[str, str]) -> FirmQuestion:
     """Question from the fields of an address; errors name the field."""
-    values: dict[str, object] = {name: text for name, text in fields.items() if text}
-    for name in _NUMBERS:
-        if name in values:
-            try:
-                values[name] = typed_digits(str(values[name]))
-            except DataError as err:
-                raise DataError(as_field(name, message_of(err))) from err
-    question = checked(FirmQuestion, **values)
-    try:
-        typed_months(question.by_month)
-    except DataError as err:
-        raise DataError(as_field("by_month", message_of(err))) from err
+    values = {name: text for name, text in fields.items() if text}
+    numbers = {n: field_in(values, n, typed_digits) for n in _NUMBERS if n in values}
+    question = checked(FirmQuestion, **values | numbers)
+    field_in({"by_month": question.by_month}, "by_month", typed_months)
     return question
 
 
@@ -183,8 +186,7 @@ async def firm_answer(
     firm = question.firm
     outlook = firm_outlook(publication, name, firm)
     bare = firm_outlook(publication, name, replace(firm, stock=0.0))
-    counted_at = publication.as_of
-    cover = cover_from(counted_at, question.tonnes, question.held, question.lead_days)
+    cover = cover_from(publication.as_of, firm, question.lead_days)
     runs = [
         _run(title, firm_outlook(publication, name, firm, _scenario(result)), cover.lead_t)
         for title, result in results
@@ -196,7 +198,7 @@ async def firm_answer(
         destination=name, destination_name=name_of(name),
         as_of=f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}", normal_t=round(normal, 1),
         share=round(question.tonnes / normal, 5), is_small=bool(question.tonnes < SMALL * median),
-        stock_t=round(question.held, 3), weeks_of_cover=round(outlook.weeks_of_cover, 1),
+        stock_t=round(question.held, 3), weeks_of_cover=round(cover.weeks, 1),
         reach_on=f"{cover.reach_on:%Y-%m-%d}", order_by=f"{cover.order_by:%Y-%m-%d}",
         chance_short=bounded(bare.chances_out[-1]), lead_t=round(cover.lead_t, 1),
         stock_95_t=round(max(outlook.stock_95, cover.lead_t), 1),

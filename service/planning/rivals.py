@@ -87,10 +87,12 @@ class RivalScore(ResponseModel):
     """How somebody else's forecasts did beside ours, over the same months."""
 
     name: str = Field(examples=["Example Bank"])
-    lead: str = Field(description="Months ahead; all together is empty.", examples=["1-3"])
+    lead: str = Field(description="Months ahead, or over; all together is empty.", examples=["1-3"])
     months: int = Field(description="Scored forecasts.", examples=[18])
-    error: float = Field(description="Absolute error as a share of actual tonnes.")
-    our_error: float
+    error: float | None = Field(
+        description="Absolute error as a share of actual tonnes; missing where these are 0."
+    )
+    our_error: float | None
     value_added: float = Field(
         description="1 less the ratio of the two errors: above 0 where theirs was closer."
     )
@@ -125,7 +127,7 @@ def rival_cells(publication: Publication, planning: PlanningState) -> pd.DataFra
     cells = cells.merge(_loaded(publication), on=_KEY, how="left", validate="many_to_one")
     months = cells["period"].dt.year * 12 + cells["period"].dt.month
     made_months = cells["made_on"].dt.year * 12 + cells["made_on"].dt.month
-    in_time = cells["loaded_at"].isna() | (cells["available_at"] < cells["loaded_at"])
+    in_time = cells["available_at"] < cells["loaded_at"]
     last = cells.loc[in_time].drop_duplicates(["name", "made_on", *_KEY], keep="last").index
     is_scored = cells["actual"].notna() & cells["p50"].notna() & cells.index.isin(last)
     marked_cells = cells.assign(lead=months - made_months, scored=is_scored)
@@ -169,7 +171,8 @@ _FEWEST: Final = 5
 def _score(name: str, lead: str, cells: pd.DataFrame) -> Record:
     errors = cells[["tonnes", "p50"]].sub(cells["actual"], axis=0).abs()
     by_month = errors.groupby(cells["period"]).sum().to_numpy()
-    theirs, ours = errors.sum() / float(cells["actual"].sum())
+    actual = float(cells["actual"].sum())
+    theirs, ours = (errors.sum() / actual).tolist() if actual > 0 else (None, None)
     low = high = None
     if len(by_month) >= _FEWEST:
         picks = np.random.default_rng(0).integers(len(by_month), size=(_DRAWS, len(by_month)))
@@ -178,8 +181,8 @@ def _score(name: str, lead: str, cells: pd.DataFrame) -> Record:
         "name": name,
         "lead": lead,
         "months": len(cells),
-        "error": float(theirs),
-        "our_error": float(ours),
+        "error": theirs,
+        "our_error": ours,
         "value_added": float(_value(errors.sum().to_numpy()[None])[0]),
         "value_low": low,
         "value_high": high,
@@ -195,9 +198,12 @@ def _value(errors: Floats) -> Floats:
 _FILE_COLUMNS: Final = ("name", "source", "made_on", "destination", "period", "tonnes")
 
 
-def rows_of_file(text: str) -> list[NewRival]:
+def rows_of_file(body: bytes) -> list[NewRival]:
     """Rows of a CSV file with a heading: name, source, made_on, destination, period, tonnes."""
-    lines = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    try:
+        lines = csv.DictReader(io.StringIO(body.decode("utf-8-sig")))
+    except UnicodeDecodeError as err:
+        raise DataError(f"The file is not UTF-8 ({err}). Save it as CSV UTF-8.") from err
     if missing := {*_FILE_COLUMNS} - {*(lines.fieldnames or ())}:
         raise DataError(
             f"The file has no column {', '.join(sorted(missing))}. Expected a heading with "

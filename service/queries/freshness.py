@@ -70,9 +70,7 @@ def ages_of(publication: Publication, moment: pd.Timestamp, *, now: pd.Timestamp
     return {"freshness": state, **dict(zip(_AGES, [*texts, *ages], strict=True))}
 
 
-_AGES: Final = (
-    "missing_since", "data_to", "policy_to", "data_age_days", "policy_age_days",
-)  # fmt: skip
+_AGES: Final = ("missing_since", "data_to", "policy_to", "data_age_days", "policy_age_days")
 
 
 def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:

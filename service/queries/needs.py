@@ -102,7 +102,7 @@ def firm_outlook(
     )  # fmt: skip
 
 
-_FAR_DAYS: Final = 36_500.0
+_FAR_DAYS: Final = 3650
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +114,24 @@ class Cover:
     """Last day to order so that it is cleared by then."""
     lead_t: float
     """Tonnes needed from order to clearance: nothing ordered today comes earlier."""
+    weeks: float
 
 
-def cover_from(counted_at: pd.Timestamp, tonnes: float, stock: float, lead_days: int) -> Cover:
-    """Cover of a stock in tonnes that was counted on a day, at a monthly need in tonnes."""
-    day = (
-        counted_at.tz_convert("UTC").tz_localize(None).normalize() if counted_at.tz else counted_at
+def cover_from(counted_at: pd.Timestamp, firm: Firm, lead_days: int) -> Cover:
+    """Cover of a firm's stock that was counted on a day."""
+    day, need = counted_at.tz_convert(None).normalize(), 0.0
+    reach, left = day, firm.stock
+    while (reach - day).days < _FAR_DAYS:
+        need = firm.by_month.get(f"{reach:%Y-%m}", firm.tonnes) / DAYS_A_MONTH
+        if left < need:
+            break
+        reach, left = reach + pd.Timedelta(days=1), left - need
+    return Cover(
+        reach,
+        order_by=reach - pd.Timedelta(days=lead_days),
+        lead_t=firm.tonnes * lead_days / DAYS_A_MONTH,
+        weeks=((reach - day).days + min(left / max(need, 1e-9), 1.0)) / 7,
     )
-    reach = day + pd.Timedelta(days=int(min(stock / max(tonnes, 1e-6) * DAYS_A_MONTH, _FAR_DAYS)))
-    order_by = reach - pd.Timedelta(days=lead_days)
-    return Cover(reach, order_by, tonnes * lead_days / DAYS_A_MONTH)
-
-
-def cover_of(need: Record) -> Cover:
-    """Cover of the stock of a need, counted when the need was recorded."""
-    counted_at = pd.Timestamp(need["created_at"])
-    return cover_from(counted_at, need["tonnes"], need["stock"], need["lead_days"])
 
 
 _COVERS: Final = (0.90, 0.95)
@@ -199,7 +201,8 @@ def need_document(publication: Publication, need: Record) -> Record:
         paths = sample_paths(quantiles[None], ErrorCopula(carry_over))[:, 0]
     met_at_t = met_at(publication, need)
     received = paths * need["tonnes"] / met_at_t
-    cover = cover_of(need)
+    plant = Firm(need["tonnes"], need["stock"])
+    cover = cover_from(pd.Timestamp(need["created_at"]), plant, need["lead_days"])
     buffers = [
         round(max(buffer_for(received, need["tonnes"], share), cover.lead_t), KILOGRAMS)
         if len(ahead)

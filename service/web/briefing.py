@@ -29,7 +29,7 @@ from store.vocabulary import QUANTILE_COLUMNS, WORLD
 
 _DATES: Final = 3
 _SHOWN: Final = 6
-"""Figures and acts listed; the API and the policy ledger have all."""
+"""Acts listed; the policy ledger has all."""
 
 
 @dataclass(frozen=True, slots=True)

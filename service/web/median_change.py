@@ -5,7 +5,7 @@ from typing import Final
 
 import pandas as pd
 
-from service.language.phrases import gettext, marked
+from service.language.phrases import gettext
 from service.live.publication import Publication
 from service.queries.explanation_sentences import causes_of_change, moved_by
 from service.queries.freshness import publication_words
@@ -15,10 +15,6 @@ from store.vocabulary import CHANGES
 
 MOST_LISTED: Final = 6
 """Figures listed; the API has all."""
-
-NOT_COMPUTED: Final = marked(
-    "The causes of the change have not been computed for this publication."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +114,7 @@ class MedianChange:
         if not self.before or address_key(publication.commodity):  # computed for the magnets only
             return ""
         if stored is None or stored.since != self._number:
-            return gettext(NOT_COMPUTED)
+            return gettext("The causes of the change have not been computed for this publication.")
         changes = stored.changes.get(self.destination, {}).get(self.month, {})
         return causes_of_change({name: changes.get(name, 0.0) for name in CHANGES}, self.after)
 

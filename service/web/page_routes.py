@@ -231,7 +231,7 @@ async def _destination(
     # One page more for each write on this destination, and no more.
     needs, rivals = planning.rows.needs, planning.rivals_of(goods.commodity, destination)
     planned = needs.loc[needs["destination"].eq(destination)]
-    written = (len(planned), int(planned["ended_at"].notna().sum()), *rivals["id"].tail(1))
+    written = (len(planned), int(planned["ended_at"].notna().sum()), *rivals["id"].nlargest(1))
     key = ("destination", destination, written, home)
     make = partial(destination_page, home=home)
     page = await _page(request, shared, goods, key, make, planning, destination)

@@ -25,7 +25,7 @@ from service.language.phrases import gettext
 from service.live.publication import Publication
 from service.planning import entries, rivals
 from service.planning.alerts import ADDRESS, atom
-from service.planning.firm import FirmAnswer, as_field, checked, firm_answer, question_in
+from service.planning.firm import FirmAnswer, checked, field_in, firm_answer, question_in
 from service.planning.typed import typed_digits, typed_months
 from service.queries.destination_months import known_destination
 from service.request_errors import NoAnswerError
@@ -86,10 +86,7 @@ def text_in(fields: Mapping[str, str], name: str) -> str:
 def number_in(fields: Mapping[str, str], name: str, default: str = "") -> float:
     """Field that is a number."""
     text = fields.get(name, "").strip() or default or text_in(fields, name)
-    try:
-        return float(typed_digits(text))
-    except DataError as err:
-        raise DataError(as_field(name, message_of(err))) from err
+    return float(field_in({name: text}, name, typed_digits))
 
 
 def month_in(fields: Mapping[str, str], name: str) -> pd.Timestamp:

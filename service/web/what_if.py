@@ -128,6 +128,12 @@ class Result:
     pair: Pair
 
     @property
+    def is_tariff_alone(self) -> bool:
+        """Whether the scenario changes nothing but a tariff, whose effect its own then is."""
+        form = self.view.form
+        return not (form.texts.get("licence_from") or form.acts or form.chances)
+
+    @property
     def label(self) -> str:
         return gettext(
             "Chart. %(headline)s The table below has the numbers.", headline=self.headline
@@ -303,9 +309,7 @@ class TariffRecord:
         """Record of one step of a scenario."""
         rates = rates_by_month(publication, step.importer)
         before = float(rates[-1]) if len(rates) else 0.0
-        after = float(
-            step.rate_pct if step.rate_pct is not None else before + (step.add_points or 0.0)
-        )
+        after = float(before + (step.add_points or 0.0) if step.rate_pct is None else step.rate_pct)
         as_far = rates >= after if after > before else rates <= after
         return cls(step.importer, before, after, int(as_far.sum()), len(rates))
 

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 
 from models.forecasting.joint_paths import USUAL_CARRY
 from service.api.response_models import Page, Problem
+from service.http.responses import json_answer
 from service.planning import entries
 from service.planning.rivals import RivalResponse, rival_cells, rival_scores
 from service.state import may_write
@@ -250,6 +251,8 @@ def test_a_forecast_by_another_is_drawn_named_and_told_where_it_disagrees(
     assert '"name":"Example Bank"' in chart
     assert "2026-12,Example Bank,5.0" in rows
     assert "Example Bank" not in planner.get("/charts/fan/JPN.json").text
+    posted(planner, "rival-forecasts", [{**RIVAL, "name": "A Bank"}])
+    assert "A Bank" in planner.get("/destinations/USA").text
 
 
 def test_a_file_of_forecasts_by_others_is_taken_whole_or_not_at_all(planner: TestClient) -> None:
@@ -263,11 +266,15 @@ def test_a_file_of_forecasts_by_others_is_taken_whole_or_not_at_all(planner: Tes
         )
         for lines in ([good, good.replace("450.5", "much")], [good, good.replace("USA", "DEU")])
     ]
-    lacking = planner.post(address, content="name,tonnes\n", headers={"Content-Type": "text/csv"})
+    lacking, foreign = (
+        planner.post(address, content=content, headers={"Content-Type": "text/csv"})
+        for content in ("name,tonnes\n", "\n".join([head, good]).encode("utf-16"))
+    )
 
     assert [answer.status_code for answer in answers] == [400, 201]
     assert "Line 3, tonnes" in answers[0].json()["detail"]
     assert "no column destination" in lacking.json()["detail"]
+    assert "Save it as CSV UTF-8" in foreign.json()["detail"]
     assert planner.get(f"{API}/rival-forecasts").json()["total"] == 2
 
 
@@ -311,6 +318,13 @@ def test_forecasts_by_others_are_scored_as_ours_for_the_same_months(
     assert scores[0]["value_low"] == pytest.approx(0.75)
     assert scores[0]["error"] == pytest.approx(scores[0]["our_error"] / 4)
     assert sum(row["months"] for row in scores[1:]) == n
+    panel = publication.snapshot.panel
+    panel.loc[panel["destination"].eq("USA"), "tonnes"] = 0.0
+    nothing = rival_scores(publication, planning)
+    assert {row["error"] for row in nothing} == {None}, "no share of actual tonnes of 0"
+    assert json_answer(nothing)
+    publication.published.vintages.loc[:, "ingested_at"] = pd.NaT
+    assert not rival_cells(publication, planning)["scored"].any(), "loaded at a moment not known"
 
 
 @pytest.mark.slow
@@ -416,6 +430,10 @@ def test_a_stock_outlook_is_computed_and_nothing_is_stored(untouched: TestClient
     assert chances == sorted(chances)
     assert chances[0] == 0.05
     assert untouched.get(f"{asked}&by_month=2027").status_code == 400
+    month = answer["months"][0]["period"]
+    idle = untouched.get(f"{asked}&by_month={month} 0").json()
+    assert idle["reach_on"] > answer["reach_on"]
+    assert idle["weeks_of_cover"] > answer["weeks_of_cover"]
     assert planned(untouched).needs.empty
 
 

@@ -177,6 +177,9 @@ def test_a_page_shows_the_answer_and_an_address_that_shows_it_again(what_if: Wha
         f"/what-if?{query}", headers={"If-None-Match": page.headers["etag"]}
     )
     assert unchanged.status_code == 304
+    both = what_if.client.get(f"/what-if?{urlencode({'destination': 'USA', **TARIFF, **BAN})}")
+    told = ["of exports per percentage point" in answer.text for answer in (page, both)]
+    assert told == [True, False], "beside a ban no effect is that of the tariff"
 
 
 def yaml_of(page: str) -> str:

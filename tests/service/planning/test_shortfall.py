@@ -101,7 +101,6 @@ def test_a_firm_gets_of_its_need_what_its_country_gets_of_a_normal_month() -> No
     half = outlook(Firm(10.0, stock=11.0))
 
     assert half.out_in == "2027-02"
-    assert half.weeks_of_cover == pytest.approx(11 / 10 * 52 / 12)
     assert (half.stock_90, half.stock_95) == pytest.approx((15.0, 15.0), rel=0.01)
     assert outlook(Firm(10.0, stock=16.0)).out_in is None
 
@@ -122,10 +121,13 @@ def test_grade_licence_rule_and_single_months_change_what_a_firm_gets() -> None:
 
 
 def test_a_stock_reaches_as_far_as_the_need_lets_it_and_is_ordered_a_lead_time_before() -> None:
-    cover = cover_from(at("2026-11-25"), 12.0, 24.0, 45)
+    cover = cover_from(at("2026-11-25"), Firm(12.0, stock=24.0), 45)
+    idle = cover_from(at("2026-12-01"), Firm(12.0, stock=24.0, by_month={"2026-12": 0.0}), 0)
 
     assert f"{cover.reach_on:%Y-%m-%d} {cover.order_by:%Y-%m-%d}" == "2027-01-24 2026-12-10"
     assert cover.lead_t == pytest.approx(17.74, abs=0.01)
+    assert cover.weeks == pytest.approx(24 / 12 * 30.44 / 7)
+    assert f"{idle.reach_on:%Y-%m-%d}" == "2027-03-02", "December needs nothing"
 
 
 @pytest.mark.parametrize(
