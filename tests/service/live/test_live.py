@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from starlette.testclient import TestClient
 
 from service.api.forecast_routes import document_of
+from service.queries.freshness import ages_of
 from store.database import open_store, writing
 from store.publications.panels import NO_PANEL
 from store.publications.publication_rows import read_mark
@@ -153,7 +154,9 @@ def test_either_database_gives_the_same_answers(postgres_url: str, client: TestC
     engine = open_store(postgres_url)
     live = make_live(engine)
     live.refresh()
-    there = document_of(live.publication, live.planning, live.publication.as_of, "USA")
+    moment = live.publication.as_of
+    there = document_of(live.publication, live.planning, moment, "USA")
+    there |= ages_of(live.publication, moment, now=live.clock())
     engine.dispose()
 
     assert there == client.get("/api/v1/forecasts/USA").json()
