@@ -330,9 +330,8 @@ def solve(system: LinearSystem) -> Solution:
         step_vector = _newton_step(jacobian, precision, residual, curvature)
         next_state = _damped(system, state, step_vector)
         next_loss = _loss(system, next_state)
-        is_converged = (
-            np.abs(next_state - state).max() < _TOLERANCE or loss - next_loss < _LEAST_GAIN
-        )
+        is_settled = np.abs(next_state - state).max() < _TOLERANCE
+        is_converged = is_settled or 0.0 <= loss - next_loss < _LEAST_GAIN
         state, loss = next_state, next_loss
         if is_converged:
             certain = np.where(system.is_bound, 0.0, precision)
