@@ -45,7 +45,10 @@ DARK_COLOURS: Final = {name: dark for name, (_, dark) in _PALETTE.items()}
 Spec = dict[str, Any]
 """Part of a Vega-Lite description."""
 
-NARROW: Final = "width < 460"
+_NARROWER: Final = "(containerSize()[0] ? containerSize()[0] < {} : width < {})"
+"""By what holds the chart: what the plot's width changed around it would have no room."""
+
+NARROW: Final = _NARROWER.format(540, 460)
 """Vega's expression for a phone."""
 
 DASHED: Final = (4, 3)
@@ -59,6 +62,7 @@ _LETTERS: Final = (125, 54)
 """Letters on a line of title and of subtitle: wide, and on a phone."""
 
 _LETTERS_PX: Final = 11
+_MONTH_MS: Final = 2_629_800_000
 
 _KINDS: Final = {"T": "temporal", "Q": "quantitative", "N": "nominal", "O": "ordinal"}
 _RAW: Final = {"type": "nominal", "scale": None}
@@ -216,13 +220,14 @@ def dots(rows: Sequence[Record], y: str, size: float, **looks: Any) -> Spec:  # 
     return layer("point", rows, y=f"{y}:Q", filled=True, size=size, **looks)
 
 
-def time_axis(ticks: int | Spec | None = None, **scale: Any) -> Spec:  # noqa: ANN401
-    """Axis of months, named with the year beneath January."""
+def time_axis(every_px: int = 55, **scale: Any) -> Spec:  # noqa: ANN401
+    """Axis of months, each named once, with the year beneath January."""
     month = "utcFormat(datum.value, '%b')"
     named = f"utcmonth(datum.value) == 0 ? [{month}, utcFormat(datum.value, '%Y')] : {month}"
-    axis: Spec = {"title": None, "grid": False, "labelExpr": named}
-    if ticks is not None:
-        axis["tickCount"] = ticks
+    months = f"(domain('x')[1] - domain('x')[0]) / {_MONTH_MS} * {every_px} / width"
+    step = "".join(f"{months} <= {count} ? {count} : " for count in (1, 2, 3, 6))
+    ticks: Spec = {"expr": f"{{interval: 'month', step: {step}12}}"}
+    axis: Spec = {"title": None, "grid": False, "labelExpr": named, "tickCount": ticks}
     return {"scale": {"type": "utc", "nice": False, **scale}, "axis": axis}
 
 
@@ -286,15 +291,14 @@ def _by_width(sentences: Sequence[str], *, letters: tuple[int, int]) -> Spec:
         [line for sentence in sentences for line in wrapped(sentence, most)] for most in letters
     )
     lines = (json.dumps(rows, ensure_ascii=False) for rows in (narrow, wide))
-    # By what holds the chart: lines that the plot's width changed would have no room above it.
-    narrowed = "(containerSize()[0] ? containerSize()[0] < 720 : width < 640)"
+    narrowed = _NARROWER.format(720, 640)
     return {"expr": f"{narrowed} ? {' : '.join(lines)}"}
 
 
 def explained(marks: Sequence[Mark]) -> Spec:
     """Layer that draws nothing and explains the marks of the others."""
     words = [mark.words for mark in marks]
-    columns = {"expr": f"{NARROW} ? 1 : width < 800 ? 2 : 4"}
+    columns = {"expr": f"{NARROW} ? 1 : {_NARROWER.format(880, 800)} ? 2 : 4"}
     legend = {"orient": "bottom", "direction": "vertical", "title": None, "columns": columns}
     looks: dict[str, list[Any]] = {
         "shape": ["M-1,0L1,0" if mark.shape == "line" else mark.shape for mark in marks],

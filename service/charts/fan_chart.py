@@ -42,13 +42,13 @@ _NARROW_MONTHS: Final = 24
 """Months before the forecast on a phone."""
 
 _FAR_MONTHS: Final = 60
-_MARKER_PX: Final = 30
-_LETTER_PX: Final = 18
-_WIDE_PX: Final = 700
-"""Usual width of the plot, by which marks are kept apart."""
+_LANE_PX: Final = 15
+_CROWDED_PX: Final = 44
+"""Distance of the marks of a lane, with their words."""
 
 _CUTOFF: Final = (5, 3)
-_SHAPES: Final = {"restrictive": "triangle-down", "easing": "triangle-up"}
+_SHAPES: Final = {"restrictive": "triangle-down", "easing": "triangle-up", "tariff": "square"}
+"""Marks of the lanes of events, from the top."""
 _BASES: Final = {
     "observed": marked("published"),
     "derived": marked("computed from published figures"),
@@ -71,8 +71,7 @@ def fan_chart(fan: Fan, rivals: pd.DataFrame | None = None) -> Chart:
         *history_layers(fan),
         *_rivals(by_name),
         _months(fan),
-        *_markers(fan),
-        *_steps(fan),
+        *_strip(fan),
     ]
     about = gettext(
         "Tonnes a month: the median, with the bands that should hold 50 and 80%% of outcomes."
@@ -139,7 +138,7 @@ def over_months(
     """Chart of the months from the parameter ``start`` to the last one forecast."""
     # As an expression: of a plain number Vega's interpreter makes no date.
     window: Spec = {"domainMin": {"expr": "start"}, "domainMax": {"expr": str(instant(fan.end))}}
-    x = time_axis({"expr": f"width / {every_px}"}, **window)
+    x = time_axis(every_px, **window)
     clipped = [{**spec, "mark": {"clip": True, **spec["mark"]}} for spec in layers]
     return chart(clipped, as_of=fan.as_of, x=x, y=y or tonnes_axis(), **options)
 
@@ -263,83 +262,82 @@ def _sayings(fan: Fan) -> Iterator[tuple[pd.Timestamp, str]]:
         yield row["period"], forecast_words(row)
 
 
-def _markers(fan: Fan) -> list[Spec]:
-    """Numbered event markers in a lane above the plot, tied to their days."""
-    places = _apart(fan, [marker.when for marker in fan.markers], _MARKER_PX)
-    rows = [
+def _strip(fan: Fan) -> list[Spec]:
+    """Events above the plot at their days, in a lane for each direction and for tariffs.
+
+    Those that crowd in a lane are one mark at the first day, which says them all.
+    """
+    events: list[Record] = [
         {
             "t": instant(marker.when),
-            "place": place,
-            "number": str(marker.number),
+            "lane": marker.direction,
+            "name": str(marker.number),
             "says": f"{marker.days}; {marker.state}: {act_words(marker.title)}",
-            "shape": _SHAPES[marker.direction],
-            "stroke": ink(marker.direction),
-            "fill": ink(marker.direction if marker.in_force else "paper"),
-            "ink": ink("paper" if marker.in_force else "ink"),
-            "lift": -18 if marker.direction == "restrictive" else -13,
+            "fill": marker.direction if marker.in_force else "paper",
         }
-        for marker, place in zip(fan.markers, places, strict=True)
+        for marker in fan.markers
     ]
-    lane: Spec = {"x": "place:T", "clip": False, "tooltip": "says:N"}
-    lift = {"field": "lift", "type": "quantitative", "scale": None}
-    return _shown([
-        layer("rule", rows, stroke="stroke:raw", strokeDash=[1, 2], opacity=0.7),
-        layer("rule", rows, stroke="stroke:raw", x2="place", y=_at(0), y2=_at(-9), clip=False,
-              opacity=0.7),
-        layer("point", rows, y=_at(-16), shape="shape:raw", stroke="stroke:raw", fill="fill:raw",
-              size=430, opacity=1, filled=True, **lane),
-        layer("text", rows, y=lift, text="number:N", color="ink:raw", fontWeight="bold",
-              baseline="middle", **lane),
-    ])  # fmt: skip
-
-
-def _steps(fan: Fan) -> list[Spec]:
-    """Letter on the time axis for each day on which a tariff changed."""
-    places = _apart(fan, [step.when for step in fan.steps], _LETTER_PX)
-    rows = [
+    steps: list[Record] = [
         {
-            "t": instant(step.when), "place": place, "letter": step.letter,
+            "t": instant(step.when), "lane": "tariff", "name": step.letter, "fill": "tariff",
             "says": "; ".join([dated(step.when, "day"), *step.changes]),
         }
-        for step, place in zip(fan.steps, places, strict=True)
+        for step in fan.steps
     ]  # fmt: skip
-    lane: Spec = {"x": "place:T", "y": _at({"expr": "height - 8"}), "tooltip": "says:N"}
-    return _shown([
-        layer("point", rows, shape="square", size=190, filled=True, fill="tariff", **lane),
-        layer("text", rows, text="letter:N", fontWeight="bold", baseline="middle", color="paper",
-              **lane),
-    ])  # fmt: skip
+    lanes = dict.fromkeys(name for name in _SHAPES for row in events + steps if row["lane"] == name)
+    lifts = {name: -13 - _LANE_PX * at for at, name in enumerate(reversed(lanes))}
+    events, steps = (
+        [
+            {
+                **row, "fill": ink(row["fill"]), "stroke": ink(row["lane"]),
+                "shape": _SHAPES[row["lane"]], "lift": lifts[row["lane"]],
+            }
+            for row in rows
+        ]
+        for rows in (events, steps)
+    )  # fmt: skip
+    rows = events + steps
+    is_shown: Spec = {"filter": "datum.t >= start"}
+    rules = [
+        layer("rule", events, stroke="stroke:raw", strokeDash=[1, 2], opacity=0.7),
+        layer("rule", rows, stroke="stroke:raw", y={"value": -5}, y2={"value": 0}, clip=False),
+    ]
+    lift = {"field": "lift", "type": "quantitative", "scale": None}
+    lane: Spec = {"x": "day:T", "y": lift, "tooltip": "says:N", "clip": False}
+    clusters = [
+        layer("point", rows, shape="shape:raw", stroke="stroke:raw", fill="fill:raw", size=100,
+              filled=True, says=True, **lane),
+        layer("text", rows, text="name:N", align="left", dx=8, baseline="middle", **lane),
+    ]  # fmt: skip
+    return [
+        *({**spec, "transform": [is_shown]} for spec in rules),
+        *({**spec, "transform": [is_shown, *_clustered(fan)]} for spec in clusters),
+    ]
 
 
-def _at(place: object) -> Spec:
-    return {"value": place}
-
-
-def _shown(layers: Sequence[Spec]) -> list[Spec]:
-    """Leave out the days before the first month shown."""
-    return [{**spec, "transform": [{"filter": "datum.t >= start"}]} for spec in layers]
-
-
-def _apart(fan: Fan, days: Sequence[pd.Timestamp], gap_px: float) -> list[float]:
-    """Horizontal positions of sorted days (milliseconds), moved apart where marks overlap."""
-    low, high = instant(fan.start), instant(fan.end)
-    gap = (high - low) * gap_px / _WIDE_PX
-    places = [float(instant(day)) for day in days]
-    return spread(places, gap=gap, low=low + gap / 2, high=high - gap / 2)
-
-
-def spread(positions: Sequence[float], *, gap: float, low: float, high: float) -> list[float]:
-    """Move sorted positions so that neighbours keep ``gap`` between them.
-
-    Midway between those pushed to the right and those pushed to the left. With more positions than
-    fit between ``low`` and ``high`` the gap shrinks to what fits.
-    """
-    if not positions:
-        return []
-    offsets = np.arange(len(positions)) * min(gap, (high - low) / max(len(positions) - 1, 1))
-    bare = np.asarray(positions) - offsets
-    rightward, leftward = np.maximum.accumulate(bare), np.minimum.accumulate(bare[::-1])[::-1]
-    return list(np.clip((rightward + leftward) / 2, low, high - offsets[-1]) + offsets)
+def _clustered(fan: Fan) -> list[Spec]:
+    """Transforms that join the events of a lane nearer to the one before than ``_CROWDED_PX``."""
+    by_day: Spec = {"groupby": ["lane"], "sort": [{"field": "t"}]}
+    near = f"(datum.t - datum.before) * width < {_CROWDED_PX} * ({instant(fan.end)} - start)"
+    first, last = "datum.members[0].name", "peek(datum.members).name"
+    between = "length(datum.members) > 2 ? '\\u2013' : ', '"
+    computed = {
+        "day": "datum.members[0].t",
+        "name": f"length(datum.members) > 1 ? {first} + ({between}) + {last} : {first}",
+        "says": "join(pluck(datum.members, 'says'), '\\n')",
+        "fill": "indexof(pluck(datum.members, 'fill'), datum.stroke) < 0"
+        " ? datum.members[0].fill : datum.stroke",
+    }
+    return [
+        {"window": [{"op": "lag", "field": "t", "as": "before"}], **by_day},
+        {"calculate": f"datum.before && {near} ? 0 : 1", "as": "begins"},
+        {"window": [{"op": "sum", "field": "begins", "as": "cluster"}], **by_day},
+        {
+            "aggregate": [{"op": "values", "as": "members"}],
+            "groupby": ["lane", "lift", "stroke", "shape", "cluster"],
+        },
+        *({"calculate": expression, "as": name} for name, expression in computed.items()),
+    ]  # fmt: skip
 
 
 def with_bridge(fan: Fan) -> pd.DataFrame:

@@ -19,6 +19,40 @@
     return library;
   };
 
+  /** @type {Element | undefined} */
+  let pointed;
+
+  /** Shows the words of a mark as a pointer over it does, or none; a touch has no such pointer.
+   * @param {Element} [mark] @param {number} [clientX] @param {number} [clientY] */
+  const point = (mark, clientX, clientY) => {
+    const send = (/** @type {Element | undefined} */ to, /** @type {string} */ type) =>
+      to?.dispatchEvent(new PointerEvent(type, { bubbles: true, clientX, clientY }));
+    send(pointed, "pointerout");
+    send(pointed, "mouseout"); // hides the words
+    pointed = mark;
+    send(mark, "pointerover");
+    send(mark, "pointermove");
+  };
+
+  /** Goes to the mark of an arrow key, from left to right.
+   * @param {HTMLElement} place @param {KeyboardEvent} event */
+  const walk = (place, event) => {
+    if (event.key === "Escape") point();
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const at = (/** @type {Element} */ one) => one.getBoundingClientRect();
+    const marks = /** @type {SVGElement[]} */ ([...place.querySelectorAll('[role="graphics-symbol"][aria-label]')])
+      .filter((one) => at(one).left >= at(place).left)
+      .sort((one, other) => at(one).left - at(other).left);
+    const now = marks.indexOf(/** @type {SVGElement} */ (document.activeElement));
+    const mark = marks[now < 0 && step < 0 ? marks.length - 1 : now + step];
+    if (!mark) return;
+    mark.setAttribute("tabindex", "-1");
+    mark.focus();
+    point(mark, at(mark).right, at(mark).top);
+  };
+
   /** @param {HTMLElement} figure */
   const draw = async (figure) => {
     const [answer] = await Promise.all([fetch(figure.dataset.chart || ""), load()]);
@@ -33,6 +67,11 @@
       renderer: "svg",
       tooltip: { disableDefaultStyle: true },
     });
+    place.tabIndex = 0;
+    place.role = "group";
+    place.ariaLabel = figure.dataset.keys || "";
+    place.addEventListener("keydown", (event) => walk(place, event));
+    place.addEventListener("blur", () => point(), true);
     figure.dataset.drawn = "";
   };
 
@@ -56,6 +95,10 @@
   );
 
   const watch = () => document.querySelectorAll("figure[data-chart]:not([data-drawn])").forEach((one) => seen.observe(one));
+  document.addEventListener("click", (event) => {
+    const mark = /** @type {Element} */ (event.target);
+    point(mark.closest(".vega-embed svg") ? mark : undefined, event.clientX, event.clientY);
+  });
   document.addEventListener("renewed", watch);
   watch();
 })();

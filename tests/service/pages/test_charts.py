@@ -6,20 +6,24 @@ import json
 import math
 import re
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from xml.etree import ElementTree as ET
 
 import jsonschema_rs
+import numpy as np
 import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 
 from service.charts.chart import COLOURS, Chart, instant
 from service.charts.fan import Fan, fan_of
-from service.charts.fan_chart import fan_chart, spread
+from service.charts.fan_chart import fan_chart, small_chart
 from service.charts.record_charts import outcome
 from service.charts.stills import has_glyphs, still
+from service.language.acts import act_words
 from service.queries.destination_months import month_rows, sums_of
 from service.web.page_charts import CHART_KINDS
 from service.web.render import CHARTS_ADDRESS, FOR_GOOD, LIBRARY_ADDRESS
@@ -203,11 +207,44 @@ def test_a_choice_of_months_ahead_has_forecasts() -> None:
     assert begun["bind"]["labels"][begun["value"]] == "7 to 8 months ahead: 0 of 3 inside"
 
 
-def test_crowded_markers_keep_their_distance_and_their_order() -> None:
-    places = spread([10.0, 10.0, 11.0, 50.0], gap=5.0, low=0.0, high=100.0)
+def picture_of(chart: Chart, width: int) -> ET.Element:
+    return ET.fromstring(still(chart.document, "svg", (COLOURS,), width))  # noqa: S314
 
-    assert places == pytest.approx([5.5, 10.5, 15.5, 50.0])
-    assert spread([10.0] * 5, gap=5.0, low=8.0, high=12.0) == pytest.approx([8, 9, 10, 11, 12])
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [340, 760, 1000])
+def test_events_stand_at_their_days_and_those_that_crowd_are_one_mark(width: int) -> None:
+    fan = fan_of(make_report(), "USA")
+    picture = picture_of(fan_chart(fan), width)
+
+    said = [
+        (one.get("aria-label", ""), float(left), float(top))
+        for one in picture.iter("{http://www.w3.org/2000/svg}path")
+        if one.get("aria-roledescription") == "point"
+        for left, top in re.findall(r"translate\(([-.\d]+),([-.\d]+)\)", one.get("transform", ""))
+        if float(top) < 0
+    ]
+    words = "\n".join(text for text, _, _ in said)
+    shown = [one for one in fan.markers if width > 400 or one.when > pd.Timestamp("2024-09-01")]
+    assert all(words.count(act_words(one.title)) == 1 for one in shown)
+    assert len(said) < len(fan.markers)
+    for lane in {top for _, _, top in said}:
+        places = sorted(left for _, left, top in said if top == lane)
+        assert min([44.0, *np.diff(places)]) >= 44.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [340, 760, 1900])
+def test_each_month_of_an_axis_is_named_once(width: int) -> None:
+    fan = fan_of(make_report(), "USA")
+    for chart in (recorded(2, [1]), recorded(12, [1, 2, 3]), fan_chart(fan), small_chart(fan)):
+        months, _ = (
+            ["".join(text.itertext()) for text in group]
+            for group in picture_of(chart, width).iter("{http://www.w3.org/2000/svg}g")
+            if "role-axis-label" in group.get("class", "")
+        )
+        assert len(months) > 1
+        assert all(name != following for name, following in pairwise(months))
 
 
 @pytest.mark.slow

@@ -140,6 +140,65 @@ def test_a_month_says_what_is_known_of_it_and_the_reader_goes_back_to_2016(watch
     assert watch.hosts == {"127.0.0.1"}
 
 
+def test_a_tap_shows_the_values_of_a_month_and_a_tap_beside_hides_them(
+    browser: Browser, address: str
+) -> None:
+    watch = opened(browser, address, viewport={"width": 390, "height": 844}, has_touch=True)
+    page = watch.page
+    page.goto("/destinations/USA")
+    page.locator("figure.fan").scroll_into_view_if_needed()
+    page.locator("figure.fan[data-drawn]").wait_for()
+    words = page.locator("#vg-tooltip-element")
+
+    page.get_by_label("December 2026: median").first.tap(force=True)
+    expect(words).to_contain_text("December 2026: median")
+    box = words.bounding_box()
+    assert box is not None
+    assert (box["x"] >= 0, box["x"] + box["width"] <= 390) == (True, True)
+    page.touchscreen.tap(5, 5)
+    expect(words).to_be_hidden()
+
+    watch.page.context.close()
+    assert watch.complaints == []
+
+
+def test_arrow_keys_read_the_chart_and_escape_hides_the_words(watch: Watch) -> None:
+    page = watch.page
+    page.goto("/destinations/USA")
+    page.locator("figure.fan").scroll_into_view_if_needed()
+    page.locator("figure.fan[data-drawn]").wait_for()
+    words = page.locator("#vg-tooltip-element")
+    chart = page.get_by_role("group", name="arrow keys")
+    assert chart.evaluate("one => one.tabIndex") == 0
+
+    chart.focus()
+    page.keyboard.press("ArrowLeft")
+    last = words.inner_text()
+    page.keyboard.press("ArrowLeft")
+    expect(words).not_to_have_text(last)
+    assert page.evaluate("document.activeElement.ariaLabel") == words.inner_text()
+    page.keyboard.press("Escape")
+    expect(words).to_be_hidden()
+    assert serious_faults(page) == []
+
+
+def test_downloads_stay_below_the_legend_at_any_width(watch: Watch) -> None:
+    page = watch.page
+    page.goto("/destinations/USA")
+    page.locator("figure.fan").scroll_into_view_if_needed()
+    page.locator("figure.fan[data-drawn]").wait_for()
+
+    for width in (1280, 820, 500, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function("document.querySelector('figure.fan svg').clientWidth < innerWidth")
+        ends = page.evaluate(
+            "[Math.max(...[...document.querySelectorAll('figure.fan .role-legend text')]"
+            ".map(one => one.getBoundingClientRect().bottom)),"
+            " document.querySelector('figure.fan .files').getBoundingClientRect().top]"
+        )
+        assert ends[0] <= ends[1], width
+
+
 def test_without_a_script_the_picture_is_there(browser: Browser, address: str) -> None:
     watch = opened(browser, address, java_script_enabled=False)
     watch.page.goto("/destinations/USA?lang=de")
