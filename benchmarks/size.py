@@ -128,7 +128,7 @@ BUDGET: Final = {
     "words": 0,
     "vague names": 30,
     "vaguest": 0,
-    "tests": 31_400,
+    "tests": 31_450,
     "benchmarks": 4_870,
 }
 """The figures reached; 44,000 lines of product and 29,000 of tests were the aims."""
