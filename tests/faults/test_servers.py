@@ -94,7 +94,7 @@ def test_the_service_outlasts_a_restart_of_postgresql(postgres: Postgres) -> Non
 
     assert [answer.status_code for answer in lost] == [503, 503]
     for answer in lost:
-        assert "The database does not answer now." in answer.text
+        assert "The database does not answer." in answer.text
         assert answer.headers["retry-after"] == "5"
         assert "127.0.0.1" not in answer.text
     assert before == away == after
