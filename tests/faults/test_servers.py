@@ -87,8 +87,8 @@ def test_the_service_outlasts_a_restart_of_postgresql(postgres: Postgres) -> Non
         lost = [client.get("/publications/2"), client.post("/api/v1/needs", json=NEED)]
         postgres.start()
         wait_until(lambda: not client.get("/api/v1/ready").json()["trouble"])
-        healed = [client.get("/publications/2"), client.post("/api/v1/needs", json=NEED)]
         after = {path: client.get(path).content for path in kept}
+        healed = [client.get("/publications/2"), client.post("/api/v1/needs", json=NEED)]
         needs = client.get("/api/v1/needs").json()
     engine.dispose()
 
