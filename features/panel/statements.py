@@ -144,20 +144,23 @@ Source: docs/data/baci_hs6_yearly.md."""
 def hs6_values(known_rows: pd.DataFrame) -> pd.DataFrame:
     """Values of China's exports of HS6 850511: the world's by month, and all by year.
 
-    Of a destination and period the source with most values of the world counts, as sources differ
-    in the partners they cover.
+    Each are of one source, that with most values of the world: sources differ in the partners they
+    cover, so that a change from one to another would be taken for one of the unit value.
     """
     is_value = known_rows["commodity"].eq(HS6) & known_rows["measure"].eq("value_musd")
-    is_month = known_rows["period_from"].eq(known_rows["period_to"])
-    is_used = is_value & (~is_month | known_rows["destination"].eq(WORLD)) & known_rows["usable"]
-    is_used &= known_rows["origin"].eq(ORIGIN) & known_rows["value"].gt(0.0)
-    rows = known_rows.loc[is_used]
-    place = ["destination", "period_from", "period_to"]
-    sizes = rows["source"].where(rows["destination"].eq(WORLD)).value_counts()
-    ordered = rows.assign(size=rows["source"].map(sizes).astype(float).fillna(0.0)).sort_values(
-        [*place, "size", "source", "available_at"]
-    )
-    return ordered.drop_duplicates(place, keep="last").drop(columns="size")
+    is_used = is_value & known_rows["origin"].eq(ORIGIN) & known_rows["usable"]
+    rows = known_rows.loc[is_used & known_rows["value"].gt(0.0)]
+    of_world, is_month = rows["destination"].eq(WORLD), rows["period_from"].eq(rows["period_to"])
+    parts = [rows.loc[is_month & of_world], rows.loc[~is_month]]
+    return pd.concat([_of_longest_source(part) for part in parts])
+
+
+def _of_longest_source(values: pd.DataFrame) -> pd.DataFrame:
+    """Values of the source with most of the world, one a destination and period."""
+    sources = values.loc[values["destination"].eq(WORLD), "source"].sort_values()
+    longest = sources.value_counts(sort=False).sort_values(ascending=False, kind="stable")
+    rows = values.loc[values["source"].isin(longest.index[:1])].sort_values("available_at")
+    return rows.drop_duplicates(["destination", "period_from", "period_to"], keep="last")
 
 
 def value_statements(values: pd.DataFrame, *, first: int, last: int) -> list[Statement]:

@@ -319,7 +319,7 @@ def solve(system: LinearSystem) -> Solution:
         DataError: The steps do not converge.
     """
     state = _rough_table(system)
-    loss = np.inf
+    loss = _loss(system, state)
     for step in range(MAX_STEPS):
         jacobian, residual = _linearise(system, state)
         z = _misfit(system, residual / system.scale)
@@ -328,8 +328,7 @@ def solve(system: LinearSystem) -> Solution:
         precision = active * weight
         curvature = precision if step < WEIGHTED_STEPS else active * _curvature(z, system.tail)
         step_vector = _newton_step(jacobian, precision, residual, curvature)
-        next_state = _damped(system, state, step_vector)
-        next_loss = _loss(system, next_state)
+        next_state, next_loss = _damped(system, state, loss, step_vector)
         is_settled = np.abs(next_state - state).max() < _TOLERANCE
         is_converged = is_settled or 0.0 <= loss - next_loss < _LEAST_GAIN
         state, loss = next_state, next_loss
@@ -380,20 +379,21 @@ def _loss(system: LinearSystem, state: Floats) -> float:
     return float(np.sum(0.5 * (system.tail + 1) * np.log1p(z * z / system.tail)))
 
 
-def _damped(system: LinearSystem, state: Floats, step_vector: Floats) -> Floats:
-    """State after a step, halved until the loss falls.
+def _damped(
+    system: LinearSystem, state: Floats, before: float, step_vector: Floats
+) -> tuple[Floats, float]:
+    """State after a step, halved until its loss is below the one ``before``, and that loss.
 
     Cells change in tonnes, not in logs, so that satisfied sums stay satisfied.
     """
-    before = _loss(system, state)
-    next_state = state
     for halving in range(HALVINGS):
         step = step_vector / 2**halving
         cells = np.log1p(np.clip(step[: system.cells], FALL, RISE))
         next_state = state + np.concatenate([cells, step[system.cells :]])
-        if _loss(system, next_state) <= before:
+        loss = _loss(system, next_state)
+        if loss <= before:
             break
-    return next_state
+    return next_state, loss
 
 
 def _residual(system: LinearSystem, state: Floats) -> tuple[Floats, Floats, Floats]:

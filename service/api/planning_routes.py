@@ -68,7 +68,8 @@ async def outlook(
 ) -> FirmAnswer:
     """When a firm's stock runs out, and its safety stock; nothing is stored."""
     question = question_in(request.query_params)
-    return await firm_answer(current, question, shared.scenarios if what_if else None)
+    pool = shared.scenarios if what_if else None
+    return await firm_answer(current, question, pool, now=shared.live.clock())
 
 
 @router.get("/needs/{number}", response_model=entries.NeedResponse)

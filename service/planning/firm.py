@@ -173,9 +173,14 @@ class FirmAnswer(FirmRun):
 
 
 async def firm_answer(
-    publication: Publication, question: FirmQuestion, pool: ScenarioPool | None
+    publication: Publication,
+    question: FirmQuestion,
+    pool: ScenarioPool | None,
+    *,
+    now: pd.Timestamp,
 ) -> FirmAnswer:
-    """Outlook of a firm, with one for each example scenario if there is a pool."""
+    """Outlook of a firm whose stock was counted now, also by example scenario with a pool."""
+    now = max(now, publication.as_of)
     name = known_destination(publication, question.destination)
     results: list[tuple[str, ScenarioResult]] = []
     if pool is not None:
@@ -184,11 +189,11 @@ async def firm_answer(
             for example in pool.what_if.worked
         ]
     firm = question.firm
-    outlook = firm_outlook(publication, name, firm)
-    bare = firm_outlook(publication, name, replace(firm, stock=0.0))
-    cover = cover_from(publication.as_of, firm, question.lead_days)
+    outlook = firm_outlook(publication, name, firm, now)
+    bare = firm_outlook(publication, name, replace(firm, stock=0.0), now)
+    cover = cover_from(now, firm, question.lead_days)
     runs = [
-        _run(title, firm_outlook(publication, name, firm, _scenario(result)), cover.lead_t)
+        _run(title, firm_outlook(publication, name, firm, now, _scenario(result)), cover.lead_t)
         for title, result in results
     ]
     normal = normal_month(publication, name)
@@ -203,7 +208,7 @@ async def firm_answer(
         chance_short=bounded(bare.chances_out[-1]), lead_t=round(cover.lead_t, 1),
         stock_95_t=round(max(outlook.stock_95, cover.lead_t), 1),
         is_assumed=question.licensed_first,
-        **_next_act(publication, question),
+        **_next_act(publication, question, now),
         months=[
             FirmMonth(period=month, tonnes=need, chance_out=bounded(chance))
             for month, need, chance in outlook.rows
@@ -226,10 +231,10 @@ def _scenario(result: ScenarioResult) -> pd.DataFrame:
     return result.table[["destination", "period", *columns]].rename(columns=columns)
 
 
-def _next_act(publication: Publication, question: FirmQuestion) -> Record:
+def _next_act(publication: Publication, question: FirmQuestion, now: pd.Timestamp) -> Record:
     """Next announced act on a controlled grade, and the last day to order before it."""
     explained = publication.published.explanation or StoredExplanation()
-    today = f"{publication.as_of:%Y-%m-%d}"
+    today = f"{now:%Y-%m-%d}"
     acts = sorted((act.due, act.event_id) for act in explained.announced if act.due > today)
     if not acts or not question.controlled:
         return {"next_date": None, "next_act": "", "order_before_act": None}

@@ -88,17 +88,30 @@ def met_at(publication: Publication, need: Record) -> float:
 
 
 def firm_outlook(
-    publication: Publication, destination: str, firm: Firm, rows: pd.DataFrame | None = None
+    publication: Publication,
+    destination: str,
+    firm: Firm,
+    counted_at: pd.Timestamp,
+    rows: pd.DataFrame | None = None,
 ) -> FirmOutlook:
-    """Outlook of a firm at a publication, or at the forecast ``rows`` of a scenario."""
+    """Outlook of a firm from when its stock was counted, or at the ``rows`` of a scenario.
+
+    Raises:
+        DataError: The forecast has no month left.
+    """
     forecast = publication.latest if rows is None else rows
     forecast = forecast.assign(period=pd.to_datetime(forecast["period"]))
     forecast = forecast.loc[forecast["destination"] == destination].sort_values("period")
-    months = forecast.loc[forecast["period"] >= _month_of(publication.as_of)]
+    months = forecast.loc[forecast["period"] >= _month_of(counted_at)]
+    if months.empty:
+        raise DataError(
+            f"The forecast as of {publication.as_of:%Y-%m-%d} ends before {counted_at:%Y-%m-%d}. "
+            "Expected months ahead. Make a new one with `magnetcast run`."
+        )
     return outlook_of(
         firm, list(months["period"]), months[list(QUANTILE_COLUMNS)].to_numpy(float),
         normal_month(publication, destination),
-        carry=carry_over_of(publication)[0], as_of=publication.as_of,
+        carry=carry_over_of(publication)[0], as_of=counted_at,
     )  # fmt: skip
 
 

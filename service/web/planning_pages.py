@@ -162,7 +162,8 @@ async def _firm_of(
         return None, None
     try:
         pool = shared.scenarios if "what_if" in typed else None
-        return await firm_answer(current, question_in(typed), pool), None
+        question, now = question_in(typed), shared.live.clock()
+        return await firm_answer(current, question, pool, now=now), None
     except (DataError, NoAnswerError) as err:
         return None, FormErrors("firm", typed, message_of(err))
 

@@ -39,7 +39,7 @@ from tests.service.planning_clients import (
     planning_client_over,
     posted,
 )
-from tests.service.stores import EARLIER, NEWEST, make_app, make_live
+from tests.service.stores import EARLIER, NEWEST, NOW, make_app, make_live
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
 NEED = {"name": "Motor plant", "destination": "USA", "period_from": "2026-12",
@@ -435,6 +435,29 @@ def test_a_stock_outlook_is_computed_and_nothing_is_stored(untouched: TestClient
     assert idle["reach_on"] > answer["reach_on"]
     assert idle["weeks_of_cover"] > answer["weeks_of_cover"]
     assert planned(untouched).needs.empty
+
+
+def test_a_stock_is_counted_today_however_old_the_forecast_is(
+    untouched: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = f"{API}/stock-outlook?destination=DEU&tonnes=12&stock=24&lead_days=45"
+    at_once = untouched.get(asked).json()
+
+    monkeypatch.setattr(
+        untouched.app.state.shared.live, "clock", lambda: NOW + pd.Timedelta(days=42)
+    )
+    later = untouched.get(asked).json()
+
+    for name in ("reach_on", "order_by"):
+        passed = date.fromisoformat(later[name]) - date.fromisoformat(at_once[name])
+        assert passed.days == 42
+    assert (at_once["months"][0]["period"], later["months"][0]["period"]) == ("2026-11", "2027-01")
+    monkeypatch.setattr(
+        untouched.app.state.shared.live, "clock", lambda: NOW + pd.Timedelta(days=900)
+    )
+    over = untouched.get(asked)
+    assert over.status_code == 400
+    assert "Expected months ahead" in over.text
 
 
 @pytest.mark.slow
