@@ -133,17 +133,17 @@ class Cover:
 def cover_from(counted_at: pd.Timestamp, firm: Firm, lead_days: int) -> Cover:
     """Cover of a firm's stock that was counted on a day."""
     day, need = counted_at.tz_convert(None).normalize(), 0.0
-    reach, left = day, firm.stock
+    reach, stock = day, firm.stock
     while (reach - day).days < _FAR_DAYS:
         need = firm.by_month.get(f"{reach:%Y-%m}", firm.tonnes) / DAYS_A_MONTH
-        if left < need:
+        if stock < need:
             break
-        reach, left = reach + pd.Timedelta(days=1), left - need
+        reach, stock = reach + pd.Timedelta(days=1), stock - need
     return Cover(
         reach,
         order_by=reach - pd.Timedelta(days=lead_days),
         lead_t=firm.tonnes * lead_days / DAYS_A_MONTH,
-        weeks=((reach - day).days + min(left / max(need, 1e-9), 1.0)) / 7,
+        weeks=((reach - day).days + min(stock / max(need, 1e-9), 1.0)) / 7,
     )
 
 

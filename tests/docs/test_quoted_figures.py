@@ -40,11 +40,12 @@ def measured(section: str, scope: str, model: str) -> list[str]:
 @pytest.mark.parametrize(
     ("page", "heading", "section", "scopes", "models"),
     [
+        ("README.md", "## How good is it", FIVE_YEARS, 1, tuple(LONG)[:4] + tuple(LONG)[5:]),
         ("README.md", "## How good is it", FIVE_YEARS, 3, ("magnetcast", "seasonal naive")),
         ("docs/accuracy.md", "## Over five years", FIVE_YEARS, 4, tuple(LONG)),
         ("docs/accuracy.md", "## From June 2024 on", RECENT, 4, tuple(MODELS)),
     ],
-    ids=["readme", "five years", "recent"],
+    ids=["readme, all", "readme", "five years", "recent"],
 )
 def test_a_page_quotes_the_measured_scores_by_lead(
     page: str, heading: str, section: str, scopes: int, models: tuple[str, ...]
