@@ -115,7 +115,7 @@ def _dates(
         day: gettext("figures of %(month)s", month=months)
         for day, months in releases_ahead(publication, now=read_at).items()
     }
-    return tuple(sorted((coming | releases).items())[:_DATES])
+    return tuple(sorted([*coming.items(), *releases.items()])[:_DATES])
 
 
 def _headline(fan: Fan, month: MonthRow | None) -> str:
