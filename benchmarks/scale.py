@@ -107,7 +107,8 @@ def measured(folder: Path, size: int) -> list[str]:
         costs = f"{took.seconds:,.0f} | {took.cpu:,.0f} | {took.peak_mb:,.0f}"
         rows.append(f"| {size:,} | {where} | {costs} |")
     files = sorted((folder / "out").rglob("*.parquet"))
-    assert files, "no forecasts to compare"
+    if not files:
+        raise SystemExit("There are no forecasts to compare.")
     for path in files:
         other = pd.read_parquet(folder / "outlocal" / path.relative_to(folder / "out"))
         pd.testing.assert_frame_equal(pd.read_parquet(path), other, rtol=1e-9, atol=0.0)
