@@ -8,12 +8,14 @@ from cyclopts import App, Parameter
 from flows.cli.options import AsOf, Commodity, Form, Out, Reason, moment
 from flows.clock import utc_now
 from flows.context.console import echo
-from flows.context.output import write_result
+from flows.context.output import readable, write_result
 from flows.context.provenance import actor
 from flows.context.run_config import RunConfig, config_of
 from flows.context.stores import single_writer, store_of
 from store.errors import DataError
 from store.messages import from_json
+from store.planning.audit import Actor
+from store.planning.planning_rows import add_rival_forecasts, read_planning
 from store.publications.integrity import changed_reports, read_publications, tampered
 from store.publications.publication_writing import approve as publish_held
 from store.publications.publication_writing import held_forecasts
@@ -169,6 +171,32 @@ def alerts() -> None:
     from flows.alert_delivery import alert
 
     echo(f"alerts    {alert(Settings(), utc_now())}")
+
+
+rivals = App(name="rivals")
+
+
+@rivals.command
+def add(
+    file: Annotated[
+        Path,
+        Parameter(help="CSV: name, source, made_on, destination, period, tonnes[, commodity]."),
+    ],
+    /,
+) -> None:
+    """Record the forecasts by others of a CSV file, all or none, as the API does."""
+    from service.planning.rivals import rows_of_file
+
+    rows = [body.row for body in rows_of_file(file.read_bytes())]
+    add_rival_forecasts(store_of(Settings()), rows, actor=Actor(actor()), at=utc_now())
+    echo(f"rivals    {len(rows)} recorded")
+
+
+@rivals.command(name="list")
+def list_rivals(*, out: Out = None, format: Form = "table") -> None:
+    """List the forecasts by others, oldest first; the track record has their scores."""
+    frame = read_planning(store_of(Settings())).rivals
+    write_result(readable(frame, format, out), out=out, form=format)
 
 
 def _checked(reason: str) -> str:

@@ -25,7 +25,7 @@ from models.policy.policy_effect import effect_at
 from models.quantile_model import OFFSET, TrainedModel
 from store.arrays import Flags, Floats
 from store.asof import EVENT_KEY, OBSERVATION_KEY, TARIFF_KEY
-from store.facts.commodities import under_china_code
+from store.facts.commodities import MEASURE, under_china_code
 from store.months import month_number
 from store.publications.explanations import DIGITS, NewFigure
 from store.vocabulary import CHANGED_INPUTS, NOT_REPRODUCED, WORLD
@@ -260,8 +260,9 @@ def new_figures(
     """China's figures that became known between two snapshots, with the effect of each.
 
     Figures of the same destination and months count as one, named by its weight if there is one.
-    The earlier model sees them in order of release; of many only ``_APART``, those of the newest
-    forecast months first and the world before others.
+    The earlier model sees the world's first, each in place of what was expected: that a month of
+    the world is known at all moves the start of the forecast, which is the effect of no value. The
+    others follow in order of release. Of many only ``_APART`` are seen, the newest months first.
 
     Args:
         panel: Of the later snapshot.
@@ -275,12 +276,30 @@ def new_figures(
         for figure in figures
     ]
     apart = sorted(range(len(figures)), key=rank.__getitem__)[:_APART]
-    base = replay.changed & {"passing_time"}
-    shown: Flags = np.zeros(len(replay.facts.observations), dtype=bool)
-    reached = replay.value(base).p50 if apart else np.zeros(0)
-    for at in sorted(apart):
-        shown = shown | replay.facts.observations.index.isin(subjects[at].index)
-        before, reached = reached, replay.value(base, shown).p50
+    facts = replay.facts.observations
+    values = facts["value"].copy()
+    shown: Flags = np.zeros(len(facts), dtype=bool)
+    of_world = [
+        at
+        for at in apart
+        if figures[at].destination == WORLD and figures[at].measure == MEASURE
+        if figures[at].expected_t is not None
+    ]
+    for at in of_world:
+        values[subjects[at].index[0]] = figures[at].expected_t
+        shown |= facts.index == subjects[at].index[0]
+
+    def medians() -> Floats:
+        seen = dataclasses.replace(replay.facts, observations=facts.assign(value=values))
+        replayed = dataclasses.replace(replay, facts=seen, panels={})
+        return replayed.value(replay.changed & {"passing_time"}, shown).p50
+
+    reached = medians() if apart else np.zeros(0)
+    for at in sorted(apart, key=lambda at: (at not in of_world, at)):
+        labels = subjects[at].index
+        values[labels] = facts.loc[labels, "value"]
+        shown = shown | facts.index.isin(labels)
+        before, reached = reached, medians()
         moved: dict[str, dict[str, float]] = {}
         for (name, month), tonnes in zip(replay.cells, (reached - before).tolist(), strict=True):
             moved.setdefault(name, {})[month] = round(tonnes, DIGITS)

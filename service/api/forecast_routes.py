@@ -97,8 +97,12 @@ def forecasts(
 def document_of(
     current: Publication, planning: PlanningState, moment: pd.Timestamp, destination: str
 ) -> Record:
-    """Forecast of a destination at a moment, with forecasts by others beside its medians."""
-    rivals = planning.rivals_of(current.commodity, destination)
+    """Forecast of a destination at a moment, with forecasts by others beside its medians.
+
+    A forecast that is not the newest has those that were entered by its moment.
+    """
+    until = None if moment == current.as_of else moment
+    rivals = planning.rivals_of(current.commodity, destination, until)
     return with_rivals(current.document_at(moment, destination), rivals)
 
 

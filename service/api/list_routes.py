@@ -23,6 +23,7 @@ from service.queries.row_models import (
     Event,
     FigureResponse,
     HistoryMonth,
+    PrecedentMonth,
     PublicationResponse,
     RefusedFileResponse,
     ScoreResponse,
@@ -143,6 +144,13 @@ def tariffs(*, current: Current, shown: Shown, q: Words = "", importer: Choice =
     """Tariff steps, latest start first."""
     rows = listings.tariffs(current, importer=importer, text=q)
     return shown.reply(rows, columns_of(Tariff))
+
+
+@router.get("/precedents", response_model=Page[PrecedentMonth], tags=["policy"])
+def precedents(current: Current, shown: Shown) -> Response:
+    """Past controls behind the policy response, by month since their first day."""
+    rows = listings.precedents(current)
+    return shown.reply(rows, columns_of(PrecedentMonth))
 
 
 @router.get("/vintages", response_model=Page[Vintage], tags=["data"])

@@ -6,7 +6,6 @@ Writing needs a token with write access; bodies are JSON, which no form of anoth
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
-import pandas as pd
 from fastapi import Path, Request
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
@@ -32,7 +31,7 @@ from service.queries.needs import need_documents, need_of
 from service.queries.row_models import columns_of
 from service.state import Chosen, Named, Planning, Shared, Writer, api_router, may_audit, may_read
 from store.planning import planning_rows as stored
-from store.planning.planning_rows import MOST_RIVALS, AlertRule, NeedRow
+from store.planning.planning_rows import MOST_RIVALS
 
 router = api_router(may_read, tag="planning")
 trail = api_router(may_audit, tag="planning")
@@ -113,12 +112,8 @@ def audit(planning: Planning, shown: Shown) -> Response:
 @writing.post("/needs", response_model=entries.NeedResponse, **_MADE)
 def add_need(body: entries.NewNeed, *, actor: Writer, shared: Shared) -> Record:
     """Record a need."""
-    current = shared.live.of(body.commodity)
-    months = (pd.Timestamp(body.period_from), pd.Timestamp(body.period_to))
-    held = (body.stock, body.lead_days)
-    row = NeedRow(body.name, body.destination, *months, body.tonnes, current.commodity, *held)
-    number = entries.write(shared.live, stored.add_need, row, actor=actor)
-    return need_of(lambda _: current, shared.live.planning, number)
+    number = entries.write(shared.live, stored.add_need, body.row, actor=actor)
+    return need_of(shared.live.of, shared.live.planning, number)
 
 
 @writing.delete("/needs/{number}", **_GONE)
@@ -136,8 +131,7 @@ def restore_need(number: Number, *, actor: Writer, shared: Shared) -> None:
 @writing.post("/alert-rules", response_model=entries.RuleResponse, **_MADE)
 def add_rule(body: entries.NewRule, *, actor: Writer, shared: Shared) -> Record:
     """Create an alert rule."""
-    rule = AlertRule(**{**body.model_dump(), "commodity": body.commodity or ""})
-    number = entries.create_rule(shared.live, actor, rule)
+    number = entries.create_rule(shared.live, actor, body.row)
     return next(row for row in entries.rules(shared.live.planning) if row["id"] == number)
 
 

@@ -10,10 +10,10 @@ import pandas as pd
 
 from models.evaluation.scores import Coverage, coverage_of
 from service.language.choice import language
-from service.language.formats import dated
+from service.language.formats import dated, percentage, separated
 from service.language.phrases import gettext, marked, ngettext
 from service.live.publication import Publication
-from service.words import name_of, tonnes
+from service.words import law_words, name_of, scope_words, tonnes
 from store.vocabulary import DESTINATIONS, EU27, EU27_MEMBERS, WORLD
 
 MOST_MARKERS: Final = 14
@@ -233,7 +233,12 @@ def _step(letter: str, day: pd.Timestamp, rows: pd.DataFrame, as_of: pd.Timestam
         when=day,
         ahead=day > as_of,
         changes=tuple(
-            f"{row['component'].replace('_', ' ')} {row['rate_pct']:g}% on {row['product_scope']}"
+            gettext(
+                "%(law)s: %(rate)s on %(goods)s",
+                law=law_words(row["component"]),
+                rate=percentage(separated(f"{row['rate_pct']:g}")),
+                goods=scope_words(row["product_scope"]),
+            )
             for row in changes
         ),
         sources=tuple(

@@ -36,9 +36,16 @@ class PlanningState:
     def rules(self) -> pd.DataFrame:
         return _active(self.rows.rules)
 
-    def rivals_of(self, commodity: str, destination: str) -> pd.DataFrame:
-        """Newest forecast by each other of each month of a destination, by name and month."""
+    def rivals_of(
+        self, commodity: str, destination: str, until: pd.Timestamp | None = None
+    ) -> pd.DataFrame:
+        """Newest forecast by each other of each month of a destination, by name and month.
+
+        With ``until`` only those that were entered by then.
+        """
         rows = self.rows.rivals
+        if until is not None:
+            rows = rows.loc[rows["available_at"] <= until]
         rows = rows.loc[rows["commodity"].eq(commodity) & rows["destination"].eq(destination)]
         newest = rows.sort_values(["made_on", "id"]).drop_duplicates(
             ["name", "period"], keep="last"

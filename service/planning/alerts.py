@@ -20,18 +20,9 @@ from service.live.publication import Publication
 from service.planning import entries
 from service.queries.destination_months import month_rows
 from service.queries.freshness import published_at
-from service.queries.needs import met_at, months_needed
-from service.words import (
-    address_key,
-    chance_below,
-    chance_words,
-    home_of,
-    name_of,
-    tonnes,
-    words_of,
-)
+from service.queries.needs import bounded, need_outlook
+from service.words import address_key, chance_words, home_of, name_of, tonnes, words_of
 from store.planning.planning_rows import AlertFinding
-from store.vocabulary import QUANTILE_COLUMNS
 
 Months = Mapping[pd.Timestamp, float]
 
@@ -40,9 +31,9 @@ ROUNDING: Final = 6
 
 _MESSAGES: Final = {
     "shortfall": marked(
-        "%(about)s: chance of a shortfall in %(month)s went from %(old)s to %(new)s "
-        "(%(moved)s points; threshold %(threshold)s). Forecast as of %(day)s, previous one "
-        "%(earlier)s."
+        "%(about)s: chance that shortfalls exceed its stock by the end of %(month)s went from "
+        "%(old)s to %(new)s (%(moved)s points; threshold %(threshold)s). Forecast as of %(day)s, "
+        "previous one %(earlier)s."
     ),
     "below_last_year": marked(
         "%(about)s: chance of falling below the same month a year before in %(month)s went from "
@@ -60,7 +51,7 @@ def finding_of(
     rule: Record, need: Record | None, newest: Publication, previous: Publication
 ) -> AlertFinding:
     """Finding of one rule: the future month that changed most between two publications."""
-    new, old = (_watched(rule, need, part) for part in (newest, previous))
+    new, old = (_watched(rule, need, part, newest.as_of) for part in (newest, previous))
     start = newest.as_of.tz_localize(None).normalize().replace(day=1)
     changes = {
         month: round(abs(_points(rule, old[month], new[month])), ROUNDING)
@@ -79,14 +70,14 @@ def finding_of(
     return AlertFinding(**about, fired=changes[month] >= rule["points"], message=text)
 
 
-def _watched(rule: Record, need: Record | None, publication: Publication) -> Months:
+def _watched(
+    rule: Record, need: Record | None, publication: Publication, since: pd.Timestamp
+) -> Months:
     """Watched value of a rule by month: a chance, or the median in tonnes."""
     if need is not None:
-        rows, full = months_needed(publication, need).to_dict("records"), met_at(publication, need)
-        return {
-            row["period"]: chance_below([float(row[n]) for n in QUANTILE_COLUMNS], full)
-            for row in rows
-        }
+        outlook = need_outlook(publication, need, since)
+        rows = [] if outlook is None else outlook.rows
+        return {pd.Timestamp(month): bounded(chance) for month, _, chance in rows}
     fan = fan_of(publication, rule["destination"])
     values = fan.forecast["p50"].tolist()
     if rule["measure"] == "below_last_year":

@@ -1,23 +1,47 @@
 """Needs, alert rules and alerts: their documents, and how planners write them."""
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime
 from typing import Annotated, Final, TypeVar
 
 import pandas as pd
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from service.http.responses import Record, records
 from service.live.live_publication import LivePublication, PlanningState
 from service.queries.listings import newest_first
 from service.queries.row_models import ResponseModel, columns_of
 from service.request_errors import NothingPublishedError
+from store.errors import shown
+from store.messages import message
 from store.planning.audit import LONGEST_NAME, Actor
-from store.planning.planning_rows import LONGEST_LEAD_DAYS, AlertRule, Watched, add_rule
+from store.planning.planning_rows import LONGEST_LEAD_DAYS, AlertRule, NeedRow, Watched, add_rule
+from store.schema.scenario import WrongFieldError
 from store.vocabulary import COMMODITY, MONTH_PATTERN
 
-Month = Annotated[str, StringConstraints(pattern=MONTH_PATTERN)]
+_MONTH_SCHEMA: Final = {"type": "string", "pattern": MONTH_PATTERN}
+
+
+def _month(value: object) -> object:
+    """Month as it is, ``YYYY-MM``."""
+    if isinstance(value, str) and not re.fullmatch(MONTH_PATTERN, value):
+        text = shown(value)
+        raise WrongFieldError(
+            message('"%(text)s" is not a month. Write it as YYYY-MM, e.g. 2026-12.', text=text)
+        )
+    return value
+
+
+Month = Annotated[str, BeforeValidator(_month), WithJsonSchema(_MONTH_SCHEMA)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
 Code = Annotated[str, StringConstraints(max_length=20)]
 CommodityCode = Annotated[str, StringConstraints(max_length=100)]
@@ -31,11 +55,16 @@ class PlanningRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-def _number(value: object) -> object:
-    """Number as it is; a text or a truth value is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("Expected a whole number of days. Correct it")  # noqa: TRY004 - pydantic's
+def _whole(value: object) -> object:
+    """Number as it is; a text, a truth value or a fraction is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1:
+        raise WrongFieldError(
+            message("%(value)s is not a whole number. Write it as 45.", value=shown(repr(value)))
+        )
     return value
+
+
+Days = Annotated[int, BeforeValidator(_whole)]
 
 
 class NewNeed(PlanningRequest):
@@ -48,13 +77,18 @@ class NewNeed(PlanningRequest):
     period_to: Month = Field(examples=["2027-06"])
     tonnes: float = Field(gt=0, strict=True, description="Tonnes a month.", examples=[800.0])
     stock: float = Field(0.0, ge=0, strict=True, description="Tonnes held.", examples=[24.0])
-    lead_days: Annotated[int, BeforeValidator(_number)] = Field(
+    lead_days: Days = Field(
         0,
         ge=0,
         le=LONGEST_LEAD_DAYS,
         description="From order to clearance in China.",
         examples=[45],
     )
+
+    @property
+    def row(self) -> NeedRow:
+        months = {n: pd.Timestamp(getattr(self, n)) for n in ("period_from", "period_to")}
+        return NeedRow(**{**self.model_dump(), **months})
 
 
 class NewRule(PlanningRequest):
@@ -79,6 +113,10 @@ class NewRule(PlanningRequest):
     )
     destination: Code = Field("", description="For the other measures.", examples=[""])
 
+    @property
+    def row(self) -> AlertRule:
+        return AlertRule(**{**self.model_dump(), "commodity": self.commodity or ""})
+
 
 class NeedMonth(ResponseModel):
     """One month of a need."""
@@ -89,8 +127,14 @@ class NeedMonth(ResponseModel):
     p50: float = Field(examples=[610.0])
     p90: float = Field(examples=[850.0])
     chance_of_shortfall: float = Field(
-        description="Chance that the need is not met in full; 0.05 means at most, 0.95 at least.",
+        description="Chance that the need is not met in full in this month; 0.05 means at most, "
+        "0.95 at least.",
         examples=[0.42],
+    )
+    chance_out: float | None = Field(
+        description="Chance that shortfalls exceed the stock by its end, as alerts watch it; "
+        "missing for past months.",
+        examples=[0.29],
     )
 
 

@@ -12,6 +12,7 @@ from service.http.responses import Record
 from service.language.acts import act_words
 from service.language.phrases import gettext, marked
 from service.live.publication import Publication
+from service.planning.entries import Days
 from service.planning.typed import typed_digits, typed_months
 from service.queries.destination_months import known_destination, normal_month
 from service.queries.needs import SMALL, bounded, cover_from, firm_outlook
@@ -38,11 +39,11 @@ class FirmQuestion(BaseModel):
     stock_weeks: float = Field(
         0.0, ge=0, le=_LONGEST_COVER, description="The same in weeks of need; adds to stock."
     )
-    lead_days: int = Field(
+    lead_days: Days = Field(
         0, ge=0, le=LONGEST_LEAD_DAYS, description="From order to clearance in China."
     )
     controlled: bool = Field(default=True, description="Grade with dysprosium or terbium.")
-    licence_days: int = Field(0, ge=0, le=730, description="Until the licence is in hand.")
+    licence_days: Days = Field(0, ge=0, le=730, description="Until the licence is in hand.")
     licensed_first: bool = Field(
         default=False, description="Those with a licence are served first; else all in proportion."
     )
@@ -75,6 +76,9 @@ _LABELS: Final = {
     "source": marked("Source"),
     "made_on": marked("Made on"),
     "points": marked("Threshold"),
+    "measure": marked("Watch"),
+    "period_from": marked("From"),
+    "period_to": marked("To"),
 }
 """Fields as forms label them."""
 
@@ -114,7 +118,8 @@ def question_in(fields: Mapping[str, str]) -> FirmQuestion:
     """Question from the fields of an address; errors name the field."""
     values = {name: text for name, text in fields.items() if text}
     numbers = {n: field_in(values, n, typed_digits) for n in _NUMBERS if n in values}
-    question = checked(FirmQuestion, **values | numbers)
+    days = {name: float(text) for name, text in numbers.items() if name.endswith("_days")}
+    question = checked(FirmQuestion, **values | numbers | days)
     field_in({"by_month": question.by_month}, "by_month", typed_months)
     return question
 

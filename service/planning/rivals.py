@@ -48,7 +48,10 @@ class NewRival(PlanningRequest):
     source: str = Field(
         "", max_length=LONGEST_REASON, description="Where it stands.", examples=["Outlook, 20 Nov"]
     )
-    made_on: Annotated[date, BeforeValidator(_text)] = Field(examples=["2026-11-20"])
+    made_on: Annotated[date, BeforeValidator(_text)] = Field(
+        description="As its source says; it is scored from the day it is entered.",
+        examples=["2026-11-20"],
+    )
     commodity: CommodityCode = Field(COMMODITY, description=COMMODITY_HELP, examples=[COMMODITY])
     destination: Code = Field(examples=["USA"])
     period: Month = Field(examples=["2026-12"])
@@ -61,7 +64,7 @@ class NewRival(PlanningRequest):
 
 
 class RivalResponse(ResponseModel):
-    """Somebody else's forecast of a month beside ours of the same day."""
+    """Somebody else's forecast of a month beside ours of the moment it was entered."""
 
     name: str = Field(examples=["Example Bank"])
     source: str
@@ -69,17 +72,20 @@ class RivalResponse(ResponseModel):
     commodity: str = Field(examples=[COMMODITY])
     destination: str = Field(examples=["USA"])
     period: str = Field(examples=["2026-12"])
-    lead: int = Field(description="Months from that day to the month.", examples=[1])
+    lead: int = Field(description="Months from that of available_at.", examples=[1])
     tonnes: float = Field(examples=[450.0])
     author: str = Field(description="Who entered it.")
     available_at: datetime = Field(description="When it was entered.")
-    p10: float | None = Field(description="Of our newest forecast of that day.", examples=[402.0])
+    p10: float | None = Field(
+        description="Of our newest forecast published by available_at, whatever made_on says.",
+        examples=[402.0],
+    )
     p50: float | None = Field(examples=[512.6])
     p90: float | None = Field(examples=[671.0])
     actual: float | None = Field(description="Actual tonnes, once observed.")
     scored: bool = Field(
         description="Whether it was entered before the figure was loaded, is the last of its name, "
-        "day and month, and we had a forecast."
+        "day of entry and month, and we had a forecast."
     )
 
 
@@ -106,32 +112,45 @@ _KEY: Final = ["destination", "period"]
 
 
 def rival_cells(publication: Publication, planning: PlanningState) -> pd.DataFrame:
-    """Every forecast by others of a commodity beside ours: ``RivalResponse``, newest first."""
+    """Every forecast by others of a commodity beside ours: ``RivalResponse``, newest first.
+
+    Ours is what was published when theirs was entered: an earlier ``made_on`` gains nothing.
+    """
     rows = planning.rows.rivals
-    rows = rows.loc[rows["commodity"] == publication.commodity]
-    medians = publication.published.forecasts
+    rows = rows.loc[rows["commodity"] == publication.commodity].sort_values("available_at")
+    medians = publication.published.every
     medians = medians.assign(period=pd.to_datetime(medians["period"]))
-    moments = np.sort(medians["as_of"].unique())
-    until = (rows["made_on"] + pd.Timedelta(days=1)).dt.tz_localize("UTC")
-    places = np.searchsorted(moments, until.to_numpy(), side="left") - 1
-    as_of = pd.Series(pd.NaT, index=rows.index, dtype=medians["as_of"].dtype)
-    as_of[places >= 0] = moments[places[places >= 0]]
-    cells = rows.assign(as_of=as_of).astype({"period": medians["period"].dtype})
-    ours = medians[["as_of", *_KEY, "p10", "p50", "p90"]]
-    cells = cells.merge(ours, on=["as_of", *_KEY], how="left", validate="many_to_one")
+    moments = _published(publication)
+    cells = pd.merge_asof(rows, moments, left_on="available_at", right_on="published_at")
+    cells = cells.astype({"period": medians["period"].dtype}).sort_values(["made_on", "id"])
+    ours = medians[["publication", *_KEY, "p10", "p50", "p90"]]
+    cells = cells.merge(ours, on=["publication", *_KEY], how="left", validate="many_to_one")
     panel = publication.snapshot.panel
     truth = panel.loc[panel["kind"] == TRUTH, [*_KEY, "tonnes"]].rename(
         columns={"tonnes": "actual"}
     )
     cells = cells.merge(truth, on=_KEY, how="left", validate="many_to_one")
     cells = cells.merge(_loaded(publication), on=_KEY, how="left", validate="many_to_one")
-    months = cells["period"].dt.year * 12 + cells["period"].dt.month
-    made_months = cells["made_on"].dt.year * 12 + cells["made_on"].dt.month
-    in_time = cells["available_at"] < cells["loaded_at"]
-    last = cells.loc[in_time].drop_duplicates(["name", "made_on", *_KEY], keep="last").index
+    entered = cells["available_at"]
+    lead = (cells["period"].dt.year - entered.dt.year) * 12
+    lead += cells["period"].dt.month - entered.dt.month
+    in_time = cells.assign(day=entered.dt.date).loc[entered < cells["loaded_at"]]
+    last = in_time.drop_duplicates(["name", "day", *_KEY], keep="last").index
     is_scored = cells["actual"].notna() & cells["p50"].notna() & cells.index.isin(last)
-    marked_cells = cells.assign(lead=months - made_months, scored=is_scored)
-    return marked_cells[columns_of(RivalResponse)].iloc[::-1].reset_index(drop=True)
+    marked_cells = cells.assign(lead=lead, scored=is_scored).sort_values("id", ascending=False)
+    return marked_cells[columns_of(RivalResponse)].reset_index(drop=True)
+
+
+def _published(publication: Publication) -> pd.DataFrame:
+    """Publications that were the newest when they were published: number and moment, in order.
+
+    One without a moment of its own counts from its ``as_of``.
+    """
+    rows = publication.published.every[["publication", "as_of"]].drop_duplicates()
+    moments = publication.published.publications.set_index("id")["published_at"]
+    published_at = rows["publication"].map(moments).fillna(rows["as_of"])
+    rows = rows.assign(published_at=published_at).sort_values(["published_at", "publication"])
+    return rows.loc[rows["as_of"] >= rows["as_of"].cummax(), ["publication", "published_at"]]
 
 
 def _loaded(publication: Publication) -> pd.DataFrame:
@@ -231,7 +250,5 @@ def _checked_lines(lines: "csv.DictReader[str]") -> Iterator[NewRival]:
 
 
 def record_rivals(live: LivePublication, actor: Actor, bodies: Sequence[NewRival]) -> None:
-    """Record forecasts by others; their commodities must be published."""
-    for commodity in {body.commodity for body in bodies}:
-        live.of(commodity)
+    """Record forecasts by others."""
     write(live, add_rival_forecasts, [body.row for body in bodies], actor=actor)

@@ -47,5 +47,7 @@ def typed_months(text: str) -> dict[str, float]:
                     example=f"2026-12 {separated('14.5')}",
                 )
             )
+        if match[1] in months:
+            raise DataError(gettext("%(month)s is entered twice. Enter it once.", month=match[1]))
         months[match[1]] = float(typed_digits(match[2]))
     return months

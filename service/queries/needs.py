@@ -5,11 +5,10 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
-from models.forecasting.firm_needs import Firm, FirmOutlook, outlook_of, running_gap
-from models.forecasting.joint_paths import USUAL_CARRY, ErrorCopula, sample_paths
+from models.forecasting.firm_needs import Firm, FirmOutlook, outlook_of
+from models.forecasting.joint_paths import USUAL_CARRY
 from service.http.responses import Record, records
 from service.language.choice import language
 from service.language.formats import dated
@@ -20,7 +19,6 @@ from service.live.publication import Publication
 from service.queries.destination_months import newest_score, normal_month
 from service.request_errors import UnknownError
 from service.words import chance_below, name_of
-from store.arrays import Floats
 from store.errors import DataError
 from store.months import DAYS_A_MONTH
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS, QUANTILES
@@ -60,21 +58,6 @@ def arrival_months(period: str, days: Days) -> str:
     latest = month + pd.offsets.MonthEnd(0) + pd.Timedelta(days=days[1])
     first, last = (dated(moment, "month") for moment in (soonest, latest))
     return first if first == last else gettext("%(first)s to %(last)s", first=first, last=last)
-
-
-def largest_gap(paths: Floats, tonnes: float) -> Floats:
-    """Largest cumulative shortfall of each path, in tonnes; as ``running_gap``."""
-    return np.asarray(running_gap(paths, np.full(paths.shape[1], tonnes)).max(axis=1, initial=0.0))
-
-
-def buffer_for(paths: Floats, tonnes: float, cover: float) -> float:
-    """Smallest stock, in tonnes, that covers a share of the paths at a monthly need."""
-    return float(np.quantile(largest_gap(paths, tonnes), cover, method="inverted_cdf"))
-
-
-def any_short(paths: Floats, tonnes: float) -> float:
-    """Share of paths with at least one month below the need."""
-    return float((paths < tonnes).any(axis=1).mean())
 
 
 SMALL: Final = 0.2
@@ -147,7 +130,6 @@ def cover_from(counted_at: pd.Timestamp, firm: Firm, lead_days: int) -> Cover:
     )
 
 
-_COVERS: Final = (0.90, 0.95)
 _AS_WRITTEN: Final = (
     "id", "name", "commodity", "destination", "tonnes", "stock", "lead_days", "author",
     "created_at",
@@ -203,45 +185,56 @@ def need_of(of: Of, planning: PlanningState, number: int) -> Record:
     raise UnknownError(f"No active need {number}. Expected one of: {numbers}. See /api/v1/needs.")
 
 
+def need_outlook(
+    publication: Publication, need: Record, since: pd.Timestamp, *, stock: float | None = None
+) -> FirmOutlook | None:
+    """Outlook of a need in its months from ``since`` on; None where none is forecast.
+
+    Pages, API and alerts all take the chances of a shortfall from it. ``stock`` replaces that of
+    the need.
+    """
+    rows = months_needed(publication, need)
+    counted_at = max(pd.Timestamp(need["created_at"]), since)
+    if not rows["period"].ge(_month_of(counted_at)).any():
+        return None
+    firm = Firm(need["tonnes"], need["stock"] if stock is None else stock)
+    return firm_outlook(publication, need["destination"], firm, counted_at, rows)
+
+
 def need_document(publication: Publication, need: Record) -> Record:
     """Need with its months; numbers are tonnes, chances are shares."""
-    rows = months_needed(publication, need)
-    carry_over, carry_over_source = carry_over_of(publication)
-    ahead = rows.loc[rows["period"] >= _month_of(publication.as_of)]
-    quantiles = ahead[list(QUANTILE_COLUMNS)].to_numpy(float)
-    paths = np.zeros((1, 0))
-    if len(ahead):
-        paths = sample_paths(quantiles[None], ErrorCopula(carry_over))[:, 0]
-    met_at_t = met_at(publication, need)
-    received = paths * need["tonnes"] / met_at_t
+    outlook = need_outlook(publication, need, publication.as_of)
+    bare = need_outlook(publication, need, publication.as_of, stock=0.0)
     plant = Firm(need["tonnes"], need["stock"])
     cover = cover_from(pd.Timestamp(need["created_at"]), plant, need["lead_days"])
-    buffers = [
-        round(max(buffer_for(received, need["tonnes"], share), cover.lead_t), KILOGRAMS)
-        if len(ahead)
-        else None
-        for share in _COVERS
-    ]
-    is_out = largest_gap(received, need["tonnes"]) > need["stock"] + 1e-9
-    months = [f"{period:%Y-%m}" for period in ahead["period"]]
+    chances = {} if outlook is None else dict(zip(outlook.months, outlook.chances_out, strict=True))
+    carry_over, carry_over_source = carry_over_of(publication)
+    met_at_t = met_at(publication, need)
+
+    def at_least(stock: float) -> float:
+        return round(max(stock, cover.lead_t), KILOGRAMS)
+
     return {
         **{name: need[name] for name in _AS_WRITTEN},
         "period_from": need["period_from"][:7],
         "period_to": need["period_to"][:7],
-        "chance_any_month": bounded(any_short(paths, met_at_t)) if months else None,
-        "chance_out": bounded(float(is_out.mean())) if months else None,
+        "chance_any_month": bare and bounded(bare.chances_out[-1]),
+        "chance_out": outlook and bounded(outlook.chances_out[-1]),
         "reach_on": f"{cover.reach_on:%Y-%m-%d}",
         "order_by": f"{cover.order_by:%Y-%m-%d}",
-        "buffer_90_t": buffers[0],
-        "buffer_95_t": buffers[1],
-        "first_month": months[0] if months else None,
-        "last_month": months[-1] if months else None,
+        "buffer_90_t": outlook and at_least(outlook.stock_90),
+        "buffer_95_t": outlook and at_least(outlook.stock_95),
+        "first_month": outlook and outlook.months[0],
+        "last_month": outlook and outlook.months[-1],
         "carry_over": round(carry_over, 4),
         "carry_over_source": carry_over_source,
         "as_of": f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}",
         "destination_name": name_of(need["destination"]),
         "met_in_full_at_t": round(met_at_t, KILOGRAMS),
-        "months": [_month(row, met_at_t, publication) for row in rows.to_dict("records")],
+        "months": [
+            _month(row, met_at_t, chances, publication)
+            for row in months_needed(publication, need).to_dict("records")
+        ],
     }
 
 
@@ -258,14 +251,20 @@ def months_needed(publication: Publication, need: Record) -> pd.DataFrame:
     return rows.loc[is_needed].sort_values("period", ignore_index=True)
 
 
-def _month(row: Mapping[Hashable, Any], tonnes: float, publication: Publication) -> Record:
+def _month(
+    row: Mapping[Hashable, Any],
+    tonnes: float,
+    chances_out: Mapping[str, float],
+    publication: Publication,
+) -> Record:
+    period = f"{row['period']:%Y-%m}"
     chance = chance_below([float(row[name]) for name in QUANTILE_COLUMNS], tonnes)
-    numbers = {name: round(float(row[name]), KILOGRAMS) for name in ("p10", "p50", "p90")}
     return {
-        "period": f"{row['period']:%Y-%m}",
+        "period": period,
         "past": bool(row["period"] < _month_of(publication.as_of)),
-        **numbers,
+        **{name: round(float(row[name]), KILOGRAMS) for name in ("p10", "p50", "p90")},
         "chance_of_shortfall": round(chance, 4),
+        "chance_out": bounded(chances_out[period]) if period in chances_out else None,
     }
 
 

@@ -51,17 +51,32 @@ class MedianChange:
 
     @property
     def listed(self) -> list[NewFigure]:
-        """Figures of the destination, the newest first, then others by effect; none of 0 t."""
+        """Largest effects: those of the destination first, the newest first; none of 0 t.
+
+        The newest figure of the destination is always among them.
+        """
         shown = [
             figure
             for figure in self.figures
             if self._effect(figure) or (figure.destination == self.destination and not figure.moved)
         ]
-        of_place = [figure for figure in shown if figure.destination == self.destination]
-        elsewhere = [figure for figure in shown if figure.destination != self.destination]
+        shown.sort(key=lambda figure: (figure is not self.own, -abs(self._effect(figure))))
+        of_place = [one for one in shown[:MOST_LISTED] if one.destination == self.destination]
         of_place.sort(key=lambda figure: figure.last, reverse=True)
-        elsewhere.sort(key=lambda figure: -abs(self._effect(figure)))
-        return [*of_place, *elsewhere][:MOST_LISTED]
+        return [*of_place, *(one for one in shown[:MOST_LISTED] if one not in of_place)]
+
+    @property
+    def smaller(self) -> list[float]:
+        """Whole tonnes of the effects that are not listed; none of 0 t."""
+        listed = self.listed
+        effects = [self._effect(figure) for figure in self.figures if figure not in listed]
+        return [tonnes for tonnes in effects if tonnes]
+
+    @property
+    def uncomputed(self) -> int:
+        """How many figures have no effect computed for this month."""
+        months = [self.month]
+        return sum(moved_by(one, self.destination, months) is None for one in self.figures)
 
     @property
     def total(self) -> float:
@@ -121,18 +136,16 @@ class MedianChange:
 
 def change_of(publication: Publication, destination: str, month: str) -> MedianChange:
     """Change of a month's median since the publication before, of the same day or not."""
-    rows = publication.published.every
-    order = rows[["as_of", "publication"]].drop_duplicates().sort_values(["as_of", "publication"])
-    previous, newest = (
-        (
-            rows[rows["as_of"].eq(as_of) & rows["publication"].eq(number)]
-            for as_of, number in order.tail(2).itertuples(index=False)
-        )
-        if len(order) > 1
-        else (rows.iloc[:0], rows)
-    )
+    pair = publication.memo.make("newest and previous", lambda: _pair(publication))
     before, after = (
         float(part.loc[part["destination"].eq(destination) & part["period"].eq(month), "p50"].sum())
-        for part in (previous, newest)
+        for part in pair
     )
-    return MedianChange(publication, destination, month, previous, before, after)
+    return MedianChange(publication, destination, month, pair[0], before, after)
+
+
+def _pair(publication: Publication) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of the publication before the newest, empty where there is none, and of the newest."""
+    rows = publication.published.every
+    parts = [part for _, part in rows.groupby(["as_of", "publication"])]
+    return (parts[-2] if len(parts) > 1 else rows.iloc[:0]), parts[-1]

@@ -5,13 +5,12 @@ from a page of this service (``service.state.may_write``).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Final
 from urllib.parse import parse_qsl
 
-import pandas as pd
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
@@ -21,7 +20,6 @@ from service.http.replies import refusal, reply
 from service.http.responses import Answer
 from service.language.addresses import PARAMETER
 from service.language.choice import chosen
-from service.language.phrases import gettext
 from service.live.publication import Publication
 from service.planning import entries, rivals
 from service.planning.alerts import ADDRESS, atom
@@ -46,7 +44,6 @@ from service.web.render import FormErrors, page
 from service.words import home_of, message_of
 from store.errors import DataError, TokenError
 from store.planning import planning_rows as stored
-from store.planning.planning_rows import AlertRule, NeedRow
 from store.vocabulary import COMMODITY, MONTH_PATTERN
 
 ENTRIES: Final = 200
@@ -83,24 +80,15 @@ def text_in(fields: Mapping[str, str], name: str) -> str:
     return fields[name].strip()
 
 
-def number_in(fields: Mapping[str, str], name: str, default: str = "") -> float:
-    """Field that is a number."""
-    text = fields.get(name, "").strip() or default or text_in(fields, name)
-    return float(field_in({name: text}, name, typed_digits))
+def texts_in(fields: Mapping[str, str], *names: str) -> dict[str, str]:
+    """Fields of a form by name."""
+    return {name: text_in(fields, name) for name in names}
 
 
-def month_in(fields: Mapping[str, str], name: str) -> pd.Timestamp:
-    """Field that is a month, as its first day."""
-    text = text_in(fields, name)
-    if not re.fullmatch(MONTH_PATTERN, text):
-        raise DataError(
-            gettext(
-                '"%(text)s" is not a month. Write %(name)s as YYYY-MM, e.g. 2026-12.',
-                text=text[:40],
-                name=name,
-            )
-        )
-    return pd.Timestamp(text)
+def numbers_in(fields: Mapping[str, str], *names: str) -> dict[str, float]:
+    """Fields that are numbers by name, without empty ones."""
+    typed = {name: text for name in names if (text := fields.get(name, "").strip())}
+    return {name: float(field_in(typed, name, typed_digits)) for name in typed}
 
 
 router = APIRouter(include_in_schema=False)
@@ -193,23 +181,15 @@ def feed_route(request: Request, current: Current, planning: Planning) -> Respon
 def add_need(request: Request, *, fields: Fields, actor: Writer, shared: Shared) -> Response:
     """Record a need; an invalid one is shown again with a message."""
     current = _chosen(shared, fields)
-    try:
-        need = NeedRow(
-            name=text_in(fields, "name"),
-            destination=text_in(fields, "destination"),
-            period_from=month_in(fields, "period_from"),
-            period_to=month_in(fields, "period_to"),
-            tonnes=number_in(fields, "tonnes"),
-            commodity=current.commodity,
-            stock=number_in(fields, "stock", "0"),
-            lead_days=round(number_in(fields, "lead_days", "0")),
-        )
-        number = entries.write(shared.live, stored.add_need, need, actor=actor)
-    except TokenError:
-        raise
-    except DataError as err:
-        return _again(request, current, shared, FormErrors("need", fields, message_of(err)))
-    return _see(needs_at(current.commodity, f"need-{number}"))
+
+    def save() -> str:
+        texts = texts_in(fields, "name", "destination", "period_from", "period_to")
+        numbers = numbers_in(fields, "tonnes", "stock", "lead_days")
+        need = checked(entries.NewNeed, commodity=current.commodity, **texts, **numbers)
+        number = entries.write(shared.live, stored.add_need, need.row, actor=actor)
+        return needs_at(current.commodity, f"need-{number}")
+
+    return _saved(save, partial(_again, request, current, shared), "need", fields)
 
 
 @router.post("/needs/{number}/end")
@@ -230,13 +210,18 @@ def restore_need(number: Number, actor: Writer, shared: Shared) -> Response:
 def add_rule(request: Request, *, fields: Fields, actor: Writer, shared: Shared) -> Response:
     """Create an alert rule; an invalid one is shown again."""
     current = _chosen(shared, fields)
-    try:
-        entries.create_rule(shared.live, actor, _rule(fields))
-    except TokenError:
-        raise
-    except DataError as err:
-        return _again(request, current, shared, FormErrors("rule", fields, message_of(err)))
-    return _see(needs_at(current.commodity, "rules"))
+
+    def save() -> str:
+        measure, _, which = text_in(fields, "watched").partition(":")
+        place = {"destination": which, "commodity": fields.get("commodity", COMMODITY)}
+        if measure == "shortfall" and re.fullmatch(r"[1-9][0-9]{0,8}", which):
+            place = {"need_id": which}
+        values = texts_in(fields, "name") | place | numbers_in(fields, "points")
+        rule = checked(entries.NewRule, measure=measure, **values)
+        entries.create_rule(shared.live, actor, rule.row)
+        return needs_at(current.commodity, "rules")
+
+    return _saved(save, partial(_again, request, current, shared), "rule", fields)
 
 
 @router.post("/alert-rules/{number}/end")
@@ -251,25 +236,24 @@ def add_rivals(request: Request, fields: Fields, actor: Writer, shared: Shared) 
     """Record somebody else's forecast; an invalid one is shown again."""
     current = _chosen(shared, fields)
     destination = known_destination(current, text_in(fields, "destination"))
-    named = {name: text_in(fields, name) for name in ("name", "source", "made_on")}
-    try:
+
+    def save() -> str:
+        texts = texts_in(fields, "name", "source", "made_on")
+        place = {"commodity": current.commodity, "destination": destination}
         months = typed_months(text_in(fields, "by_month"))
         bodies = [
-            checked(
-                rivals.NewRival, **named, commodity=current.commodity, destination=destination,
-                period=period, tonnes=tonnes,
-            )
+            checked(rivals.NewRival, **texts, **place, period=period, tonnes=tonnes)
             for period, tonnes in months.items()
-        ]  # fmt: skip
+        ]
         rivals.record_rivals(shared.live, actor, bodies)
-    except TokenError:
-        raise
-    except DataError as err:
-        refused = FormErrors("rival", fields, message_of(err))
+        return f"{home_of(current.commodity)}/destinations/{destination}#months-head"
+
+    def again(refused: FormErrors) -> Response:
         read_at, planning = shared.live.clock(), shared.live.planning
         answer = destination_page(current, read_at, planning, destination, refused)
         return form_page(refusal(request, answer, HTTPStatus.BAD_REQUEST))
-    return _see(f"{home_of(current.commodity)}/destinations/{destination}#months-head")
+
+    return _saved(save, again, "rival", fields)
 
 
 def _chosen(shared: State, fields: Mapping[str, str]) -> Publication:
@@ -277,24 +261,25 @@ def _chosen(shared: State, fields: Mapping[str, str]) -> Publication:
     return shared.live.of(fields.get("commodity", COMMODITY))
 
 
+def _saved(
+    save: Callable[[], str],
+    again: Callable[[FormErrors], Response],
+    form: str,
+    fields: Mapping[str, str],
+) -> Response:
+    """Redirect to where a form was saved, or the form again with what is wrong with it."""
+    try:
+        return _see(save())
+    except TokenError:
+        raise
+    except DataError as err:
+        return again(FormErrors(form, fields, message_of(err)))
+
+
 def _again(request: Request, current: Publication, shared: State, refused: FormErrors) -> Response:
     """Show the page of needs again, with a form that was not accepted."""
     answer = needs_page(shared, current, shared.live.planning, refused=refused)
     return form_page(refusal(request, answer, HTTPStatus.BAD_REQUEST))
-
-
-def _rule(fields: Mapping[str, str]) -> AlertRule:
-    watched, _, which = text_in(fields, "watched").partition(":")
-    is_need = watched == "shortfall" and re.fullmatch(r"[1-9][0-9]{0,8}", which)
-    need = int(which) if is_need else None
-    return AlertRule(
-        name=text_in(fields, "name"),
-        measure=watched,
-        points=number_in(fields, "points"),
-        need_id=need,
-        destination="" if need is not None else which,
-        commodity="" if need is not None else fields.get("commodity", ""),
-    )
 
 
 def _see(place: str) -> Response:

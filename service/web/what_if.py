@@ -1,5 +1,6 @@
 """The what-if page, its files and routes: both forecasts, the difference, the levers."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -51,9 +52,18 @@ from service.web.lever_form import (
 )
 from service.web.page_charts import PageChart
 from service.web.render import download, page, script_address, scripted
-from service.words import in_reading_order, message_of, name_of, rendered, signed_percent, tonnes
+from service.words import (
+    in_reading_order,
+    law_words,
+    message_of,
+    name_of,
+    rendered,
+    signed_percent,
+    tonnes,
+)
 from store.errors import DataError
 from store.messages import Message
+from store.publications.explanations import Precedent, StoredExplanation
 from store.schema.scenario import ScenarioTariff
 from store.vocabulary import QUANTILE_COLUMNS, WORLD
 
@@ -125,6 +135,8 @@ class Result:
     warnings: tuple[str, ...]
     """Sentences, for the destination shown."""
     tariffs: tuple["TariffRecord", ...]
+    """Of the steps that change what a destination here is charged."""
+    licence: "LicenceRecord | None"
     pair: Pair
 
     @property
@@ -233,7 +245,7 @@ def _laws_of(view: WhatIfView) -> str:
         gettext(
             "%(rate)s %(law)s (since %(day)s)",
             rate=_percent(step["rate_pct"]),
-            law=step["component"].replace("_", " "),
+            law=law_words(step["component"]),
             day=dated(step["effective_from"], "day"),
         )
         for step in view.choices.rates[importer].to_dict("records")
@@ -278,6 +290,7 @@ def result_of(publication: Publication, view: WhatIfView, answer: ScenarioResult
         last=dated(ahead["period"].max(), "long month"),
     )
     base_label = publication_words(publication, publication.latest)
+    explained = publication.published.explanation
     return Result(
         view=view,
         answer=answer,
@@ -287,7 +300,13 @@ def result_of(publication: Publication, view: WhatIfView, answer: ScenarioResult
         rows=months.to_dict("records"),
         notes=tuple(_note_words(note, view.choices) for note in answer.notes),
         warnings=tuple(map(rendered, answer.warnings.get(view.destination, ()))),
-        tariffs=tuple(TariffRecord.of_step(publication, step) for step in view.tariffs),
+        tariffs=tuple(
+            record
+            for step in view.tariffs
+            for record in [TariffRecord.of_step(publication, step)]
+            if record.after != record.before and record.importer in effects
+        ),
+        licence=LicenceRecord.of((explained or StoredExplanation()).precedents, view),
         pair=Pair(fan_of(publication, view.destination), months, base_label),
     )
 
@@ -316,6 +335,42 @@ class TariffRecord:
     @property
     def is_rare(self) -> bool:
         return self.months < _FEW_MONTHS
+
+
+@dataclass(frozen=True, slots=True)
+class LicenceRecord:
+    """What past controls left, beside what a licence of a scenario is assumed to leave."""
+
+    lowest: float
+    """Share of the exports before, 0 to 1, in the worst month on record."""
+    material: str
+    since: str
+    """Month of the control that left it, ``YYYY-MM``."""
+    assumed: float | None
+    """Share that still passes as typed; None where it is estimated from past controls."""
+    months: int
+    """Months ahead under the licence."""
+    longest: int
+    """Months in which a past control left no more than what is assumed."""
+
+    @classmethod
+    def of(cls, past: Sequence[Precedent], view: WhatIfView) -> "LicenceRecord | None":
+        """Record of the licence of a sound scenario; None without one, or without precedents."""
+        texts = view.form.texts
+        kind, begin = texts.get("licence_kind", ""), texts.get("licence_from", "")
+        if not (past and begin and view.text) or kind == "export_licence_relaxation":
+            return None
+        worst = min(past, key=lambda control: min(control.retained.values()))
+        typed = texts.get("licence_kept") or ("0" if kind == "export_ban" else "")
+        assumed = float(typed_digits(typed)) / 100 if typed else None
+        counts = [sum(share <= (assumed or 0.0) for share in one.retained.values()) for one in past]
+        months = sum(month[:7] >= begin[:7] for month in view.choices.months)
+        lowest = min(worst.retained.values())
+        return cls(lowest, worst.material, worst.event_id[:7], assumed, months, max(counts))
+
+    @property
+    def is_rare(self) -> bool:
+        return self.assumed is not None and self.months > self.longest
 
 
 _FEW_MONTHS: Final = 6
@@ -375,13 +430,14 @@ async def view_of(request: Request, current: Current, destination: Code = "") ->
         form_of(parse_qsl(text[:LONGEST_QUERY])) for name, text in pairs if name == BESIDE
     ]
     forms = {form.query(): form for form in kept_forms if not form.is_empty}
-    beside = [_view(form, destination, choices) for form in [*forms.values()][:MOST_BESIDE]]
+    beside = [view_of_form(form, destination, choices) for form in [*forms.values()][:MOST_BESIDE]]
     for view in beside:
         _text_of(view)
-    return replace(_view(form_of(pairs), destination, choices), beside=tuple(beside))
+    return replace(view_of_form(form_of(pairs), destination, choices), beside=tuple(beside))
 
 
-def _view(form: LeverForm, destination: str, choices: LeverChoices) -> WhatIfView:
+def view_of_form(form: LeverForm, destination: str, choices: LeverChoices) -> WhatIfView:
+    """Scenario of a form, for the destination shown."""
     checked = CheckedForm(form, choices)
     title = checked.title if checked.text else ""
     steps = checked.tariffs
@@ -397,7 +453,8 @@ async def what_if_route(
 ) -> Response:
     """Show a scenario, or the form to define one."""
     read_at = shared.live.clock()
-    shared_from = request.query_params.get(PUBLICATION, "")[:9]
+    shared_from = request.query_params.get(PUBLICATION, "")
+    shared_from = shared_from if re.fullmatch(r"[1-9][0-9]{0,8}", shared_from) else ""
     key = (current.key, read_at.date(), view.query, shared_from, chosen())
     cached: Answer | None = shared.recent_pages.get(key)
     if cached is not None:

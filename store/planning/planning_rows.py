@@ -328,13 +328,21 @@ def add_rival_forecasts(
     engine: Engine, rows: Sequence[RivalForecast], *, actor: Actor, at: datetime
 ) -> None:
     """Save forecasts by others, all or none, with an audit row for each; earlier ones stay."""
-    if not 0 < len(rows) <= MOST_RIVALS:
+    if not rows:
+        raise DataError(message("There is no forecast to save. Enter one."))
+    if len(rows) > MOST_RIVALS:
         raise DataError(
             message(
                 "%(count)s forecasts at once. Expected 1 to %(most)s. Send them in parts.",
                 count=len(rows),
                 most=MOST_RIVALS,
             )
+        )
+    keys = [(row.name, row.commodity, row.destination, row.period, row.made_on) for row in rows]
+    if len(set(keys)) < len(keys):
+        row = next(row for row, key in zip(rows, keys, strict=True) if keys.count(key) > 1)
+        raise DataError(
+            message("%(month)s is entered twice. Enter it once.", month=f"{row.period:%Y-%m}")
         )
     with audited(engine, actor, at=at) as trail:
         for row in rows:

@@ -230,8 +230,10 @@ def test_a_forecast_by_another_stays_beside_ours_and_never_in_its_place(
     assert [(row["tonnes"], row["lead"]) for row in rows["items"]] == [
         (500.0, 1), (450.5, 1), (1.0, 1),
     ]  # fmt: skip
-    assert rows["items"][1]["p50"] == pytest.approx(month["p50"], abs=1e-3)
-    assert rows["items"][2]["p50"] is None, "ours of that day did not reach the month"
+    p50 = pytest.approx(month["p50"], abs=1e-3)
+    assert [row["p50"] for row in rows["items"]] == [p50] * 3, "an earlier day gains nothing"
+    before = planner.get(f"{API}/forecasts/USA?as_of=2025-08-25").json()["months"]
+    assert not [one for one in before if "rivals" in one], "none was entered by then"
 
 
 def test_a_forecast_by_another_is_drawn_named_and_told_where_it_disagrees(
@@ -291,9 +293,9 @@ def test_forecasts_by_others_are_scored_as_ours_for_the_same_months(
     medians = publication.forecasts_at(pd.Timestamp(EARLIER)).query("destination == 'USA'")
     p50 = medians.set_index("period")["p50"]
     loaded = publication.published.vintages["ingested_at"].min()
-    made_on = pd.Timestamp(EARLIER).tz_localize(None).normalize()
 
-    def tell(name: str, weight: float, at: pd.Timestamp) -> None:
+    def tell(name: str, weight: float, at: pd.Timestamp, day: str = "") -> None:
+        made_on = pd.Timestamp(day or EARLIER.date())
         rows = [
             RivalForecast(name, "", made_on, "USA", row["period"], (1 - weight) * row["tonnes"]
                           + weight * float(p50[f"{row['period']:%Y-%m}"]))
@@ -303,6 +305,8 @@ def test_forecasts_by_others_are_scored_as_ours_for_the_same_months(
 
     tell("near", 0.5, loaded - pd.Timedelta(seconds=30))
     tell("near", 0.25, loaded - pd.Timedelta(seconds=12))
+    # Its own day is before any forecast of ours; what counts is the day of its entry.
+    tell("early", 0.25, loaded - pd.Timedelta(seconds=12), "2025-01-01")
     # Who knows the figures forecasts nothing.
     tell("late", 0.0, loaded + pd.Timedelta(seconds=12))
 
@@ -311,8 +315,12 @@ def test_forecasts_by_others_are_scored_as_ours_for_the_same_months(
     scores = rival_scores(publication, planning)
     n = len(truth)
     assert n >= 5
-    assert cells["scored"].tolist() == [False] * n + [True] * n + [False] * n
-    assert {row["name"] for row in scores} == {"near"}
+    assert cells["scored"].tolist() == [False] * n + [True] * 2 * n + [False] * n
+    assert {row["name"] for row in scores} == {"near", "early"}
+    early, near = ([{**row, "name": ""} for row in scores if row["name"] == n] for n in
+                   ("early", "near"))  # fmt: skip
+    assert early == near
+    scores = near
     assert (scores[0]["lead"], scores[0]["months"]) == ("", n)
     assert scores[0]["value_added"] == pytest.approx(0.75)
     assert scores[0]["value_low"] == pytest.approx(0.75)

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
-from service.charts.fan import MOST_MARKERS, Marker, pick_markers, touches
-from tests.service.builders import make_events
+from service.charts.fan import MOST_MARKERS, Marker, pick_markers, pick_steps, touches
+from service.language.choice import in_language
+from tests.service.builders import DATA, make_events
 
 AS_OF = pd.Timestamp("2026-11-24")
 
@@ -66,3 +69,44 @@ def test_a_marker_is_hollow_until_its_day_and_tells_whom_it_touches(
     (marker,), _ = _pick(events, destination, pd.Timestamp(day))
 
     assert (marker.relevant, marker.symbol, marker.ahead) == (relevant, symbol, symbol == "▽")
+
+
+@pytest.mark.parametrize(
+    ("announced", "effective", "words"),
+    [
+        ("2026-10-09", "2026-12-01", "announced 9 Oct 2026, effective 1 Dec 2026"),
+        ("2026-10-09", None, "announced 9 Oct 2026"),
+        (None, "2026-12-01", "effective 1 Dec 2026"),
+    ],
+)
+def test_a_marker_tells_the_day_of_announcement_from_that_of_effect(
+    announced: str | None, effective: str | None, words: str
+) -> None:
+    (marker, *_), _ = _pick(make_events())
+    days = {"announced": pd.Timestamp(announced), "effective": pd.Timestamp(effective)}
+
+    assert replace(marker, **days).days == words
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("en", "IEEPA, fentanyl: 10% on HTS 8505.11.00 (all suffixes"),
+        ("de", "IEEPA, Fentanyl: 10\u00a0% auf HTS 8505.11.00 (alle Endziffern"),
+        ("ja", "IEEPA、フェンタニル"),
+        ("ko", "IEEPA, 펜타닐:"),
+        ("zh", "IEEPA\uff0c芬太尼"),
+    ],
+)
+def test_tariff_steps_are_in_the_language_of_the_page(code: str, words: str) -> None:
+    tariffs = pd.read_csv(DATA / "tariff_rates.csv", parse_dates=["effective_from"])
+    with in_language(code):
+        steps = pick_steps(
+            tariffs,
+            destination="USA",
+            start=pd.Timestamp("2025-01-01"),
+            end=pd.Timestamp("2025-12-31"),
+            as_of=AS_OF,
+        )
+
+    assert [change for step in steps for change in step.changes if change.startswith(words)]

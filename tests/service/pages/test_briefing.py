@@ -178,6 +178,28 @@ def test_a_change_says_which_publication_it_is_from_and_where_the_figure_lay(
     assert "because August 2026 came in at 120 t, expected 622 t: below the 80% band (" in line
 
 
+def test_what_is_not_listed_is_smaller_or_not_computed(engine: Engine) -> None:
+    publish(engine, LATER, cutoff="2026-07", factor=1.1)
+    effects = (3.0, 9.0, 4.0, 8.0, 5.0, 7.0, 6.0, 0.2)
+    figures = [replace(WORLD, moved={"USA": {"2026-12": tonnes}}) for tonnes in effects]
+    figures += [replace(WORLD, moved=None)] * 3 + [AUGUST]
+    save_explanation(engine, 3, StoredExplanation(2, CHANGES, figures=tuple(figures)))
+
+    paragraphs = " ".join(texts_of(engine, "/?country=USA", "p"))
+    items = [one for one in texts_of(engine, "/?country=USA", "li") if "Example News" in one]
+
+    assert [re.findall(r"[+]\d+", one)[-1] for one in items] == [
+        "+12",
+        "+9",
+        "+8",
+        "+7",
+        "+6",
+        "+5",
+    ]
+    assert "The effects listed add up to +47 t" in paragraphs
+    assert "2 smaller effects add +7 t. The effects of 3 figures were not computed." in paragraphs
+
+
 @pytest.mark.slow
 def test_calibration_counts_forecasts_below_each_quantile(client: TestClient) -> None:
     labels = [str(one.get("alt")) for one in Outline(client.get("/track-record").text).all("img")]
@@ -211,9 +233,13 @@ def test_precedents_of_the_policy_response_are_listed_month_by_month(engine: Eng
     with TestClient(make_app(engine)) as client:
         page = client.get("/policy").text
         chart_page = client.get("/destinations/USA").text
+        rows = client.get("/api/v1/precedents").json()["items"]
 
     row = page[page.index('id="precedents"') :]
     cells = re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row[row.index("<tbody>") :])
     assert cells[:6] == ["Jul 2023", "gallium", "export control", "0%", "5%", "40%"]
     assert cells[15:] == ["0%", "40% in month 3"]
     assert 'href="/policy#precedents"' in chart_page
+    assert [(row["material"], row["month"], row["retained"]) for row in rows] == [
+        ("gallium", 1, 0.0), ("gallium", 2, 0.05), ("gallium", 3, 0.4),
+    ]  # fmt: skip

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html import unescape
 from urllib.parse import urlencode
 
@@ -7,8 +8,8 @@ import yaml
 
 from service.scenario_pool import WorkedScenario
 from service.web.lever_form import ACTS, CheckedForm, LeverChoices, LeverForm, form_like, form_of
-from service.web.what_if import SCRIPT_ADDRESS
-from store.publications.explanations import Announced
+from service.web.what_if import SCRIPT_ADDRESS, LicenceRecord, view_of_form
+from store.publications.explanations import Announced, Precedent
 from store.schema.scenario import ScenarioContext
 from tests.data.builders import at, make_events
 from tests.service.scenario_service import WhatIf
@@ -182,6 +183,26 @@ def test_a_page_shows_the_answer_and_an_address_that_shows_it_again(what_if: Wha
     assert told == [True, False], "beside a ban no effect is that of the tariff"
 
 
+def test_a_licence_beyond_the_record_is_called_extrapolated() -> None:
+    past = (
+        Precedent("2023-07-gallium", "gallium", "export_control", {"1": 0.02, "2": 0.05}),
+        Precedent("2025-04-magnets", "magnets", "export_control", {"1": 0.5, "2": 0.25}),
+    )
+    months = tuple(f"2027-0{month}-01" for month in range(1, 7))
+
+    def record(**fields: str) -> LicenceRecord | None:
+        form, choices = form_of([*(BAN | fields).items()]), replace(GROUND, months=months)
+        return LicenceRecord.of(past, view_of_form(form, "JPN", choices))
+
+    ban, mild, past_like = record(), record(licence_kept="90"), record(licence_kept="")
+    assert (ban.lowest, ban.material, ban.since) == (0.02, "gallium", "2023-07")
+    assert (ban.assumed, ban.months, ban.longest, ban.is_rare) == (0.0, 5, 0, True)
+    assert (mild.longest, mild.is_rare) == (2, True)
+    assert past_like.assumed == 0.0, "nothing passes under a ban"
+    assert record(licence_kind="minerals", licence_kept="").assumed is None
+    assert record(licence_kind="export_licence_relaxation", licence_kept="") is None
+
+
 def yaml_of(page: str) -> str:
     """Return the scenario that a page shows."""
     found = re.search(r"<pre>(.*?)</pre>", page, re.DOTALL)
@@ -225,9 +246,19 @@ def test_results_are_kept_side_by_side_in_the_address(what_if: WhatIf) -> None:
         ("?beside=tariff_rate%3D60" + "%26a%3D1" * 200, 400, "tariff_from: Missing"),
         ("/answer.csv?tariff_rate=60", 400, "tariff_from: Missing"),
         ("?destination=XXX", 404, "XXX"),
+        ("?destination=USA&publication=17", 200, "made with publication 17;"),
+        ("?destination=USA&publication=the+last", 200, 'id="result">\n<p class="lead">Change'),
         ("?destination=USA&tariff_importer=USA", 200, "United States: no change in any month."),
     ],
-    ids=["kept", "kept among many fields", "file", "destination", "nothing filled in"],
+    ids=[
+        "kept",
+        "kept among many fields",
+        "file",
+        "destination",
+        "number",
+        "no number",
+        "nothing filled in",
+    ],
 )
 def test_an_address_without_a_sound_scenario_says_what_is_wrong(
     what_if: WhatIf, address: str, status: int, message: str
@@ -235,6 +266,8 @@ def test_an_address_without_a_sound_scenario_says_what_is_wrong(
     answer = what_if.client.get(f"/what-if{address}")
 
     assert (answer.status_code, message in answer.text) == (status, True)
+    assert "the last" not in answer.text
+    assert not re.search(r"<ul[^>]*>\s*</ul>", answer.text)
 
 
 def test_nothing_filled_in_is_lost_and_nothing_is_taken_for_markup(what_if: WhatIf) -> None:

@@ -161,6 +161,12 @@ def test_a_need_and_a_year_before_are_watched(settings: Settings) -> None:
     short = rows.iloc[0]
     assert short["after"] - short["before"] >= 0.1
     assert months[0] <= short["period"] <= months[1]
+    # The alert and the page speak of one number: that the stock does not last to the month's end.
+    with TestClient(make_app(engine)) as client:
+        (shown,) = client.get("/api/v1/needs").json()["items"]
+    chances = {month["period"]: month["chance_out"] for month in shown["months"]}
+    assert short["after"] == chances[f"{short['period']:%Y-%m}"]
+    assert chances["2027-03"] == shown["chance_out"] == shown["chance_any_month"]
     planning = PlanningState(read_planning(engine))
     with in_language("ja"):
         found = [row["message"] for row in alerts_in_words(planning, {})]

@@ -3,14 +3,13 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
-from models.forecasting.firm_needs import Firm, FirmOutlook, outlook_of
-from models.forecasting.joint_paths import ErrorCopula, quantiles_of_sums, sample_paths
+from models.forecasting.firm_needs import Firm, FirmOutlook, outlook_of, running_gap
+from models.forecasting.joint_paths import quantiles_of_sums
 from service.language.choice import in_language
 from service.planning.firm import question_in
 from service.planning.typed import typed_months
-from service.queries.needs import any_short, buffer_for, cover_from, largest_gap
+from service.queries.needs import cover_from
 from service.words import message_of
 from store.errors import DataError
 from tests.data.builders import at
@@ -22,54 +21,57 @@ ALIKE = np.array([[50.0, 50.0], [50.0, 50.0], [150.0, 150.0], [150.0, 150.0]])
 """Two months that are always alike, each as likely 50 or 150 as before."""
 
 
-def test_months_alike_ask_for_a_larger_buffer_than_months_alone() -> None:
-    assert largest_gap(ALONE, 100.0).tolist() == [100.0, 50.0, 50.0, 0.0]
-    assert largest_gap(ALIKE, 100.0).tolist() == [100.0, 100.0, 0.0, 0.0]
-    assert [buffer_for(ALONE, 100.0, cover) for cover in (0.25, 0.75, 0.95)] == [0.0, 50.0, 100.0]
-    assert [buffer_for(ALIKE, 100.0, cover) for cover in (0.5, 0.75, 0.95)] == [0.0, 100.0, 100.0]
-    assert (any_short(ALONE, 100.0), any_short(ALIKE, 100.0)) == (0.75, 0.5)
+def gaps(paths: np.ndarray) -> list[float]:
+    """Largest cumulative shortage of each path at a need of 100 t a month."""
+    return running_gap(paths, np.full(paths.shape[1], 100.0)).max(axis=1).tolist()
 
 
-def test_a_surplus_fills_the_stock_up_and_no_further() -> None:
-    paths = np.array([[150.0, 80.0], [60.0, 120.0], [60.0, 60.0]])
-
-    assert largest_gap(paths, 100.0).tolist() == [20.0, 40.0, 80.0]
-    assert largest_gap(np.array([[60.0, 130.0, 50.0]]), 100.0).tolist() == [60.0]
-
-
-def test_joint_paths_of_published_quantiles_need_more_the_more_a_miss_carries_over() -> None:
-    row = [60.0, 70.0, 85.0, 100.0, 115.0, 130.0, 140.0]
-    quantiles = np.array([row] * 6)
-
-    def paths(carry: float) -> np.ndarray:
-        return sample_paths(quantiles[None], ErrorCopula(carry))[:, 0]
-
-    found = [buffer_for(paths(carry), 100.0, 0.9) for carry in (0.0, 0.7, 1.0)]
-
-    assert found == sorted(found)
-    # All months alike: the path at the 10% quantile falls short by 30 t each month.
-    assert found[-1] == pytest.approx(180.0, abs=6.0)
-    assert found[0] < 110.0
-    single = paths(0.7)
-    assert np.quantile(single, 0.1, axis=0) == pytest.approx([70.0] * 6, abs=1.5)
-    assert (paths(0.7) == single).all()
-
-
-@given(
-    paths=arrays(float, (7, 4), elements=st.floats(0, 1e4)),
-    needs=st.tuples(st.floats(0, 1e4), st.floats(0, 1e4)),
-    covers=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (ALONE, [100.0, 50.0, 50.0, 0.0]),
+        (ALIKE, [100.0, 100.0, 0.0, 0.0]),
+        # A surplus fills the stock up and no further.
+        (np.array([[150.0, 80.0], [60.0, 120.0], [60.0, 60.0]]), [20.0, 40.0, 80.0]),
+        (np.array([[60.0, 130.0, 50.0]]), [60.0]),
+    ],
 )
-def test_a_buffer_never_falls_with_the_need_or_the_cover(
-    paths: np.ndarray, needs: tuple[float, float], covers: tuple[float, float]
+def test_the_largest_shortage_of_a_path_is_what_its_months_leave_open(
+    paths: np.ndarray, expected: list[float]
 ) -> None:
-    (less, more), (low, high) = sorted(needs), sorted(covers)
+    assert gaps(paths) == expected
 
-    assert buffer_for(paths, less, high) <= buffer_for(paths, more, high)
-    assert buffer_for(paths, more, low) <= buffer_for(paths, more, high)
-    gap = largest_gap(paths, more)
-    assert (gap <= buffer_for(paths, more, high)).mean() >= high - 1e-9
-    assert (gap <= np.maximum(more - paths, 0).sum(axis=1) + 1e-6).all()
+
+SPREAD = np.array([[60.0, 70.0, 85.0, 100.0, 115.0, 130.0, 140.0]] * 6)
+
+
+def spread_outlook(tonnes: float, *, stock: float = 0.0, carry: float = 0.7) -> FirmOutlook:
+    """Outlook over six months of a firm that takes all of its country's trade."""
+    months = list(pd.date_range("2026-12-01", periods=6, freq="MS"))
+    firm, day = Firm(tonnes, stock), at("2026-12-01")
+    return outlook_of(firm, months, SPREAD, tonnes, carry=carry, as_of=day)
+
+
+def test_a_stock_covers_less_the_more_an_error_persists() -> None:
+    stocks = [spread_outlook(100.0, carry=carry).stock_90 for carry in (0.0, 0.7, 1.0)]
+
+    assert stocks == sorted(stocks)
+    # All months alike: the path at the 10% quantile falls short by 30 t each month.
+    assert stocks[-1] == pytest.approx(180.0, abs=6.0)
+    assert stocks[0] < 110.0
+
+
+@given(st.tuples(st.floats(1.0, 1e4), st.floats(1.0, 1e4)), st.floats(0, 1e4))
+def test_a_stock_never_falls_with_the_need_and_chances_never_rise_with_it(
+    needs: tuple[float, float], stock: float
+) -> None:
+    less, more = (spread_outlook(need) for need in sorted(needs))
+    with_stock = spread_outlook(max(needs), stock=stock)
+
+    assert less.stock_90 <= more.stock_90 + 1e-6
+    assert more.stock_90 <= more.stock_95
+    assert list(more.chances_out) == sorted(more.chances_out)
+    assert all(np.array(with_stock.chances_out) <= np.array(more.chances_out))
 
 
 def test_the_band_of_a_sum_is_narrower_the_less_errors_persist() -> None:
@@ -152,6 +154,8 @@ def test_months_are_read_by_the_sign_of_the_language(
     [
         ({"tonnes": "much"}, 'Tonnes a month: "much" is not a plain number'),
         ({"tonnes": "12", "lead_days": "soon"}, "Days from order to clearance: "),
+        ({"tonnes": "12", "lead_days": "45.5"}, "45.5 is not a whole number. Write it as 45."),
+        ({"tonnes": "12", "by_month": "2027-01 1 2027-01 2"}, "2027-01 is entered twice."),
         ({"tonnes": "12", "by_month": "2027"}, "single months, as copied from a sheet: “2027” is"),
         ({"tonnes": "-1"}, "Tonnes a month: '-1' is out of range. Expected more than 0."),
     ],

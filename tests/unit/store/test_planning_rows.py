@@ -197,8 +197,10 @@ def test_earlier_forecasts_by_others_stay(engine: Engine) -> None:
 
 
 def test_of_forecasts_written_together_none_stays_if_one_makes_no_sense(engine: Engine) -> None:
+    rows = [make_rival(), make_rival(name="bob", tonnes=-1.0)]
+
     with pytest.raises(DataError, match="A forecast of"):
-        add_rival_forecasts(engine, [make_rival(), make_rival(tonnes=-1.0)], actor=PLANNER, at=AT)
+        add_rival_forecasts(engine, rows, actor=PLANNER, at=AT)
 
     assert read_planning(engine).rivals.empty
 
@@ -227,8 +229,8 @@ def untouched(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -
     opened.dispose()
 
 
-def rival(engine: Engine, **changes: object) -> None:
-    add_rival_forecasts(engine, [make_rival(**changes)], actor=PLANNER, at=AT)
+def rival(engine: Engine, count: int = 1, **changes: object) -> None:
+    add_rival_forecasts(engine, [make_rival(**changes)] * count, actor=PLANNER, at=AT)
 
 
 @pytest.mark.parametrize(
@@ -248,6 +250,9 @@ def rival(engine: Engine, **changes: object) -> None:
         (need, {"stock": -1.0}, DataError, "A stock of -1.0 t"),
         (need, {"lead_days": 731}, DataError, "A lead time of 731 days"),
         (rival, {"destination": "FRA"}, DataError, "No destination 'FRA' is forecast"),
+        (rival, {"count": 0}, DataError, "^There is no forecast to save. Enter one.$"),
+        (rival, {"count": 2}, DataError, "2026-12 is entered twice"),
+        (rival, {"count": 101}, DataError, "101 forecasts at once"),
         (rival, {"tonnes": -1.0}, DataError, "A forecast of -1.0 t"),
         (rival, {"name": "  "}, DataError, "name of a forecast"),
         (rival, {"made_on": pd.Timestamp("2030-01-01")}, DataError, "which is in the future"),

@@ -96,6 +96,31 @@ def test_a_new_figure_is_named_with_what_was_expected_and_what_it_moved() -> Non
     assert all(abs(tonnes) > 0.1 for tonnes in moved)
 
 
+def test_a_figure_of_the_world_counts_by_how_far_it_is_from_what_was_expected() -> None:
+    """That a month of the world is known moves the start of the forecast, whatever its value."""
+    made, month = replay(frozenset()), pd.Timedelta(days=31)
+    before, after = (
+        dataclasses.replace(part, moment=part.moment + month) for part in (made.before, made.after)
+    )
+    july = figure(f"{before.moment + pd.Timedelta(hours=1)}", destination="WLD", value=2000.0)
+    july |= dict.fromkeys(("period_from", "period_to"), pd.Timestamp("2019-07-01"))
+    rows = pd.concat([made.facts.observations, make_observations(july)], ignore_index=True)
+    known = dataclasses.replace(made.facts, observations=rows)
+    news = news_of(known, known_by(known, before.moment))
+    later = dataclasses.replace(
+        made, facts=known, before=before, after=after, news=news, panels={}, cells=made.cells[1:]
+    )
+    panel = evidence_panel(rows, as_of=after.moment)
+
+    def moved(expected: float) -> float:
+        (world,) = new_figures(later, panel, {("WLD", "2019-07"): expected})
+        return sum((world.moved or {})["USA"].values())
+
+    assert moved(2000.0) == 0.0
+    assert moved(2500.0) < -0.1
+    assert moved(1900.0) > 0.1
+
+
 def test_what_another_source_repeats_is_no_new_figure() -> None:
     made = replay(frozenset())
     again = made.facts.observations.query("destination == 'USA'").tail(1)
