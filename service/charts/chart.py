@@ -298,7 +298,8 @@ def _by_width(sentences: Sequence[str], *, letters: tuple[int, int]) -> Spec:
 def explained(marks: Sequence[Mark]) -> Spec:
     """Layer that draws nothing and explains the marks of the others."""
     words = [mark.words for mark in marks]
-    columns = {"expr": f"{NARROW} ? 1 : {_NARROWER.format(880, 800)} ? 2 : 4"}
+    few, some = (_NARROWER.format(px, px - 80) for px in (720, 880))
+    columns = {"expr": f"{NARROW} ? 1 : {few} ? 2 : {some} ? 3 : 4"}
     legend = {"orient": "bottom", "direction": "vertical", "title": None, "columns": columns}
     looks: dict[str, list[Any]] = {
         "shape": ["M-1,0L1,0" if mark.shape == "line" else mark.shape for mark in marks],
@@ -366,6 +367,7 @@ _CONFIG: Final[Spec] = {
         "labelColor": ink("ink"),
         "labelLimit": 320,
         "columnPadding": 18,
+        "symbolOpacity": 1,
         "symbolSize": 110,
         "symbolStrokeWidth": 2,
         "offset": 8,

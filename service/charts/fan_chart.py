@@ -80,7 +80,7 @@ def fan_chart(fan: Fan, rivals: pd.DataFrame | None = None) -> Chart:
     model = gettext("; ").join(map(model_words, status.split("; ")))
     return over_months(
         fan, layers, title=title_of(fan), about=[about] if status == "champion" else [about, model],
-        label=alt_text(fan), rows=_rows(fan, by_name), height=210,
+        label=alt_text(fan), rows=_rows(fan, by_name), height=250,
         legend=_legend(fan, by_name),
         params=_chosen_window(fan),
     )  # fmt: skip
