@@ -18,21 +18,22 @@ PATIENCE_MS: Final = 600_000
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """One picture: the head of a page, 1,200 pixels wide."""
+    """One picture: the head of a page."""
 
     name: str
     path: str
     scheme: str
-    height: int
+    width: int
 
 
 SCREENS: Final = (
-    Screen("page_overview.png", "/", "light", 1000),
+    Screen("page_overview.png", "/?country=USA", "light", 1280),
+    Screen("page_phone.png", "/?country=USA", "dark", 390),
     Screen(
         "page_what_if_dark.png",
         "/what-if?destination=USA&tariff_importer=USA&tariff_rate=60&tariff_from=2027-01",
         "dark",
-        1000,
+        1280,
     ),
 )
 
@@ -52,7 +53,7 @@ def draw(folder: Path) -> str:
             page = browser.new_page(
                 base_url=address,
                 color_scheme=screen.scheme,  # type: ignore[arg-type]  # light or dark
-                viewport={"width": 1200, "height": screen.height},
+                viewport={"width": screen.width, "height": 900},
             )
             page.set_default_timeout(PATIENCE_MS)
             answer = page.goto(screen.path)
