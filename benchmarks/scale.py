@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import page
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from watch import CLI, MEMORY_TEXT, home_below, measure
 
@@ -23,38 +21,14 @@ SEED = 20250404
 INTERMITTENT = 0.2
 """Share of series with months without trade."""
 
-BLOCK = 5_000
-"""Series generated and written at a time."""
 
-SCHEMA = pa.schema(
-    [
-        ("destination", pa.dictionary(pa.int32(), pa.string())),
-        ("period", pa.dictionary(pa.int32(), pa.string())),
-        ("tonnes", pa.float64()),
-    ]
-)
-
-
-def write_panel(path: Path, size: int, *, first: int = 0) -> None:
+def write_panel(path: Path, size: int, *, first: int) -> None:
     """Write a panel of monthly series, named by number from ``first`` on; the same each time."""
-    rng = np.random.default_rng([SEED, first] if first else SEED)
+    values = generated(np.random.default_rng([SEED, first]), size)
     periods = pd.period_range(FIRST_MONTH, periods=MONTHS, freq="M").strftime("%Y-%m")
-    with pq.ParquetWriter(path, SCHEMA) as file:
-        for at in range(0, size, BLOCK):
-            values = generated(rng, min(BLOCK, size - at))
-            names = [f"series {first + at + place:06d}" for place in range(len(values))]
-            file.write_table(rows_of(values, names, list(periods)))
-
-
-def rows_of(values: Floats, names: list[str], periods: list[str]) -> pa.Table:
-    series = np.repeat(np.arange(len(names), dtype=np.int32), len(periods))
-    months = np.tile(np.arange(len(periods), dtype=np.int32), len(names))
-    columns = [
-        pa.DictionaryArray.from_arrays(series, names),
-        pa.DictionaryArray.from_arrays(months, periods),
-        pa.array(values.reshape(-1)),
-    ]
-    return pa.Table.from_arrays(columns, schema=SCHEMA)
+    names = [f"series {number:07d}" for number in range(first, first + size)]
+    columns = {"destination": np.repeat(names, MONTHS), "period": np.tile(periods, size)}
+    pd.DataFrame({**columns, "tonnes": values.reshape(-1)}).to_parquet(path, index=False)
 
 
 def generated(rng: np.random.Generator, count: int) -> Floats:
