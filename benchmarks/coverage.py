@@ -76,7 +76,7 @@ def interval_score(cells: pd.DataFrame) -> "pd.Series[float]":
 
 
 def entry(group: Coverage, cells: pd.DataFrame) -> str:
-    own = cells.loc[cells["lead"].between(group.horizon_from, group.horizon_to)]
+    own = cells.loc[cells["lead"].between(group.lead_from, group.lead_to)]
     if own.empty:
         return "-"
     score = f"{interval_score(own).mean():.2f}"
@@ -88,7 +88,7 @@ def rows_of(cells: pd.DataFrame, scopes: list[str]) -> Iterator[dict[str, str]]:
     scores = coverage_scores(cells)
     for scope in scopes:
         own = cells if scope == ALL else cells.loc[cells["destination"] == scope]
-        found = {(c.horizon_from, c.horizon_to): c for c in coverage_of(scores, scope, "")}
+        found = {(c.lead_from, c.lead_to): c for c in coverage_of(scores, scope, "")}
         result = {
             f"lead {group_label(first, last)}": entry(found[first, last], own)
             for first, last in LEAD_GROUPS

@@ -86,7 +86,7 @@ published by then, and all months ahead are scored whose level was published lat
 by *lead*, the months from that of the forecast to that forecast: customs figures come late, so
 months already over on the day of the forecast (nowcasts) stand apart from months to come. ALL holds
 the destinations and the sums WLD and EU27, so tonnes count twice there. no_response is magnetcast
-without the answer to controls that few months have felt (docs/adr/0010-policy-response.md), made of
+without the answer to controls observed in few months (docs/adr/0010-policy-response.md), made of
 the next two: lightgbm, the trees alone, and experts, the base forecast
 (docs/adr/0070-values-as-evidence.md); panel_parameters is magnetcast with the parameters of
 panels, of which none was chosen on magnets (docs/accuracy.md). Base forecasts and baselines get
@@ -112,8 +112,8 @@ named:
 SHOCK_TEXT = """
 What was forecast for the months from April 2025 on, each by a model trained on that day from what
 was published by then: before the licensing requirement of 4 April, after it, and when its first two
-months were out. *p50 before* is the forecast without the response to controls that few months have
-felt.
+months were out. *p50 before* is the forecast without the response to controls observed in few
+months.
 """
 
 

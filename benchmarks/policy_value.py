@@ -123,7 +123,7 @@ INTRODUCTION = """
 Forecasts one to six months ahead, as they could have been made: at each origin the model is trained
 on what lay up to it, and policy is what was announced by its last month's release. *without*
 knows no policy; *with features* has it as features or covariates; *with response* also answers
-controls that no, or few, months have felt from other materials under Chinese controls. Error is
+controls observed in no, or few, months from other materials under Chinese controls. Error is
 WAPE; a ratio is to *without*, its interval the 5 and 95 percent of resampled origins and series
 (`models.evaluation.compare`; "-" where there is nothing to resample). The aim is a ratio of 0.85 or
 less on what a shock hit, and 1 in calm months.
@@ -135,7 +135,7 @@ analogs. Later origins of a shock have its own months up to their cutoff, no mor
 """
 
 WORDS = """
-In words: answering a control that no month has felt meets the aim (magnets in
+In words: answering a control observed in no month meets the aim (magnets in
 April 2025). Features and covariates alone miss it wherever a shock was the first of its kind:
 nothing in the past taught what they mean. Once one control lay in the past they help (the world in
 October 2025), and duties announced ahead gain a little on US imports in 2025, after those of

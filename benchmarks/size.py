@@ -19,7 +19,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 PRODUCT: Final = ("store", "sources", "features", "models", "service", "flows", "magnetcast")
 
 DIALECT: Final = re.compile(
-    r"\b(told|speaks|rungs?|strange|ladder|lessons?|standpoint|"
+    r"\b(told|(?:un)?felt|speaks|rungs?|strange|ladder|lessons?|standpoint|"
     r"what came|who may answer|came to grief)\b",
     re.IGNORECASE,
 )

@@ -53,9 +53,6 @@ def alert(settings: Settings, moment: pd.Timestamp) -> Dispatched:
     """Check every rule against the newest publication once, and send undelivered alerts.
 
     A second call checks no rule again; it retries messages that a receiver did not accept.
-
-    Args:
-        settings: Home and webhooks.
     """
     engine = store_of(settings)
     findings = _look(engine, PlanningState(read_planning(engine)), moment)

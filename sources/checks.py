@@ -174,7 +174,7 @@ def _objection(
     """The objection of a check to some rows of ``of``, named in it; none if there are none."""
     if not (names := sorted(rows)):
         return []
-    parts = {**globals(), "count": len(names), "of": of, **values}
+    parts = {"count": len(names), "of": of, **values}
     fault, expected, remedy = (text.format(**parts) for text in _sentences()[check].values())
     named = f": {first_few(names)}" if any(names) else ""
     return [f"{fault}{named}, in {file.file_name} of {file.source}. Expected {expected}. {remedy}"]
@@ -214,10 +214,9 @@ def _impossible_dates(file: FileRows, ingested_at: pd.Timestamp) -> list[str]:
     reasons = []
     for name, frame in file.tables.items():
         for fault, bad in _date_faults(frame, ingested_at):
-            names, of, latest = _named(frame[bad], name), len(frame), ingested_at + LATENESS
-            reasons += _objection(
-                "dates", names, file, of=of, table=name, fault=fault, latest=latest
-            )
+            span = {"first": FIRST_MONTH, "latest": ingested_at + LATENESS}
+            names, words = _named(frame[bad], name), {"table": name, "fault": fault, **span}
+            reasons += _objection("dates", names, file, of=len(frame), **words)
     return reasons
 
 
@@ -279,7 +278,8 @@ def _prices(file: FileRows, new: pd.DataFrame) -> list[str]:
     named = [
         f"{row.destination} {row.price:,.0f} USD/t" for row in wrong.reset_index().itertuples()
     ]
-    return _objection("prices", named, file, of=len(medians))
+    low, high = PLAUSIBLE
+    return _objection("prices", named, file, of=len(medians), low=low, high=high)
 
 
 def _weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
@@ -297,9 +297,9 @@ def _weights(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
     )
     zeros = cells[is_steady & cells["is_new"] & cells["value"].eq(0)]
     return [
-        *_objection("weights", _places(impossible), file),
-        *_objection("leaps", _places(leaps), file),
-        *_objection("zeros", _places(zeros), file),
+        *_objection("weights", _places(impossible), file, largest=LARGEST_T),
+        *_objection("leaps", _places(leaps), file, leap=LEAP),
+        *_objection("zeros", _places(zeros), file, size=SIZE_T),
     ]
 
 
@@ -320,7 +320,7 @@ def _world_mismatch(file: FileRows, new: pd.DataFrame) -> list[str]:
         f"{row.period_from:%Y-%m} {row.measure}: total {row.value:,.6g}, sum {row.total:,.6g}"
         for row in wrong.reset_index().itertuples()
     ]
-    return _objection("world", named, file, of=len(tables))
+    return _objection("world", named, file, of=len(tables), tolerance=TOLERANCE)
 
 
 def _missing_cells(file: FileRows, new: pd.DataFrame, old: pd.DataFrame, share: float) -> list[str]:
@@ -406,7 +406,7 @@ def _unusual_prices(file: FileRows, priced: pd.DataFrame, stored: pd.DataFrame) 
         f"{np.exp(row.middle + row.tolerance):,.1f}"
         for row in (outliers if is_unusual else outliers.iloc[:0]).itertuples()
     ]
-    return _objection("unusual", named, file)
+    return _objection("unusual", named, file, months=LEAST_PRICED)
 
 
 def _monthly_prices(cells: pd.DataFrame) -> pd.DataFrame:

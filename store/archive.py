@@ -64,6 +64,12 @@ def extract_archive(path: Path, into: Path) -> None:
                 archive.extractall(into, filter="data")  # refuses links and paths elsewhere
             while content.read(1 << 20):  # to its end, where the sum of all bytes is checked
                 pass
+        if not (into / DIGEST_LIST).exists():
+            raise _refused(
+                path,
+                f"it has no {DIGEST_LIST}, so an older version made it, or a file was removed. "
+                "Only the version that its manifest.json names can restore an older one",
+            )
         if wrong := changed_files(into):
             raise _refused(path, f"not as they were written: {first_few(wrong)}")
     except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError) as err:

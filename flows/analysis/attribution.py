@@ -174,12 +174,6 @@ def _holds_zero(row: pd.Series) -> bool:
     return bool(row["missing_p10"] <= 0.0 <= row["missing_p90"])
 
 
-def titled(name: str) -> str:
-    """Series in words, as a title."""
-    text = called(name)
-    return text[0].upper() + text[1:]
-
-
 def attribution_png(attribution: Attribution) -> bytes:
     """Draw the months over the path without the event, and below what is missing, summed up."""
     names = attribution.main(MOST_DRAWN)
@@ -210,14 +204,18 @@ def _path(attribution: Attribution, name: str, x: Spec) -> Spec:
     """Past months, by how each is known, over the path without the event and its band."""
     rows = rows_of(months_of(attribution, name), "without_p10", "without_p50", "without_p90")
     past = attribution.past.loc[attribution.past["destination"] == name]
-    months = past if len(past) else _as_panel(months_of(attribution, name))
+    later = months_of(attribution, name).rename(
+        columns={"exports_t": "tonnes", "exports_stderr_t": "stderr_t"}
+    )
+    months = past if len(past) else later.assign(period=pd.to_datetime(later["period"]))
     layers = [
         band(rows, "without_p10", "without_p90", "band80"),
         line(rows, "without_p50", "median"),
         *month_layers(months),
         *dot_layers(months, 24),
     ]
-    return _panel(attribution, layers, x, titled(name), 200)
+    title = called(name)
+    return _panel(attribution, layers, x, title[0].upper() + title[1:], 200)
 
 
 def _sum(attribution: Attribution, name: str, x: Spec) -> Spec:
@@ -258,11 +256,6 @@ _LEGEND: Final = (
 def months_of(attribution: Attribution, name: str) -> pd.DataFrame:
     """Months of one series."""
     return attribution.table.loc[attribution.table["destination"] == name]
-
-
-def _as_panel(rows: pd.DataFrame) -> pd.DataFrame:
-    renamed = rows.rename(columns={"exports_t": "tonnes", "exports_stderr_t": "stderr_t"})
-    return renamed.assign(period=pd.to_datetime(renamed["period"]))
 
 
 def write_attribution(attribution: Attribution, folder: Path) -> list[str]:

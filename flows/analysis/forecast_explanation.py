@@ -148,10 +148,7 @@ def split_change(
 ) -> tuple[pd.DataFrame, tuple[NewFigure, ...]]:
     """Parts of the change of medians between two publications, as in ``changes``.
 
-    Args:
-        before: All rows of the earlier.
-        old: Some of them; not modified.
-        new: The same destinations and months of the later, in the same order.
+    ``old`` are some rows of ``before``, ``new`` the same cells of the later, in the same order.
     """
     figures: tuple[NewFigure, ...] = ()
     before_p50, after_p50 = (rows["p50"].to_numpy(float) for rows in (old, new))
@@ -174,14 +171,9 @@ def split_change(
 def evidence_replay(
     settings: Settings, old: pd.DataFrame, new: pd.DataFrame
 ) -> ChangeReplay | None:
-    """Forecasts recomputed between two publications.
+    """Forecasts recomputed between two publications, of the same months of both.
 
-    Args:
-        old: Rows of the earlier publication; not modified.
-        new: The same months of the later one; not modified.
-
-    Returns:
-        None where neither's model is left; one model stands in for one that is gone.
+    None where neither's model is left; one model stands in for one that is gone.
     """
     engine, pair = store_of(settings), (old, new)
     facts_before, facts = (
@@ -226,13 +218,7 @@ def explain_if_possible(settings: Settings) -> None:
 
 
 def explanation_of(settings: Settings, new: pd.DataFrame) -> StoredExplanation:
-    """Changes of a publication since the one before it, and the announced acts.
-
-    Nothing that became known after it is used.
-
-    Args:
-        new: Rows of a publication of the magnets; not modified.
-    """
+    """Changes of a publication since the one before it and the announced acts, as known then."""
     as_of = pd.Timestamp(new["as_of"].iloc[0])
     history = evidence_behind(settings, new).history
     origin = history.origin(as_of)

@@ -25,11 +25,7 @@ from store.settings import Settings
 
 
 def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> ScenarioSnapshot:
-    """Publication with its model, ready for scenarios.
-
-    Args:
-        rows: All rows of one publication (as ``store.facts.reading.read_forecasts``); not modified.
-    """
+    """Publication, of all its rows, with its model, ready for scenarios."""
     as_of = pd.Timestamp(rows["as_of"].iloc[0])
     name = str(rows["model"].iloc[0])
     version = model_registry.named(settings, name)
@@ -55,11 +51,7 @@ def answers_on(settings: Settings, rows: pd.DataFrame) -> Compute:
 
 
 def answered(base: PublishedDraws, text: bytes) -> ScenarioResult:
-    """Answer to a scenario written as YAML or JSON, rounded to the kilogram.
-
-    Args:
-        base: Of a publication, drawn once for all scenarios.
-    """
+    """Answer to a scenario in YAML or JSON, from the draws of a publication, to the kilogram."""
     scenario = read_scenario("the scenario", text, base.snapshot.context)
     forecast = paired_with(base, scenario)
     table = pd.concat(

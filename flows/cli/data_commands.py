@@ -24,6 +24,10 @@ Number = Annotated[
     Parameter(help="The file's number; see `magnetcast data quarantine list`.", show_default=False),
 ]
 
+Document = Annotated[
+    int, Parameter(help="Number of the document; see `magnetcast data review list`.")
+]
+
 data = App(name="data")
 quarantine = App(name="quarantine", help="List or release files that the data checks refused.")
 review = App(name="review", help="List, accept or reject documents that may be policy events.")
@@ -172,7 +176,7 @@ def list_items(
 
 @review.command(name="show")
 def show_item(
-    number: int,
+    number: Document,
     /,
     *,
     event: Annotated[
@@ -181,11 +185,7 @@ def show_item(
     out: Out = None,
     format: Form = "table",
 ) -> None:
-    """Show a document, or an event template to fill in.
-
-    Args:
-        number: Number of the document; see `magnetcast data review list`.
-    """
+    """Show a document, or an event template to fill in."""
     from flows.ingest.review_decisions import open_item, template
 
     item = open_item(store_of(Settings()), number)
@@ -200,7 +200,7 @@ def show_item(
 
 @review.command
 def accept(
-    number: int,
+    number: Document,
     /,
     *,
     event: Annotated[
@@ -209,11 +209,7 @@ def accept(
     ] = None,
     reason: Reason = "",
 ) -> None:
-    """Add a document to the policy ledger as an event, known from now on.
-
-    Args:
-        number: Number of the document; see `magnetcast data review list`.
-    """
+    """Add a document to the policy ledger as an event, known from now on."""
     from flows.ingest.review_decisions import NEEDED
     from flows.ingest.review_decisions import accept as flow
 
@@ -229,12 +225,8 @@ def accept(
 
 
 @review.command
-def reject(number: int, /, *, reason: Reason = "") -> None:
-    """Record that a document is not a policy event; it is not proposed again.
-
-    Args:
-        number: Number of the document; see `magnetcast data review list`.
-    """
+def reject(number: Document, /, *, reason: Reason = "") -> None:
+    """Record that a document is not a policy event; it is not proposed again."""
     settings = Settings()
     with single_writer(settings):
         decide(

@@ -183,8 +183,6 @@ def _day(text: str | None) -> pd.Timestamp | None:
         raise DataError(f"--published-on {text!r} is not {err}. Correct it.") from err
 
 
-_CODE: Final = re.compile(r"\d{6}", re.ASCII)
-
 ingest = App(name="ingest")
 
 Since = Annotated[
@@ -261,7 +259,7 @@ def _add(name: str) -> None:
 def codes_of(text: str | None) -> tuple[str, ...]:
     """Codes of a comma-separated list, each of six digits."""
     codes = () if text is None else tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    if wrong := [code for code in codes if not _CODE.fullmatch(code)]:
+    if wrong := [code for code in codes if not re.fullmatch(r"\d{6}", code, re.ASCII)]:
         raise DataError(
             f"--commodity {first_few(wrong)} is not a six-digit code. Expected CODE[,CODE...], "
             "e.g. 811292,250410. Correct it."

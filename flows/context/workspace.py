@@ -337,11 +337,7 @@ def workspace_with(
     changes: Mapping[str, float],
     file: str | None = None,
 ) -> Workspace:
-    """Workspace of the magnets, or of the table of a commodity, with parameters by hand.
-
-    Args:
-        changes: Parameters by name, laid over those of ``file``, else of the champion.
-    """
+    """Workspace of a commodity; changes are laid over the parameters of a file or champion."""
     config, texts = config_of(commodity), [f"{name}={value}" for name, value in changes.items()]
     parameters = parameters_for(settings, as_of, file, texts, config=config).parameters
     return open_workspace(settings, as_of, config, parameters=parameters)
@@ -419,11 +415,7 @@ def _partner_history(
 def known_facts(
     engine: Engine, as_of: pd.Timestamp, *, until: int | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """All versions known at a moment of figures, acts, tariffs, and acts on other minerals.
-
-    Args:
-        until: Leave out what later ingests than this one brought; None takes all.
-    """
+    """All versions known, up to an ingest, of figures, acts, tariffs and other controls."""
     return (
         read_evidence(engine, as_of=as_of, until=until),
         read_events(engine, as_of=as_of, until=until),

@@ -4,7 +4,7 @@ Every source takes this way. A batch is one transaction: all of it is stored, or
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from rich.markup import escape
@@ -73,7 +73,7 @@ def _stored(settings: Settings, wanted: IngestRequest, *, is_shown: bool) -> Wri
         file for file in received if not is_known(engine, file, revises=wanted.revises, at=moment)
     ]
     if is_shown:
-        show_received(wanted.place, new)
+        _show([line for file in new for line in _lines(wanted.place, file, ())])
     checked = [(file, objected(engine, file, wanted, moment)) for file in new]
     if refused := [(file, reasons) for file, reasons in checked if reasons]:
         raise _refusal(engine, refused, wanted, moment=moment, actor=author)
@@ -139,11 +139,6 @@ def _refusal(
             f"{number}`."
         )
     return DataError("\n".join(messages))
-
-
-def show_received(place: str, files: Iterable[FileRows]) -> None:
-    """Show what was asked, received, left out or refused and why, as a table."""
-    _show([line for file in files for line in _lines(place, file, ())])
 
 
 def preview(settings: Settings, request: IngestRequest | None) -> None:

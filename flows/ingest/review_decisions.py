@@ -35,9 +35,6 @@ def accept(settings: Settings, number: int, event: Path, note: str = "") -> Writ
     """Write the event a document is, known from now on, and note the decision.
 
     The event is written first: if that is all that happened, accepting again does the rest.
-
-    Args:
-        event: YAML or CSV of the event, with columns as data/policy_events.csv.
     """
     engine, moment, author = store_of(settings), utc_now(), actor()
     open_item(engine, number)

@@ -25,8 +25,6 @@ FIRST_MONTH: Final = "2017-01"
 REVISED_MONTHS: Final = 24
 """Months fetched again each time, because providers revise them."""
 
-_MONTH: Final = re.compile(r"(19|20|21)\d{2}-(0[1-9]|1[0-2])", re.ASCII)
-
 Past = Literal["nothing", "source", "magnets"]
 """Which observations of the store a batch is held against: those of its source, all on magnets."""
 
@@ -116,6 +114,6 @@ def _first_month(
 
 
 def _month(option: str, text: str) -> pd.Period:
-    if not _MONTH.fullmatch(text):
+    if not re.fullmatch(r"(19|20|21)\d{2}-(0[1-9]|1[0-2])", text, re.ASCII):
         raise DataError(f"{option} {text!r} is no month. Expected YYYY-MM, e.g. 2026-08.")
     return pd.Period(text, "M")

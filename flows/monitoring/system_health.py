@@ -213,9 +213,8 @@ def _lines(facts: HealthFacts) -> Iterator[Message]:
         size=f"{facts.free_bytes / 1e9:.1f}",
     )
     for reading in filter(_tells, facts.readings):
-        yield message(
-            "Measured, %(monitor)s: %(sentences)s", monitor=reading.monitor, sentences=reading.words
-        )
+        names = {"monitor": reading.monitor, "sentences": reading.words}
+        yield message("Measured, %(monitor)s: %(sentences)s", **names)
     if facts.backup_at is None:
         yield message("Last backup: never.")
     else:
@@ -313,14 +312,20 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
     tables = runs.loc[~magnets].drop_duplicates("commodity", keep="last")
     ill = tables["status"].isin(["failed", *([] if facts.is_busy else ["running"])])
     runs = runs.loc[magnets]
+    figures = known_at(observations, key=OBSERVATION_KEY, as_of=moment)
+    world = figures.loc[figures["destination"] == WORLD]
+    names = [field.name for field in fields(Reading)]
+    readings = stored.assign(words=stored["words"].map(from_json))[names].to_dict("records")
     return replace(
         facts,
         calendar=ReleaseCalendar.from_frame(read_calendar(engine, as_of=moment)),
-        newest=_newest_month(observations, moment),
+        newest=month_start(min(last_evidence_month(world), last_complete_month(moment)))
+        if len(world)
+        else None,
         forecast_as_of=latest["as_of"].max() if len(latest) else None,
         last_run=str(runs["status"].iloc[-1]) if len(runs) else "",
         last_run_at=runs["started_at"].iloc[-1] if len(runs) else None,
-        readings=_stored_readings(stored),
+        readings=tuple(Reading(**{str(n): value for n, value in row.items()}) for row in readings),
         watched=stored["as_of"].max() if len(stored) else None,
         tampered=tampered(engine),
         ahead=tuple(_ahead_of(engine, moment)),
@@ -344,17 +349,3 @@ def _ahead_of(engine: Engine, moment: pd.Timestamp) -> Iterator[Message]:
                     table=column.table.name,
                     **written,
                 )
-
-
-def _newest_month(observations: pd.DataFrame, moment: pd.Timestamp) -> pd.Timestamp | None:
-    figures = known_at(observations, key=OBSERVATION_KEY, as_of=moment)
-    figures = figures.loc[figures["destination"] == WORLD]
-    if figures.empty:
-        return None
-    return month_start(min(last_evidence_month(figures), last_complete_month(moment)))
-
-
-def _stored_readings(rows: pd.DataFrame) -> tuple[Reading, ...]:
-    names = [field.name for field in fields(Reading)]
-    records = rows.assign(words=rows["words"].map(from_json))[names].to_dict("records")
-    return tuple(Reading(**{str(name): value for name, value in row.items()}) for row in records)

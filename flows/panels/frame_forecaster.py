@@ -17,16 +17,25 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from features.series import seasonal_scale
 from flows.panels.panel_files import Sums, months_ahead, opened, refusal
-from models.engine.custom_features import CustomFeatures, Function, Transform, lag_features
-from models.evaluation.backtest import rolling_origin_backtest
+from models.engine.custom_features import (
+    CustomFeatures,
+    Function,
+    Transform,
+    date_features,
+    lag_features,
+)
+from models.engine.panel_view import validation_start
+from models.engine.training import before_validation
 from models.forecasting.model_names import MODEL
 from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
+from models.forecasting.residual_history import PLAIN_SIDE
 from models.forecasting.snapshot import Snapshot
-from models.learning.boosters import Boosters, texts_of
-from models.learning.calibration import TAILS
+from models.learning.boosters import FURTHEST_OUTCOME, Boosters, texts_of, too_few
+from models.learning.calibration import TAILS, metadata_of
 from models.learning.parameters import PANEL_PRESET, ModelParameters, with_changes
-from models.quantile_model import feature_names, mean_of_quantiles
+from models.quantile_model import feature_names, mean_of_quantiles, quantiles_of
 from sources.files.covariates import read_covariates
 from sources.files.panel import (
     NIXTLA,
@@ -44,9 +53,9 @@ from store.months import month_label, month_starts
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 _FUNCTIONS: Final = ("models", "features", "lag_transforms", "target_transforms")
-"""Arguments that hold functions, which are not saved."""
+"""Arguments that hold functions and estimators, which are not saved."""
 
-_LEVELS: Final = np.array(QUANTILES)
+_CELL: Final = ["destination", "cutoff", "period"]
 
 _UNUSED: Final = {"static_features", "dropna", "max_horizon", "prediction_intervals", "fitted"}
 """Arguments of mlforecast that change nothing here (docs/tutorials/python.md)."""
@@ -61,11 +70,13 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
     other parameters are the engine's, which ``magnetcast config show`` explains.
 
     Args:
-        models: Base forecasts that the boosters see, by name: functions of the months known
-            (months x series) and the number of months ahead, which return months ahead x series.
+        models: By name, or as a list: base forecasts that the boosters see, functions of the
+            months known (months x series) and the number of months ahead, which return months
+            ahead x series; estimators of scikit-learn, which get forecasts of their own.
         freq: ``MS`` or ``ME``; panels are monthly.
         lags: Months before the month to forecast whose value is a feature where it is known.
-        lag_transforms: By lag, functions of a table of months x series.
+        lag_transforms: By lag, functions of a table of months x series, or mlforecast's.
+        date_features: Attributes of pandas' dates, such as ``quarter``, or functions of dates.
         target_transforms: Pairs of an increasing function and its inverse.
         features: Further features by name, functions as in ``models``, in a unit of their own.
         allow_negative: Whether values below zero are forecast; they are refused otherwise.
@@ -76,11 +87,12 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         freq_: ``MS`` or ``ME``, if dates are the first or the last day of months.
     """
 
-    models: Mapping[str, Function] | None = None
+    models: Any = None
     freq: str = "MS"
     _: KW_ONLY
     lags: Sequence[int] | None = None
     lag_transforms: Mapping[int, Sequence[Transform]] | None = None
+    date_features: Sequence[str | Callable[[pd.DatetimeIndex], Any]] | None = None
     target_transforms: Sequence[Any] | None = None
     features: Mapping[str, Function] | None = None
     num_iterations: int = PANEL_PRESET.num_iterations
@@ -127,8 +139,6 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         if unknown := sorted(set(unused) - _UNUSED):
             raise TypeError(f"fit has no argument {', '.join(unknown)}")
         parameters, columns = self._parameters(), None
-        lags = lag_features(self.lags or (), self.lag_transforms or {})
-        custom = CustomFeatures(self.features or {}, {**lags, **(self.models or {})})
         if id_col or time_col or target_col:
             columns = (id_col or NIXTLA[0], time_col or NIXTLA[1], target_col or NIXTLA[2])
         options = PanelOptions(columns, self.allow_negative or bool(self.target_transforms))
@@ -136,7 +146,14 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         exogenous = _exogenous(panel, covariates)
         contents = opened(given, covariates=covariates, tree=tree, options=options)
         _warn([*contents.notes, refusal(contents.panel)])
-        self.freq_ = "ME" if _ends_months(panel[OURS[1]]) else "MS"
+        dates = panel[OURS[1]].dropna()
+        is_dated = pd.api.types.is_datetime64_any_dtype(dates)
+        self.freq_ = "ME" if is_dated and dates.dt.is_month_end.all() else "MS"
+        lags, models = lag_features(self.lags or (), self.lag_transforms or {}), self._by_name()
+        self._estimators = {name: each for name, each in models.items() if hasattr(each, "fit")}
+        functions = {name: models[name] for name in models if name not in self._estimators}
+        of_dates = date_features(self.date_features or (), self.freq_)
+        custom = CustomFeatures({**of_dates, **(self.features or {})}, {**lags, **functions})
         self.columns_ = columns or (OURS if OURS[0] in df.columns else NIXTLA)
         self.parameters_, self.snapshot_, self.options_ = parameters, contents.snapshot, options
         ids = panel[OURS[0]].drop_duplicates()
@@ -144,7 +161,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         self.ids_ = {**sums, **dict(zip(names_in(ids), ids, strict=True))}
         self.table_, self.refused_ = contents.snapshot.table, contents.panel.refused
         self._exogenous = exogenous
-        self._models: dict[int, tuple[Boosters | None, Mapping[str, object]]] = {}
+        self._models: dict[int, _Model] = {}
         self._given = {"panel": df.copy(), "covariates": covariates, "tree": tree}
         self._forecaster = PanelForecaster(parameters, (), options.allow_negative, custom)
         return self
@@ -169,16 +186,16 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
             One row per series and month: ``unique_id, ds, magnetcast`` (the median),
             ``magnetcast-lo-80`` and ``-hi-80`` for the level 80, ``magnetcast-q-10`` for the
             quantile 0.1; in our format ``destination, cutoff, period, horizon``, ``p10`` for the
-            quantile 0.1 (10, 50 and 90 if none is asked for), ``mean``.
+            quantile 0.1 (10, 50 and 90 if none is asked for), ``mean``. The same of each estimator
+            under its name.
 
         Raises:
             DataError: A level or the horizon cannot be used, or a covariate is not known ahead.
         """
         check_is_fitted(self, "table_")
-        named = self._named(level, quantiles)
-        fitted = self._trained(self._snapshot(h, X_df))
-        forecasts = pd.concat(fitted.predict(), ignore_index=True)
-        if silent := sorted(set(fitted.snapshot.series) - set(forecasts["destination"])):
+        snapshot, named = self._snapshot(h, X_df), self._named(level, quantiles)
+        forecasts = self._forecast(snapshot)
+        if silent := sorted(set(snapshot.series) - set(forecasts["destination"])):
             _warn([f"no value in the last year, not forecast: {first_few(silent)}"])
         return self._as_asked(forecasts, named)
 
@@ -223,16 +240,16 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "table_")
         snapshot, named = self._snapshot(1), self._named(level, quantiles)
         cutoffs = range(snapshot.first + self.parameters_.least_history - 1, snapshot.cutoff)
-        trained = self._forecaster.fit(snapshot.at(cutoffs[-1]))
-        return self._windows(snapshot, cutoffs, named, trained=trained).drop(columns="cutoff")
+        model = self._trained(snapshot.at(cutoffs[-1]))[1]
+        return self._windows(snapshot, cutoffs, named, model=model).drop(columns="cutoff")
 
     @property
     def feature_importances_(self) -> "pd.Series[float]":
         """Gain of each feature, summed over the boosters of the last forecast, largest first."""
         check_is_fitted(self, "table_")
         if not self._models:
-            self._trained(self._snapshot(None))
-        boosters, metadata = list(self._models.values())[-1]
+            self._forecast(self._snapshot(None))
+        boosters, metadata, _ = list(self._models.values())[-1]
         gains = [booster.feature_importance("gain") for booster in (boosters or {}).values()]
         index = pd.Index(feature_names(metadata), name="feature")
         return pd.Series(sum(gains), index, name="gain").sort_values(ascending=False)
@@ -240,17 +257,20 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
     def score(self, df: pd.DataFrame, y: None = None) -> float:  # noqa: ARG002 - as of ``fit``
         """Negative mean absolute scaled error in the months of ``df`` after those of ``fit``."""
         check_is_fitted(self, "table_")
-        table = read_panel(self._forward(df, self.options_), self.options_).table
-        truth, last = Snapshot.of_panel(table, 1), self.snapshot_.cutoff
+        truth = Snapshot.of_panel(read_panel(df, self.options_).table, 1)
+        last = self.snapshot_.cutoff
         if truth.cutoff <= last:
             raise DataError(
                 f"The rows to score end in {month_label(truth.cutoff)}, those of fit in "
                 f"{month_label(last)}. Expected rows of later months. Fit on earlier months; "
                 "GridSearchCV takes splits of rows as cv=[(early, late)], not a number of folds."
             )
-        snapshot, months = self._snapshot(truth.cutoff - last, df), truth.published_months
-        cells = rolling_origin_backtest(self._forecaster, [snapshot], months, label="score").cells
-        return -float(cells.loc[cells["model"].eq(MODEL), "scaled_error"].mean())
+        forecasts = self._forecast(self._snapshot(truth.cutoff - last, df))
+        cells = forecasts.query("model == @MODEL").merge(truth.published_months)
+        errors = (cells["tonnes"] - self._values(cells, [0.5])[:, 0]).abs()
+        unit = seasonal_scale(np.asarray(self._backward(self.table_.to_numpy())))
+        scale = pd.Series(unit, self.table_.index).reindex(cells["destination"]).to_numpy()
+        return -float((errors / scale)[scale > 0].mean())
 
     def plot(
         self,
@@ -262,9 +282,11 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         """Matplotlib's figure of series, the first four if left out: months, forecast and band."""
         from matplotlib.figure import Figure  # noqa: PLC0415 - no dependency
 
-        forecasts = pd.concat(self._trained(self._snapshot(h, X_df)).predict(), ignore_index=True)
+        forecasts = self._forecast(self._snapshot(h, X_df)).query("model == @MODEL")
         bounds = self._values(forecasts, [0.5 - level / 200, 0.5, 0.5 + level / 200])
-        names = list(self.table_.index[:4]) if ids is None else [str(name) for name in ids]
+        by_id = {series: name for name, series in self.ids_.items()}
+        some = self.table_.index[:4] if ids is None else ids
+        names = [by_id.get(each, str(each)) for each in some]
         figure = Figure(figsize=(8, 2.5 * len(names)), layout="constrained")
         for name, axis in zip(names, figure.subplots(len(names), squeeze=False)[:, 0], strict=True):
             low, middle, high = bounds[forecasts["destination"] == name].T
@@ -276,29 +298,28 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         return figure
 
     def save(self, path: Path | str) -> None:
-        """Write one JSON file: panel, parameters, and boosters of each horizon trained so far."""
+        """Write one JSON file: panel, parameters, and boosters of each horizon trained so far.
+
+        With estimators ``load`` trains anew, because they have no text.
+        """
         check_is_fitted(self, "table_")
-        parameters = self.get_params(deep=False)
-        tables = {
-            name: read_rows(part, name) if isinstance(part, Path) else part
-            for name, part in self._given.items()
-        }
+        parameters, dates = self.get_params(deep=False), list(self.date_features or ())
+        functions = [name for name in _FUNCTIONS if parameters.pop(name) not in (None, {}, [], ())]
+        if any(map(callable, dates)):
+            functions, dates = [*functions, "date_features"], []
         content = {
-            "functions": [name for name in _FUNCTIONS if parameters.pop(name)],
-            "parameters": {**parameters, "lags": list(self.lags or ())},
+            "functions": functions,
+            "parameters": {**parameters, "lags": list(self.lags or ()), "date_features": dates},
             "columns": self.columns_,
-            "tables": {
-                name: table.to_json(orient="table", index=False, double_precision=15)
-                if isinstance(table, pd.DataFrame)
-                else table
-                for name, table in tables.items()
-            },
+            "tables": {name: _text_of(part, name) for name, part in self._given.items()},
             "models": [
-                (months, texts_of(boosters or {}), metadata)
-                for months, (boosters, metadata) in self._models.items()
+                (months, texts_of(model.boosters or {}), model.metadata)
+                for months, model in self._models.items()
+                if not model.estimators
             ],
         }
-        Path(path).write_text(json.dumps(content), encoding="utf-8")
+        text = json.dumps(content, default=lambda number: number.tolist())
+        Path(path).write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path | str, **functions: Any) -> Self:  # noqa: ANN401 - of the constructor
@@ -312,14 +333,15 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         tables: dict[str, Any] = {
             name: pd.read_json(StringIO(table), orient="table", precise_float=True)
             if isinstance(table, str)
-            else table
+            else table and dict(table)
             for name, table in content["tables"].items()
         }
         tables |= zip(("id_col", "time_col", "target_col"), content["columns"], strict=True)
-        model = cls(**content["parameters"], **functions).fit(tables.pop("panel"), None, **tables)
+        parameters = content["parameters"] | functions
+        model = cls(**parameters).fit(tables.pop("panel"), None, **tables)
         for months, texts, metadata in content["models"]:
             boosters = {name: lgb.Booster(model_str=text) for name, text in texts.items()}
-            model._models[months] = boosters or None, metadata
+            model._models[months] = _Model(boosters or None, metadata, {})
         return model
 
     def log_model(self, name: str = "forecaster") -> str:
@@ -353,13 +375,31 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         rows = pd.concat([past, future, static.merge(months, how="cross")])
         return replace(snapshot, covariates=read_covariates(rows, table=snapshot.table))
 
-    def _trained(self, snapshot: Snapshot) -> FittedPanel:
-        """Model of a horizon, trained once."""
-        if snapshot.horizon in self._models:
-            return self._forecaster.with_model(snapshot, *self._models[snapshot.horizon])
-        fitted = self._forecaster.fit(snapshot)
-        self._models[snapshot.horizon] = fitted.boosters, fitted.metadata
-        return fitted
+    def _forecast(self, snapshot: Snapshot) -> pd.DataFrame:
+        """Forecasts by model and series, of a horizon's model that is trained once."""
+        months = snapshot.horizon
+        forecasts, self._models[months] = self._trained(snapshot, self._models.get(months))
+        return forecasts
+
+    def _trained(
+        self, snapshot: Snapshot, model: "_Model | None" = None
+    ) -> tuple[pd.DataFrame, "_Model"]:
+        """Forecasts by model and series, and the model, trained unless it is given."""
+        if model is None:
+            fitted = self._forecaster.fit(snapshot)
+            estimators = {name: _fitted(each, fitted) for name, each in self._estimators.items()}
+            model = _Model(fitted.boosters, fitted.metadata, estimators)
+        else:
+            fitted = self._forecaster.with_model(snapshot, model.boosters, model.metadata)
+        parts = [part.assign(model=MODEL) for part in fitted.predict()]
+        for name, (estimator, metadata) in model.estimators.items():
+            rows = fitted.view.current
+            point, features = fitted.view.prediction_rows(rows)
+            middle = estimator.predict(np.nan_to_num(features[list(point.names)].to_numpy()))
+            distances = middle - PLAIN_SIDE, middle, middle + PLAIN_SIDE
+            quantiles = quantiles_of(distances, metadata, features)
+            parts.append(fitted.labelled(rows, quantiles).assign(model=name))
+        return pd.concat(parts, ignore_index=True), model
 
     def _windows(
         self,
@@ -368,22 +408,20 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         named: Mapping[str, float],
         *,
         refit: int = 0,
-        trained: FittedPanel | None = None,
+        model: "_Model | None" = None,
     ) -> pd.DataFrame:
         """Forecasts from past cutoffs beside the actual values, by one model or by several."""
-        parts: list[pd.DataFrame] = []
+        parts = []
         for place, cutoff in enumerate(cutoffs):
-            past = snapshot.at(cutoff)
-            if trained is None or (refit and place % refit == 0):
-                trained = self._forecaster.fit(past)
-            else:
-                trained = self._forecaster.with_model(past, trained.boosters, trained.metadata)
-            parts += trained.predict()
+            is_new = refit and place % refit == 0
+            forecasts, model = self._trained(snapshot.at(cutoff), None if is_new else model)
+            parts.append(forecasts)
         forecasts = pd.concat(parts).merge(snapshot.published_months, on=["destination", "period"])
-        rows, actual = self._as_asked(forecasts, named), self._backward(forecasts["tonnes"])
+        cells = forecasts.query("model == @MODEL")
+        rows, actual = self._as_asked(forecasts, named), self._backward(cells["tonnes"].to_numpy())
         if self.columns_ == OURS:
             return rows.assign(**{OURS[2]: actual})
-        ends = pd.to_datetime(forecasts["cutoff"])
+        ends = pd.DatetimeIndex(cells["cutoff"])
         rows.insert(2, "cutoff", ends + pd.offsets.MonthEnd(0) if self.freq_ == "ME" else ends)
         rows.insert(3, self.columns_[2], actual)
         return rows
@@ -406,22 +444,28 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         return named
 
     def _as_asked(self, forecasts: pd.DataFrame, named: Mapping[str, float]) -> pd.DataFrame:
-        forecasts = forecasts.assign(
-            destination=[self.ids_.get(name, name) for name in forecasts["destination"]]
-        )
-        if self.freq_ == "ME":
-            forecasts = forecasts.assign(period=forecasts["period"] + pd.offsets.MonthEnd(0))
-        values = self._values(forecasts, [*named.values()])
-        if self.columns_ == OURS:
-            columns = {f"p{100 * each:02g}": values[:, i] for i, each in enumerate(named.values())}
-            if self.target_transforms:
-                forecasts["mean"] = mean_of_quantiles(self._values(forecasts, QUANTILES), _LEVELS)
-            labels = forecasts[["destination", "cutoff", "period", "horizon"]]
-            return labels.assign(**columns, mean=forecasts["mean"])
-        columns = {f"{MODEL}-{name}": values[:, i] for i, name in enumerate(named)}
-        names = dict(zip(OURS, self.columns_[:2], strict=False))
-        labels = forecasts[["destination", "period"]].rename(columns=names)
-        return labels.assign(**{MODEL: self._values(forecasts, [0.5])[:, 0]}, **columns)
+        """Forecasts in the format of the panel, with the columns of each model beside another."""
+        cells = forecasts.loc[forecasts["model"] == MODEL, [*_CELL, "horizon"]]
+        columns: dict[str, Any] = {}
+        for model, part in forecasts.groupby("model", sort=False):
+            rows = cells.merge(part, how="left", on=_CELL)
+            middle, *rest = self._values(rows, [0.5, *named.values()]).T
+            if self.columns_ == OURS and model == MODEL:
+                levels = [f"p{100 * each:02g}" for each in named.values()]
+                columns = dict(zip(levels, rest, strict=True)) | {"mean": rows["mean"].to_numpy()}
+                if self.target_transforms:
+                    values = self._values(rows, QUANTILES)
+                    columns["mean"] = mean_of_quantiles(values, np.array(QUANTILES))
+            else:
+                names = [f"{model}-{name}" for name in named]
+                columns |= {str(model): middle, **dict(zip(names, rest, strict=True))}
+        ids = [self.ids_.get(name, name) for name in cells["destination"]]
+        ends = cells["period"] + pd.offsets.MonthEnd(0) if self.freq_ == "ME" else cells["period"]
+        labels = cells.assign(destination=ids, period=ends).reset_index(drop=True)
+        if self.columns_ != OURS:
+            names_of = dict(zip(OURS, self.columns_[:2], strict=False))
+            labels = labels[["destination", "period"]].rename(columns=names_of)
+        return labels.assign(**columns)
 
     def _values(self, forecasts: pd.DataFrame, levels: Sequence[float]) -> Floats:
         """Quantiles of forecasts at any levels, rows x levels, in the unit of the panel."""
@@ -446,16 +490,32 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         inverses = [inverse for _, inverse in map(_pair, self.target_transforms or ())]
         return reduce(lambda y, use: use(y), reversed(inverses), values)
 
+    def _by_name(self) -> dict[str, Any]:
+        """Models by name; those of a list are named as mlforecast names them."""
+        if self.models is None or isinstance(self.models, Mapping):
+            return dict(self.models or {})
+        each = [*self.models] if isinstance(self.models, Sequence) else [self.models]
+        names = [getattr(model, "__name__", type(model).__name__) for model in each]
+        counts = [names[:place].count(name) for place, name in enumerate(names)]
+        named = [f"{name}{n + 1}" if n else name for name, n in zip(names, counts, strict=True)]
+        return dict(zip(named, each, strict=True))
+
     def _parameters(self) -> ModelParameters:
-        if self.freq not in {"MS", "ME", "M"} or not isinstance(self.models or {}, Mapping):
-            raise DataError(
-                f"freq={self.freq!r} and models={self.models!r} do not fit. Expected months (MS or "
-                "ME), and base forecasts by name: the boosters are the engine's. Leave them out."
-            )
+        if self.freq not in {"MS", "ME", "M"}:
+            raise DataError(f"freq={self.freq!r} is not monthly. Expected MS or ME. Correct it.")
         changes = self.get_params(deep=False)
-        for name in (*_FUNCTIONS, "freq", "lags", "allow_negative"):
+        for name in (*_FUNCTIONS, "freq", "lags", "date_features", "allow_negative"):
             del changes[name]
         return with_changes(PANEL_PRESET, changes, where="Forecaster")
+
+
+class _Model(NamedTuple):
+    """What is trained for a horizon."""
+
+    boosters: Boosters | None
+    metadata: Mapping[str, object]
+    estimators: Mapping[str, tuple[Any, Mapping[str, object]]]
+    """Estimators by name, each with the metadata of its bands."""
 
 
 class _Served(NamedTuple):
@@ -472,6 +532,37 @@ class _Served(NamedTuple):
 def _load_pyfunc(path: str) -> _Served:
     """What MLflow loads; it asks for this name."""
     return _Served(Forecaster.load(path))
+
+
+def _fitted(estimator: object, fitted: FittedPanel) -> tuple[Any, Mapping[str, object]]:
+    """An estimator that learned distances from the base, in scales, and the metadata of its bands.
+
+    Bands are calibrated as those of the baselines are, on a window that it did not learn from.
+    """
+    rows, view = fitted.training_set, fitted.view
+    if rows is None or fitted.boosters is None:
+        raise too_few(fitted.snapshot.cutoff)
+    features = np.nan_to_num(rows.features)
+    target = np.clip(rows.target, -FURTHEST_OUTCOME, FURTHEST_OUTCOME)
+    start = validation_start(view.last, view.horizon, fitted.parameters)
+    before, window = before_validation(rows, start), rows.origin >= start
+    error = np.full(len(rows), np.nan)
+    if before.any():
+        model = clone(estimator, safe=False).fit(features[before], target[before])
+        error[window] = rows.target[window] - model.predict(features[window])
+    errors, plain = fitted.plain_errors(rows, error), replace(fitted.parameters, bias_correction=0)
+    metadata = metadata_of((), errors, plain, view.horizon)
+    return clone(estimator, safe=False).fit(features, target), metadata
+
+
+def _text_of(part: Any, name: str) -> Any:  # noqa: ANN401 - as of ``Forecaster.fit``
+    """A table as JSON, a tree as pairs, whose keys keep their types."""
+    if isinstance(part, Mapping):
+        return [*part.items()]
+    if part is None:
+        return None
+    rows = read_rows(part, name) if isinstance(part, Path) else part
+    return rows.to_json(orient="table", index=False, double_precision=15)
 
 
 def _ours(df: pd.DataFrame, options: PanelOptions) -> pd.DataFrame:
@@ -497,11 +588,6 @@ def _pair(transform: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]: 
             "its inverse, e.g. (np.log1p, np.expm1). Leave it out: the engine forecasts changes."
         )
     return transform
-
-
-def _ends_months(dates: "pd.Series[Any]") -> bool:
-    is_dated = pd.api.types.is_datetime64_any_dtype(dates)
-    return is_dated and bool(dates.dropna().dt.is_month_end.all())
 
 
 def _warn(notes: Sequence[str]) -> None:

@@ -80,11 +80,7 @@ def name_of(rows: pd.DataFrame) -> str:
 
 
 def facts_until(engine: Engine, rows: pd.DataFrame) -> int | None:
-    """Last ingest whose facts a publication uses; None if it uses all.
-
-    Args:
-        rows: Rows of one publication of the evidence panel; not modified.
-    """
+    """Last ingest whose facts a publication of the magnets uses; None if it uses all."""
     digest = evidence_digests(engine, as_of=rows["as_of"].iloc[0]).digest
     if digest == rows["data_vintage"].iloc[0]:
         return None
@@ -103,11 +99,7 @@ def prior_behind(made_with: Mapping[str, Any]) -> PanelPrior:
 
 
 def evidence_behind(settings: Settings, rows: pd.DataFrame) -> EvidenceWorkspace:
-    """Workspace of a publication, without what was ingested later on its day.
-
-    Args:
-        rows: Rows of one publication of the magnets; not modified.
-    """
+    """Workspace of a publication of the magnets, without what was ingested later that day."""
     engine = store_of(settings)
     until, prior = facts_until(engine, rows), prior_behind(record_of(engine, rows))
     return open_evidence(settings, rows["as_of"].iloc[0], until=until, prior=prior)
@@ -169,12 +161,7 @@ def common(
 
 
 def in_order(rows: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
-    """Quantiles and means of a publication by series, then target.
-
-    Args:
-        rows: All rows of one publication; not modified.
-        features: As ``models.forecasting.model_frame.rows_of`` of its origin; not modified.
-    """
+    """Quantiles and means of a publication by series, then target, as ``features`` has them."""
     keys = pd.MultiIndex.from_arrays(
         [features["destination"], features["period"].dt.strftime("%Y-%m")]
     )

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -38,15 +37,9 @@ from store.publications.publication_writing import (
 )
 from store.settings import Settings
 
-MONTH: Final = pd.DateOffset(months=1)
-
 
 def objections(workspace: Workspace, table: pd.DataFrame) -> Message | None:
-    """Points to review before a forecast is published; None if there are none.
-
-    Args:
-        table: As ``flows.training.predict.forecast`` returns it; not modified.
-    """
+    """Points to review before a forecast is published; None if there are none."""
     if wrong := broken_sums(table):
         raise DataError(
             f"The forecast as of {workspace.as_of:%Y-%m-%d} does not add up: {first_few(wrong)}. "
@@ -96,17 +89,13 @@ def ahead_from(engine: Engine, *, figures: str, now: pd.Timestamp) -> date:
     reported = last_reported_month(engine, as_of=now, commodity=figures)
     if reported is not None:
         last = max(last, pd.Timestamp(reported))
-    return (last + MONTH).date()
+    return (last + pd.DateOffset(months=1)).date()
 
 
 def report_folder(
     settings: Settings, config: RunConfig, as_of: pd.Timestamp, number: int | None = None
 ) -> Path:
-    """Folder of the report of a publication, one for each publication of a day.
-
-    Args:
-        number: Of the publication; None is the next of its day.
-    """
+    """Folder of the report of a publication, one for each of a day; the next if not numbered."""
     publications = read_publications(store_of(settings), commodity=config.published_as)
     numbers = publications.loc[publications["as_of"].dt.floor("D") == as_of.floor("D"), "id"]
     before = len(numbers if number is None else numbers[numbers < number])

@@ -52,11 +52,7 @@ class Replay:
 
 
 def replayed(settings: Settings, rows: pd.DataFrame) -> Replay:
-    """Recompute a publication.
-
-    Args:
-        rows: All rows of one publication; not modified.
-    """
+    """Recompute a publication from all its rows."""
     workspace = workspace_behind(settings, rows)
     snapshot = workspace.snapshot
     features = rows_of(snapshot.origin)

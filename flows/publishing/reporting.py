@@ -54,11 +54,7 @@ def write_run_report(
 def _state(
     workspace: Workspace, rows: pd.DataFrame, panel: StoredPanel, scores: pd.DataFrame
 ) -> Publication:
-    """State of one forecast, with the policy known then; arguments are not modified.
-
-    Args:
-        rows: The forecast, with ``as_of`` and ``data_vintage``.
-    """
+    """State of a forecast that has ``as_of`` and ``data_vintage``, with the policy known then."""
     config = workspace.config
     rows = rows.assign(**dict.fromkeys(_OPTIONAL - {*rows}))
     return of_one_forecast(

@@ -4,6 +4,7 @@ import io
 from typing import Final
 
 import mlflow
+import numpy as np
 import pandas as pd
 
 from features.panel.evidence_panel import PANEL_DESTINATIONS
@@ -46,9 +47,7 @@ CELLS: Final = "cells.csv"
 def backtest(workspace: Workspace, since: pd.Timestamp | None = None) -> Backtest:
     """Forecasts from every past origin as it was then, with scores logged to MLflow.
 
-    Args:
-        workspace: At the moment whose levels are the truth.
-        since: First scored origin of the magnets; with it the scores in force stay.
+    With a first scored origin of the magnets the scores in force stay.
     """
     with recorded_job(workspace, "backtest"):
         show(workspace)
@@ -147,11 +146,7 @@ def charted_cells(result: Backtest) -> pd.DataFrame:
 
 
 def correlation_scores(cells: pd.DataFrame) -> pd.DataFrame:
-    """Error autocorrelation and error correlation, as rows of scores; none if not estimable.
-
-    Args:
-        cells: Those of the product's model in a backtest; not modified.
-    """
+    """Correlations of the errors of the product's model as scores; none if not estimable."""
     reach = {"model": MODEL, "scope": ALL, "horizon_from": 1, "horizon_to": LONGEST_LAG}
     correlations = {
         ERROR_AUTOCORRELATION: error_autocorrelation(cells),
@@ -250,11 +245,14 @@ def _against_best(cells: pd.DataFrame) -> str:
     if not (error["score"] >= 0 and error["baseline_score"] > 0):
         return ""
     share = error["score"] / error["baseline_score"] - 1.0
+    sure = "too few months for an interval"
+    if np.isfinite(loss["p05"]):
+        interval = f"{loss['p05']:+.2f} to {loss['p95']:+.2f}"
+        sure = f"90% interval of the difference {interval}: {loss['verdict']}"
     return (
         f"error {error['score']:.1%} of tonnes against {error['baseline_score']:.1%} of the best "
         f"baseline, {best} ({abs(share):.0%} {'better' if share <= 0 else 'WORSE'}), loss "
-        f"{loss['score']:.2f} against {loss['baseline_score']:.2f} (90% interval of the difference "
-        f"{loss['p05']:+.2f} to {loss['p95']:+.2f}: {loss['verdict']})"
+        f"{loss['score']:.2f} against {loss['baseline_score']:.2f} ({sure})"
     )
 
 
@@ -278,24 +276,17 @@ def log_backtest(result: Backtest, parameters: ModelParameters) -> None:
         log_table(table, name)
     log_table(result.scores, "scores.csv")
     log_table(result.cells.loc[result.cells["model"].isin([MODEL, REFERENCE])], CELLS)
-    _log_curves(tables["scoreboard.csv"])
+    board = tables["scoreboard.csv"]
+    curves = board.loc[board["model"].eq(MODEL) & board["kind"].eq("horizon")]
+    for row in curves.to_dict("records"):
+        scores = {f"{name}_by_horizon": row[name] for name in CURVES if pd.notna(row[name])}
+        mlflow.log_metrics(scores, step=int(row["value"]))
 
 
 def comparison_tables(result: Backtest) -> dict[str, pd.DataFrame]:
-    """Scores of each model by cut and differences to each baseline, by file name.
-
-    Args:
-        result: A backtest that scored at least one month.
-    """
+    """Scores of each model by cut and differences to each baseline, by file name."""
     baselines = sorted(set(result.cells["model"]) - {MODEL})
     return {
         "scoreboard.csv": scoreboard(result.cells),
         "differences.csv": differences(result.cells, MODEL, baselines),
     }
-
-
-def _log_curves(board: pd.DataFrame) -> None:
-    curves = board.loc[board["model"].eq(MODEL) & board["kind"].eq("horizon")]
-    for row in curves.to_dict("records"):
-        scores = {f"{name}_by_horizon": row[name] for name in CURVES if pd.notna(row[name])}
-        mlflow.log_metrics(scores, step=int(row["value"]))

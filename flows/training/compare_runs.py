@@ -67,12 +67,7 @@ class _Side:
 
 
 def compare_runs(settings: Settings, a: str, b: str, config: RunConfig = MAGNETS) -> RunComparison:
-    """Compare two runs on the cells that both backtests forecast.
-
-    Args:
-        settings: Where MLflow's database is; never made.
-        config: Whose model a version is of.
-    """
+    """Compare two runs, or versions of a model, on the cells that both backtests forecast."""
     runs = find_runs(settings, {})
     if not runs:
         raise StoreError(
@@ -105,8 +100,10 @@ def compare_runs(settings: Settings, a: str, b: str, config: RunConfig = MAGNETS
             "Expected backtests with origins, destinations and months that both forecast. Run "
             "`magnetcast backtest` with the --as-of of the other."
         )
-    labels = (first.label, second.label)
-    return RunComparison(labels, _choices(first, second), score_differences(cells))
+    both = {A: pd.Series(first.params, dtype=object), B: pd.Series(second.params, dtype=object)}
+    params = pd.DataFrame(both).fillna("")
+    choices = params.loc[params[A] != params[B]].rename_axis("choice").reset_index()
+    return RunComparison((first.label, second.label), choices, score_differences(cells))
 
 
 def _side(settings: Settings, runs: Sequence[Run], text: str, model: str) -> _Side:
@@ -158,9 +155,3 @@ def _related(runs: Sequence[Run], run: Run) -> list[Run]:
         and candidate.data.tags.get("model_version") == model
     ]
     return [run, *kin, *replays]
-
-
-def _choices(first: _Side, second: _Side) -> pd.DataFrame:
-    sides = {A: pd.Series(first.params, dtype=object), B: pd.Series(second.params, dtype=object)}
-    pairs = pd.DataFrame(sides).fillna("")
-    return pairs.loc[pairs[A] != pairs[B]].rename_axis("choice").reset_index()

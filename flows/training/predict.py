@@ -92,11 +92,7 @@ def made_at(
 def made_on(
     workspace: Workspace, steps: Sequence[FallbackStep], snapshot: Snapshot | None = None
 ) -> TrainedForecast:
-    """Forecast of each series by the first model of the chain that succeeds.
-
-    Args:
-        snapshot: What is forecast, if not what was known.
-    """
+    """Forecast of each series of a snapshot, else of what was known, by the first able model."""
     snapshot = snapshot or workspace.snapshot
     origin, rows = snapshot.origin, rows_of(snapshot.origin)
     LOG.info("features  %s%s rows of %s columns", workspace.config.prefix, *rows.shape)
@@ -225,7 +221,10 @@ def _models(
         model = model_registry.at_version(workspace.settings, version, workspace.config.model)
         steps.append(_stored(workspace, rows, REPLAY, model))
     else:
-        steps.append(_trained_now(workspace, rows, result))
+        train = partial(workspace.train, result)
+        of = workspace.config.prefix
+        echo(f"predict   {of}training as of that day: no champion existed by then")
+        steps.append(FallbackStep(REPLAY, workspace.model_version, lambda: modelled(train(), rows)))
     if previous is not None and previous.version not in {version, champion and champion.version}:
         steps.append(_stored(workspace, rows, PREVIOUS, previous))
     return steps
@@ -236,13 +235,6 @@ def _stored(
 ) -> FallbackStep:
     load = partial(model_registry.load, workspace.settings, model.version, workspace.config.model)
     return FallbackStep(status, model.model_version, lambda: modelled(load(), rows))
-
-
-def _trained_now(workspace: Workspace, rows: pd.DataFrame, result: Backtest | None) -> FallbackStep:
-    """Step of the chain that trains a model as of that day."""
-    echo(f"predict   {workspace.config.prefix}training as of that day: no champion existed by then")
-    train = partial(workspace.train, result)
-    return FallbackStep(REPLAY, workspace.model_version, lambda: modelled(train(), rows))
 
 
 def _raise(err: Exception) -> FallbackForecast:

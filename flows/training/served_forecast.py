@@ -23,8 +23,6 @@ def served_forecast(
     """Forecasts of a stored model at some moments, as they would be published.
 
     Args:
-        boosters: Its boosters.
-        metadata: Its metadata.
         cells: ``as_of``, ``destination`` and ``period`` (first day of a month) unless all are
             meant, and ``vintage``, the last ingest to use, unless later ones count too.
 

@@ -28,11 +28,7 @@ SERVED_MODEL: Final = Path(__file__).with_name("served_model.py")
 
 @prefect_step("train")
 def train(workspace: Workspace, result: Backtest | None = None) -> int:
-    """Registered version: champion if every rule passes, else challenger.
-
-    Args:
-        result: A backtest of what was known, whose errors set the bands; run here if not given.
-    """
+    """Registered version, champion if every rule passes; without a backtest one is run first."""
     with recorded_job(workspace, "train"):
         return _trained(workspace, backtest(workspace) if result is None else result)
 

@@ -1,8 +1,10 @@
 """Features and base forecasts of a caller's own, beside the engine's."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -20,6 +22,9 @@ ahead x series, or one number a series. Series come together or apart, so none m
 
 Transform = Callable[[pd.DataFrame], pd.DataFrame]
 """Of months x series: the same shape, each month from those up to it."""
+
+_WINDOWS: Final = re.compile("(Rolling|Expanding|ExponentiallyWeighted)(Mean|Std|Min|Max|Quantile)")
+"""Lag transforms of mlforecast that have the same window and statistic in pandas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +72,55 @@ def lag_features(
     named: dict[str, Function] = {f"lag{lag}": partial(_lagged, lag, None) for lag in lags}
     for lag, of_lag in transforms.items():
         for place, transform in enumerate(of_lag):
-            named[f"transform{place}_lag{lag}"] = partial(_lagged, lag, transform)
+            named[f"transform{place}_lag{lag}"] = partial(_lagged, lag, _table_function(transform))
     return named
+
+
+def date_features(
+    features: Sequence[str | Callable[[pd.DatetimeIndex], Any]], freq: str
+) -> dict[str, Function]:
+    """Features of the dates to forecast by name: attributes of pandas' dates, and functions."""
+
+    def dated(of_dates: str | Callable[[pd.DatetimeIndex], Any]) -> Function:
+        def of_months(months: pd.DataFrame, horizon: int) -> Floats:
+            after = pd.date_range(months.index[-1], periods=horizon + 1, freq="MS")[1:]
+            dates = after + pd.offsets.MonthEnd(0) if freq == "ME" else after
+            values = of_dates(dates) if callable(of_dates) else getattr(dates, of_dates)
+            return np.tile(np.asarray(values, dtype=float)[:, np.newaxis], months.shape[1])
+
+        return of_months
+
+    return {getattr(each, "__name__", str(each)): dated(each) for each in features}
+
+
+def _table_function(transform: Any) -> Transform:  # noqa: ANN401 - may be mlforecast's
+    """A function as it is; a lag transform of mlforecast by its name and parameters."""
+    if callable(transform):
+        return transform  # type: ignore[no-any-return]
+    match = _WINDOWS.fullmatch(type(transform).__name__)
+    sizes = transform.get_params() if match else {}
+    further = {name for name in sizes if sizes[name] and sizes[name] != "mean"}
+    if match is None or further - {"window_size", "min_samples", "p", "alpha"}:
+        raise DataError(
+            f"lag_transforms has {transform!r}. Expected functions of a table of months x series, "
+            "or Rolling, Expanding and ExponentiallyWeighted transforms of each series by itself. "
+            "Write a function."
+        )
+    window, statistic = match.groups()
+
+    def transformed(months: pd.DataFrame) -> pd.DataFrame:
+        if window == "Rolling":
+            windows: Any = months.rolling(sizes["window_size"], sizes.get("min_samples"))
+        else:
+            is_ewm = window == "ExponentiallyWeighted"
+            windows = (
+                months.ewm(alpha=sizes["alpha"], adjust=False) if is_ewm else months.expanding()
+            )
+        level = [sizes["p"]] if statistic == "Quantile" else []
+        values: pd.DataFrame = getattr(windows, statistic.lower())(*level)
+        return values
+
+    return transformed
 
 
 def _lagged(lag: int, transform: Transform | None, months: pd.DataFrame, horizon: int) -> Floats:

@@ -344,9 +344,9 @@ SUM_COVERAGE: Final = "sum_coverage_by_lead"
 class Coverage:
     """Coverage of one destination's 80% band in one group of leads."""
 
-    horizon_from: int
-    horizon_to: int
-    """First and last lead."""
+    lead_from: int
+    lead_to: int
+    """First and last; the store and the API call them ``horizon_from`` and ``horizon_to``."""
     share: float
     """NaN without scored forecasts."""
     forecasts: int
@@ -367,7 +367,7 @@ class Coverage:
 
     def holds(self, lead: int) -> bool:
         """Whether the group includes a lead."""
-        return self.horizon_from <= lead <= self.horizon_to
+        return self.lead_from <= lead <= self.lead_to
 
 
 def coverage_scores(cells: pd.DataFrame, metric: str = BAND_COVERAGE) -> pd.DataFrame:

@@ -10,7 +10,7 @@ MODEL: Final = "magnetcast"
 """Name of the product's own model in forecasts and scores."""
 
 UNANSWERED: Final = "no_response"
-"""The same without the response to controls that no month, or few months, have felt."""
+"""The same without the response to controls observed in no, or few, months."""
 
 REFERENCE: Final = "seasonal_naive"
 """The baseline that every model is measured against."""

@@ -208,7 +208,7 @@ class FittedPanel:
             yield self._coherent(self.view.current, pd.concat(parts, ignore_index=True))
             return
         for rows in track(self.chunks(), "series"):
-            yield self._labelled(rows, self.forecast(rows))
+            yield self.labelled(rows, self.forecast(rows))
 
     def forecast(self, rows: Ints) -> pd.DataFrame:
         """Quantiles and means of some series, by series, then month, before any sums."""
@@ -246,7 +246,7 @@ class FittedPanel:
         rows = self.view.current
         coherent = self._coherent(rows, tables.pop(MODEL)).assign(model=MODEL)
         baselines = [
-            self._labelled(rows, table).assign(model=name) for name, table in tables.items()
+            self.labelled(rows, table).assign(model=name) for name, table in tables.items()
         ]
         return pd.concat([coherent, *baselines], ignore_index=True)
 
@@ -272,7 +272,7 @@ class FittedPanel:
         quantiles = pd.DataFrame(
             np.empty((0, len(QUANTILES) + 1)), columns=[*QUANTILE_COLUMNS, "mean"]
         )
-        return self._labelled(np.empty(0, dtype=np.int64), quantiles)
+        return self.labelled(np.empty(0, dtype=np.int64), quantiles)
 
     def on_none(self) -> "FittedPanel":
         """Trained model without series and training rows, small enough to send."""
@@ -303,6 +303,10 @@ class FittedPanel:
             if name == BASE_MEDIAN
             else training_set.target - training_set.base_forecasts[of]
         )
+        return self.plain_errors(training_set, error)
+
+    def plain_errors(self, training_set: TrainingSet, error: Floats) -> PastErrors:
+        """Errors of a point forecast, from those of training rows, NaN where it is not scored."""
         scored = np.flatnonzero(np.isfinite(error))
         scored = scored[:: max(1, len(scored) // MOST_CELLS)]
         return PastErrors(
@@ -315,11 +319,11 @@ class FittedPanel:
     def _coherent(self, rows: Ints, forecast: pd.DataFrame) -> pd.DataFrame:
         """Forecast in the order of series, with means that add up if there is a tree."""
         if self.snapshot.tree is None:
-            return self._labelled(rows, forecast)
+            return self.labelled(rows, forecast)
         summed = reconciled(forecast, self.snapshot.origin, self.snapshot.tree)
-        return self._labelled(*summed)
+        return self.labelled(*summed)
 
-    def _labelled(self, rows: Ints, forecast: pd.DataFrame) -> pd.DataFrame:
+    def labelled(self, rows: Ints, forecast: pd.DataFrame) -> pd.DataFrame:
         """Forecasts of some series with their names and months."""
         months, targets = self.view.horizon, month_starts(self.snapshot.origin.targets).to_numpy()
         if self.shift is not None:

@@ -77,7 +77,11 @@ def connect(settings: Settings) -> tuple[MlflowClient, str]:
 
     MLflow migrates a new SQLite file without a lock of its own, hence ours.
     """
-    _hush()
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    for name, level in _LEVELS.items():
+        logging.getLogger(name).setLevel(level)
     uri = settings.tracking_uri
     try:
         with _opening(settings):
@@ -116,22 +120,14 @@ def _experiment(client: MlflowClient, settings: Settings) -> tuple[str, str]:
 
 
 def _follow(database: Path, before: Path, after: Path) -> None:
-    """Name the files of a home that was copied or moved where they lie now, and say so."""
+    """Correct MLflow's paths of a home that was copied or moved."""
     if after.is_dir() and os.access(database, os.W_OK):
         move_locations(database, before, after)
-        logging.getLogger("magnetcast").warning(
-            "models    this home was copied or moved: its runs are written to %s, no longer to %s",
-            after,
-            before,
+        text = (
+            "models    This home was copied or moved from the folder of %s. MLflow's runs and "
+            "models are now read from and written to %s; the old folder is not changed."
         )
-
-
-def _hush() -> None:
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    for name, level in _LEVELS.items():
-        logging.getLogger(name).setLevel(level)
+        logging.getLogger("magnetcast").warning(text, before, after)
 
 
 _LEVELS: Final = {
@@ -160,10 +156,7 @@ _GONE: Final = (MlflowException, SQLAlchemyError)
 def open_run(settings: Settings, *, name: str, tags: Mapping[str, str]) -> Iterator[Run]:
     """Open a run, a child of the one that is open, and make it MLflow's active run.
 
-    Args:
-        settings: Where MLflow's database and artifacts are; created if absent.
-        tags: For searches: ``as_of``, ``data_vintage``, ``git_commit``,
-            ``model_version``, ``flow``.
+    Tags are for searches: ``as_of``, ``data_vintage``, ``git_commit``, ``model_version``, ``flow``.
     """
     with mlflow_errors(settings), _tracking(settings):
         _, experiment = connect(settings)
@@ -238,11 +231,7 @@ def log_table(table: pd.DataFrame, name: str) -> None:
 def log_months(
     months: pd.DataFrame, name: str, *, source: str, digest: str | None = None, **tags: str
 ) -> None:
-    """Log a table of months, with a column tonnes, as the dataset of the active run.
-
-    Args:
-        digest: Of all rows if left out; MLflow's own leaves out dates and most rows.
-    """
+    """Log a table of months with tonnes as the dataset of the run; the digest is of all rows."""
     row_hashes = hash_pandas_object(months, index=False).to_numpy().tobytes()
     digest = digest or hashlib.sha256(row_hashes).hexdigest()[:12]
     origin = CodeDatasetSource({MLFLOW_SOURCE_NAME: source})

@@ -107,11 +107,12 @@ def flat_rows(document: Record) -> list[Record]:
 
 def _coverage(group: Coverage) -> Record:
     fields = asdict(group)
+    edges = {f"horizon_{end}": fields.pop(f"lead_{end}") for end in ("from", "to")}
     shares = {
         name: None if math.isnan(fields[name]) else round(fields[name], 4)
         for name in ("share", "pooled_share")
     }
-    return {**fields, **shares, "words": group.words}
+    return {**edges, **fields, **shares, "words": group.words}
 
 
 def _month(row: Mapping[object, object], meanings: Mapping[str, str]) -> Record:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
@@ -23,7 +23,10 @@ from prefect.runtime import flow_run
 
 from flows.context.console import LOG, echo
 from flows.context.prefect_runs import in_prefect, prefect_step, show_artifact
+from flows.run import run
 from tests.data.builders import at
+from tests.flows.conftest import environment, settings_of
+from tests.flows.publishing.test_run_table import NOW, TABLE, WORLD, fill
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_api")]
 
@@ -107,3 +110,27 @@ def test_a_run_has_its_tables_and_its_report_as_artifacts() -> None:
 
     assert json.loads(str(artifacts["scores"])) == [{"model": "magnetcast", "sql": 0.5}]
     assert Path("index.html").resolve().as_uri() in str(artifacts["report"])
+
+
+async def run_with(address: str) -> UUID:
+    """Flow run of an artifact that names an address."""
+    async with get_client() as client:
+        runs = [
+            one.flow_run_id for one in await client.read_artifacts() if address in str(one.data)
+        ]
+    assert runs[0] is not None
+    return runs[0]
+
+
+def test_a_published_table_leaves_its_scores_rules_and_report(
+    new_folder: Callable[[], Path], data_dir: Path
+) -> None:
+    settings = settings_of(environment(new_folder(), data_dir))
+    fill(settings, WORLD.rows())
+    outcome = run(settings, at(NOW), TABLE)
+
+    artifacts = asked(read_artifacts(asked(run_with(outcome.report.resolve().as_uri()))))
+
+    assert set(artifacts) == {"scores", "gate", "report"}
+    assert {"model", "sql"} <= set(json.loads(str(artifacts["scores"]))[0])
+    assert {"is newer", "80% band"} <= {row["rule"] for row in json.loads(str(artifacts["gate"]))}

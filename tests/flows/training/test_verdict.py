@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,12 @@ def test_a_verdict_names_the_months_scored_and_the_best_of_the_baselines(result:
 
 def test_scores_say_the_horizons_that_were_scored(result: Backtest) -> None:
     assert set(result.scores["horizon_to"]) == {3}
+
+
+def test_a_verdict_on_few_months_has_no_interval(result: Backtest) -> None:
+    few = result.cells.query("cutoff == cutoff.max() and destination == '0'")
+
+    assert "(too few months for an interval)" in verdict(replace(result, cells=few))
 
 
 def test_a_verdict_without_any_error_to_compare_says_so() -> None:

@@ -5,8 +5,10 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
+from lightgbm import LGBMRegressor
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 
 import magnetcast as mc
@@ -93,7 +95,7 @@ def test_names_of_columns_and_integer_ids_come_back(
     ],
 )
 def test_ids_of_any_type_work_where_texts_do(
-    frame: pd.DataFrame, ids: tuple[object, ...], kind: str
+    frame: pd.DataFrame, ids: tuple[object, ...], kind: str, tmp_path: Path
 ) -> None:
     names = dict(zip("ABC", ids, strict=True))
     texts = {name: f"{name:g}" if isinstance(name, float) else str(name) for name in (*ids, 99)}
@@ -102,7 +104,11 @@ def test_ids_of_any_type_work_where_texts_do(
     grid = pd.MultiIndex.from_product([[*ids, 99], months], names=["unique_id", "ds"])
     known = grid.to_frame(index=False).assign(name="tariff", value=grid.codes[1] % 5)
 
-    made = mc.Forecaster().fit(panel, covariates=known, tree={99: list(ids)}).predict(3)
+    model = mc.Forecaster().fit(panel, covariates=known, tree={99: list(ids)})
+    made = model.predict(3)
+    model.save(tmp_path / "model.json")
+    pd.testing.assert_frame_equal(mc.Forecaster.load(tmp_path / "model.json").predict(3), made)
+    assert [axis.get_title() for axis in model.plot([ids[1], 99], 3).axes] == [texts[ids[1]], "99"]
 
     panel, known = (
         rows.assign(unique_id=rows["unique_id"].astype(object).map(texts))
@@ -148,6 +154,74 @@ def test_a_search_of_scikit_learn_compares_parameters_on_held_out_months(
     one, other = found.cv_results_["mean_test_score"]
     assert -1.0 < one < 0.0
     assert one != other
+
+
+@pytest.mark.parametrize("transforms", [None, [(np.log1p, np.expm1)]])
+def test_a_score_is_the_error_in_the_unit_of_the_panel(
+    frame: pd.DataFrame, transforms: list[object] | None
+) -> None:
+    is_late = frame["ds"] > "2023-06-01"
+    model = mc.Forecaster(target_transforms=transforms).fit(frame[~is_late])
+
+    both = model.predict(6).merge(frame)
+    changes = frame[~is_late].groupby("unique_id")["y"].diff(12).abs()
+    scale = changes.groupby(frame["unique_id"]).mean()
+    errors = (both["y"] - both["magnetcast"]).abs() / both["unique_id"].map(scale)
+    assert model.score(frame[is_late]) == pytest.approx(-errors.mean())
+
+
+def test_estimators_of_scikit_learn_forecast_beside_the_engine(
+    frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    estimators = [Ridge(), LGBMRegressor(n_estimators=20, verbosity=-1), Ridge(alpha=1e9)]
+    model = mc.Forecaster(estimators, "MS", lags=[12])
+
+    made = model.cross_validation(df=frame, n_windows=2, h=3, level=[80])
+
+    plain = mc.Forecaster(lags=[12]).cross_validation(df=frame, n_windows=2, h=3, level=[80])
+    pd.testing.assert_frame_equal(made[list(plain)], plain)
+    for name in ("Ridge", "LGBMRegressor", "Ridge2"):
+        assert (made[name] / made["y"] - 1).abs().mean() < 0.1
+        assert made["y"].between(made[f"{name}-lo-80"], made[f"{name}-hi-80"]).mean() > 0.6
+    assert (made["Ridge"] != made["Ridge2"]).all()
+    named = mc.Forecaster({"tall": Ridge()}).fit(frame, tree={"all": ["A", "B", "C"]})
+    expected = named.predict(2, quantiles=[0.9])
+    named.save(tmp_path / "model.json")
+    again = mc.Forecaster.load(tmp_path / "model.json", models={"tall": Ridge()})
+    pd.testing.assert_frame_equal(again.predict(2, quantiles=[0.9]), expected)
+    assert list(expected)[4:] == ["tall", "tall-q-90"]
+    with pytest.raises(DataError, match="Too little to train on"):
+        mc.Forecaster(Ridge()).fit(frame[frame["ds"] < "2019-06-01"]).predict(1)
+
+
+class RollingMean(BaseEstimator):
+    """As mlforecast's lag transform, which is recognised by name and parameters."""
+
+    def __init__(self, window_size: int, groupby: list[str] | None = None) -> None:
+        self.window_size, self.groupby, self.min_samples = window_size, groupby, None
+
+
+def test_dates_and_lag_transforms_of_mlforecast_are_features(frame: pd.DataFrame) -> None:
+    seen: list[pd.Timestamp] = []
+
+    def is_spring(dates: pd.DatetimeIndex) -> object:
+        seen.extend(dates)
+        return dates.month.isin([3, 4, 5])
+
+    dates, ends = ["quarter", is_spring], frame.assign(ds=frame["ds"] + pd.offsets.MonthEnd(0))
+    mean = [lambda months: months.rolling(3).mean()]
+    ours, theirs = (
+        mc.Forecaster(date_features=dates, lag_transforms={2: transforms}).fit(ends).predict(3)
+        for transforms in (mean, [RollingMean(3)])
+    )
+
+    pd.testing.assert_frame_equal(theirs, ours)
+    assert max(seen) == pd.Timestamp("2024-03-31")
+    model = mc.Forecaster(date_features=["days_in_month", is_spring]).fit(ends)
+    assert {"days_in_month", "is_spring"} < set(model.feature_importances_.index)
+    for wrong in (RollingMean(3, ["size"]), Ridge()):
+        with pytest.raises(DataError, match="lag_transforms has"):
+            mc.Forecaster(lag_transforms={1: [wrong]}).fit(frame)
 
 
 def test_dates_at_the_end_of_months_come_back_as_such(frame: pd.DataFrame) -> None:

@@ -1,6 +1,10 @@
+import re
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
+from sources import checks
 from sources.bundled.all_tables import bundled_sources
 from sources.checks import objections
 from store.facts.batch import FileRows
@@ -160,3 +164,9 @@ def test_fourteen_of_652_cells_are_refused() -> None:
 
     assert only.startswith("Only 14 of 648 cells are there of the months 2025-01 to 2025-02")
     assert "at least 80% of what the last vintage held" in only
+
+
+def test_a_sentence_names_values_of_its_check_and_nothing_else_of_the_module() -> None:
+    names = re.findall(r"{(\w+)", Path(checks.__file__).with_suffix(".yaml").read_text("utf-8"))
+
+    assert [name for name in names if hasattr(checks, name)] == []

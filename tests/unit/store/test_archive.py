@@ -72,6 +72,13 @@ def test_a_file_that_is_not_as_it_was_written_is_refused(archive: Path, tmp_path
         extract_archive(tmp_path / "b.tar.gz", tmp_path / "again")
 
 
+def test_an_archive_of_an_older_version_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+    older = tar_of(tmp_path / "x.tar.gz", "manifest.json")
+
+    with pytest.raises(DataError, match=r"older version made it.*that its manifest\.json names"):
+        extract_archive(older, tmp_path / "out")
+
+
 @pytest.mark.parametrize("name", ["../escaped", "a/../../escaped"])
 def test_a_path_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(DataError, match="outside the destination"):

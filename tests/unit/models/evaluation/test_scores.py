@@ -147,7 +147,7 @@ def test_few_forecasts_are_quoted_by_number_alone() -> None:
     assert near == Coverage(1, 3, 0.0, 2, 0.625, 32)
     assert near.words == "0 of 2"
     assert (middle.forecasts, middle.pooled_forecasts) == (0, 10)
-    assert (far.horizon_from, far.share) == (13, 1.0)
+    assert (far.lead_from, far.share) == (13, 1.0)
 
 
 def test_where_a_fallback_answered_the_coverage_is_the_fallbacks() -> None:

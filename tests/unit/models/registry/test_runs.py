@@ -119,7 +119,8 @@ def test_a_copied_home_writes_its_runs_beside_itself(
     assert [file.read_text() for file in here.artifact_dir.rglob("second.txt")] == ["two"]
     assert read_text(here, first.info.run_id, "first.txt") == "one"
     assert there.as_uri().encode() not in database.read_bytes()
-    assert "copied or moved" in caplog.text
+    places = f"{there}. MLflow's runs and models are now read from and written to "
+    assert f"was copied or moved from the folder of {places}{here.artifact_dir}" in caplog.text
 
 
 def copied_home(settings: Settings, folder: Path) -> tuple[Path, Settings]:
