@@ -87,7 +87,7 @@ def create_app(
     health = HealthCache(examine, live.clock)
     app.state.shared = State(live, rules, metrics, pool, Memo(RECENT_PAGES), health, drawer)
     add_problem_handlers(app, error_page)
-    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=6)
     app.add_middleware(LanguageOfRequests)
     app.add_middleware(
         RequestLimits, metrics=metrics, max_body_bytes=rules.max_body_bytes, host_names=rules.names

@@ -320,10 +320,12 @@ def _clustered(fan: Fan) -> list[Spec]:
     by_day: Spec = {"groupby": ["lane"], "sort": [{"field": "t"}]}
     near = f"(datum.t - datum.before) * width < {_CROWDED_PX} * ({instant(fan.end)} - start)"
     first, last = "datum.members[0].name", "peek(datum.members).name"
-    between = "length(datum.members) > 2 ? '\\u2013' : ', '"
+    count = "length(datum.members)"
+    has_gap = f"toNumber({last}) - toNumber({first}) >= {count}"
+    between = f"{count} < 3 ? ', ' : {has_gap} ? '\\u2026' : '\\u2013'"
     computed = {
         "day": "datum.members[0].t",
-        "name": f"length(datum.members) > 1 ? {first} + ({between}) + {last} : {first}",
+        "name": f"{count} > 1 ? {first} + ({between}) + {last} : {first}",
         "says": "join(pluck(datum.members, 'says'), '\\n')",
         "fill": "indexof(pluck(datum.members, 'fill'), datum.stroke) < 0"
         " ? datum.members[0].fill : datum.stroke",
