@@ -13,7 +13,7 @@ import pycountry
 from models.evaluation.scores import Coverage
 from service.language.choice import DEFAULT, language
 from service.language.formats import dated, listed, months_between, percentage, separated, territory
-from service.language.phrases import Sentence, gettext, marked, translated
+from service.language.phrases import gettext, marked, translated
 from service.request_errors import UnknownError
 from store.errors import first_few
 from store.messages import Message, Value
@@ -393,8 +393,6 @@ def rendered(text: Message | str) -> str:
     """Message in the language in use; a text that is none stays as it is."""
     if not isinstance(text, Message):
         return text
-    if language() == DEFAULT:
-        return Sentence(text)
     return gettext(text.key, **{name: _word(name, value) for name, value in text.values.items()})
 
 
