@@ -277,8 +277,17 @@ CODES: Final = frozenset({
     marked("molybdenum"), marked("natural graphite"), marked("rare earths (all)"),
     marked("samarium"), marked("scandium"), marked("silver"), marked("superhard materials"),
     marked("tellurium"), marked("terbium"), marked("tungsten"), marked("yttrium"),
+    marked("AD CVD"), marked("IEEPA fentanyl"), marked("IEEPA reciprocal"),
+    marked("S122 surcharge"), marked("S232 critical minerals"), marked("S301 excess capacity"),
+    marked("S301 forced labour"), marked("S301 four year review"), marked("S301 lists 1 to 4B"),
+    marked("HTS 8505.11.0010/.0030/.0050/.0090 (alnico, ceramic, sintered SmCo, other incl. bonded "
+           "NdFeB)"),
+    marked("HTS 8505.11.00 (all suffixes .10 .30 .50 .70 .90)"),
+    marked("HTS 8505.11.0070 (sintered NdFeB)"),
+    marked("HS 8505.11 (chapters 25-97 but for farm goods of 35 and 38)"),
 })  # fmt: skip
-"""Instruments and directions of acts, kinds of figures, states of runs, and minerals."""
+"""Instruments and directions of acts, kinds of figures, states of runs, minerals, laws and goods of
+tariffs."""
 
 _SHOWN_AS: Final = {"observed": "published"}
 """Codes that pages call by another word."""
@@ -288,40 +297,6 @@ def code_words(code: str) -> str:
     """Code of the data in words; one without is shown by its name."""
     words = _SHOWN_AS.get(code, code.replace("_", " "))
     return gettext(words) if words in CODES else words
-
-
-_LAWS: Final = {
-    "MFN": marked("most-favoured-nation duty"),
-    "S301_lists_1_to_4B": marked("Section 301, lists 1 to 4B"),
-    "S301_four_year_review": marked("Section 301, four-year review"),
-    "S301_forced_labour": marked("Section 301, forced labour"),
-    "S301_excess_capacity": marked("Section 301, excess capacity"),
-    "IEEPA_fentanyl": marked("IEEPA, fentanyl"),
-    "IEEPA_reciprocal": marked("IEEPA, reciprocal"),
-    "S122_surcharge": marked("Section 122 surcharge"),
-    "S232_critical_minerals": marked("Section 232, critical minerals"),
-    "AD_CVD": marked("anti-dumping and countervailing duties"),
-    "TOTAL_8505.11.0070": marked("all duties together"),
-    "TOTAL_8505.11.00_other": marked("all duties together"),
-}
-_SCOPES: Final = frozenset({
-    marked("HTS 8505.11.0070 (sintered NdFeB)"),
-    marked("HTS 8505.11.0010/.0030/.0050/.0090 (alnico, ceramic, sintered SmCo, other incl. bonded "
-           "NdFeB)"),
-    marked("HTS 8505.11.00 (all suffixes .10 .30 .50 .70 .90)"),
-    marked("HS 8505.11 (chapters 25-97 but for farm goods of 35 and 38)"),
-})  # fmt: skip
-"""Laws of tariffs, and goods that are more than a number, as the ledger has them."""
-
-
-def law_words(component: str) -> str:
-    """Law of a tariff in words; one without is shown by its name."""
-    return gettext(_LAWS[component]) if component in _LAWS else component.replace("_", " ")
-
-
-def scope_words(scope: str) -> str:
-    """Goods that a tariff is on."""
-    return gettext(scope) if scope in _SCOPES else scope
 
 
 _MEASURES: Final = {

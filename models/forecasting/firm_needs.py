@@ -21,6 +21,8 @@ they are short only below it."""
 WEEKS_A_MONTH: Final = 52 / 12
 
 _LIKELY: Final = 0.5
+_SLACK: Final = 1e-9
+"""Tonnes that are noise of the arithmetic."""
 _HELD: Final = (0.90, 0.95)
 
 
@@ -56,6 +58,8 @@ class FirmOutlook:
     needs: tuple[float, ...]
     chances_out: tuple[float, ...]
     """That the stock runs out by the end of each month."""
+    chance_short: float
+    """That at least one month brings less than is needed, whatever the stock."""
     stock_90: float
     stock_95: float
 
@@ -100,7 +104,8 @@ def outlook_of(
     return FirmOutlook(
         months,
         tuple(needs.tolist()),
-        tuple((largest > firm.stock + 1e-9).mean(axis=0).tolist()),
+        tuple((largest > firm.stock + _SLACK).mean(axis=0).tolist()),
+        float((largest[:, -1] > _SLACK).mean()),
         *held,
     )
 

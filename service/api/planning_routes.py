@@ -16,17 +16,8 @@ from service.api.response_models import Page
 from service.api.scenario_routes import PROBLEM_BODY
 from service.http.replies import Shown, reply
 from service.http.responses import Record, json_answer
-from service.planning import entries
+from service.planning import entries, rivals
 from service.planning.firm import PARAMETERS, FirmAnswer, firm_answer, question_in
-from service.planning.rivals import (
-    NewRival,
-    RivalResponse,
-    RivalScore,
-    record_rivals,
-    rival_scores,
-    rivals,
-    rows_of_file,
-)
 from service.queries.needs import need_documents, need_of
 from service.queries.row_models import columns_of
 from service.state import Chosen, Named, Planning, Shared, Writer, api_router, may_audit, may_read
@@ -89,16 +80,16 @@ def alerts(named: Named, planning: Planning, shown: Shown) -> Response:
     return shown.reply(entries.alerts(planning, named), columns_of(entries.AlertResponse))
 
 
-@router.get("/rival-forecasts", response_model=Page[RivalResponse], responses=CSV_TOO)
+@router.get("/rival-forecasts", response_model=Page[rivals.RivalResponse], responses=CSV_TOO)
 def rival_forecasts(current: Chosen, planning: Planning, shown: Shown) -> Response:
     """Forecasts by others beside ours of the same day, newest first."""
-    return shown.reply(rivals(current, planning), columns_of(RivalResponse))
+    return shown.reply(rivals.rivals(current, planning), columns_of(rivals.RivalResponse))
 
 
-@router.get("/rival-scores", response_model=Page[RivalScore], responses=CSV_TOO)
+@router.get("/rival-scores", response_model=Page[rivals.RivalScore], responses=CSV_TOO)
 def scores_of_rivals(current: Chosen, planning: Planning, shown: Shown) -> Response:
     """How forecasts by others did beside ours over the same months, by name and lead."""
-    return shown.reply(rival_scores(current, planning), columns_of(RivalScore))
+    return shown.reply(rivals.rival_scores(current, planning), columns_of(rivals.RivalScore))
 
 
 @trail.get("/audit", response_model=Page[entries.AuditEntryResponse], responses=CSV_TOO, **_TOKEN)
@@ -143,10 +134,13 @@ def end_rule(number: Number, *, actor: Writer, shared: Shared) -> None:
 
 @writing.post("/rival-forecasts", responses=_TOO_LARGE, **_MADE)
 def add_rivals(
-    body: Annotated[list[NewRival], Field(max_length=MOST_RIVALS)], *, actor: Writer, shared: Shared
+    body: Annotated[list[rivals.NewRival], Field(max_length=MOST_RIVALS)],
+    *,
+    actor: Writer,
+    shared: Shared,
 ) -> dict[str, int]:
     """Record forecasts by others, all or none; earlier ones stay."""
-    record_rivals(shared.live, actor, body)
+    rivals.record_rivals(shared.live, actor, body)
     return {"recorded": len(body)}
 
 
@@ -158,6 +152,6 @@ def add_rivals(
 )
 async def add_rivals_of_file(request: Request, *, actor: Writer, shared: Shared) -> dict[str, int]:
     """Record the forecasts by others of a CSV file, all or none."""
-    rows = rows_of_file(await request.body())
-    await run_in_threadpool(record_rivals, shared.live, actor, rows)
+    rows = rivals.rows_of_file(await request.body())
+    await run_in_threadpool(rivals.record_rivals, shared.live, actor, rows)
     return {"recorded": len(rows)}

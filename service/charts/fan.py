@@ -13,7 +13,7 @@ from service.language.choice import language
 from service.language.formats import dated, percentage, separated
 from service.language.phrases import gettext, marked, ngettext
 from service.live.publication import Publication
-from service.words import law_words, name_of, scope_words, tonnes
+from service.words import code_words, name_of, tonnes
 from store.vocabulary import DESTINATIONS, EU27, EU27_MEMBERS, WORLD
 
 MOST_MARKERS: Final = 14
@@ -235,9 +235,9 @@ def _step(letter: str, day: pd.Timestamp, rows: pd.DataFrame, as_of: pd.Timestam
         changes=tuple(
             gettext(
                 "%(law)s: %(rate)s on %(goods)s",
-                law=law_words(row["component"]),
+                law=code_words(row["component"]),
                 rate=percentage(separated(f"{row['rate_pct']:g}")),
-                goods=scope_words(row["product_scope"]),
+                goods=code_words(row["product_scope"]),
             )
             for row in changes
         ),

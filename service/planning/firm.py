@@ -1,7 +1,6 @@
 """When a firm's stock runs out, for the page of needs and the API."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Final, TypeVar
 
 import pandas as pd
@@ -195,7 +194,6 @@ async def firm_answer(
         ]
     firm = question.firm
     outlook = firm_outlook(publication, name, firm, now)
-    bare = firm_outlook(publication, name, replace(firm, stock=0.0), now)
     cover = cover_from(now, firm, question.lead_days)
     runs = [
         _run(title, firm_outlook(publication, name, firm, now, _scenario(result)), cover.lead_t)
@@ -210,7 +208,7 @@ async def firm_answer(
         share=round(question.tonnes / normal, 5), is_small=bool(question.tonnes < SMALL * median),
         stock_t=round(question.held, 3), weeks_of_cover=round(cover.weeks, 1),
         reach_on=f"{cover.reach_on:%Y-%m-%d}", order_by=f"{cover.order_by:%Y-%m-%d}",
-        chance_short=bounded(bare.chances_out[-1]), lead_t=round(cover.lead_t, 1),
+        chance_short=bounded(outlook.chance_short), lead_t=round(cover.lead_t, 1),
         stock_95_t=round(max(outlook.stock_95, cover.lead_t), 1),
         is_assumed=question.licensed_first,
         **_next_act(publication, question, now),

@@ -2,14 +2,13 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Final
 
 import numpy as np
 import pandas as pd
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 
 from models.evaluation.scores import lead_groups
 from service.http.responses import Record, records
@@ -29,7 +28,7 @@ from service.queries.track import TRUTH
 from store.arrays import Floats
 from store.errors import DataError
 from store.planning.audit import LONGEST_REASON, Actor
-from store.planning.planning_rows import MOST_RIVALS, RivalForecast, add_rival_forecasts
+from store.planning.planning_rows import RivalForecast, add_rival_forecasts
 from store.schema.scenario import words_of
 from store.vocabulary import COMMODITY
 
@@ -228,25 +227,17 @@ def rows_of_file(body: bytes) -> list[NewRival]:
             f"The file has no column {', '.join(sorted(missing))}. Expected a heading with "
             f"{', '.join(_FILE_COLUMNS)}, and commodity for others than magnets. Add it."
         )
-    return list(_checked_lines(lines))
+    rows = [{name: text for name, text in line.items() if text} for line in lines]
+    try:
+        return _ROWS.validate_strings(rows)
+    except ValidationError as err:
+        first = err.errors()[0]
+        number, *place = first["loc"]
+        field = ".".join(map(str, place))
+        raise DataError(f"Line {int(number) + 2}, {field}: {words_of(first)}") from err
 
 
-def _checked_lines(lines: "csv.DictReader[str]") -> Iterator[NewRival]:
-    for number, line in enumerate(lines, start=2):
-        if number > MOST_RIVALS + 1:
-            raise DataError(
-                f"The file has more than {MOST_RIVALS} forecasts. Expected at most that many. "
-                "Send it in parts."
-            )
-        fields: dict[str, object] = {name: text for name, text in line.items() if text}
-        with suppress(ValueError):
-            fields["tonnes"] = float(str(fields.get("tonnes")))
-        try:
-            yield NewRival.model_validate(fields)
-        except ValidationError as err:
-            first = err.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise DataError(f"Line {number}, {place}: {words_of(first)}") from err
+_ROWS: Final = TypeAdapter(list[NewRival])
 
 
 def record_rivals(live: LivePublication, actor: Actor, bodies: Sequence[NewRival]) -> None:

@@ -185,55 +185,49 @@ def need_of(of: Of, planning: PlanningState, number: int) -> Record:
     raise UnknownError(f"No active need {number}. Expected one of: {numbers}. See /api/v1/needs.")
 
 
-def need_outlook(
-    publication: Publication, need: Record, since: pd.Timestamp, *, stock: float | None = None
-) -> FirmOutlook | None:
+def need_outlook(publication: Publication, need: Record, since: pd.Timestamp) -> FirmOutlook | None:
     """Outlook of a need in its months from ``since`` on; None where none is forecast.
 
-    Pages, API and alerts all take the chances of a shortfall from it. ``stock`` replaces that of
-    the need.
+    Pages, API and alerts all take the chances of a shortfall from it.
     """
     rows = months_needed(publication, need)
     counted_at = max(pd.Timestamp(need["created_at"]), since)
     if not rows["period"].ge(_month_of(counted_at)).any():
         return None
-    firm = Firm(need["tonnes"], need["stock"] if stock is None else stock)
+    firm = Firm(need["tonnes"], need["stock"])
     return firm_outlook(publication, need["destination"], firm, counted_at, rows)
 
 
 def need_document(publication: Publication, need: Record) -> Record:
     """Need with its months; numbers are tonnes, chances are shares."""
     outlook = need_outlook(publication, need, publication.as_of)
-    bare = need_outlook(publication, need, publication.as_of, stock=0.0)
     plant = Firm(need["tonnes"], need["stock"])
     cover = cover_from(pd.Timestamp(need["created_at"]), plant, need["lead_days"])
-    chances = {} if outlook is None else dict(zip(outlook.months, outlook.chances_out, strict=True))
     carry_over, carry_over_source = carry_over_of(publication)
     met_at_t = met_at(publication, need)
-
-    def at_least(stock: float) -> float:
-        return round(max(stock, cover.lead_t), KILOGRAMS)
-
+    chances = {} if outlook is None else dict(zip(outlook.months, outlook.chances_out, strict=True))
     return {
         **{name: need[name] for name in _AS_WRITTEN},
         "period_from": need["period_from"][:7],
         "period_to": need["period_to"][:7],
-        "chance_any_month": bare and bounded(bare.chances_out[-1]),
+        "chance_any_month": outlook and bounded(outlook.chance_short),
         "chance_out": outlook and bounded(outlook.chances_out[-1]),
         "reach_on": f"{cover.reach_on:%Y-%m-%d}",
         "order_by": f"{cover.order_by:%Y-%m-%d}",
-        "buffer_90_t": outlook and at_least(outlook.stock_90),
-        "buffer_95_t": outlook and at_least(outlook.stock_95),
-        "first_month": outlook and outlook.months[0],
-        "last_month": outlook and outlook.months[-1],
+        "buffer_90_t": outlook and round(max(outlook.stock_90, cover.lead_t), KILOGRAMS),
+        "buffer_95_t": outlook and round(max(outlook.stock_95, cover.lead_t), KILOGRAMS),
+        "first_month": min(chances, default=None),
+        "last_month": max(chances, default=None),
         "carry_over": round(carry_over, 4),
         "carry_over_source": carry_over_source,
         "as_of": f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}",
         "destination_name": name_of(need["destination"]),
         "met_in_full_at_t": round(met_at_t, KILOGRAMS),
         "months": [
-            _month(row, met_at_t, chances, publication)
+            {**month, "chance_out": chance if chance is None else bounded(chance)}
             for row in months_needed(publication, need).to_dict("records")
+            for month in [_month(row, met_at_t, publication)]
+            for chance in [chances.get(month["period"])]
         ],
     }
 
@@ -251,20 +245,13 @@ def months_needed(publication: Publication, need: Record) -> pd.DataFrame:
     return rows.loc[is_needed].sort_values("period", ignore_index=True)
 
 
-def _month(
-    row: Mapping[Hashable, Any],
-    tonnes: float,
-    chances_out: Mapping[str, float],
-    publication: Publication,
-) -> Record:
-    period = f"{row['period']:%Y-%m}"
+def _month(row: Mapping[Hashable, Any], tonnes: float, publication: Publication) -> Record:
     chance = chance_below([float(row[name]) for name in QUANTILE_COLUMNS], tonnes)
     return {
-        "period": period,
+        "period": f"{row['period']:%Y-%m}",
         "past": bool(row["period"] < _month_of(publication.as_of)),
         **{name: round(float(row[name]), KILOGRAMS) for name in ("p10", "p50", "p90")},
         "chance_of_shortfall": round(chance, 4),
-        "chance_out": bounded(chances_out[period]) if period in chances_out else None,
     }
 
 

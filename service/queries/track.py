@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -48,21 +48,6 @@ class CoverageRow:
 
     destination: str
     coverage: tuple[Coverage, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LargeError:
-    """A month far from its forecast, and the major events announced after the forecast."""
-
-    as_of: pd.Timestamp
-    destination: str
-    period: pd.Timestamp
-    p10: float
-    p50: float
-    p90: float
-    tonnes: float
-    events: tuple[tuple[pd.Timestamp, str], ...]
-    """Day of announcement and summary of each."""
 
 
 def cells_of(publication: Publication) -> pd.DataFrame:
@@ -147,25 +132,17 @@ def backtest_coverage(scores: pd.DataFrame, fans: Sequence[Fan]) -> list[Coverag
     return [CoverageRow(ALL, coverage_of(scores, ALL, "")), *rows] if rows else []
 
 
-def largest_errors(publication: Publication, cells: pd.DataFrame) -> list[LargeError]:
-    """Months with the largest errors in tonnes, largest first."""
+def largest_errors(publication: Publication, cells: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    """Months with the largest errors in tonnes, largest first: ``TrackCell`` and ``events``.
+
+    The events are major ones that were announced after the forecast, each a day and a summary.
+    """
     errors = without_sums(cells)
     worst = errors.reindex(errors["error"].abs().sort_values(ascending=False, kind="stable").index)
     # Each month is listed once, with its largest error.
     worst = worst.drop_duplicates(["destination", "period"]).head(LARGEST_ERRORS)
-    return [
-        LargeError(
-            as_of=row["as_of"],
-            destination=str(row["destination"]),
-            period=row["period"],
-            p10=float(row["p10"]),
-            p50=float(row["p50"]),
-            p90=float(row["p90"]),
-            tonnes=float(row["tonnes"]),
-            events=_events_between(publication.ledger.events, row),
-        )
-        for row in worst.to_dict("records")
-    ]
+    events = publication.ledger.events
+    return [{**row, "events": _events_between(events, row)} for row in worst.to_dict("records")]
 
 
 def live_and_later(cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

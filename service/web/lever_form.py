@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as of_class
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -250,7 +250,7 @@ class CheckedForm:
             self.errors.setdefault(self._field_at(fault.place), rendered(fault.text))
         self._scenario = None if self.errors else scenario
 
-    @property
+    @cached_property
     def title(self) -> str:
         """Scenario in words; empty without a sound one."""
         title = gettext("; ").join(self._titles(self._scenario) if self._scenario else ())
@@ -261,7 +261,7 @@ class CheckedForm:
         """Tariff steps of a sound scenario."""
         return tuple(self._scenario.tariffs) if self._scenario else ()
 
-    @property
+    @cached_property
     def text(self) -> str:
         """Scenario as YAML, the same in all languages; empty without a sound one."""
         if self._scenario is None:

@@ -83,9 +83,7 @@ _FILTERS: Final = (
     words.measure_words,
     words.statement_words,
     words.months_in_words,
-    words.law_words,
     words.material_words,
-    words.scope_words,
     in_brief,
 )
 

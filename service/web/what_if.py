@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal
@@ -53,8 +53,8 @@ from service.web.lever_form import (
 from service.web.page_charts import PageChart
 from service.web.render import download, page, script_address, scripted
 from service.words import (
+    code_words,
     in_reading_order,
-    law_words,
     message_of,
     name_of,
     rendered,
@@ -74,23 +74,19 @@ SCRIPT_ADDRESS: Final = script_address("levers")
 """Of the script that moves the sliders and renews the result."""
 
 
-@dataclass(frozen=True, slots=True)
-class WhatIfView:
+class WhatIfView(CheckedForm):
     """The scenario to show, and for which destination."""
 
-    destination: str
-    form: LeverForm
-    choices: LeverChoices
-    errors: Mapping[str, str]
-    """Messages by field."""
-    title: str
-    """In words."""
-    text: str
-    """YAML; empty without a sound scenario."""
-    tariffs: tuple[ScenarioTariff, ...] = ()
-    """Tariff steps of the scenario."""
-    beside: tuple["WhatIfView", ...] = ()
-    """Scenarios whose results are kept for comparison."""
+    def __init__(
+        self,
+        form: LeverForm,
+        destination: str,
+        choices: LeverChoices,
+        beside: Sequence["WhatIfView"] = (),
+    ) -> None:
+        """Take a form; ``beside`` are scenarios whose results are kept for comparison."""
+        super().__init__(form, choices)
+        self.destination, self.beside = destination, beside
 
     @property
     def query(self) -> str:
@@ -245,7 +241,7 @@ def _laws_of(view: WhatIfView) -> str:
         gettext(
             "%(rate)s %(law)s (since %(day)s)",
             rate=_percent(step["rate_pct"]),
-            law=law_words(step["component"]),
+            law=code_words(step["component"]),
             day=dated(step["effective_from"], "day"),
         )
         for step in view.choices.rates[importer].to_dict("records")
@@ -430,18 +426,10 @@ async def view_of(request: Request, current: Current, destination: Code = "") ->
         form_of(parse_qsl(text[:LONGEST_QUERY])) for name, text in pairs if name == BESIDE
     ]
     forms = {form.query(): form for form in kept_forms if not form.is_empty}
-    beside = [view_of_form(form, destination, choices) for form in [*forms.values()][:MOST_BESIDE]]
+    beside = [WhatIfView(form, destination, choices) for form in [*forms.values()][:MOST_BESIDE]]
     for view in beside:
         _text_of(view)
-    return replace(view_of_form(form_of(pairs), destination, choices), beside=tuple(beside))
-
-
-def view_of_form(form: LeverForm, destination: str, choices: LeverChoices) -> WhatIfView:
-    """Scenario of a form, for the destination shown."""
-    checked = CheckedForm(form, choices)
-    title = checked.title if checked.text else ""
-    steps = checked.tariffs
-    return WhatIfView(destination, form, choices, checked.errors, title, checked.text, steps)
+    return WhatIfView(form_of(pairs), destination, choices, beside)
 
 
 Viewed = Annotated[WhatIfView, Depends(view_of)]
@@ -462,7 +450,7 @@ async def what_if_route(
     worked = shared.scenarios.what_if.worked
     make = partial(what_if_page, current, read_at, view, worked=worked, shared_from=shared_from)
     try:
-        results = await _results(current, shared.scenarios, view)
+        results = await _results(current, shared.scenarios, view, *view.beside)
     except (ScenarioRefusedError, NoAnswerError) as err:
         answer = await run_in_threadpool(make, trouble=message_of(err))
         if isinstance(err, ScenarioRefusedError):
@@ -483,14 +471,14 @@ def _of_reader(answer: Response) -> Response:
     return scripted(answer)
 
 
-async def _results(current: Publication, pool: ScenarioPool, view: WhatIfView) -> list[Result]:
-    """Results of the scenario, if there is one, and of those compared with it."""
-    views = [scenario for scenario in (view, *view.beside) if scenario.text]
+async def _results(current: Publication, pool: ScenarioPool, *views: WhatIfView) -> list[Result]:
+    """Results of the sound ones of some scenarios."""
     return [
         await run_in_threadpool(
             result_of, current, scenario, await pool.answer(current, scenario.text.encode())
         )
         for scenario in views
+        if scenario.text
     ]
 
 
@@ -514,7 +502,7 @@ async def chart_route(
     look: Looked,
 ) -> Response:
     """Chart of the scenario of an address; without one, of the published forecast."""
-    results = await _results(current, shared.scenarios, replace(view, beside=()))
+    results = await _results(current, shared.scenarios, view)
     shown = results[0] if results else await run_in_threadpool(unchanged, current, view)
     make = partial(CHARTS[kind], shown.pair, shown.label)
     answer = await run_in_threadpool(in_form, make, form, shared.drawer, look)

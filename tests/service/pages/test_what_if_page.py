@@ -8,7 +8,7 @@ import yaml
 
 from service.scenario_pool import WorkedScenario
 from service.web.lever_form import ACTS, CheckedForm, LeverChoices, LeverForm, form_like, form_of
-from service.web.what_if import SCRIPT_ADDRESS, LicenceRecord, view_of_form
+from service.web.what_if import SCRIPT_ADDRESS, LicenceRecord, WhatIfView
 from store.publications.explanations import Announced, Precedent
 from store.schema.scenario import ScenarioContext
 from tests.data.builders import at, make_events
@@ -192,7 +192,7 @@ def test_a_licence_beyond_the_record_is_called_extrapolated() -> None:
 
     def record(**fields: str) -> LicenceRecord | None:
         form, choices = form_of([*(BAN | fields).items()]), replace(GROUND, months=months)
-        return LicenceRecord.of(past, view_of_form(form, "JPN", choices))
+        return LicenceRecord.of(past, WhatIfView(form, "JPN", choices))
 
     ban, mild, past_like = record(), record(licence_kept="90"), record(licence_kept="")
     assert (ban.lowest, ban.material, ban.since) == (0.02, "gallium", "2023-07")
