@@ -10,7 +10,7 @@ import pandas as pd
 
 from models.evaluation.scores import Coverage, coverage_of
 from service.language.choice import language
-from service.language.formats import dated, percentage, separated
+from service.language.formats import dated, percentage
 from service.language.phrases import gettext, marked, ngettext
 from service.live.publication import Publication
 from service.words import code_words, name_of, tonnes
@@ -236,7 +236,7 @@ def _step(letter: str, day: pd.Timestamp, rows: pd.DataFrame, as_of: pd.Timestam
             gettext(
                 "%(law)s: %(rate)s on %(goods)s",
                 law=code_words(row["component"]),
-                rate=percentage(separated(f"{row['rate_pct']:g}")),
+                rate=percentage(f"{row['rate_pct']:g}"),
                 goods=code_words(row["product_scope"]),
             )
             for row in changes

@@ -226,7 +226,7 @@ def _note_words(note: Message, choices: LeverChoices) -> str:
 
 
 def _percent(rate: float) -> str:
-    return percentage(separated(f"{rate:g}"))
+    return percentage(f"{rate:g}")
 
 
 def _laws_of(view: WhatIfView) -> str:
