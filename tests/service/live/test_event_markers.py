@@ -91,8 +91,8 @@ def test_a_marker_tells_the_day_of_announcement_from_that_of_effect(
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("en", "IEEPA, fentanyl: 10% on HTS 8505.11.00 (all suffixes"),
-        ("de", "IEEPA, Fentanyl: 10\u00a0% auf HTS 8505.11.00 (alle Endziffern"),
+        ("en", "IEEPA fentanyl: 10% on HTS 8505.11.00 (all suffixes"),
+        ("de", "Section 301, Zwangsarbeit: 12,5\u00a0% auf HTS 8505.11.0010"),
         ("ja", "IEEPA、フェンタニル"),
         ("ko", "IEEPA, 펜타닐:"),
         ("zh", "IEEPA\uff0c芬太尼"),
@@ -105,7 +105,7 @@ def test_tariff_steps_are_in_the_language_of_the_page(code: str, words: str) -> 
             tariffs,
             destination="USA",
             start=pd.Timestamp("2025-01-01"),
-            end=pd.Timestamp("2025-12-31"),
+            end=pd.Timestamp("2026-12-31"),
             as_of=AS_OF,
         )
 
