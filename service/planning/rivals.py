@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import numpy as np
 import pandas as pd
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from models.evaluation.scores import lead_groups
 from service.http.responses import Record, records
@@ -227,17 +227,16 @@ def rows_of_file(body: bytes) -> list[NewRival]:
             f"The file has no column {', '.join(sorted(missing))}. Expected a heading with "
             f"{', '.join(_FILE_COLUMNS)}, and commodity for others than magnets. Add it."
         )
-    rows = [{name: text for name, text in line.items() if text} for line in lines]
-    try:
-        return _ROWS.validate_strings(rows)
-    except ValidationError as err:
-        first = err.errors()[0]
-        number, *place = first["loc"]
-        field = ".".join(map(str, place))
-        raise DataError(f"Line {int(number) + 2}, {field}: {words_of(first)}") from err
-
-
-_ROWS: Final = TypeAdapter(list[NewRival])
+    rows = []
+    for number, line in enumerate(lines, start=2):
+        try:
+            fields = {name: text for name, text in line.items() if text}
+            rows.append(NewRival.model_validate_strings(fields))
+        except ValidationError as err:
+            first = err.errors()[0]
+            field = ".".join(map(str, first["loc"]))
+            raise DataError(f"Line {number}, {field}: {words_of(first)}") from err
+    return rows
 
 
 def record_rivals(live: LivePublication, actor: Actor, bodies: Sequence[NewRival]) -> None:
