@@ -172,6 +172,7 @@ class FirmAnswer(FirmRun):
     )
     next_act: str
     order_before_act: str | None = Field(description="Last day to order before it.")
+    is_late: bool = Field(description="Whether that day is past.")
     months: list[FirmMonth]
     what_if: list[FirmRun]
 
@@ -240,9 +241,10 @@ def _next_act(publication: Publication, question: FirmQuestion, now: pd.Timestam
     today = f"{now:%Y-%m-%d}"
     acts = sorted((act.due, act.event_id) for act in explained.announced if act.due > today)
     if not acts or not question.controlled:
-        return {"next_date": None, "next_act": "", "order_before_act": None}
+        return {"next_date": None, "next_act": "", "order_before_act": None, "is_late": False}
     due, event = acts[0]
     titles = publication.snapshot.ledger.events.set_index("event_id")["summary"]
-    order = pd.Timestamp(due) - pd.Timedelta(days=question.lead_days + 1)
+    order = f"{pd.Timestamp(due) - pd.Timedelta(days=question.lead_days + 1):%Y-%m-%d}"
     words = act_words(str(titles.get(event, event)))
-    return {"next_date": due, "next_act": words, "order_before_act": f"{order:%Y-%m-%d}"}
+    place = {"next_date": due, "next_act": words}
+    return {**place, "order_before_act": order, "is_late": order < today}

@@ -11,7 +11,7 @@ from models.forecasting.firm_needs import Firm, FirmOutlook, outlook_of
 from models.forecasting.joint_paths import USUAL_CARRY
 from service.http.responses import Record, records
 from service.language.choice import language
-from service.language.formats import dated
+from service.language.formats import dated, separated
 from service.language.phrases import gettext
 from service.live.documents import KILOGRAMS
 from service.live.live_publication import PlanningState
@@ -144,7 +144,7 @@ def carry_over_of(publication: Publication) -> tuple[float, str]:
     source = gettext(
         "backtest as of %(day)s, %(pairs)s pairs of months",
         day=dated(score["as_of"], "day"),
-        pairs=score["cells"],
+        pairs=separated(f"{score['cells']:,}"),
     )
     return float(score["value"]), source
 

@@ -30,6 +30,7 @@ from store.planning.planning_rows import (
     read_planning,
 )
 from store.publications.backtests import write_scores
+from store.publications.explanations import Announced, StoredExplanation, save_explanation
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS
 from tests.service.planning_clients import (
     API,
@@ -459,6 +460,24 @@ def test_a_stock_is_counted_today_however_old_the_forecast_is(
     assert (at_once["months"][0]["period"], later["months"][0]["period"]) == ("2026-11", "2027-01")
     monkeypatch.setattr(live, "clock", lambda: NOW + pd.Timedelta(days=900))
     assert "Expected months ahead" in untouched.get(asked).text
+
+
+def test_an_order_before_an_act_is_late_from_the_day_after(
+    planner: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = planner.app.state.shared.live
+    due = {"due": "2027-01-11", "is_return": True, "chances": (1.0,), "destinations": ("DEU",)}
+    act = Announced("2025-10-cn-no57-five-ree", **due)
+    save_explanation(live.engine, 2, StoredExplanation(announced=(act,)))
+    live.refresh()
+    asked = f"{API}/stock-outlook?destination=DEU&tonnes=12&stock=24&lead_days=45"
+
+    in_time = planner.get(asked).json()
+    monkeypatch.setattr(live, "clock", lambda: NOW + pd.Timedelta(days=2))
+    late = planner.get(asked).json()
+
+    assert in_time["order_before_act"] == late["order_before_act"] == "2026-11-26"
+    assert (in_time["is_late"], late["is_late"]) == (False, True)
 
 
 @pytest.mark.slow

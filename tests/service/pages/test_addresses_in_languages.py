@@ -18,8 +18,10 @@ from service.web.page_charts import CHART_KINDS
 from service.web.render import environment
 from service.web.report import render_page
 from service.web.what_if import CHARTS
+from store.facts.reading import latest_forecast
 from store.planning.audit import Actor, create_token
 from store.planning.planning_rows import AlertRule, NeedRow, add_need, add_rule
+from store.publications.explanations import Precedent, StoredExplanation, save_explanation
 from store.settings import Settings
 from tests.service.builders import make_panel, make_report
 from tests.service.planning.conftest import LATER
@@ -93,6 +95,9 @@ def full(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     ):
         add_rule(engine, rule, actor=who, at=NOW, since=NEWEST)
     publish(engine, LATER, cutoff="2026-07", factor=2.0)
+    past = Precedent("2023-07-gallium", "gallium", "export_control", {"1": 0.02, "2": 0.3})
+    number = int(latest_forecast(engine)["publication"].iloc[0])
+    save_explanation(engine, number, StoredExplanation(precedents=(past,)))
     alert(settings, NOW)
     token = create_token(engine, name="ann", scopes=["write", "read"], at=NOW)
     engine.dispose()
