@@ -100,19 +100,11 @@ class Workspace(ABC):
 
     @abstractmethod
     def backtest(self, since: pd.Timestamp | None = None) -> Backtest:
-        """Forecasts from past origins, scored on what was known at as_of; nothing is stored.
-
-        Args:
-            since: First scored origin of the magnets (UTC).
-        """
+        """Forecasts from past origins, of the magnets since a moment, scored on what was known."""
 
     @abstractmethod
     def train(self, backtest: Backtest | None = None) -> TrainedModel:
-        """Model that learned from what was known at as_of.
-
-        Args:
-            backtest: Its errors set the bands of the magnets' model; run here if left out.
-        """
+        """Model of what was known; a backtest, run here if left out, sets the magnets' bands."""
 
     @property
     def steps(self) -> Mapping[str, Callable[[], None]]:

@@ -87,9 +87,7 @@ def ingest_exclusively(
 ) -> None:
     """Ingest a request, or the bundled tables, while no other process writes.
 
-    Args:
-        source: What comes again by itself and is recorded in Prefect; empty for what a person
-            hands in and sees fail.
+    A source that comes again by itself is recorded in Prefect; what a person hands in has none.
     """
     if request is not None and not source:
         request.receive(utc_now())  # what cannot be read is refused before a home is made

@@ -49,8 +49,7 @@ def promote(
 
     Args:
         version: A registered version; the challenger if left out.
-        accept: Why a person answers for what the rules refuse or cannot judge; all rules count if
-            left out.
+        accept: Why a person answers for what the rules refuse or cannot judge.
         result: The backtest the version was trained with; read from MLflow if not given.
     """
     if accept is not None and not accept.strip():

@@ -1,7 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -108,7 +107,10 @@ def test_ids_of_any_type_work_where_texts_do(
     made = model.predict(3)
     model.save(tmp_path / "model.json")
     pd.testing.assert_frame_equal(mc.Forecaster.load(tmp_path / "model.json").predict(3), made)
-    assert [axis.get_title() for axis in model.plot([ids[1], 99], 3).axes] == [texts[ids[1]], "99"]
+    axes = model.plot([ids[1], 99], 3).axes
+    assert [axis.get_title() for axis in axes] == [texts[ids[1]], "99"]
+    assert [len(line.get_xdata()) for line in axes[0].lines] == [len(MONTHS), 3]
+    assert len(axes[0].collections) == 1
 
     panel, known = (
         rows.assign(unique_id=rows["unique_id"].astype(object).map(texts))
@@ -443,29 +445,3 @@ def test_a_saved_forecaster_forecasts_the_same_without_training(
     pd.testing.assert_frame_equal(again.predict(3, level=[80], X_df=future), expected, rtol=1e-9)
     with pytest.raises(DataError, match="was saved with models"):
         mc.Forecaster.load(tmp_path / "model.json")
-
-
-def test_a_plot_has_months_forecast_and_band_of_each_series(frame: pd.DataFrame) -> None:
-    figure = mc.Forecaster().fit(frame).plot(["A", "C"], 3)
-
-    assert [axis.get_title() for axis in figure.axes] == ["A", "C"]
-    assert [len(line.get_xdata()) for line in figure.axes[0].lines] == [len(MONTHS), 3]
-    assert len(figure.axes[0].collections) == 1
-
-
-def test_a_logged_forecaster_answers_from_mlflow(
-    frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
-    model = mc.Forecaster().fit(frame)
-    expected = model.predict(3, level=[80, 95])
-    try:
-        with mlflow.start_run():
-            address = model.log_model()
-        made = mlflow.pyfunc.load_model(address).predict(pd.DataFrame({"h": [3]}))
-    finally:
-        mlflow.set_tracking_uri(before)
-
-    pd.testing.assert_frame_equal(made, expected, rtol=1e-9)
