@@ -254,10 +254,7 @@ def explanation_of(settings: Settings, new: pd.DataFrame) -> StoredExplanation:
 
 
 def announced_at(origin: Origin) -> Iterator[Announced]:
-    """Yield the controls and the rises of tariffs that are not certain, as the forecast sees them.
-
-    They are due within the horizon.
-    """
+    """Yield the controls and rises of tariffs due within the horizon that are not certain."""
     record, events, tariffs = origin.record, origin.events, origin.tariffs
     if record is None or events is None or tariffs is None:
         return

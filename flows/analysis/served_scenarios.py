@@ -19,7 +19,7 @@ def what_if(settings: Settings) -> ScenarioEngine:
     """All that the service needs to answer scenarios."""
     return ScenarioEngine(
         opener=partial(open_published, settings),
-        worked=worked_scenarios(SCENARIOS),
+        worked=tuple(map(_worked, sorted(SCENARIOS.glob("*.yaml")))),
         waiting=settings.what_if_waiting,
         seconds=settings.what_if_seconds,
     )
@@ -30,11 +30,6 @@ def open_published(settings: Settings, rows: pd.DataFrame) -> Compute:
     from flows.analysis.scenario_answers import answers_on  # noqa: PLC0415
 
     return answers_on(settings, rows)
-
-
-def worked_scenarios(folder: Path) -> tuple[WorkedScenario, ...]:
-    """Scenarios of a folder, by file name."""
-    return tuple(_worked(path) for path in sorted(folder.glob("*.yaml")))
 
 
 def _worked(path: Path) -> WorkedScenario:

@@ -25,6 +25,8 @@ Sums = Annotated[
     Path | None, Parameter(help="Table of sums and their parts: destination, part_of.")
 ]
 
+PanelFile = Annotated[Path | None, Parameter(help="Panel file: destination, period, tonnes.")]
+
 Columns = Annotated[
     str | None,
     Parameter(
@@ -65,9 +67,7 @@ def predict(
     *,
     as_of: AsOf = None,
     commodity: Commodity = None,
-    panel: Annotated[
-        Path | None, Parameter(help="Panel file: destination, period, tonnes.")
-    ] = None,
+    panel: PanelFile = None,
     columns: Columns = None,
     allow_negative: Negative = False,
     horizon: Annotated[
@@ -123,9 +123,7 @@ def backtest(
     *,
     as_of: AsOf = None,
     commodity: Commodity = None,
-    panel: Annotated[
-        Path | None, Parameter(help="Panel file: destination, period, tonnes.")
-    ] = None,
+    panel: PanelFile = None,
     columns: Columns = None,
     allow_negative: Negative = False,
     horizon: Annotated[

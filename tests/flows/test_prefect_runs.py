@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
-import pandas as pd
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
@@ -22,7 +21,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.runtime import flow_run
 
 from flows.context.console import LOG, echo
-from flows.context.prefect_runs import in_prefect, prefect_step, show_artifact
+from flows.context.prefect_runs import in_prefect, prefect_step
 from flows.run import run
 from tests.data.builders import at
 from tests.flows.conftest import environment, settings_of
@@ -49,8 +48,6 @@ def measure(about: str = "85051110") -> UUID:
     def work() -> UUID:
         echo(f"measure   {weigh()} tonnes")
         LOG.info("figures   %s rows", 7)
-        show_artifact("scores", pd.DataFrame({"model": ["magnetcast"], "sql": [0.5]}))
-        show_artifact("report", Path("index.html"))
         assert isinstance(flow_run.id, str)
         return UUID(flow_run.id)
 
@@ -103,13 +100,6 @@ async def read_artifacts(found: UUID) -> dict[str | None, object]:
         of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[found]))
         artifacts = await client.read_artifacts(artifact_filter=of_run)
     return {one.key: one.data for one in artifacts}
-
-
-def test_a_run_has_its_tables_and_its_report_as_artifacts() -> None:
-    artifacts = asked(read_artifacts(measure()))
-
-    assert json.loads(str(artifacts["scores"])) == [{"model": "magnetcast", "sql": 0.5}]
-    assert Path("index.html").resolve().as_uri() in str(artifacts["report"])
 
 
 async def run_with(address: str) -> UUID:

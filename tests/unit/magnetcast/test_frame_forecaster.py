@@ -250,14 +250,6 @@ def test_parts_add_up_to_the_sums_of_a_tree(frame: pd.DataFrame) -> None:
     np.testing.assert_allclose(mean.loc["all"], mean.loc[["A", "B", "C"]].sum(), rtol=1e-9)
 
 
-def test_covariates_have_to_be_known_in_the_months_to_forecast(frame: pd.DataFrame) -> None:
-    known = frame.drop(columns="y").assign(name="tariff", value=np.arange(len(frame)) % 3)
-    model = mc.Forecaster().fit(frame, covariates=known)
-
-    with pytest.raises(DataError, match=r"lacks values to forecast after 2023-12: tariff of A"):
-        model.predict(2)
-
-
 def test_a_clone_has_the_parameters_and_nothing_learned(frame: pd.DataFrame) -> None:
     model = mc.Forecaster(learning_rate=0.05).set_params(num_leaves=7).fit(frame)
 
@@ -306,8 +298,14 @@ def test_negative_values_are_forecast_where_that_is_allowed() -> None:
         (lambda model, df: model.fit(df.assign(price="low")), "Panel has price"),
         (lambda model, df: model.fit(df.iloc[:0]), "Panel has no rows"),
         (lambda model, df: model.fit(df, tree={"all": ["A", "X"]}), "X"),
+        (
+            lambda model, df: model.fit(
+                df, covariates=df.drop(columns="y").assign(name="tariff", value=df.index % 3)
+            ).predict(2),
+            "lacks values to forecast after 2023-12: tariff of A",
+        ),
     ],
-    ids=["horizon", "early", "level", "column", "more", "rows", "tree"],
+    ids=["horizon", "early", "level", "column", "more", "rows", "tree", "covariate"],
 )
 def test_what_cannot_be_used_is_refused(
     frame: pd.DataFrame, call: Callable[..., object], message: str
