@@ -290,8 +290,8 @@ def new_figures(
         shown |= facts.index == subjects[at].index[0]
 
     def medians() -> Floats:
-        seen = dataclasses.replace(replay.facts, observations=facts.assign(value=values))
-        replayed = dataclasses.replace(replay, facts=seen, panels={})
+        known_facts = dataclasses.replace(replay.facts, observations=facts.assign(value=values))
+        replayed = dataclasses.replace(replay, facts=known_facts, panels={})
         return replayed.value(replay.changed & {"passing_time"}, shown).p50
 
     reached = medians() if apart else np.zeros(0)

@@ -19,7 +19,7 @@ from service.language.formats import dated, percentage
 from service.language.phrases import gettext, in_a_row
 from service.live.publication import Publication
 from service.queries.destination_months import MonthRow, month_rows, normal_month
-from service.queries.explanation_sentences import figure_sentence, rounded
+from service.queries.explanation_sentences import rounded
 from service.queries.freshness import releases_ahead
 from service.web.lever_form import CHANCE
 from service.web.median_change import MedianChange, change_of
@@ -67,8 +67,6 @@ class Briefing:
     """The first month after that of the reader; None where none is forecast."""
     moved: MedianChange
     change: str
-    figures: tuple[tuple[str, str], ...]
-    """What became known meanwhile, what of it was expected and moved here, with its address."""
     risks: tuple[Risk, ...]
     dates: tuple[tuple[pd.Timestamp, str], ...]
     """The next days that matter, each with what comes in a few words."""
@@ -95,10 +93,6 @@ def briefing_of(publication: Publication, fan: Fan, read_at: pd.Timestamp) -> Br
         month=month,
         moved=change,
         change=in_a_row(change.summary, change.causes),
-        figures=tuple(
-            (figure_sentence(figure, fan.destination, [period]), figure.source_url)
-            for figure in change.listed
-        ),
         risks=tuple(risks[:_SHOWN]),
         dates=_dates(publication, risks, read_at),
         slump=slump_of(publication, fan, today),

@@ -50,33 +50,33 @@ class MedianChange:
         return round(moved_by(figure, self.destination, [self.month]) or 0.0)
 
     @property
-    def listed(self) -> list[NewFigure]:
-        """Largest effects: those of the destination first, the newest first; none of 0 t.
-
-        The newest figure of the destination is always among them.
-        """
+    def _by_size(self) -> list[NewFigure]:
+        """Figures with an effect, and those of the destination, largest first after its newest."""
         shown = [
             figure
             for figure in self.figures
             if self._effect(figure) or (figure.destination == self.destination and not figure.moved)
         ]
-        shown.sort(key=lambda figure: (figure is not self.own, -abs(self._effect(figure))))
-        of_place = [one for one in shown[:MOST_LISTED] if one.destination == self.destination]
-        of_place.sort(key=lambda figure: figure.last, reverse=True)
-        return [*of_place, *(one for one in shown[:MOST_LISTED] if one not in of_place)]
+        return sorted(shown, key=lambda row: (row is not self.own, -abs(self._effect(row))))
+
+    @property
+    def listed(self) -> list[NewFigure]:
+        """Largest effects: those of the destination first, the newest first; none of 0 t."""
+        figures = self._by_size[:MOST_LISTED]
+        figures.sort(key=lambda row: row.last if row.destination == self.destination else "")
+        own = sum(row.destination == self.destination for row in figures)
+        return [*figures[len(figures) - own :][::-1], *figures[: len(figures) - own]]
 
     @property
     def smaller(self) -> list[float]:
         """Whole tonnes of the effects that are not listed; none of 0 t."""
-        listed = self.listed
-        effects = [self._effect(figure) for figure in self.figures if figure not in listed]
-        return [tonnes for tonnes in effects if tonnes]
+        return [self._effect(row) for row in self._by_size[MOST_LISTED:] if self._effect(row)]
 
     @property
     def uncomputed(self) -> int:
         """How many figures have no effect computed for this month."""
-        months = [self.month]
-        return sum(moved_by(one, self.destination, months) is None for one in self.figures)
+        effects = [moved_by(row, self.destination, [self.month]) for row in self.figures]
+        return effects.count(None)
 
     @property
     def total(self) -> float:
@@ -108,7 +108,7 @@ class MedianChange:
     @property
     def largest(self) -> NewFigure | None:
         """Figure that moved the median most to that side, besides the own newest."""
-        causes = [one for one in self.listed if one is not self.own and self.is_cause(one)]
+        causes = [row for row in self.listed if row is not self.own and self.is_cause(row)]
         return max(causes, key=lambda figure: abs(self._effect(figure)), default=None)
 
     @property

@@ -31,7 +31,7 @@ from service.language.choice import LANGUAGES, TAGS, chosen
 from service.language.formats import Form, dated, percentage, separated
 from service.language.phrases import full_stop, gap, gettext, is_shown, marked, phrased
 from service.live.publication import Publication
-from service.queries.explanation_sentences import in_brief
+from service.queries.explanation_sentences import figure_sentence, in_brief
 from service.queries.freshness import freshness_of
 from service.web.page_charts import still_at
 from service.words import address_key, file_of, home_of, query_of
@@ -84,6 +84,7 @@ _FILTERS: Final = (
     words.statement_words,
     words.months_in_words,
     words.material_words,
+    figure_sentence,
     in_brief,
 )
 

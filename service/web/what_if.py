@@ -337,11 +337,9 @@ class TariffRecord:
 class LicenceRecord:
     """What past controls left, beside what a licence of a scenario is assumed to leave."""
 
+    worst: Precedent
     lowest: float
-    """Share of the exports before, 0 to 1, in the worst month on record."""
-    material: str
-    since: str
-    """Month of the control that left it, ``YYYY-MM``."""
+    """Share of the exports before that it left in its worst month, 0 to 1."""
     assumed: float | None
     """Share that still passes as typed; None where it is estimated from past controls."""
     months: int
@@ -359,10 +357,10 @@ class LicenceRecord:
         worst = min(past, key=lambda control: min(control.retained.values()))
         typed = texts.get("licence_kept") or ("0" if kind == "export_ban" else "")
         assumed = float(typed_digits(typed)) / 100 if typed else None
-        counts = [sum(share <= (assumed or 0.0) for share in one.retained.values()) for one in past]
+        shares = [control.retained.values() for control in past]
+        longest = max(sum(share <= (assumed or 0.0) for share in part) for part in shares)
         months = sum(month[:7] >= begin[:7] for month in view.choices.months)
-        lowest = min(worst.retained.values())
-        return cls(lowest, worst.material, worst.event_id[:7], assumed, months, max(counts))
+        return cls(worst, min(worst.retained.values()), assumed, months, longest)
 
     @property
     def is_rare(self) -> bool:

@@ -195,7 +195,7 @@ def test_a_licence_beyond_the_record_is_called_extrapolated() -> None:
         return LicenceRecord.of(past, WhatIfView(form, "JPN", choices))
 
     ban, mild, past_like = record(), record(licence_kept="90"), record(licence_kept="")
-    assert (ban.lowest, ban.material, ban.since) == (0.02, "gallium", "2023-07")
+    assert (ban.lowest, ban.worst.event_id) == (0.02, "2023-07-gallium")
     assert (ban.assumed, ban.months, ban.longest, ban.is_rare) == (0.0, 5, 0, True)
     assert (mild.longest, mild.is_rare) == (2, True)
     assert past_like.assumed == 0.0, "nothing passes under a ban"
