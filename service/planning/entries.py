@@ -1,20 +1,12 @@
 """Needs, alert rules and alerts: their documents, and how planners write them."""
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime
 from typing import Annotated, Final, TypeVar
 
 import pandas as pd
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    WithJsonSchema,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from service.http.responses import Record, records
 from service.live.live_publication import LivePublication, PlanningState
@@ -28,20 +20,7 @@ from store.planning.planning_rows import LONGEST_LEAD_DAYS, AlertRule, NeedRow, 
 from store.schema.scenario import WrongFieldError
 from store.vocabulary import COMMODITY, MONTH_PATTERN
 
-_MONTH_SCHEMA: Final = {"type": "string", "pattern": MONTH_PATTERN}
-
-
-def _month(value: object) -> object:
-    """Month as it is, ``YYYY-MM``."""
-    if isinstance(value, str) and not re.fullmatch(MONTH_PATTERN, value):
-        text = shown(value)
-        raise WrongFieldError(
-            message('"%(text)s" is not a month. Write it as YYYY-MM, e.g. 2026-12.', text=text)
-        )
-    return value
-
-
-Month = Annotated[str, BeforeValidator(_month), WithJsonSchema(_MONTH_SCHEMA)]
+Month = Annotated[str, StringConstraints(pattern=MONTH_PATTERN)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
 Code = Annotated[str, StringConstraints(max_length=20)]
 CommodityCode = Annotated[str, StringConstraints(max_length=100)]

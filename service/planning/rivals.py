@@ -145,10 +145,11 @@ def _published(publication: Publication) -> pd.DataFrame:
 
     One without a moment of its own counts from its ``as_of``.
     """
-    rows = publication.published.every[["publication", "as_of"]].drop_duplicates()
-    moments = publication.published.publications.set_index("id")["published_at"]
-    published_at = rows["publication"].map(moments).fillna(rows["as_of"])
-    rows = rows.assign(published_at=published_at).sort_values(["published_at", "publication"])
+    rows = publication.published.publications.query("state == 'published'")
+    rows = rows.assign(
+        publication=rows["id"], published_at=rows["published_at"].fillna(rows["as_of"])
+    )
+    rows = rows.sort_values(["published_at", "id"])
     return rows.loc[rows["as_of"] >= rows["as_of"].cummax(), ["publication", "published_at"]]
 
 

@@ -413,6 +413,9 @@ _TEXTS: Final = {
     "missing": message("Missing. Fill it in."),
     "string_too_short": message("Missing. Fill it in."),
     "extra_forbidden": message("A scenario has no field of this name. Correct it or leave it out."),
+    "string_pattern_mismatch": message(
+        "%(value)s is not a month. Write it as YYYY-MM, e.g. 2026-12."
+    ),
     "float_parsing": message("%(value)s is not a number. Write it as 1000 or 1000.5."),
     "greater_than": message("%(value)s is out of range. Expected more than %(gt)s."),
     "greater_than_equal": message("%(value)s is out of range. Expected %(ge)s or more."),

@@ -250,15 +250,7 @@ def test_results_are_kept_side_by_side_in_the_address(what_if: WhatIf) -> None:
         ("?destination=USA&publication=the+last", 200, 'id="result">\n<p class="lead">Change'),
         ("?destination=USA&tariff_importer=USA", 200, "United States: no change in any month."),
     ],
-    ids=[
-        "kept",
-        "kept among many fields",
-        "file",
-        "destination",
-        "number",
-        "no number",
-        "nothing filled in",
-    ],
+    ids=["kept", "kept among many", "file", "destination", "number", "no number", "nothing"],
 )
 def test_an_address_without_a_sound_scenario_says_what_is_wrong(
     what_if: WhatIf, address: str, status: int, message: str
