@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 from fastapi import Request
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, pass_context
 from markupsafe import Markup
 from starlette.responses import Response
 
@@ -76,7 +76,6 @@ _FILTERS: Final = (
     words.scope_name,
     words.model_words,
     words.code_words,
-    separated,
     percentage,
     words.coverage_words,
     words.lead_words,
@@ -109,6 +108,8 @@ def environment() -> Environment:
         "saved": False, "still": still_at,
     }  # fmt: skip
     site.filters.update({filter_.__name__: filter_ for filter_ in _FILTERS})
+    # Of a constant, too, in the language of each reader: a filter of the context is not folded.
+    site.filters["separated"] = pass_context(lambda _, digits: separated(digits))
     site.filters["as_entered"] = lambda value: separated(as_entered(value))
     for form in get_args(Form):
         site.filters[form.replace(" ", "_")] = partial(_dated, form=form)

@@ -255,6 +255,15 @@ def test_a_form_is_read_in_the_language_of_its_page(engine: Engine) -> None:
     assert refused.status_code == 400
 
 
+@pytest.mark.parametrize(("code", "example"), [("en", "14.5"), ("de", "14,5")])
+def test_an_example_of_a_number_is_written_as_its_reader_writes_it(
+    client: TestClient, code: str, example: str
+) -> None:
+    field = client.get(f"/needs?lang={code}").text.split('name="by_month"')[1]
+
+    assert f' {example}"' in field[:150]
+
+
 def test_a_page_names_its_other_languages(client: TestClient) -> None:
     page = client.get("/").text
 
