@@ -121,7 +121,6 @@ class Result:
     """What the page shows of a result."""
 
     view: WhatIfView
-    answer: ScenarioResult
     headline: str
     span: str
     effects: Mapping[Any, Mapping[Any, float]]
@@ -289,7 +288,6 @@ def result_of(publication: Publication, view: WhatIfView, answer: ScenarioResult
     explained = publication.published.explanation
     return Result(
         view=view,
-        answer=answer,
         headline=_headline(view.destination, effects.get(view.destination), span),
         span=span,
         effects=effects,
