@@ -11,7 +11,7 @@ from tests.small_disk import read_only
 
 pytestmark = pytest.mark.slow
 
-READING = ("data vintages", "publications list", "token list")
+READING = ("data vintages", "publications list", "token list", "rivals list")
 FIGURE = "ingest figure --period 2026-08 --destination USA --tonnes 512 --source https://e.org/r"
 WRITING = [FIGURE, "token create x", "prune"]
 

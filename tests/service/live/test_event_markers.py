@@ -3,9 +3,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from service.charts.fan import MOST_MARKERS, Marker, pick_markers, pick_steps, touches
-from service.language.choice import in_language
-from tests.service.builders import DATA, make_events
+from service.charts.fan import MOST_MARKERS, Marker, pick_markers, touches
+from tests.service.builders import make_events
 
 AS_OF = pd.Timestamp("2026-11-24")
 
@@ -86,20 +85,3 @@ def test_a_marker_tells_the_day_of_announcement_from_that_of_effect(
     announced, effective = (pd.Timestamp(day) for day in days)
 
     assert replace(marker, announced=announced, effective=effective).days == words
-
-
-@pytest.mark.parametrize(
-    ("code", "words"),
-    [
-        ("en", "IEEPA fentanyl: 10% on HTS 8505.11.00 (all suffixes"),
-        ("de", "Section 301, Zwangsarbeit: 12,5\u00a0% auf HTS 8505.11.0010"),
-        ("ja", "IEEPA、フェンタニル"),
-    ],
-)
-def test_tariff_steps_are_in_the_language_of_the_page(code: str, words: str) -> None:
-    tariffs = pd.read_csv(DATA / "tariff_rates.csv", parse_dates=["effective_from"])
-    span = {"start": pd.Timestamp("2025-01-01"), "end": AS_OF, "as_of": AS_OF}
-    with in_language(code):
-        steps = pick_steps(tariffs, destination="USA", **span)
-
-    assert [change for step in steps for change in step.changes if change.startswith(words)]

@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 
 from service.charts.fan import pick_steps
 from service.http.responses import csv_answer, records
+from service.language.choice import in_language
 from service.live.publication import Publication
 from service.queries import listings, track
 from service.queries.freshness import ages_of, freshness_of, releases_ahead
@@ -249,6 +250,10 @@ def test_tariff_steps_of_a_chart_are_those_of_its_importer(publication: Publicat
     assert [step.letter for step in usa] == list("abcdefghijklmnopqrstuvwxyz")[: len(usa)]
     assert world == ()
     assert "MFN: 2.2%" in " ".join(italy[0].changes)
+    with in_language("de"):
+        german = pick_steps(tariffs, destination="USA", **window)
+    changes = [change for step in german for change in step.changes]
+    assert [one for one in changes if one.startswith("Section 301, Zwangsarbeit: 12,5\u00a0% auf")]
 
 
 def test_scheduled_days_since_the_newest_act_have_no_outcome_in_the_data(
