@@ -220,16 +220,18 @@ _FILE_COLUMNS: Final = ("name", "source", "made_on", "destination", "period", "t
 def rows_of_file(body: bytes) -> list[NewRival]:
     """Rows of a CSV file with a heading: name, source, made_on, destination, period, tonnes."""
     try:
-        lines = csv.DictReader(io.StringIO(body.decode("utf-8-sig")))
-    except UnicodeDecodeError as err:
-        raise DataError(f"The file is not UTF-8 ({err}). Save it as CSV UTF-8.") from err
+        text = io.StringIO(body.decode("utf-8-sig"), newline=None)
+        lines = csv.DictReader(text, restkey="further")
+        named_lines = list(lines)
+    except (UnicodeDecodeError, csv.Error) as err:
+        raise DataError(f"The file is no CSV in UTF-8 ({err}). Save it as CSV UTF-8.") from err
     if missing := {*_FILE_COLUMNS} - {*(lines.fieldnames or ())}:
         raise DataError(
             f"The file has no column {', '.join(sorted(missing))}. Expected a heading with "
             f"{', '.join(_FILE_COLUMNS)}, and commodity for others than magnets. Add it."
         )
     rows = []
-    for number, line in enumerate(lines, start=2):
+    for number, line in enumerate(named_lines, start=2):
         try:
             fields = {name: text for name, text in line.items() if text}
             rows.append(NewRival.model_validate_strings(fields))

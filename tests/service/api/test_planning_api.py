@@ -269,15 +269,16 @@ def test_a_file_of_forecasts_by_others_is_taken_whole_or_not_at_all(planner: Tes
         )
         for lines in ([good, good.replace("450.5", "much")], [good, good.replace("USA", "DEU")])
     ]
-    lacking, foreign = (
+    lacking, foreign, further = (
         planner.post(address, content=content, headers={"Content-Type": "text/csv"})
-        for content in ("name,tonnes\n", "\n".join([head, good]).encode("utf-16"))
+        for content in ("a\rb", "\n".join([head, good]).encode("utf-16"), f"{head}\n{good},7")
     )
 
     assert [answer.status_code for answer in answers] == [400, 201]
     assert "Line 3, tonnes" in answers[0].json()["detail"]
     assert "no column destination" in lacking.json()["detail"]
     assert "Save it as CSV UTF-8" in foreign.json()["detail"]
+    assert "Line 2" in further.json()["detail"]
     assert planner.get(f"{API}/rival-forecasts").json()["total"] == 2
 
 
