@@ -3,7 +3,7 @@
 They are built in threads, beside the event loop that serves forecasts.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Annotated
 
 import pandas as pd
@@ -23,7 +23,6 @@ from service.queries.row_models import (
     Event,
     FigureResponse,
     HistoryMonth,
-    PrecedentMonth,
     PublicationResponse,
     RefusedFileResponse,
     ScoreResponse,
@@ -36,6 +35,7 @@ from service.queries.row_models import (
 )
 from service.state import Chosen, Current, Moment, Shared, api_router, may_read
 from store.publications.basis import BASIS_COLUMNS
+from store.publications.explanations import Precedent, StoredExplanation
 
 router = api_router(may_read, responses=CSV_TOO)
 
@@ -146,11 +146,12 @@ def tariffs(*, current: Current, shown: Shown, q: Words = "", importer: Choice =
     return shown.reply(rows, columns_of(Tariff))
 
 
-@router.get("/precedents", response_model=Page[PrecedentMonth], tags=["policy"])
+@router.get("/precedents", response_model=Page[Precedent], tags=["policy"])
 def precedents(current: Current, shown: Shown) -> Response:
-    """Past controls behind the policy response, by month since their first day."""
-    rows = listings.precedents(current)
-    return shown.reply(rows, columns_of(PrecedentMonth))
+    """Past controls behind the policy response: shares retained by month since the first day."""
+    explained = current.published.explanation or StoredExplanation()
+    rows = [asdict(past) for past in explained.precedents]
+    return shown.reply(rows, [field.name for field in fields(Precedent)])
 
 
 @router.get("/vintages", response_model=Page[Vintage], tags=["data"])

@@ -23,7 +23,6 @@ from service.queries.row_models import (
 )
 from service.words import address_key, label_of
 from store.facts.reading import latest_forecast
-from store.publications.explanations import StoredExplanation
 
 SUSPICIOUS_COLUMNS: Final = ("statement", "residual_t", "z", "source_url")
 
@@ -149,20 +148,6 @@ def tariffs(publication: Publication, *, importer: str = "", text: str = "") -> 
     rows = _matching(rows, SEARCHED_STEPS, text)
     order = ["effective_from", "importer", "component"]
     return records(rows.sort_values(order, ascending=[False, True, True])[columns_of(Tariff)])
-
-
-def precedents(publication: Publication) -> list[Record]:
-    """Months of the past controls behind the policy response, latest control first."""
-    explained = publication.published.explanation or StoredExplanation()
-    return [
-        {
-            **{name: getattr(past, name) for name in ("event_id", "material", "instrument")},
-            "month": int(month),
-            "retained": share,
-        }
-        for past in sorted(explained.precedents, key=lambda past: past.event_id, reverse=True)
-        for month, share in past.retained.items()
-    ]
 
 
 def instruments(publication: Publication) -> list[str]:

@@ -246,16 +246,6 @@ class Tariff(ResponseModel):
     available_at: datetime = Field(examples=["2025-04-04T00:00:00Z"])
 
 
-class PrecedentMonth(ResponseModel):
-    """What a past control left in one month."""
-
-    event_id: str = Field(examples=["2023-07-gallium"])
-    material: str = Field(examples=["gallium"])
-    instrument: str = Field(examples=["export_control"])
-    month: int = Field(description="Since its first day, from 1.", examples=[2])
-    retained: float = Field(description="Share of the exports before it.", examples=[0.05])
-
-
 class Vintage(ResponseModel):
     """One ingest of one file."""
 

@@ -10,6 +10,7 @@ from service.live.publication import Publication
 from service.queries.explanation_sentences import causes_of_change, moved_by
 from service.queries.freshness import publication_words
 from service.words import address_key
+from store.months import month_number
 from store.publications.explanations import NewFigure
 from store.vocabulary import CHANGES
 
@@ -62,10 +63,11 @@ class MedianChange:
     @property
     def listed(self) -> list[NewFigure]:
         """Largest effects: those of the destination first, the newest first; none of 0 t."""
-        figures = self._by_size[:MOST_LISTED]
-        figures.sort(key=lambda row: row.last if row.destination == self.destination else "")
-        own = sum(row.destination == self.destination for row in figures)
-        return [*figures[len(figures) - own :][::-1], *figures[: len(figures) - own]]
+
+        def order(row: NewFigure) -> int:
+            return -month_number(row.last) if row.destination == self.destination else 0
+
+        return sorted(self._by_size[:MOST_LISTED], key=order)
 
     @property
     def smaller(self) -> list[float]:

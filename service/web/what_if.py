@@ -17,7 +17,7 @@ from service.charts.chart import Chart
 from service.charts.fan import fan_of
 from service.charts.scenario_chart import Pair, difference_chart, paired_chart
 from service.http.replies import refusal, reply
-from service.http.responses import Answer
+from service.http.responses import Answer, Record
 from service.language.acts import act_words
 from service.language.choice import chosen
 from service.language.formats import dated, listed, percentage, separated
@@ -131,7 +131,8 @@ class Result:
     """Sentences, for the destination shown."""
     tariffs: tuple["TariffRecord", ...]
     """Of the steps that change what a destination here is charged."""
-    licence: "LicenceRecord | None"
+    licence: Record
+    """As ``licence_record``."""
     pair: Pair
 
     @property
@@ -300,7 +301,7 @@ def result_of(publication: Publication, view: WhatIfView, answer: ScenarioResult
             for record in [TariffRecord.of_step(publication, step)]
             if record.after != record.before and record.importer in effects
         ),
-        licence=LicenceRecord.of((explained or StoredExplanation()).precedents, view),
+        licence=licence_record((explained or StoredExplanation()).precedents, view),
         pair=Pair(fan_of(publication, view.destination), months, base_label),
     )
 
@@ -331,38 +332,26 @@ class TariffRecord:
         return self.months < _FEW_MONTHS
 
 
-@dataclass(frozen=True, slots=True)
-class LicenceRecord:
-    """What past controls left, beside what a licence of a scenario is assumed to leave."""
+def licence_record(past: Sequence[Precedent], view: WhatIfView) -> Record:
+    """What past controls left beside what a licence is assumed to leave; empty without either.
 
-    worst: Precedent
-    lowest: float
-    """Share of the exports before that it left in its worst month, 0 to 1."""
-    assumed: float | None
-    """Share that still passes as typed; None where it is estimated from past controls."""
-    months: int
-    """Months ahead under the licence."""
-    longest: int
-    """Months in which a past control left no more than what is assumed."""
-
-    @classmethod
-    def of(cls, past: Sequence[Precedent], view: WhatIfView) -> "LicenceRecord | None":
-        """Record of the licence of a sound scenario; None without one, or without precedents."""
-        texts = view.form.texts
-        kind, begin = texts.get("licence_kind", ""), texts.get("licence_from", "")
-        if not (past and begin and view.text) or kind == "export_licence_relaxation":
-            return None
-        worst = min(past, key=lambda control: min(control.retained.values()))
-        typed = texts.get("licence_kept") or ("0" if kind == "export_ban" else "")
-        assumed = float(typed_digits(typed)) / 100 if typed else None
-        shares = [control.retained.values() for control in past]
-        longest = max(sum(share <= (assumed or 0.0) for share in part) for part in shares)
-        months = sum(month[:7] >= begin[:7] for month in view.choices.months)
-        return cls(worst, min(worst.retained.values()), assumed, months, longest)
-
-    @property
-    def is_rare(self) -> bool:
-        return self.assumed is not None and self.months > self.longest
+    ``worst`` left the least, ``lowest``, in a month; ``longest`` months of one control had at most
+    what is ``assumed``, which is None where it is estimated; ``months`` ahead are under it.
+    """
+    texts = view.form.texts
+    kind, begin = texts.get("licence_kind", ""), texts.get("licence_from", "")
+    if not (past and begin and view.text) or kind == "export_licence_relaxation":
+        return {}
+    worst = min(past, key=lambda control: min(control.retained.values()))
+    typed = texts.get("licence_kept") or ("0" if kind == "export_ban" else "")
+    assumed = float(typed_digits(typed)) / 100 if typed else None
+    shares = [control.retained.values() for control in past]
+    longest = max(sum(share <= (assumed or 0.0) for share in part) for part in shares)
+    months = sum(month[:7] >= begin[:7] for month in view.choices.months)
+    return {
+        "worst": worst, "lowest": min(worst.retained.values()), "assumed": assumed,
+        "longest": longest, "months": months, "is_rare": assumed is not None and months > longest,
+    }  # fmt: skip
 
 
 _FEW_MONTHS: Final = 6

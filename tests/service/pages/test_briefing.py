@@ -233,6 +233,4 @@ def test_precedents_of_the_policy_response_are_listed_month_by_month(engine: Eng
     assert cells[:6] == ["Jul 2023", "gallium", "export control", "0%", "5%", "40%"]
     assert cells[15:] == ["0%", "40% in month 3"]
     assert 'href="/policy#precedents"' in chart_page
-    assert [(row["material"], row["month"], row["retained"]) for row in rows] == [
-        ("gallium", 1, 0.0), ("gallium", 2, 0.05), ("gallium", 3, 0.4),
-    ]  # fmt: skip
+    assert [(row["material"], row["retained"]) for row in rows] == [("gallium", past.retained)]
