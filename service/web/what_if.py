@@ -129,8 +129,8 @@ class Result:
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
     """Sentences, for the destination shown."""
-    tariffs: tuple["TariffRecord", ...]
-    """Of the steps that change what a destination here is charged."""
+    tariffs: tuple[Record, ...]
+    """``tariff_record`` of the steps that change what a destination here is charged."""
     licence: Record
     """As ``licence_record``."""
     pair: Pair
@@ -298,38 +298,27 @@ def result_of(publication: Publication, view: WhatIfView, answer: ScenarioResult
         tariffs=tuple(
             record
             for step in view.tariffs
-            for record in [TariffRecord.of_step(publication, step)]
-            if record.after != record.before and record.importer in effects
+            for record in [tariff_record(publication, step)]
+            if record["after"] != record["before"] and record["importer"] in effects
         ),
         licence=licence_record((explained or StoredExplanation()).precedents, view),
         pair=Pair(fan_of(publication, view.destination), months, base_label),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class TariffRecord:
-    """How often a tariff as high as one of a scenario was in force before."""
+def tariff_record(publication: Publication, step: ScenarioTariff) -> Record:
+    """How often a tariff as high as that of a step, ``after``, was in force, in months of ``of``.
 
-    importer: str
-    before: float
-    """Percent."""
-    after: float
-    months: int
-    """Months on record with at least that rate, or at most that one where it falls."""
-    of: int
-
-    @classmethod
-    def of_step(cls, publication: Publication, step: ScenarioTariff) -> "TariffRecord":
-        """Record of one step of a scenario."""
-        rates = rates_by_month(publication, step.importer)
-        before = float(rates[-1]) if len(rates) else 0.0
-        after = float(before + (step.add_points or 0.0) if step.rate_pct is None else step.rate_pct)
-        as_far = rates >= after if after > before else rates <= after
-        return cls(step.importer, before, after, int(as_far.sum()), len(rates))
-
-    @property
-    def is_rare(self) -> bool:
-        return self.months < _FEW_MONTHS
+    Rates are in percent; where one falls, months with at most that rate count.
+    """
+    rates = rates_by_month(publication, step.importer)
+    before = float(rates[-1]) if len(rates) else 0.0
+    after = float(before + (step.add_points or 0.0) if step.rate_pct is None else step.rate_pct)
+    months = int((rates >= after if after > before else rates <= after).sum())
+    return {
+        "importer": step.importer, "before": before, "after": after, "months": months,
+        "of": len(rates), "is_rare": months < _FEW_MONTHS,
+    }  # fmt: skip
 
 
 def licence_record(past: Sequence[Precedent], view: WhatIfView) -> Record:
