@@ -42,12 +42,8 @@ class TrackScore:
         return self.wape > min(self.seasonal_naive, self.last_value)
 
 
-@dataclass(frozen=True, slots=True)
-class CoverageRow:
-    """Coverage of the 80% band of a destination, by group of leads."""
-
-    destination: str
-    coverage: tuple[Coverage, ...]
+Coverages = dict[str, tuple[Coverage, ...]]
+"""Coverage of the 80% band by destination, then by group of leads."""
 
 
 def cells_of(publication: Publication) -> pd.DataFrame:
@@ -117,19 +113,19 @@ def by_destination(cells: pd.DataFrame, order: list[str]) -> list[TrackScore]:
     return [score(groups[name], name) for name in order if name in groups]
 
 
-def coverage(cells: pd.DataFrame, order: list[str]) -> list[CoverageRow]:
+def coverage(cells: pd.DataFrame, order: list[str]) -> Coverages:
     """Coverage of published bands: all destinations first, then each in a given order."""
     if cells.empty:
-        return []
+        return {}
     scores = coverage_scores(cells.assign(model=MODEL, is_covered=cells["inside80"].astype(bool)))
     names = [ALL, *(name for name in order if name in set(cells["destination"]))]
-    return [CoverageRow(name, coverage_of(scores, name, "")) for name in names]
+    return {name: coverage_of(scores, name, "") for name in names}
 
 
-def backtest_coverage(scores: pd.DataFrame, fans: Sequence[Fan]) -> list[CoverageRow]:
+def backtest_coverage(scores: pd.DataFrame, fans: Sequence[Fan]) -> Coverages:
     """Coverage of bands in the backtest: all destinations first, then those scored."""
-    rows = [CoverageRow(fan.destination, fan.coverage) for fan in fans if fan.coverage]
-    return [CoverageRow(ALL, coverage_of(scores, ALL, "")), *rows] if rows else []
+    rows = {fan.destination: fan.coverage for fan in fans if fan.coverage}
+    return {ALL: coverage_of(scores, ALL, ""), **rows} if rows else {}
 
 
 def largest_errors(publication: Publication, cells: pd.DataFrame) -> list[dict[Hashable, Any]]:

@@ -209,7 +209,7 @@ def test_a_published_month_counts_from_the_month_of_its_forecast(publication: Pu
     month = pd.Timestamp(EARLIER).tz_localize(None).to_period("M")
     assert cells["lead"].tolist() == [(day.to_period("M") - month).n for day in cells["period"]]
     assert (cells["lead"] < cells["horizon"]).all()
-    groups = track.coverage(cells, publication.destinations)[0].coverage
+    groups = track.coverage(cells, publication.destinations)["ALL"]
     assert groups[0].lead_to == 0
     assert sum(group.forecasts for group in groups) == len(cells)
 
