@@ -268,14 +268,11 @@ def _unknown(
 def hit_by(names: str) -> tuple[str, ...]:
     """Destinations of the panel that an act on ``A;B`` touches, in its order."""
     named = [member for name in names.split(";") for member in AGGREGATES.get(name, (name,))]
-    touched = {_holder(name) for name in named}
+    touched = {
+        name if name in DESTINATIONS else "EU27_REST" if name in EU27_MEMBERS else "ROW"
+        for name in named
+    }
     return tuple(name for name in DESTINATIONS if name in touched)
-
-
-def _holder(name: str) -> str:
-    if name in DESTINATIONS:
-        return name
-    return "EU27_REST" if name in EU27_MEMBERS else "ROW"
 
 
 def placebo_dates(announced: pd.Timestamp) -> list[pd.Timestamp]:

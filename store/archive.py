@@ -32,7 +32,7 @@ def write_archive(path: Path, files: Mapping[str, Path]) -> str:
     unfinished = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(unfinished, "wb", opener=_private) as raw:
+        with open(unfinished, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as raw:
             with tarfile.open(
                 fileobj=raw, mode="w:gz", compresslevel=6, dereference=True
             ) as archive:
@@ -144,10 +144,6 @@ def _add(archive: tarfile.TarFile, name: str, file: Path) -> str:
 
 def _sums(digests: Mapping[str, str]) -> str:
     return "".join(f"{digest}  {name}\n" for name, digest in digests.items())
-
-
-def _private(name: str, flags: int) -> int:
-    return os.open(name, flags, 0o600)
 
 
 def _checksum(path: Path) -> Path:

@@ -5,7 +5,7 @@ The folder may be deleted at any time: values are then computed again.
 
 import io
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -56,7 +56,11 @@ class DigestCache:
             unfinished.replace(folder / key)
         finally:
             unfinished.unlink(missing_ok=True)
-        _trim(folder, self._most_bytes)
+        total = 0
+        for path in sorted(folder.iterdir(), key=lambda path: -path.stat().st_mtime_ns):
+            total += path.stat().st_size
+            if total > self._most_bytes:  # the files used least recently go
+                path.unlink(missing_ok=True)
 
 
 NOTHING_KEPT: Final = DigestCache()
@@ -64,22 +68,18 @@ NOTHING_KEPT: Final = DigestCache()
 
 
 def _read(path: Path) -> Values | None:
+    values: Values = {}
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            values = _unpacked(arrays)
+            for name, array in arrays.items():
+                if name.endswith(_TABLE):
+                    values[name.removesuffix(_TABLE)] = pd.read_feather(io.BytesIO(array.tobytes()))
+                else:
+                    values[name] = array if array.ndim else array.item()
         path.touch()
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
         return None
     return values
-
-
-def _trim(folder: Path, most_bytes: int) -> None:
-    """Remove the files used least recently beyond a bound."""
-    total = 0
-    for path in sorted(folder.iterdir(), key=lambda path: -path.stat().st_mtime_ns):
-        total += path.stat().st_size
-        if total > most_bytes:
-            path.unlink(missing_ok=True)
 
 
 def _packed(name: str, value: object) -> tuple[str, NDArray[Any]]:
@@ -88,13 +88,3 @@ def _packed(name: str, value: object) -> tuple[str, NDArray[Any]]:
         value.to_feather(content, compression="uncompressed")
         return f"{name}{_TABLE}", np.frombuffer(content.getvalue(), dtype=np.uint8)
     return name, np.asarray(value)
-
-
-def _unpacked(arrays: Mapping[str, NDArray[Any]]) -> Values:
-    values: Values = {}
-    for name, array in arrays.items():
-        if name.endswith(_TABLE):
-            values[name.removesuffix(_TABLE)] = pd.read_feather(io.BytesIO(array.tobytes()))
-        else:
-            values[name] = array if array.ndim else array.item()
-    return values

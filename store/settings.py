@@ -192,10 +192,6 @@ class Settings(BaseSettings):
         return self.home / "cache" / "http"
 
     @property
-    def origins_dir(self) -> Path:
-        return self.home / "cache" / "origins"
-
-    @property
     def url(self) -> str:
         return self.database_url or f"sqlite:///{self.home / 'magnetcast.db'}"
 

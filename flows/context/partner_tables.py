@@ -6,7 +6,6 @@ import pandas as pd
 from features.panel.partner_table import LEAST_PARTNERS, PartnerTable
 from flows.context.stores import store_of
 from models.forecasting.snapshot import Snapshot
-from store.errors import first_few
 from store.facts.commodities import read_partner_counts
 from store.publications.panels import NO_PANEL, StoredPanel
 from store.settings import Settings
@@ -30,12 +29,6 @@ def table_panel(table: PartnerTable) -> StoredPanel:
         ),
         NO_PANEL.contradictions,
     )
-
-
-def other_tables(settings: Settings, as_of: pd.Timestamp, commodity: str) -> str:
-    """Say which other full tables were known."""
-    codes = [code for code in full_commodities(settings, as_of) if code != commodity]
-    return f"Other full tables known by then: {first_few(codes) or 'none'}."
 
 
 def full_commodities(settings: Settings, as_of: pd.Timestamp) -> list[str]:

@@ -21,7 +21,7 @@ from features.panel.partner_table import PartnerHistory, PartnerTable, partner_t
 from features.panel.system import PRIOR, PanelPrior
 from flows.context.console import LOG, echo, track
 from flows.context.parameter_sources import parameters_for
-from flows.context.partner_tables import other_tables, table_panel
+from flows.context.partner_tables import full_commodities, table_panel
 from flows.context.run_config import MAGNETS, RunConfig, config_of
 from flows.context.stores import store_of
 from models.evaluation.backtest import Backtest, backtest_evidence, rolling_origin_backtest
@@ -36,7 +36,7 @@ from models.learning.parameters import ModelParameters
 from models.quantile_model import TrainedModel
 from store.asof import require_time_zone
 from store.digest_cache import DigestCache
-from store.errors import DataError
+from store.errors import DataError, first_few
 from store.facts.commodities import evidence_digests, read_evidence, read_labels
 from store.facts.reading import (
     read_calendar,
@@ -369,7 +369,7 @@ def open_evidence(
     engine = store_of(settings)
     parameters = parameters or MAGNETS.preset(settings.threads)
     data_vintage = evidence_digests(engine, as_of=as_of, until=until).digest
-    cache = settings.origins_dir, settings.origins_cache_mb
+    cache = settings.home / "cache" / "origins", settings.origins_cache_mb
     history = _history(as_of, data_vintage, engine, until, (*cache, prior))
     return EvidenceWorkspace(
         settings, as_of, data_vintage, parameters, engine, MAGNETS, history, until
@@ -386,22 +386,19 @@ def open_table(
 ) -> PartnerTableWorkspace:
     """Workspace of a full partner table; arguments as of ``open_workspace``."""
     require_time_zone(as_of)
-    engine, key = store_of(settings), config_of(config.commodity).published_as
-    tables = _partner_history(settings, as_of, config.commodity, until)
-    named = RunConfig(key, read_labels(engine).get(key, ""))
-    parameters, digest = parameters or config.preset(settings.threads), tables.current.digest
-    return PartnerTableWorkspace(settings, as_of, digest, parameters, engine, named, tables)
-
-
-def _partner_history(
-    settings: Settings, as_of: pd.Timestamp, commodity: str, until: int | None
-) -> PartnerHistory:
-    engine = store_of(settings)
+    engine, commodity = store_of(settings), config.commodity
     figures = read_observations(engine, as_of=as_of, commodity=commodity, until=until)
     try:
-        return PartnerHistory(partner_table(figures, commodity=commodity, as_of=as_of), figures)
+        table = partner_table(figures, commodity=commodity, as_of=as_of)
     except DataError as err:
-        raise DataError(f"{err} {other_tables(settings, as_of, commodity)}") from err
+        others = [code for code in full_commodities(settings, as_of) if code != commodity]
+        known_tables = f"Other full tables known by then: {first_few(others) or 'none'}."
+        raise DataError(f"{err} {known_tables}") from err
+    key = config_of(commodity).published_as
+    named = RunConfig(key, read_labels(engine).get(key, ""))
+    parameters = parameters or config.preset(settings.threads)
+    tables = PartnerHistory(table, figures)
+    return PartnerTableWorkspace(settings, as_of, table.digest, parameters, engine, named, tables)
 
 
 def known_facts(

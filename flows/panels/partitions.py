@@ -136,18 +136,15 @@ def _trained(
     )
     sample_places = training_series(len(names), parameters)
     some = names if sample_places is None else names[sample_places]
-    theirs = our_names([str(name) for name in rows.columns], options.columns).index(OURS[0])
-    sample = rows.map_partitions(_of_series, rows.columns[theirs], set(some)).compute()
+    place = our_names([str(name) for name in rows.columns], options.columns).index(OURS[0])
+    column, drawn = rows.columns[place], set(some)
+    sample = rows.map_partitions(lambda part: part[names_in(part[column]).isin(drawn)]).compute()
     months = range(
         min(partition.first for partition in partitions),
         max(partition.last for partition in partitions) + 1,
     )
     table = read_panel(sample, options).table.reindex(columns=months)
     return forecaster.fit(Snapshot.of_panel(table, months_ahead(horizon)))
-
-
-def _of_series(rows: pd.DataFrame, column: str, names: set[str]) -> pd.DataFrame:
-    return rows.loc[names_in(rows[column]).isin(names)]
 
 
 def _target(files: PanelFiles, out: Path | None) -> Path:

@@ -46,14 +46,25 @@ def objections(workspace: Workspace, table: pd.DataFrame) -> Message | None:
             "Expected means of members that add up to their sums; nothing was published. "
             "This is a fault of the program: keep its log, and report it."
         )
-    checks = (*_absurd(workspace, table), _moved(workspace, table), _doubts(workspace))
+    checks = [*_absurd(workspace, table), _doubts(workspace)]
+    if (limit := workspace.settings.gate_pct) is not None:
+        key = workspace.config.published_as
+        before = latest_forecast(workspace.engine, as_of=workspace.as_of, commodity=key)
+        checks.insert(-1, too_far(moves(table, before), limit))
     messages = tuple(check for check in checks if check)
     return sentences(*messages) if messages else None
 
 
 def publish(workspace: Workspace, table: pd.DataFrame, because: Message | None) -> int:
     """Publish in one transaction, or hold where a check objects; return rows published."""
-    frozen, day, config = _freezing(workspace), f"{workspace.as_of:%Y-%m-%d}", workspace.config
+    frozen_at, day, config = utc_now(), f"{workspace.as_of:%Y-%m-%d}", workspace.config
+    made_with = {**environment(), "ingest": newest_ingest(workspace.engine), **workspace.provenance}
+    context = PublicationContext(
+        at=frozen_at,
+        ahead_from=ahead_from(workspace.engine, figures=config.commodity, now=frozen_at),
+        made_with=json.dumps(made_with, sort_keys=True),
+        panel=workspace.panel,
+    )
     if because:
         number = hold_forecasts(
             workspace.engine,
@@ -62,7 +73,7 @@ def publish(workspace: Workspace, table: pd.DataFrame, because: Message | None) 
             data_vintage=workspace.data_vintage,
             because=because,
             commodity=config.published_as,
-            context=frozen,
+            context=context,
         )
         name = config.published_as
         echo(f"publish   {name} as of {day} is HELD as number {number}: {because}")
@@ -74,7 +85,7 @@ def publish(workspace: Workspace, table: pd.DataFrame, because: Message | None) 
         as_of=workspace.as_of,
         data_vintage=workspace.data_vintage,
         commodity=config.published_as,
-        context=frozen,
+        context=context,
     )
     echo(f"publish   {config.prefix}{rows} rows as of {day}")
     return rows
@@ -108,17 +119,6 @@ def held_folder(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}-held")
 
 
-def _freezing(workspace: Workspace) -> PublicationContext:
-    frozen_at = utc_now()
-    made_with = {**environment(), "ingest": newest_ingest(workspace.engine), **workspace.provenance}
-    return PublicationContext(
-        at=frozen_at,
-        ahead_from=ahead_from(workspace.engine, figures=workspace.config.commodity, now=frozen_at),
-        made_with=json.dumps(made_with, sort_keys=True),
-        panel=workspace.panel,
-    )
-
-
 def _absurd(workspace: Workspace, table: pd.DataFrame) -> list[Message | None]:
     """Say which series would be published with implausible medians, after sums and controls."""
     origin = workspace.origin
@@ -127,16 +127,6 @@ def _absurd(workspace: Workspace, table: pd.DataFrame) -> list[Message | None]:
     rows = table.set_index(["destination", "period"])[list(NUMBERS)].reindex(keys)
     values = rows.to_numpy(dtype=np.float64).reshape(len(origin.series), len(months), -1)
     return absurdities(values, origin)
-
-
-def _moved(workspace: Workspace, table: pd.DataFrame) -> Message | None:
-    limit = workspace.settings.gate_pct
-    if limit is None:
-        return None
-    key = workspace.config.published_as
-    return too_far(
-        moves(table, latest_forecast(workspace.engine, as_of=workspace.as_of, commodity=key)), limit
-    )
 
 
 def _doubts(workspace: Workspace) -> Message | None:

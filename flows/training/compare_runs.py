@@ -100,8 +100,8 @@ def compare_runs(settings: Settings, a: str, b: str, config: RunConfig = MAGNETS
             "Expected backtests with origins, destinations and months that both forecast. Run "
             "`magnetcast backtest` with the --as-of of the other."
         )
-    both = {A: pd.Series(first.params, dtype=object), B: pd.Series(second.params, dtype=object)}
-    params = pd.DataFrame(both).fillna("")
+    columns = {A: pd.Series(first.params, dtype=object), B: pd.Series(second.params, dtype=object)}
+    params = pd.DataFrame(columns).fillna("")
     choices = params.loc[params[A] != params[B]].rename_axis("choice").reset_index()
     return RunComparison((first.label, second.label), choices, score_differences(cells))
 

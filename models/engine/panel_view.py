@@ -14,7 +14,7 @@ from features.series import PanelStats, SeriesStats, panel_momentum, series_stat
 from features.statistical.seasonality import common_profile
 from models import quantile_model
 from models.learning.parameters import ModelParameters
-from models.learning.training_set import OriginTargets
+from models.learning.training_set import OriginTargets, drawn
 from store.arrays import Floats, Ints, take
 
 LEAST_SCALE: Final = 0.3
@@ -123,7 +123,7 @@ class PanelView:
 
 def validation_start(last: int, horizon: int, parameters: ModelParameters) -> int:
     """Column of the first origin of the validation window."""
-    return last - parameters.validation_length(horizon)
+    return last - max(parameters.validation_months, horizon)
 
 
 def past_origins(last: int, horizon: int, parameters: ModelParameters) -> list[int]:
@@ -146,14 +146,9 @@ def panel_targets(
     draw = np.random.default_rng(parameters.seed)
     each = -(-parameters.pairs // max(len(origins), 1))
     for origin in origins:
-        yield _of_origin(view, origin, _drawn(view.stats(origin), each, draw), last)
-
-
-def _drawn(stats: SeriesStats, count: int, draw: np.random.Generator) -> Ints:
-    eligible = np.flatnonzero(stats.current & (stats.scale > 0) & (stats.spread > 0))
-    if len(eligible) <= count:
-        return eligible
-    return np.sort(draw.choice(eligible, count, replace=False))
+        stats = view.stats(origin)
+        eligible = np.flatnonzero(stats.current & (stats.scale > 0) & (stats.spread > 0))
+        yield _of_origin(view, origin, drawn(eligible, each, draw), last)
 
 
 def _of_origin(view: PanelView, origin: int, rows: Ints, last: int) -> OriginTargets:

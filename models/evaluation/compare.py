@@ -14,7 +14,7 @@ from scipy import stats
 from models.evaluation.scores import cell_scores, lead_groups, lead_of
 from models.forecasting.model_names import MODEL
 from sources.files.panel import read_month
-from store.arrays import Floats, Ints
+from store.arrays import Floats
 from store.vocabulary import AGGREGATES, ALL, QUANTILE_COLUMNS
 
 LOSSES: Final = {"mase": "scaled_error", "sql": "scaled_quantile_loss", "wape": "absolute_error"}
@@ -71,22 +71,16 @@ def differences(cells: pd.DataFrame, model: str, baselines: Sequence[str]) -> pd
     Econometrica 55 (1987) 703-708.
     """
     model_rows = cells.loc[cells["model"] == model]
-    parts = []
+    keys, parts = [name for name in _CELL if name in cells], []
     for baseline in baselines:
-        pairs = _pairs(model_rows, cells.loc[cells["model"] == baseline])
+        errors = cells.loc[cells["model"] == baseline, [*keys, *LOSSES.values()]]
+        pairs = model_rows.merge(
+            errors, on=keys, suffixes=("", "_other"), validate="one_to_one"
+        ).sort_values(keys, ignore_index=True)
         rows = [_difference(pairs, metric) for metric in LOSSES]
         parts.append(pd.DataFrame(rows).assign(model=model, baseline=baseline))
     columns = list(DIFFERENCE_COLUMNS)
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
-
-
-def _pairs(model_rows: pd.DataFrame, baseline_rows: pd.DataFrame) -> pd.DataFrame:
-    keys = [name for name in _CELL if name in model_rows]
-    baseline_errors = baseline_rows[[*keys, *LOSSES.values()]]
-    pairs = model_rows.merge(
-        baseline_errors, on=keys, suffixes=("", "_other"), validate="one_to_one"
-    )
-    return pairs.sort_values(keys, ignore_index=True)
 
 
 def _difference(pairs: pd.DataFrame, metric: str) -> dict[str, object]:
@@ -125,7 +119,9 @@ def _half_width(deviation: Floats, pairs: pd.DataFrame) -> float:
     table = np.zeros((len(cutoffs), len(destinations)))
     np.add.at(table, (row, column), deviation)
     numbers = np.array([read_month(cutoff) for cutoff in cutoffs])
-    lags = _overlapping_cutoffs(numbers, int(pairs["horizon"].max()))
+    reach = np.searchsorted(numbers, numbers + pairs["horizon"].max()) - np.arange(len(numbers))
+    # Cutoffs within the longest horizon overlap; at most a quarter of all counts.
+    lags = min(int(reach.max()), max(1, len(numbers) // 4))
     independent = (len(cutoffs) / lags, float(len(destinations)))
     sums = (_autocorrelated(table.sum(axis=1), lags), float((table.sum(axis=0) ** 2).sum()))
     terms = [
@@ -138,12 +134,6 @@ def _half_width(deviation: Floats, pairs: pd.DataFrame) -> float:
     variances, freedom = zip(*terms, strict=True)
     two_way = sum(variances) - float((table**2).sum()) if len(terms) > 1 else 0.0
     return float(stats.t.ppf(_LEVEL, min(freedom)) * np.sqrt(max(two_way, *variances)))
-
-
-def _overlapping_cutoffs(cutoffs: Ints, horizon: int) -> int:
-    """Number of cutoffs within the longest horizon, at most a quarter of all."""
-    in_horizon = np.searchsorted(cutoffs, cutoffs + horizon) - np.arange(len(cutoffs))
-    return min(int(in_horizon.max()), max(1, len(cutoffs) // 4))
 
 
 def _autocorrelated(sums: Floats, lags: int) -> float:

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from features.evidence_history import EvidenceHistory, release_moments
-from features.origin import Origin
 from features.statistical.base_forecasts import BASELINES
 from models import quantile_model
 from models.executor import Executor
@@ -32,8 +31,7 @@ from models.learning.boosters import Boosters
 from models.learning.calibration import metadata_of
 from models.learning.parameters import ModelParameters
 from models.policy.policy_effect import PolicyEffect, effect_at
-from models.quantile_model import Distances, TrainedModel
-from store.arrays import Flags
+from models.quantile_model import TrainedModel
 from store.digest_cache import Values
 from store.errors import DataError
 from store.months import month_label
@@ -66,14 +64,6 @@ def past_moments(as_of: pd.Timestamp, since: pd.Timestamp = SCORED_FROM) -> list
             "because detail by destination was first published in mid-2019. Take a later --as-of."
         )
     return moments
-
-
-def _settled(origin: Origin) -> Flags:
-    """Tell of each series and target, flat, whether a figure after the cutoff settles it."""
-    is_published = np.zeros((len(origin.series), len(origin.targets)), dtype=bool)
-    if origin.later is not None:
-        is_published[origin.later.row, origin.later.column] = True
-    return is_published.reshape(-1)
 
 
 def trained_boosters(
@@ -172,9 +162,12 @@ class FittedEvidence:
 
     def _values(self) -> Values:
         """Table of forecasts, and the uncalibrated distances of each model."""
-        origin = self.snapshot.origin
+        origin, metadata = self.snapshot.origin, self.model.metadata
         rows, forecasts = rows_of(origin), dict[str, pd.DataFrame]()
-        predicted = self._predictions(rows)
+        trees = quantile_model.booster_distances(self.model.boosters, metadata, rows)
+        predicted = {MODEL: quantile_model.combined(trees, metadata, rows), TREES: trees}
+        for name in (BASE_MEDIAN, *BASELINES):
+            predicted[name] = statistical_distances(name, origin, rows)
         for model, values in predicted.items():
             quantiles = quantile_model.quantiles_of(values, self._metadata(model), rows)
             if model == MODEL:
@@ -182,28 +175,19 @@ class FittedEvidence:
                 forecasts |= {MODEL: stages.published, UNANSWERED: stages.coherent}
             else:
                 forecasts[model] = coherent(quantiles, origin)
-        open_, keys = ~_settled(origin), _keys(rows)
+        is_open = np.ones((len(origin.series), len(origin.targets)), dtype=bool)
+        if origin.later is not None:  # figures after the cutoff
+            is_open[origin.later.row, origin.later.column] = False
+        keys = _keys(rows)
         tables = [
             pd.concat([keys, forecast], axis=1).assign(model=name)
             for name, forecast in forecasts.items()
         ]
-        table = pd.concat([forecast.loc[open_] for forecast in tables], ignore_index=True).assign(
+        tables = [forecast.loc[is_open.reshape(-1)] for forecast in tables]
+        table = pd.concat(tables, ignore_index=True).assign(
             as_of=self.snapshot.evidence[1], cutoff=month_label(origin.cutoff)
         )
         return {_TABLE: table, **predicted}
-
-    def _predictions(self, rows: pd.DataFrame) -> dict[str, Distances]:
-        """Distances of the model, its parts and the baselines, before calibration."""
-        trees = quantile_model.booster_distances(self.model.boosters, self.model.metadata, rows)
-        origin = self.snapshot.origin
-        baselines = {
-            name: statistical_distances(name, origin, rows) for name in (BASE_MEDIAN, *BASELINES)
-        }
-        return {
-            MODEL: quantile_model.combined(trees, self.model.metadata, rows),
-            TREES: trees,
-            **baselines,
-        }
 
     def _metadata(self, model: str) -> Mapping[str, object]:
         if model == MODEL:

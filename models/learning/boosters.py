@@ -7,11 +7,10 @@ from typing import Final
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.build import ALL_FEATURES
 from models.learning.parameters import ModelParameters
-from models.learning.training_set import TrainingSet
+from models.learning.training_set import TrainingSet, drawn
 from models.quantile_model import BOOSTERS
 from store.arrays import Flags, Floats
 from store.errors import DataError
@@ -44,7 +43,10 @@ def fitted(
         parts: A mask of the cells each; at most ``parameters.rows`` of a part are drawn.
         last: Origin of the newest month known.
     """
-    samples = [_sample(part, parameters) for part in parts]
+    samples = [
+        drawn(np.flatnonzero(part), parameters.rows, np.random.default_rng(parameters.seed))
+        for part in parts
+    ]
     cells = np.unique(np.concatenate(samples))
     weight = rows.weight[cells] * 0.5 ** ((last - rows.origin[cells]) / parameters.half_life_months)
     names = [name if name in _MONOTONE else f"covariate_{i}" for i, name in enumerate(rows.names)]
@@ -66,7 +68,12 @@ def fitted(
     def fit(subset: lgb.Dataset | None, size: int) -> Boosters | None:
         return None if subset is None else _boosters(subset, parameters, size, monotone)
 
-    subsets = [_subset(dataset, np.searchsorted(cells, sample)) for sample in samples]
+    subsets = [
+        dataset.subset(np.searchsorted(cells, sample).tolist()).construct()
+        if len(sample) >= LEAST_CELLS
+        else None
+        for sample in samples
+    ]
     with ThreadPoolExecutor(parameters.threads) as pool:
         return list(pool.map(fit, subsets, map(len, samples)))
 
@@ -78,18 +85,6 @@ def too_few(cutoff: int) -> DataError:
         f"{LEAST_CELLS} months that earlier origins looked ahead to and that are known by now. "
         "Take a later --as-of or cutoff."
     )
-
-
-def _sample(part: Flags, parameters: ModelParameters) -> NDArray[np.intp]:
-    cells = np.flatnonzero(part)
-    if len(cells) <= parameters.rows:
-        return cells
-    draw = np.random.default_rng(parameters.seed)
-    return np.sort(draw.choice(cells, parameters.rows, replace=False))
-
-
-def _subset(dataset: lgb.Dataset, cells: NDArray[np.intp]) -> lgb.Dataset | None:
-    return None if len(cells) < LEAST_CELLS else dataset.subset(cells.tolist()).construct()
 
 
 def _boosters(

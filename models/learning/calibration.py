@@ -6,10 +6,9 @@ and mixed with a default so that few forecasts make no overconfident band.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from models.learning.parameters import OF_PANELS, ModelParameters
@@ -72,7 +71,8 @@ def calibrate(
         * errors.horizon**parameters.horizon_growth
     )
     for row in range(months):
-        weight = recency * horizon_weight(errors.horizon, row + 1)
+        log_distance = np.log(errors.horizon / (row + 1))
+        weight = recency * np.exp(-0.5 * (log_distance / HORIZON_REACH) ** 2)
         total_weight = parameters.calibration_prior + weight.sum()
         if parameters.bias_correction and weight.sum() > 0:
             median = weighted_quantiles(errors.distance, weight, np.array([0.5]))[0]
@@ -109,12 +109,6 @@ def metadata_of(
         "parameters": parameters.by_name,
         "threads": parameters.threads,
     }
-
-
-def horizon_weight(horizon: NDArray[Any], ahead: int) -> Floats:
-    """Weights of errors at some horizons for another horizon, by their log distance."""
-    gap = np.log(horizon / ahead)
-    return np.asarray(np.exp(-0.5 * (gap / HORIZON_REACH) ** 2))
 
 
 def weighted_quantiles(values: Floats, weights: Floats, levels: Floats) -> Floats:

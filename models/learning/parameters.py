@@ -165,10 +165,6 @@ class ModelParameters:
             name: bounds for name, bounds in _BOUNDS.items() if bounds.model in {"", self.model}
         }
 
-    def validation_length(self, horizon: int) -> int:
-        """Months of the validation window."""
-        return max(self.validation_months, horizon)
-
 
 _FIRST_NAMES: Final = {"ensemble_weight": "trees_weight", "bias_correction": "shift"}
 """Names that renamed parameters keep in digests, and have in what was stored before."""

@@ -74,3 +74,8 @@ def _cells(targets: OriginTargets) -> TrainingSet:
         lower_bound=cells(targets.lower_bound),
         base_forecasts={name: cells(values) for name, values in targets.base_forecasts.items()},
     )
+
+
+def drawn(places: Ints, count: int, draw: np.random.Generator) -> Ints:
+    """Random ``count`` of the places, ascending; all of them if there are no more."""
+    return places if len(places) <= count else np.sort(draw.choice(places, count, replace=False))

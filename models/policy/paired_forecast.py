@@ -38,7 +38,7 @@ from store.arrays import Floats
 from store.errors import DataError
 from store.messages import Message, Value, message
 from store.months import month_label, month_start
-from store.schema.scenario import Scenario, ScenarioAct, ScenarioContext
+from store.schema.scenario import Scenario, ScenarioContext
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 RATE: Final = "tariff_rate_pct"
@@ -211,16 +211,6 @@ def _diverted_shares(scenario: Scenario) -> dict[str, float]:
     """Share that others get of what each act stops, where one is assumed."""
     percentages = {act.event_id: float(str(act.given[DIVERTED_PCT])) for act in scenario.events}
     return {act: share / 100.0 for act, share in percentages.items() if not math.isnan(share)}
-
-
-def _is_stop(act: ScenarioAct) -> bool:
-    """Whether an act is a new stop at the border, which the policy response answers."""
-    columns = act.given
-    return (
-        act.is_new
-        and columns["instrument"] in INSTRUMENTS
-        and columns["direction"] == "restrictive"
-    )
 
 
 def _note_on_precedent(control: Control, past: Precedents) -> Message:
@@ -441,10 +431,15 @@ class PublishedDraws:
         draws = self.ordinary.copy()
         for month in announcement_months(scenario, origin):
             scenario_origin = with_levers(origin, scenario, month)
-            # What a new stop does is the response's to answer, not the trees'.
-            unstopped = scenario.model_copy(
-                update={"events": [act for act in scenario.events if not _is_stop(act)]}
-            )
+            # What a new stop at the border does is the response's to answer, not the trees'.
+            others = [
+                act
+                for act in scenario.events
+                if not act.is_new
+                or act.given["instrument"] not in INSTRUMENTS
+                or act.given["direction"] != "restrictive"
+            ]
+            unstopped = scenario.model_copy(update={"events": others})
             shift = self.snapshot.learned(origin, with_levers(origin, unstopped, month))
             effect = effect_at(
                 scenario_origin, self.snapshot.analogs, count=len(draws), exposure=self.exposure

@@ -113,7 +113,7 @@ def _figure(row: Row) -> Figure | None:
     row.parsed("published_on", stated_day)
     has_material = "material" in row.cells
     commodity = row.text("material", required=True) if has_material else COMMODITY
-    if period is None or destination is None or not row.is_valid:
+    if period is None or destination is None or row.line in row.problems.lines:
         return None
     return Figure(
         row, commodity, destination, measure, value, kind, period,

@@ -83,19 +83,15 @@ def _release(row: Row) -> dict[str, object]:
     day = row.parsed("release_date", latest_named_day)
     if period and day is not None and day <= period.end:
         row.bad("release_date", f"after the period's end {period.end:%Y-%m-%d}")
+    kind = row.text("what", required=True).partition(" ")[0]
     return {
         "period_from": period and period.first,
         "period_to": period and period.last,
         "released_on": day,
-        "what": _kind(row.text("what", required=True)),
+        "what": kind if kind in {"headline", "detail"} else "supplement",
         "available_at": day and day.tz_localize("UTC"),
         "source_url": row.text("source_url"),
     }
-
-
-def _kind(text: str) -> str:
-    word = text.split(maxsplit=1)[0] if text else ""
-    return word if word in {"headline", "detail"} else "supplement"
 
 
 def stated_day(published_on: str) -> pd.Timestamp | None:

@@ -51,7 +51,17 @@ class Covariates:
         if needed is not None:
             missing &= needed[:, np.newaxis]
         if missing.any():
-            raise self._lacking(missing, cutoff)
+            cells = np.argwhere(missing)
+            few = [
+                f"{self.names[name]} of {self.series[row]} in {month_label(cutoff + 1 + ahead)}"
+                for name, row, ahead in cells[:SHOWN].tolist()
+            ]
+            raise DataError(
+                f"{self.source} lacks values to forecast after {month_label(cutoff)}: "
+                f"{first_few(few, total=len(cells))}. Expected a value known by then of each "
+                "series in each month to forecast. Add the rows, or leave the covariate or these "
+                "series out."
+            )
         return view
 
     def view(self, cutoff: int, horizon: int) -> Floats:
@@ -61,28 +71,13 @@ class Covariates:
             names x series x months from ``first`` to ``cutoff + horizon``.
         """
         months = cutoff + horizon - self.first + 1
-        values = self._filled(slice(None) if self.known_by is None else self.known_by <= cutoff)
+        values = np.full((len(self.names), len(self.series), self.months), np.nan)
+        rows = slice(None) if self.known_by is None else self.known_by <= cutoff
+        values.flat[self.cells[rows]] = self.values[rows]
         view = np.full((*values.shape[:2], months), np.nan)
         shared = min(months, self.months)
         view[:, :, :shared] = values[:, :, :shared]
         return view
-
-    def _filled(self, rows: Flags | slice) -> Floats:
-        filled = np.full((len(self.names), len(self.series), self.months), np.nan)
-        filled.flat[self.cells[rows]] = self.values[rows]
-        return filled
-
-    def _lacking(self, missing: Flags, cutoff: int) -> DataError:
-        cells = np.argwhere(missing)
-        few = [
-            f"{self.names[name]} of {self.series[row]} in {month_label(cutoff + 1 + int(ahead))}"
-            for name, row, ahead in cells[:SHOWN]
-        ]
-        return DataError(
-            f"{self.source} lacks values to forecast after {month_label(cutoff)}: "
-            f"{first_few(few, total=len(cells))}. Expected a value known by then of each series "
-            "in each month to forecast. Add the rows, or leave the covariate or these series out."
-        )
 
 
 WHAT: Final = "Covariate file"

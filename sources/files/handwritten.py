@@ -51,10 +51,6 @@ class Row:
         value = self.cells[column]
         self.problems.add(self.line, f"column {column!r}: {value!r} is not {expected}")
 
-    @property
-    def is_valid(self) -> bool:
-        return self.line not in self.problems.lines
-
     def text(self, column: str, *, required: bool = False) -> str:
         """Text of a cell."""
         value = self.cells[column].strip()

@@ -1,6 +1,6 @@
 """Which destinations add up to which sums."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
@@ -39,21 +39,17 @@ def sums_in(rows: pd.DataFrame, table: str, *, left_out: Collection[str] = ()) -
             f"{table} names no sum: all cells of part_of are empty. Expected the sums that "
             "destinations are part of. Fill them in, or leave the table out."
         )
-    order = _smaller_first(parts, table)
-    used: Parts = {}
-    for name in order:
-        inner = (part for part in parts.get(name, ()) if part in used or part not in parts)
-        if members := tuple(part for part in inner if part not in left_out or part in used):
-            used[name] = members
-    return {name: used[name] for name in parts if name in used}
-
-
-def _smaller_first(parts: Mapping[str, Sequence[str]], table: str) -> list[str]:
     try:
-        return list(TopologicalSorter(parts).static_order())
+        smaller_first = list(TopologicalSorter(parts).static_order())
     except CycleError as err:
         circle = " is part of ".join(err.args[1])
         raise DataError(
             f"Sums of {table} run in a circle: {circle}. Expected no sum to be part of itself. "
             "Remove one of these links."
         ) from err
+    used: Parts = {}
+    for name in smaller_first:
+        inner = (part for part in parts.get(name, ()) if part in used or part not in parts)
+        if members := tuple(part for part in inner if part not in left_out or part in used):
+            used[name] = members
+    return {name: used[name] for name in parts if name in used}

@@ -255,7 +255,8 @@ def read_panel(source: Path | pd.DataFrame, options: PanelOptions = READ_AS_IS) 
         options: Other names of columns, and whether values may be negative.
     """
     name = named(source, "Panel")
-    called = _called(source, options)
+    is_theirs = isinstance(source, pd.DataFrame) and NIXTLA[0] in source.columns
+    called = options.columns or (NIXTLA if is_theirs else OURS)
     rows = read_rows(source, "Panel", called=options.columns)
     _check_columns(name, rows, called)
     has_tree = PART_OF in rows
@@ -276,14 +277,11 @@ def read_panel(source: Path | pd.DataFrame, options: PanelOptions = READ_AS_IS) 
             f"YYYY-MM and one number of at least 0 a row. Correct or remove the rows.{remedy}"
         )
     table = _dense(values)
-    notes = (_unnamed_note(rows), _again_note(again), _gap_note(table), *_short_notes(table))
-    tree = _tree_rows(rows, table) if has_tree else None
-    return Panel(table, reasons, tuple(note for note in notes if note), tree)
-
-
-def _called(source: Path | pd.DataFrame, options: PanelOptions) -> tuple[str, str, str]:
-    is_theirs = isinstance(source, pd.DataFrame) and NIXTLA[0] in source.columns
-    return options.columns or (NIXTLA if is_theirs else OURS)
+    tree = None
+    if has_tree:
+        by_name = rows[PART_OF].astype("str").groupby(rows["destination"]).first()
+        tree = by_name.reindex(table.index).fillna("").rename(PART_OF)
+    return Panel(table, reasons, tuple(_notes(rows, again, table)), tree)
 
 
 def _check_columns(name: str, rows: pd.DataFrame, called: tuple[str, str, str]) -> None:
@@ -369,30 +367,21 @@ def _dense(values: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _unnamed_note(rows: pd.DataFrame) -> str:
+def _notes(rows: pd.DataFrame, again: int, table: pd.DataFrame) -> Iterator[str]:
+    """Yield what is unusual in a panel and yet used, or left out."""
     unnamed = rows.index[rows["destination"].isna() & rows["tonnes"].notna()]
-    shown_rows = first_few([f"row {row}" for row in unnamed])
-    note = "rows without a destination belong to no series and were left out"
-    return f"{note}: {shown_rows}" if len(unnamed) else ""
-
-
-def _again_note(again: int) -> str:
-    note = f"{counted(again, 'row')} with the same series, month and tonnes as another"
-    return f"{note}, read once" if again else ""
-
-
-def _gap_note(table: pd.DataFrame) -> str:
+    if len(unnamed):
+        numbers = first_few([f"row {row}" for row in unnamed])
+        yield f"rows without a destination belong to no series and were left out: {numbers}"
+    if again:
+        repeated = counted(again, "row")
+        yield f"{repeated} with the same series, month and tonnes as another, read once"
     has_value = np.isfinite(table.to_numpy())
     span = has_value.shape[1] - has_value.argmax(axis=1) - has_value[:, ::-1].argmax(axis=1)
     gaps = span - has_value.sum(axis=1)
-    if not gaps.any():
-        return ""
-    missing = counted(int(gaps.sum()), "month")
-    return f"gaps: {missing} in {counted(int((gaps > 0).sum()), 'series')}"
-
-
-def _short_notes(table: pd.DataFrame) -> Iterator[str]:
-    has_value = np.isfinite(table.to_numpy())
+    if gaps.any():
+        missing = counted(int(gaps.sum()), "month")
+        yield f"gaps: {missing} in {counted(int((gaps > 0).sum()), 'series')}"
     if (single := has_value.sum(axis=1) == 1).any():
         yield f"one value only: {first_few(table.index[single])}"
     last, count = month_label(int(table.columns[-1])), int(has_value[:, -1].sum())
@@ -400,8 +389,3 @@ def _short_notes(table: pd.DataFrame) -> Iterator[str]:
         yield f"the last month, {last}, has a value of {count} of {len(table)} series only"
     elif count < len(table):
         yield f"no value in the last month, {last}: {first_few(table.index[~has_value[:, -1]])}"
-
-
-def _tree_rows(rows: pd.DataFrame, table: pd.DataFrame) -> "pd.Series[str]":
-    by_name = rows[PART_OF].astype("str").groupby(rows["destination"]).first()
-    return by_name.reindex(table.index).fillna("").rename(PART_OF)

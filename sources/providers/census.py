@@ -96,18 +96,14 @@ def _read(body: bytes, line: str, span: MonthRange) -> tuple[pd.DataFrame, int]:
         raise ValueError("it is for another line, country or month than requested")
     if rows.duplicated("time").any():
         raise ValueError("it has a month twice")
-    _refuse_units(rows, line)
-    readable_rows, broken = readable(rows, _NUMBERS)
-    months = pd.to_datetime(readable_rows["time"], format="%Y-%m").astype("datetime64[us]")
-    return readable_rows[list(_NUMBERS)].assign(line=line, period=months), broken
-
-
-def _refuse_units(rows: pd.DataFrame, line: str) -> None:
     if units := sorted(set(rows["UNIT_QY1"].fillna("").str.strip().str.upper()) - {"KG", "-", ""}):
         raise SourceError(
             f"census counts {line} in {first_few(units)}. Expected kilograms (KG). See whether "
             "the line's unit has changed; nothing was taken over."
         )
+    readable_rows, broken = readable(rows, _NUMBERS)
+    months = pd.to_datetime(readable_rows["time"], format="%Y-%m").astype("datetime64[us]")
+    return readable_rows[list(_NUMBERS)].assign(line=line, period=months), broken
 
 
 def _lacks_weight(rows: pd.DataFrame) -> pd.Series:

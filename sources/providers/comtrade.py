@@ -160,7 +160,10 @@ class _Comtrade(HttpSource):
         long = None if self._key else LongFetch(f"{self.id}-{self.commodity}", ingested_at, PACE_S)
         with self.client(ApiKeys(headers=self._key), long) as http:
             releases = self._releases(http, span)
-            trades = self._trades(http, span)
+            parts = list(span.pieces(MOST_MONTHS if self._key else 1))
+            tracked = parts if self._key else self.progress(parts, "months")
+            answers = [self._answer(http, part) for part in tracked]
+        trades = [answer for answer in answers if answer is not None]
         rows = _dated(trades, releases, ingested_at=ingested_at)
         is_group = rows[self.other].isin(COMTRADE_GROUPS)
         rows = rows[~is_group]
@@ -170,12 +173,21 @@ class _Comtrade(HttpSource):
             source=self.id,
             source_url=f"{self.url}{WITH_KEY}?{urlencode(self._fixed)}",
         )
+        groups = f"of groups of countries ({', '.join(COMTRADE_GROUPS.values())}): sums of others"
+        counts = {
+            "by mode, procedure or second partner: included in the totals": sum(
+                splits for _, splits, _ in trades
+            ),
+            groups: int(is_group.sum()),
+            "whose numbers cannot be read: left out": sum(broken for _, _, broken in trades),
+            "without a weight: their value alone is taken": int(_lacks_weight(rows).sum()),
+        }
         file = self.file(
             span,
             http,
             {"observations": frame},
             wanted=self.wanted.format(self.commodity),
-            ignored=_ignored(trades, rows, groups=int(is_group.sum())),
+            ignored=tuple(f"{count} rows {kind}" for kind, count in counts.items() if count),
         )
         if self.commodity == HS6:
             return file
@@ -188,12 +200,6 @@ class _Comtrade(HttpSource):
     @property
     def _fixed(self) -> dict[str, str]:
         return {**self.side, "cmdCode": self.commodity}
-
-    def _trades(self, http: HttpClient, span: MonthRange) -> list[_Rows]:
-        parts = list(span.pieces(MOST_MONTHS if self._key else 1))
-        shown = parts if self._key else self.progress(parts, "months")
-        answers = [self._answer(http, part) for part in shown]
-        return [answer for answer in answers if answer is not None]
 
     def _answer(self, http: HttpClient, span: MonthRange) -> _Rows | None:
         path = WITH_KEY if self._key else PREVIEW
@@ -321,15 +327,3 @@ def _dated(
 
 def _lacks_weight(rows: pd.DataFrame) -> pd.Series:
     return rows["kilograms"].isna() | (rows["kilograms"].eq(0) & rows["usd"].ge(_WEIGHTLESS_USD))
-
-
-def _ignored(trades: Sequence[_Rows], rows: pd.DataFrame, *, groups: int) -> tuple[str, ...]:
-    counts = {
-        "by mode, procedure or second partner: included in the totals": sum(
-            splits for _, splits, _ in trades
-        ),
-        f"of groups of countries ({', '.join(COMTRADE_GROUPS.values())}): sums of others": groups,
-        "whose numbers cannot be read: left out": sum(broken for _, _, broken in trades),
-        "without a weight: their value alone is taken": int(_lacks_weight(rows).sum()),
-    }
-    return tuple(f"{count} rows {kind}" for kind, count in counts.items() if count)

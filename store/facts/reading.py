@@ -183,13 +183,6 @@ def known_by(table: sa.Table, as_of: datetime | None) -> list[sa.ColumnElement[b
     return [] if as_of is None else [table.c.available_at <= as_of]
 
 
-def ingested_until(table: sa.Table, until: int | None) -> list[sa.ColumnElement[bool]]:
-    """The condition for rows of an ingest or an earlier one; none for None."""
-    if until is None:
-        return []
-    return [sa.or_(table.c.vintage.is_(None), table.c.vintage <= until)]
-
-
 def read_table(
     where: sa.Engine | sa.Connection,
     table: sa.Table,
@@ -212,7 +205,9 @@ def read_table(
     )
     # Without a type the driver returns raw values, which are then typed column by column.
     plain: list[sa.ColumnElement[Any]] = [sa.literal_column(column.name) for column in read]
-    available = (*known_by(table, as_of), *ingested_until(table, until))
+    available = known_by(table, as_of)
+    if until is not None:
+        available.append(sa.or_(table.c.vintage.is_(None), table.c.vintage <= until))
     query = sa.select(*plain).select_from(table).where(*wanted, *available)
     with reading(where) as connection:
         frame = frame_of(connection.execute(query), read)

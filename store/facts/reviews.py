@@ -158,15 +158,16 @@ def decide(
     with writing(engine) as connection:
         row = connection.execute(select(reviews).where(reviews.c.id == id)).first()
         if row is None or row.decided_at is not None:
-            raise DataError(_not_open(connection, id, row.decision if row else None))
+            waiting = connection.scalars(
+                select(reviews.c.id).where(reviews.c.decided_at.is_(None)).order_by(reviews.c.id)
+            ).all()
+            subject = f"Review item {id} is {row.decision}" if row else f"No review item {id}"
+            expected = "an open item, and there is none"
+            if waiting:
+                expected = f"one of {first_few(waiting)}"
+            raise DataError(
+                f"{subject} in table reviews. Expected {expected}. See `magnetcast data review "
+                "list`."
+            )
         values = {"decided_at": at, "decision": decision, "decided_by": actor, "note": note}
         connection.execute(update(reviews).where(reviews.c.id == id).values(values))
-
-
-def _not_open(connection: Connection, number: int, decision: str | None) -> str:
-    waiting = connection.scalars(
-        select(reviews.c.id).where(reviews.c.decided_at.is_(None)).order_by(reviews.c.id)
-    ).all()
-    subject = f"Review item {number} is {decision}" if decision else f"No review item {number}"
-    expected = f"one of {first_few(waiting)}" if waiting else "an open item, and there is none"
-    return f"{subject} in table reviews. Expected {expected}. See `magnetcast data review list`."

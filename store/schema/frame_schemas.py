@@ -184,7 +184,7 @@ def validate(frame: pd.DataFrame, name: str, *, where: str) -> pd.DataFrame:
     try:
         checked = SCHEMAS[name].validate(frame, lazy=True)
     except SchemaErrors as err:
-        broken = _broken(err.failure_cases)
+        broken = list(dict.fromkeys(map(_sentence, err.failure_cases.to_dict("records"))))
         raise DataError(
             f"Rows break the {name} contract in {where}: {first_few(broken)}. "
             f"Expected columns {', '.join(SCHEMAS[name].columns)}, each within its bounds. "
@@ -195,18 +195,10 @@ def validate(frame: pd.DataFrame, name: str, *, where: str) -> pd.DataFrame:
     return checked.astype(times)
 
 
-def _broken(cases: pd.DataFrame) -> list[str]:
-    is_frame_check = cases["schema_context"].eq("DataFrameSchema")
-    lines: dict[str, None] = {}
-    for is_whole, case in zip(is_frame_check, cases.to_dict("records"), strict=True):
-        lines[_sentence(case, is_whole=bool(is_whole))] = None
-    return list(lines)
-
-
-def _sentence(case: dict[Any, Any], *, is_whole: bool) -> str:
+def _sentence(case: dict[Any, Any]) -> str:
     if case["check"] == "column_in_dataframe":
         return f"column {case['failure_case']!r} is missing"
     row = "" if pd.isna(case["index"]) else f"row {case['index']}: "
-    if is_whole:
+    if case["schema_context"] == "DataFrameSchema":
         return f"{row}{case['check']}"
     return f"{row}column {case['column']!r} is {case['failure_case']!r} ({case['check']})"
