@@ -131,12 +131,6 @@ def depth(window: PlaceboWindow, least: Floats) -> float:
     return float(missing / max(window.path.mean(), _LEAST))
 
 
-def depth_rank(event: PlaceboWindow, placebos: list[PlaceboWindow], least: Floats) -> int:
-    """Rank of the event's fall among those of the placebo dates, 1 for the deepest."""
-    event_depth = depth(event, least)
-    return 1 + sum(depth(placebo, least) >= event_depth for placebo in placebos)
-
-
 def _share(window: PlaceboWindow, months: slice) -> float:
     path = window.path[months].sum()
     return float((path - window.actual[months].sum()) / max(path, _LEAST))
@@ -275,14 +269,6 @@ def hit_by(names: str) -> tuple[str, ...]:
     return tuple(name for name in DESTINATIONS if name in touched)
 
 
-def placebo_dates(announced: pd.Timestamp) -> list[pd.Timestamp]:
-    """Placebo dates: the same day of every earlier month with enough history, oldest first."""
-    start = pd.Timestamp(FIRST_REPLAY, tz="UTC")
-    back = range(1, 12 * max(announced.year - start.year + 1, 0))
-    dates = [announced - pd.DateOffset(months=months) for months in back]
-    return [date for date in reversed(dates) if date > start]
-
-
 def months_known(act: StudiedEvent, cutoff: int, *, months: int) -> int:
     """Number of months from the announcement on that are known and were forecast.
 
@@ -309,10 +295,11 @@ def is_calm(act: StudiedEvent, first: int, *, months: int) -> bool:
 def comparable_dates(
     history: EvidenceHistory, act: StudiedEvent, *, months: int
 ) -> list[pd.Timestamp]:
-    """Placebo dates whose window ends before the event and whose data were as late."""
-    dates = [
-        date for date in placebo_dates(act.announced) if month_number(date) + months <= act.first
-    ]
+    """The same day of earlier months whose window ends before the event, and data were as late."""
+    start = pd.Timestamp(FIRST_REPLAY, tz="UTC")
+    back = range(1, 12 * max(act.announced.year - start.year + 1, 0))
+    earlier = [act.announced - pd.DateOffset(months=count) for count in reversed(back)]
+    dates = [date for date in earlier if date > start and month_number(date) + months <= act.first]
     if len(dates) >= FEWEST_DATES:
         late = _late(history, act.announced)
         dates = [date for date in dates if abs(_late(history, date) - late) <= LAG_TOLERANCE]
@@ -349,33 +336,26 @@ def paths_foreseen(
         dates: First moments of days (UTC), ascending.
         months: Number of months, from that of the date on.
     """
-    forecaster = EvidenceForecaster(parameters)
-    label = "paths foreseen at placebo dates and before the event"
-    return [
-        _foreseen(forecaster, Snapshot.of_evidence(history, date - JUST_BEFORE), date, months)
-        for date in track(dates, label)
-    ]
-
-
-def _foreseen(
-    forecaster: EvidenceForecaster, snapshot: Snapshot, date: pd.Timestamp, months: int
-) -> CounterfactualForecast:
-    origin = snapshot.origin
-    fitted = forecaster.fit(snapshot)
-    fitted.compare()  # its errors calibrate the paths after it
-    quantiles = fitted.published()[list(_QUANTILES)].to_numpy()
-    values = quantiles.reshape(len(origin.series), len(origin.targets), len(_QUANTILES))
-    skipped = month_number(date) - origin.cutoff - 1
-    low, middle, high = np.moveaxis(values[:, skipped : skipped + months], 2, 0)
-    return CounterfactualForecast(
-        first=month_number(date),
-        late_months=origin.late_months,
-        cutoff=origin.cutoff,
-        level=origin.level,
-        low=low,
-        middle=middle,
-        high=high,
-    )
+    forecaster, paths = EvidenceForecaster(parameters), []
+    for date in track(dates, "paths foreseen at placebo dates and before the event"):
+        snapshot = Snapshot.of_evidence(history, date - JUST_BEFORE)
+        origin, fitted = snapshot.origin, forecaster.fit(snapshot)
+        fitted.compare()  # its errors calibrate the paths after it
+        quantiles = fitted.published()[list(_QUANTILES)].to_numpy()
+        values = quantiles.reshape(len(origin.series), len(origin.targets), len(_QUANTILES))
+        skipped = month_number(date) - origin.cutoff - 1
+        low, middle, high = np.moveaxis(values[:, skipped : skipped + months], 2, 0)
+        path = CounterfactualForecast(
+            first=month_number(date),
+            late_months=origin.late_months,
+            cutoff=origin.cutoff,
+            level=origin.level,
+            low=low,
+            middle=middle,
+            high=high,
+        )
+        paths.append(path)
+    return paths
 
 
 def revision(path: CounterfactualForecast, panel: EvidencePanel) -> Floats:
@@ -479,6 +459,7 @@ def attribute(
     event, placebos = compared[touched].event, compared[touched].placebos
     least = least_ratios(placebos, count)
     fall = fall_months(event, least)
+    event_depth, *depths = (depth(window, least) for window in (event, *placebos))
     lates = [placebo.late_months for placebo in calm]
     frame = panel.frame
     start, last = (month_start(act.first + shift) for shift in (-PAST_MONTHS, count - 1))
@@ -487,7 +468,7 @@ def attribute(
         as_of=as_of,
         fall=fall,
         late=(path.late_months, min(lates), max(lates)),
-        depth=(depth(event, least), depth_rank(event, placebos, least), len(placebos) + 1),
+        depth=(event_depth, 1 + sum(d >= event_depth for d in depths), len(placebos) + 1),
         touched=touched,
         table=_table(compared, panel, path, act, fall or BEGINS_WITHIN),
         totals=pd.DataFrame(_totals(compared, act, count, fall)),

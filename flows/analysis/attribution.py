@@ -65,7 +65,8 @@ def sentences(attribution: Attribution) -> list[str]:
 
 
 def _fall(attribution: Attribution) -> str:
-    row = _row(attribution, "fall")
+    row = attribution.total(attribution.touched, "fall")
+    assert row is not None  # noqa: S101 - there are always months of the fall, or first ones
     months, where = (
         months_in_words(row["first_period"], row["last_period"]),
         called(attribution.touched),
@@ -144,13 +145,6 @@ def _doubt(attribution: Attribution) -> str:
         f"them. Before the event the data were {late} months late, at the placebo dates {least} to "
         f"{most}."
     )
-
-
-def _row(attribution: Attribution, part: str) -> pd.Series:
-    row = attribution.total(attribution.touched, part)
-    if row is None:
-        raise KeyError(f"totals hold no {attribution.touched} {part}")
-    return row
 
 
 def _named(attribution: Attribution, name: str) -> str:

@@ -86,8 +86,11 @@ def why(settings: Settings, request: ExplainRequest) -> pd.DataFrame:
         published = publication(settings, which, commodity=request.commodity)
         echo(f"explain   the forecast of {name_of(published)}")
         rows = chosen(published, request)
-    is_stored = rows["contributions"].fillna("").ne("").all()
-    parts = _stored(rows) if is_stored else _computed(settings, rows)
+    if rows["contributions"].fillna("").ne("").all():
+        stored = rows["contributions"].map(json.loads).tolist()
+        parts = pd.DataFrame(stored, index=rows.index, columns=list(CONTRIBUTIONS))
+    else:
+        parts = _computed(settings, rows)
     table = pd.concat([rows[["destination", "period", "as_of", "model", "p50"]], parts], axis=1)
     return table.assign(**{NOT_REPRODUCED: rows["p50"] - parts.sum(axis=1)})[list(PART_COLUMNS)]
 
@@ -101,11 +104,6 @@ def _computed(settings: Settings, rows: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(0.0, index=rows.index, columns=list(CONTRIBUTIONS)).assign(level=level)
     parts = rows[["destination", "period"]].merge(explained(model, workspace.snapshot), how="left")
     return parts[list(CONTRIBUTIONS)]
-
-
-def _stored(rows: pd.DataFrame) -> pd.DataFrame:
-    parts = [json.loads(text) for text in rows["contributions"]]
-    return pd.DataFrame(parts, index=rows.index, columns=list(CONTRIBUTIONS))
 
 
 CHANGE_COLUMNS: Final = (

@@ -391,9 +391,9 @@ def open_table(
     try:
         table = partner_table(figures, commodity=commodity, as_of=as_of)
     except DataError as err:
-        others = [code for code in full_commodities(settings, as_of) if code != commodity]
-        known_tables = f"Other full tables known by then: {first_few(others) or 'none'}."
-        raise DataError(f"{err} {known_tables}") from err
+        codes = [code for code in full_commodities(settings, as_of) if code != commodity]
+        other_tables = f"Other full tables known by then: {first_few(codes) or 'none'}."
+        raise DataError(f"{err} {other_tables}") from err
     key = config_of(commodity).published_as
     named = RunConfig(key, read_labels(engine).get(key, ""))
     parameters = parameters or config.preset(settings.threads)

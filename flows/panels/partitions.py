@@ -137,8 +137,8 @@ def _trained(
     sample_places = training_series(len(names), parameters)
     some = names if sample_places is None else names[sample_places]
     place = our_names([str(name) for name in rows.columns], options.columns).index(OURS[0])
-    column, drawn = rows.columns[place], set(some)
-    sample = rows.map_partitions(lambda part: part[names_in(part[column]).isin(drawn)]).compute()
+    column, sampled = rows.columns[place], set(some)
+    sample = rows.map_partitions(lambda part: part[names_in(part[column]).isin(sampled)]).compute()
     months = range(
         min(partition.first for partition in partitions),
         max(partition.last for partition in partitions) + 1,

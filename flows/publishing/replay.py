@@ -13,7 +13,6 @@ from models.forecasting.fallback import NUMBERS, modelled, plain
 from models.forecasting.model_frame import rows_of
 from models.forecasting.model_names import NAIVE, STATISTICAL
 from models.forecasting.residual_history import ResidualHistory
-from models.quantile_model import TrainedModel
 from store.errors import DataError
 from store.settings import Settings
 
@@ -80,15 +79,11 @@ def _forecast_of(
         if name.startswith(prefix) and not workspace.calibrates_fallback:
             no_errors = ResidualHistory()
             return plain(status, workspace.origin, features, no_errors, workspace.parameters).table
-    return modelled(_model(workspace, published_rows), features).table
-
-
-def _model(workspace: Workspace, rows: pd.DataFrame) -> TrainedModel:
-    model = model_of(workspace.settings, rows)
+    model = model_of(workspace.settings, published_rows)
     if model is None:
         raise DataError(
-            f"{rows['model'].iloc[0]} cannot be loaded, so what it forecast cannot be recomputed. "
-            "Expected a model of the registry: what experts or the seasonal naive forecast without "
-            "one is not recomputed. If it was one, restore MLflow's files from a backup."
+            f"{name} cannot be loaded, so what it forecast cannot be recomputed. Expected a model "
+            "of the registry: what experts or the seasonal naive forecast without one is not "
+            "recomputed. If it was one, restore MLflow's files from a backup."
         )
-    return model
+    return modelled(model, features).table

@@ -70,7 +70,16 @@ def record(workspace: Workspace, result: Backtest, since: pd.Timestamp | None = 
         workspace.settings, workspace.as_of, config=workspace.config
     ).parameters
     if since is None and workspace.parameters.digest == in_force.digest:
-        keep_scores(workspace, result)
+        scores = all_scores(result)
+        named = scores["model"].where(scores["model"] != MODEL, workspace.model_version)
+        write_scores(
+            store_of(workspace.settings),
+            scores.assign(model=named),
+            as_of=workspace.as_of,
+            data_vintage=workspace.data_vintage,
+            commodity=workspace.config.published_as,
+            cells=charted_cells(result),
+        )
     window = {} if since is None else {"flow": "backtest-since", "since": f"{since:%Y-%m}"}
     tags = {"flow": "backtest", **window, **made_tags(workspace)}
     name = f"backtest {workspace.config.prefix}".rstrip(": ")
@@ -98,20 +107,6 @@ def cells_of(settings: Settings, model_version: str) -> pd.DataFrame:
     """Scored cells of a version's newest backtest; empty if they are gone."""
     runs = find_runs(settings, {"flow": "backtest", "model_version": model_version})
     return read_cells(settings, runs[0].info.run_id) if runs else pd.DataFrame()
-
-
-def keep_scores(workspace: Workspace, result: Backtest) -> None:
-    """Keep the scores of a backtest in the store, under its model's name, and its cells."""
-    scores = all_scores(result)
-    named = scores["model"].where(scores["model"] != MODEL, workspace.model_version)
-    write_scores(
-        store_of(workspace.settings),
-        scores.assign(model=named),
-        as_of=workspace.as_of,
-        data_vintage=workspace.data_vintage,
-        commodity=workspace.config.published_as,
-        cells=charted_cells(result),
-    )
 
 
 def all_scores(result: Backtest) -> pd.DataFrame:

@@ -151,7 +151,8 @@ def why_of(answer: TrainedForecast) -> tuple[list[str], list[str]]:
     drivers_of, parts_of = pd.Series("[]", index=answer.rows.index), []
     moved = (answer.stages.coherent["p50"], answer.stages.published["p50"])
     for status, forecast in answer.chain.by_status.items():
-        is_answered = answer.chain.rows_by(status, len(answer.origin.targets))
+        steps = [step.status == status for step in answer.chain.taken]
+        is_answered = np.repeat(steps, len(answer.origin.targets))
         if forecast.model is None:
             median = forecast.table["p50"].to_numpy()
             parts = decomposition.plain_contributions(

@@ -178,7 +178,7 @@ class FittedEvidence:
         is_open = np.ones((len(origin.series), len(origin.targets)), dtype=bool)
         if origin.later is not None:  # figures after the cutoff
             is_open[origin.later.row, origin.later.column] = False
-        keys = _keys(rows)
+        keys = rows[["destination", "period", "horizon"]].astype({"horizon": int})
         tables = [
             pd.concat([keys, forecast], axis=1).assign(model=name)
             for name, forecast in forecasts.items()
@@ -198,7 +198,3 @@ class FittedEvidence:
     @property
     def _effect(self) -> PolicyEffect:
         return effect_at(self.snapshot.origin, self.snapshot.analogs)
-
-
-def _keys(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[["destination", "period", "horizon"]].astype({"horizon": int})

@@ -100,10 +100,6 @@ class FallbackResult:
         ]
         return models[0] if models else None
 
-    def rows_by(self, step: str, targets: int) -> Flags:
-        """Tell which rows a step forecasts."""
-        return np.repeat([taken_step.status == step for taken_step in self.taken], targets)
-
 
 def run_fallback_chain(
     steps: Sequence[FallbackStep], series: Sequence[str], origin: Origin
@@ -179,21 +175,16 @@ def faults_of(values: Floats, origin: Origin) -> list[str]:
     Args:
         values: Series x targets x quantiles and mean, in tonnes.
     """
-    wrong = numeric_faults(values)
-    is_sound = np.array([not fault for fault in wrong])
-    absurd = absurdities(np.where(is_sound[:, None, None], values, 0.0), origin)
-    return [fault or str(reason or "") for fault, reason in zip(wrong, absurd, strict=True)]
-
-
-def numeric_faults(values: Floats) -> list[str]:
-    """Fault of each series' numbers alone; argument as for ``faults_of``."""
     flat = values.reshape(len(values), -1)
     steps = np.diff(np.nan_to_num(values[:, :, :-1]), axis=2).reshape(len(values), -1)
     finite: Flags = np.logical_and.reduce(np.isfinite(flat), axis=1)
     ordered: Flags = np.logical_and.reduce(steps >= 0, axis=1)
     negative: Flags = np.logical_or.reduce(np.nan_to_num(flat) < 0, axis=1)
     kinds = ["no finite forecast from what is known", "its quantiles cross", "it is negative"]
-    return [str(fault) for fault in np.select([~finite, ~ordered, negative], kinds, "")]
+    wrong = np.select([~finite, ~ordered, negative], kinds, "").tolist()
+    is_sound = np.array([not fault for fault in wrong])
+    absurd = absurdities(np.where(is_sound[:, None, None], values, 0.0), origin)
+    return [fault or str(reason or "") for fault, reason in zip(wrong, absurd, strict=True)]
 
 
 def modelled(model: TrainedModel, rows: pd.DataFrame) -> FallbackForecast:

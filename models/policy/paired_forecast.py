@@ -353,7 +353,11 @@ def paired_with(view: "PublishedDraws", scenario: Scenario) -> PairedForecast:
     flat = {name: values.reshape(-1) for name, values in numbers.items()}
     warnings = warnings_by_series(snapshot.origin, warnings_of(snapshot.origin, scenario))
     texts = {name: " ".join(map(str, messages)) for name, messages in warnings.items()}
-    table = _keys(snapshot.origin).assign(**flat)
+    months = [month_label(int(month)) for month in snapshot.origin.targets]
+    keys = pd.MultiIndex.from_product(
+        [snapshot.origin.series, months], names=["destination", "period"]
+    )
+    table = keys.to_frame(index=False).assign(**flat)
     table["warning"] = table["destination"].map(texts)
     is_same = not (low.any() or high.any())
     bands = np.concatenate([published.quantiles, other.quantiles], axis=-1)
@@ -432,14 +436,14 @@ class PublishedDraws:
         for month in announcement_months(scenario, origin):
             scenario_origin = with_levers(origin, scenario, month)
             # What a new stop at the border does is the response's to answer, not the trees'.
-            others = [
+            acts = [
                 act
                 for act in scenario.events
                 if not act.is_new
                 or act.given["instrument"] not in INSTRUMENTS
                 or act.given["direction"] != "restrictive"
             ]
-            unstopped = scenario.model_copy(update={"events": others})
+            unstopped = scenario.model_copy(update={"events": acts})
             shift = self.snapshot.learned(origin, with_levers(origin, unstopped, month))
             effect = effect_at(
                 scenario_origin, self.snapshot.analogs, count=len(draws), exposure=self.exposure
@@ -505,9 +509,3 @@ def _cells(table: pd.DataFrame, origin: Origin) -> Floats:
     """Quantiles as series x targets x levels."""
     shape = (len(origin.series), len(origin.targets), len(QUANTILES))
     return np.asarray(table[list(QUANTILE_COLUMNS)].to_numpy(dtype=float).reshape(shape))
-
-
-def _keys(origin: Origin) -> pd.DataFrame:
-    months = [month_label(int(month)) for month in origin.targets]
-    keys = pd.MultiIndex.from_product([origin.series, months], names=["destination", "period"])
-    return keys.to_frame(index=False)

@@ -80,7 +80,14 @@ class Precedents:
         Returns:
             Draws x series x months, 0 to 1.
         """
-        self._check(strictness)
+        if self.control is None and (strictness == APRIL_2025 or not self.minerals):
+            raise DataError(
+                message(
+                    "There is no month under such licences (%(strictness)s) before that date. "
+                    "Choose another strictness.",
+                    strictness=strictness,
+                )
+            )
         age, series = np.maximum(age, LEAST), len(self.shares)
         retained = np.ones((count, series, len(age)))
         if self.control is not None:
@@ -109,16 +116,6 @@ class Precedents:
         order = np.argsort(age)
         lowest[order] = np.minimum.accumulate(lowest[order][::-1])[::-1]
         return lowest
-
-    def _check(self, strictness: str) -> None:
-        if self.control is None and (strictness == APRIL_2025 or not self.minerals):
-            raise DataError(
-                message(
-                    "There is no month under such licences (%(strictness)s) before that date. "
-                    "Choose another strictness.",
-                    strictness=strictness,
-                )
-            )
 
 
 def _share_by_month(control: Control, origin: Origin) -> tuple[Floats, Floats]:

@@ -161,7 +161,16 @@ def _lines(content: bytes, columns: Sequence[str], problems: Problems) -> _Rows:
     ((text, _),) = texts_of(problems.file, content)
     lines = csv_lines(problems.file, text)
     header = _fitted(next(lines, (1, []))[1], len(columns))
-    _check_header(problems.file, header, columns)
+    faults = {
+        "missing": sorted(set(columns) - set(header)),
+        "unknown": sorted(set(header) - set(columns)),
+        "repeated": sorted({name for name in header if header.count(name) > 1}),
+    }
+    if texts := [f"{fault} {first_few(names)}" for fault, names in faults.items() if names]:
+        raise DataError(
+            f"Wrong columns in {problems.file}: {', '.join(texts)}. Expected "
+            f"{', '.join(columns)}. Correct the first line; nothing was taken over."
+        )
     for line, raw in lines:
         cells = _fitted(raw, len(header))
         if len(cells) == len(header):
@@ -173,19 +182,6 @@ def _lines(content: bytes, columns: Sequence[str], problems: Problems) -> _Rows:
 def _fitted(cells: list[str], width: int) -> list[str]:
     """Cells of a line without empty ones beyond a width, as a comma at its end makes."""
     return cells if any(cell.strip() for cell in cells[width:]) else cells[:width]
-
-
-def _check_header(file: str, header: list[str], columns: Sequence[str]) -> None:
-    faults = {
-        "missing": sorted(set(columns) - set(header)),
-        "unknown": sorted(set(header) - set(columns)),
-        "repeated": sorted({name for name in header if header.count(name) > 1}),
-    }
-    if texts := [f"{fault} {first_few(names)}" for fault, names in faults.items() if names]:
-        raise DataError(
-            f"Wrong columns in {file}: {', '.join(texts)}. Expected {', '.join(columns)}. "
-            "Correct the first line; nothing was taken over."
-        )
 
 
 def _entries(content: bytes, columns: Sequence[str], problems: Problems) -> _Rows:

@@ -189,15 +189,13 @@ class CustomsDownload:
     def _rows(self, amounts: pd.DataFrame) -> pd.DataFrame:
         # Customs count kilograms and dollars: a month split otherwise is rounded no more for it.
         cells = amounts.groupby(_CELL, as_index=False).agg({"value": "sum", "half_width": "max"})
-        return observations([self._dated(cells)], source=self.id, source_url=_SITE)
-
-    def _dated(self, cells: pd.DataFrame) -> pd.DataFrame:
         if self.published_on is not None:
             days = pd.Series(self.published_on, index=cells.index)
         else:
             days = cells["period"].map(self.calendar.released_on)
         moments = pd.to_datetime(days).dt.tz_localize("UTC").astype(MOMENT_DTYPE)
-        return cells.assign(commodity=COMMODITY, available_at=not_after(moments, self.ingested_at))
+        dated = cells.assign(commodity=COMMODITY, available_at=not_after(moments, self.ingested_at))
+        return observations([dated], source=self.id, source_url=_SITE)
 
 
 def _lines(name: str, content: bytes) -> tuple[list[Line], str]:

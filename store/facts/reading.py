@@ -276,7 +276,7 @@ def diff_vintages(engine: sa.Engine, first: int, second: int) -> pd.DataFrame:
             )
             for versions in [_versions(connection, table, between, values)]
         )
-    figure_changes = _listed(_changes(*figures))
+    figure_changes = _figure_changes(*figures)
     names = ["origin", "measure", "period", "before", "after", "what", "destination"]
     changed = pd.DataFrame(_event_changes(*events), columns=names)
     if changed.empty:
@@ -326,20 +326,16 @@ def _newest(versions: pd.DataFrame, table: sa.Table, vintage: int) -> pd.DataFra
     return newest.drop(columns=[tables.MOMENT, "vintage"])
 
 
-def _changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+def _figure_changes(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     cell = list(tables.cell_of(tables.observations))
     pairs = after.merge(before, on=cell, how="left", suffixes=("_after", "_before"))
     pairs = pairs.rename(columns={"value_before": "before", "value_after": "after"})
     pairs["change"] = pairs["after"] - pairs["before"]
     pairs["what"] = np.where(pairs["before"].isna(), "new", "revised")
     size = pairs[["before", "after"]].abs().max(axis=1)
-    return pairs.loc[pairs["before"].isna() | (pairs["change"].abs() > SAME * size)]
-
-
-def _listed(changed: pd.DataFrame) -> pd.DataFrame:
+    changed = pairs.loc[pairs["before"].isna() | (pairs["change"].abs() > SAME * size)]
     first, last = (changed[name].dt.strftime("%Y-%m") for name in ("period_from", "period_to"))
     period = first.where(first == last, first + ".." + last)
-    rows = changed.assign(period=period)[list(_COLUMNS)]
-    return rows.sort_values(
+    return changed.assign(period=period)[list(_COLUMNS)].sort_values(
         ["commodity", "origin", "destination", "measure", "period", "source"], ignore_index=True
     )

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Row, select, update
+from sqlalchemy import Connection, Engine, select, update
 
 from store.database import insert_row, writing
 from store.errors import DataError, first_few
@@ -40,6 +40,8 @@ def quarantine_file(
         revises: as for ``write_batch``, stored for the release.
     """
     values = {"reasons": json.dumps(list(reasons), ensure_ascii=False)}
+    tables = tables_to_json(file.tables)
+    payload = {"ignored": list(file.ignored), "revises": revises, "tables": tables}
     table = quarantine.c
     same = (
         table.source == file.source,
@@ -58,7 +60,7 @@ def quarantine_file(
             "file_name": file.file_name,
             "asked": file.asked,
             "sha256": file.sha256,
-            "payload": _payload(file, revises=revises),
+            "payload": json.dumps(payload, ensure_ascii=False),
             "quarantined_at": at,
             "actor": actor,
         }
@@ -83,7 +85,12 @@ def release(
     What is new of it, and since when, is as if it had been ingested when it was refused.
     """
     with writing(engine) as connection:
-        entry = _entry(connection, id)
+        entry = connection.execute(select(quarantine).where(quarantine.c.id == id)).first()
+        if entry is None:
+            raise DataError(
+                f"No quarantined file {id} in table quarantine. Expected one that waits: "
+                f"{_waiting(connection)}. See `magnetcast data quarantine list`."
+            )
         if entry.released_at is not None:
             raise DataError(
                 f"Quarantined file {id} ({entry.file_name}) was released at "
@@ -91,43 +98,21 @@ def release(
                 f"Expected one that waits: {_waiting(connection)}. "
                 "Choose another; see `magnetcast data quarantine list`."
             )
-        file, revises = _file(entry), json.loads(entry.payload)["revises"]
-        ingest = Ingest(at=at, actor=actor, revised_at=entry.quarantined_at if revises else None)
+        content = json.loads(entry.payload)
+        file = FileRows(
+            source=entry.source,
+            file_name=entry.file_name,
+            sha256=entry.sha256,
+            tables=tables_from_json(content["tables"]),
+            ignored=tuple(content["ignored"]),
+            asked=entry.asked,
+        )
+        revised_at = entry.quarantined_at if content["revises"] else None
+        ingest = Ingest(at=at, actor=actor, revised_at=revised_at)
         report = write_within(connection, [(file, checked_tables(file))], ingest)
         change = update(quarantine).where(quarantine.c.id == id)
         connection.execute(change.values(released_at=at, released_by=actor))
     return report
-
-
-def _payload(file: FileRows, *, revises: bool) -> str:
-    content = {
-        "ignored": list(file.ignored),
-        "revises": revises,
-        "tables": tables_to_json(file.tables),
-    }
-    return json.dumps(content, ensure_ascii=False)
-
-
-def _file(entry: Row[Any]) -> FileRows:
-    content = json.loads(entry.payload)
-    return FileRows(
-        source=entry.source,
-        file_name=entry.file_name,
-        sha256=entry.sha256,
-        tables=tables_from_json(content["tables"]),
-        ignored=tuple(content["ignored"]),
-        asked=entry.asked,
-    )
-
-
-def _entry(connection: Connection, number: int) -> Row[Any]:
-    entry = connection.execute(select(quarantine).where(quarantine.c.id == number)).first()
-    if entry is None:
-        raise DataError(
-            f"No quarantined file {number} in table quarantine. Expected one that waits: "
-            f"{_waiting(connection)}. See `magnetcast data quarantine list`."
-        )
-    return entry
 
 
 def _waiting(connection: Connection) -> str:

@@ -44,7 +44,7 @@ def full(months: int, *, value: float = 1.0) -> str:
 
 
 def every(found: Covariates) -> Floats:
-    return found._filled(slice(None))
+    return found.view(found.first + found.months - 1, horizon=0)
 
 
 def test_long_rows_become_names_by_series_by_months(tmp_path: Path) -> None:
