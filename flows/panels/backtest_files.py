@@ -61,7 +61,7 @@ def published_months(files: PanelFiles, months: pd.DataFrame) -> pd.DataFrame:
     if "kind" not in rows:
         return months
     rows = rows.loc[rows["kind"].eq("estimated")]
-    numbers, _ = months_in(rows["period"], rows["destination"], str(files.panel))
+    numbers, _ = months_in(rows, str(files.panel))
     estimated = pd.MultiIndex.from_arrays([rows["destination"], month_starts(numbers)])
     is_estimated = pd.MultiIndex.from_frame(months[["destination", "period"]]).isin(estimated)
     if is_estimated.any():

@@ -160,7 +160,7 @@ def _long(rows: pd.DataFrame, source: str) -> pd.DataFrame:
 
 def _entries(rows: pd.DataFrame, table: pd.DataFrame, source: str) -> pd.DataFrame:
     """Name, series (row of the table), month, value and moment (UTC) of checked rows."""
-    months, month_faults = months_in(rows["period"], rows["destination"], source)
+    months, month_faults = months_in(rows, source)
     values, wrong = numbers_of(rows["value"])
     cells = [shown(str(cell)) for cell in rows["value"]] if (wrong | np.isinf(values)).any() else []
     names = rows["name"].astype("str")

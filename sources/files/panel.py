@@ -146,11 +146,9 @@ def read_month(text: str) -> int:
     return year * YEAR + month - 1
 
 
-def months_in(
-    column: "pd.Series[str]", series: "pd.Series[str]", name: str
-) -> tuple[Ints, dict[int, str]]:
+def months_in(rows: pd.DataFrame, name: str) -> tuple[Ints, dict[int, str]]:
     """Month number of each row, -1 if it has none, and the errors by position."""
-    codes, distinct = pd.factorize(column)
+    codes, distinct = pd.factorize(rows["period"])
     texts = [str(label) for label in distinct]
     if 2 * sum(bool(_OTHER.fullmatch(text)) for text in texts) > len(texts):
         raise DataError(f"{name} has quarters or weeks, such as {texts[0]}. {_MONTHLY}.")
@@ -161,7 +159,7 @@ def months_in(
         except ValueError as err:
             faults[place] = str(err)
     months = numbers[codes]
-    _check_monthly(months, codes, series, name)
+    _check_monthly(months, codes, rows["destination"], name)
     return months, {int(row): faults[codes[row]] for row in np.flatnonzero(months < 0)}
 
 
@@ -298,7 +296,7 @@ def _known(
     rows: pd.DataFrame, faults: _Faults, name: str, options: PanelOptions, called: str
 ) -> tuple[pd.DataFrame, int]:
     """Destination, month and tonnes of the rows with a value, and the count of repeated rows."""
-    months, month_faults = months_in(rows["period"], rows["destination"], name)
+    months, month_faults = months_in(rows, name)
     faults.note(months < 0, lambda place: month_faults[place])
     values, wrong = numbers_of(rows["tonnes"])
     cells = rows["tonnes"].astype("str").fillna("").tolist() if wrong.any() else []

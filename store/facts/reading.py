@@ -105,12 +105,10 @@ def read_forecasts(
     )
 
 
-def read_bands(
-    engine: sa.Engine, *, as_of: datetime, periods: Sequence[date], commodity: str = COMMODITY
-) -> pd.DataFrame:
-    """Bands (p05, p50, p95 in tonnes) of some months, published up to ``as_of``, newest last."""
+def read_bands(engine: sa.Engine, *, as_of: datetime, periods: Sequence[date]) -> pd.DataFrame:
+    """Bands (p05, p50, p95 in tonnes) of months of the magnets published by ``as_of``, in order."""
     row = tables.forecasts.c
-    wanted = [row.commodity == commodity, row.as_of <= as_of, row.period.in_(periods)]
+    wanted = [row.commodity == COMMODITY, row.as_of <= as_of, row.period.in_(periods)]
     columns = ["as_of", "publication", "destination", "period", "p05", "p50", "p95"]
     rows = read_table(engine, tables.forecasts, wanted=wanted, columns=columns)
     ordered = rows.sort_values(["as_of", "publication"], kind="stable", ignore_index=True)

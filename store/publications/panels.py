@@ -76,13 +76,11 @@ def save_panel(connection: Connection, panel: StoredPanel) -> str:
     return digest
 
 
-def panel_behind(
-    engine: Engine, *, as_of: datetime, data_vintage: str, commodity: str = COMMODITY
-) -> StoredPanel | None:
-    """The panel behind the newest publication at a moment, from a vintage."""
+def panel_behind(engine: Engine, *, as_of: datetime, data_vintage: str) -> StoredPanel | None:
+    """The panel behind the newest publication of the magnets at a moment, from a vintage."""
     table = publications.c
     wanted = [
-        table.commodity == commodity, table.state == "published", table.panel != "",
+        table.commodity == COMMODITY, table.state == "published", table.panel != "",
         table.as_of == as_of, table.data_vintage == data_vintage,
     ]  # fmt: skip
     newest = select(table.panel).where(*wanted).order_by(table.id.desc()).limit(1)
