@@ -15,7 +15,7 @@ import pandas as pd
 from cases import BAND_AIM, CASES, SIDE_AIM, VARIABLE, Case, panels_folder
 from scoring import FORECAST, heaviest, measured, scores_of, shared
 
-from features.statistical.base_forecasts import BASE_FORECASTS
+from features.statistical.base_forecasts import PANEL_FORECASTS
 from models.evaluation.backtest import backtest_panel
 from models.evaluation.compare import differences
 from models.executor import Executor
@@ -27,7 +27,7 @@ from models.learning.parameters import PANEL_PRESET, ModelParameters
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 DEFAULT = PANEL_PRESET
-OWN = {MODEL, BASE_MEDIAN, *BASE_FORECASTS}
+OWN = {MODEL, BASE_MEDIAN, *PANEL_FORECASTS}
 """All that is ours; the others are peers."""
 
 RATIOS = {"mase": "MASE", "sql": "SQL"}
@@ -193,7 +193,7 @@ def heavy_text(found: Found) -> str:
 
 def parts_text(found: Found) -> pd.DataFrame:
     scores = found.scores
-    experts = [name for name in scores.index if name in BASE_FORECASTS]
+    experts = [name for name in scores.index if name in PANEL_FORECASTS]
     named = {
         **{f"expert {name}": name for name in reversed(experts)},
         "experts' median, the band of its past errors": BASE_MEDIAN,
@@ -255,7 +255,8 @@ conformal band), kept beside the panels. All are scored on the cells that every 
 whose series moved at all up to the cutoff. MASE and SQL (mean quantile loss at 0.1, 0.5 and 0.9,
 times two) are scaled by the mean absolute difference to the year before up to the cutoff; WAPE is
 over all cells. A ratio is to the best peer in that measure, whichever it is. Choices of the engine
-were made on months before the first cutoff of each panel alone.
+were made on months before the first cutoff of each panel alone, but for two numbers of the bands
+(docs/adr/0005-panel-engine.md).
 """
 AIMS_TEXT = """
 What was tried where an aim is missed, and what would be next:

@@ -21,7 +21,7 @@ import pandas as pd
 from cases import IMPORTS, VARIABLE, Case, panels_folder
 from watch import CLI, Measured, home_below, measure
 
-from features.statistical.base_forecasts import BASE_FORECASTS
+from features.statistical.base_forecasts import PANEL_FORECASTS
 from features.statistical.seasonality import season_profiles
 from flows.context.library_defaults import DEFAULTS
 from models.evaluation.backtest import backtest_panel
@@ -99,7 +99,7 @@ def base_forecasts_round(task: Snapshot, cutoffs: Sequence[int]) -> Round:
     for cutoff in cutoffs:
         known = values[:, : cutoff - task.first + 1]
         season = season_profiles(known)
-        for method in BASE_FORECASTS.values():
+        for method in PANEL_FORECASTS.values():
             predicted = method(known, season, task.horizon)
         cells += int(np.isfinite(predicted).sum())
     return Round(time.perf_counter() - started, 1, cells)
@@ -111,7 +111,7 @@ def backtest_round(task: Snapshot, cutoffs: Sequence[int]) -> Round:
     return Round(
         time.perf_counter() - started,
         FORECASTER.parameters.threads,
-        rows // (len(BASE_FORECASTS) + 2),
+        rows // (len(PANEL_FORECASTS) + 2),
     )
 
 

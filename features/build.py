@@ -62,15 +62,16 @@ def features_at(origin: Origin) -> OriginFeatures:
 def features_of(origin: Origin, stats: SeriesStats, momentum: float) -> OriginFeatures:
     """Features of an origin, from the months up to it.
 
-    A bare panel lacks the features of tariffs, policy and the world.
+    A bare panel lacks the features of tariffs, policy and the world; its base forecasts are others.
 
     Args:
         momentum: Of the whole panel, by ``features.series.panel_momentum``.
     """
     months = adjusted_history(origin)
     season = stats.season if months is origin.tonnes else series_stats(months).season
-    forecasts = dynamics.base_forecasts(months, season, len(origin.targets))
-    base = dynamics.median_forecast(forecasts)
+    is_panel = origin.world is None
+    forecasts = dynamics.base_forecasts(months, season, len(origin.targets), is_panel=is_panel)
+    base = dynamics.median_forecast(forecasts, is_panel=is_panel)
     values = dynamics.compute(origin, stats, forecasts, base, momentum)
     for compute in _COMPUTE:
         values |= compute(origin)

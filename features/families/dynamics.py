@@ -9,7 +9,7 @@ import numpy as np
 
 from features.origin import Feature, Origin
 from features.series import SPREAD_YEARS, SeriesStats, log_ratio, mean_known, ratio
-from features.statistical.base_forecasts import BASE_FORECASTS, IN_MEDIAN
+from features.statistical import base_forecasts as methods
 from store.arrays import Floats
 from store.months import YEAR
 from store.vocabulary import Family
@@ -27,6 +27,7 @@ _WORDS: Final = {
     "tsb": "smoothing of trade that comes and goes",
     "steady": "robust smoothing at a slow pace",
     "swift": "robust smoothing at a fast pace",
+    "swift_unadjusted": "robust smoothing at a fast pace, its season learned from none,",
 }
 
 
@@ -42,7 +43,7 @@ FEATURES: Final = (
             "usual moves",
             f"what {_WORDS.get(name, name.replace('_', ' '))} forecasts less the experts' median",
         )
-        for name in BASE_FORECASTS
+        for name in {**methods.BASE_FORECASTS, **methods.PANEL_FORECASTS}
     ),
     _entry("experts_apart", "usual moves", "standard deviation of what the experts forecast"),
     _entry("experts_level_log", "log ratio", "the experts' median, to the level"),
@@ -57,15 +58,17 @@ FEATURES: Final = (
 )
 
 
-def base_forecasts(values: Floats, season: Floats, horizon: int) -> dict[str, Floats]:
+def base_forecasts(
+    values: Floats, season: Floats, horizon: int, *, is_panel: bool = False
+) -> dict[str, Floats]:
     """Base forecasts by name, series x months ahead, in tonnes; 0 for empty series.
 
     Args:
         values: Series x months up to the origin, NaN where missing; not modified.
     """
     ceiling = forecast_ceiling(values)
-    methods = BASE_FORECASTS.items()
-    return {name: np.fmin(method(values, season, horizon), ceiling) for name, method in methods}
+    some = (methods.PANEL_FORECASTS if is_panel else methods.BASE_FORECASTS).items()
+    return {name: np.fmin(method(values, season, horizon), ceiling) for name, method in some}
 
 
 def forecast_ceiling(values: Floats) -> Floats:
@@ -74,9 +77,10 @@ def forecast_ceiling(values: Floats) -> Floats:
     return CEILING * highest[:, None]
 
 
-def median_forecast(forecasts: dict[str, Floats]) -> Floats:
-    """Median of the base forecasts in ``IN_MEDIAN``."""
-    return np.asarray(np.median(np.stack([forecasts[name] for name in IN_MEDIAN]), axis=0))
+def median_forecast(forecasts: dict[str, Floats], *, is_panel: bool = False) -> Floats:
+    """Median of the base forecasts in ``IN_MEDIAN``, of panels in ``PANEL_MEDIAN``."""
+    names = methods.PANEL_MEDIAN if is_panel else methods.IN_MEDIAN
+    return np.asarray(np.median(np.stack([forecasts[name] for name in names]), axis=0))
 
 
 def compute(

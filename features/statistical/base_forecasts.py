@@ -11,6 +11,9 @@ import numpy as np
 from features.statistical.seasonality import BLOCK, carried, moving_sums
 from features.statistical.smoothing import (
     HOLT_WINTERS,
+    LARGEST_LOG,
+    LEAST_LOSS,
+    LOG_OFFSET,
     STEADY,
     SWIFT,
     SeriesBlock,
@@ -19,6 +22,7 @@ from features.statistical.smoothing import (
     damped_trend,
     line_of,
     line_terms,
+    logs_of,
     seasonal,
     ses,
 )
@@ -151,6 +155,43 @@ def tsb(
     return np.tile(size * chance, (horizon, 1))
 
 
+RIDGE: Final = 30.0
+"""Months of evidence against any change, towards which an autoregression is shrunk."""
+
+
+def autoregression(months: SeriesBlock, horizon: int) -> Floats:
+    """Forecasts of a ridge regression of logs on the year before, horizon x series."""
+    logs, size = logs_of(months)
+    absent = max(YEAR - len(logs.values), 0)
+    filled = np.pad(carried(logs.gapped).T, ((0, 0), (absent, 0)), constant_values=np.nan)
+    years = np.lib.stride_tricks.sliding_window_view(filled, YEAR, axis=1)
+    is_used = np.isfinite(years[:, :-1]).all(axis=2) & months.is_known.T[:, YEAR:]
+    change = np.where(is_used, filled[:, YEAR:] - filled[:, YEAR - 1 : -1], 0.0)
+    variance = (change**2).sum(axis=1) / np.maximum(is_used.sum(axis=1), 1) + LEAST_LOSS
+    unit, penalty = np.sqrt(variance), RIDGE * variance[:, None, None] * np.eye(YEAR + 1)
+    terms = np.where(is_used[:, :, None], _terms(years[:, :-1], unit[:, None]), 0.0)
+    squares = terms.transpose(0, 2, 1) @ terms + penalty
+    share = np.linalg.solve(squares, terms.transpose(0, 2, 1) @ change[:, :, None])[:, :, 0]
+    share[:, 1] = np.minimum(share[:, 1], 0.0)  # a level above the mean raises no change
+    year, forecast = np.nan_to_num(years[:, -1]), np.empty((horizon, len(filled)))
+    for ahead in range(horizon):
+        value = year[:, -1] + (_terms(year, unit) * share).sum(axis=1)
+        forecast[ahead] = np.clip(value, -LARGEST_LOG, LARGEST_LOG)
+        year = np.column_stack([year[:, 1:], forecast[ahead]])
+    return np.asarray((np.exp(forecast) - LOG_OFFSET) * size)
+
+
+def _terms(years: Floats, unit: Floats) -> Floats:
+    """Terms of the autoregression: a constant, the last month, the eleven before it less it."""
+    last, constant = years[..., -1:], np.broadcast_to(unit[..., None], (*years.shape[:-1], 1))
+    return np.concatenate([constant, last, years[..., :-1] - last], axis=-1)
+
+
+def unadjusted(months: SeriesBlock, season: Floats, horizon: int) -> Floats:
+    """Forecasts of smoothing at a swift pace that is given no season, horizon x series."""
+    return seasonal(months, np.ones_like(season), horizon, pace=replace(SWIFT, turns=(0.15,)))
+
+
 DRIFT_YEARS: Final = 2
 
 Method = Callable[[SeriesBlock, int], Floats]
@@ -260,7 +301,17 @@ BASE_FORECASTS: Final[dict[str, BaseForecast]] = {
     "steady": BaseForecast(partial(seasonal, pace=STEADY)),
     "swift": BaseForecast(partial(seasonal, pace=SWIFT)),
 }
-"""By name; their seasonal factors come from ``seasonality.season_profiles``."""
+"""Those of magnets by name; seasonal factors come from ``seasonality.season_profiles``."""
+
+PANEL_FORECASTS: Final = {
+    **{n: BASE_FORECASTS[n] for n in BASE_FORECASTS if n not in {"holt_winters", "swift"}},
+    "swift_unadjusted": BaseForecast(unadjusted),
+    "autoregression": _plain(autoregression),
+}
+"""Those of panels."""
 
 IN_MEDIAN: Final = ("seasonal_naive", "theta", "damped_trend", "holt_winters", "steady", "swift")
-"""Base forecasts in the median that the magnets' model uses and the engine's trees start from."""
+"""Base forecasts in the median that the magnets' model uses."""
+
+PANEL_MEDIAN: Final = (*IN_MEDIAN[:3], "steady", "swift_unadjusted", "autoregression")
+"""Those in the median that the trees of panels start from."""

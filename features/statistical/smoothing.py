@@ -129,8 +129,8 @@ USUAL_RATE: Final = 0.1
 FOCUS: Final = 0.35
 """Power of the likelihood that weights the points of the grid."""
 
-_LEAST_LOSS: Final = 1e-9
-"""Floor of the mean squared error in the likelihood."""
+LEAST_LOSS: Final = 1e-9
+"""Added to the mean squared error of logs, so that a constant series has one."""
 
 LARGEST_LOG: Final = 60.0
 """Ratio to its mean beyond which no series is extrapolated, log units."""
@@ -178,7 +178,7 @@ def seasonal(
         months: Values with their season; below 0 counts as 0.
         season: Starting seasonal factors, months of the year x series.
     """
-    logs, size = _logs_of(months)
+    logs, size = logs_of(months)
     level, trend, turning, loss = _walk(logs, np.log(season), pace, pace.grid)
     weight = _weights(loss, months.is_known.sum(axis=0), pace)
     ahead = np.arange(1, horizon + 1)
@@ -202,7 +202,7 @@ def errors_within(values: Floats, season: Floats) -> Floats:
     for start in range(0, len(values), BLOCK):
         part = slice(start, start + BLOCK)
         months, turning = SeriesBlock.of(values[part]), np.log(np.ascontiguousarray(season[part].T))
-        logs, size = _logs_of(months)
+        logs, size = logs_of(months)
         *_, loss = _walk(logs, turning, HOLT_WINTERS, HOLT_WINTERS.grid)
         best = np.stack(best_of(loss, *HOLT_WINTERS.grid))[:, None]
         fitted = np.empty(months.values.shape)
@@ -213,7 +213,7 @@ def errors_within(values: Floats, season: Floats) -> Floats:
     return errors
 
 
-def _logs_of(months: SeriesBlock) -> tuple[SeriesBlock, Floats]:
+def logs_of(months: SeriesBlock) -> tuple[SeriesBlock, Floats]:
     """Logs of series as shares of their mean, and that mean."""
     size = mean_where(np.maximum(months.values, 0.0), months.is_known)
     shares = np.maximum(months.values, 0.0) / np.where(size > 0, size, 1.0)
@@ -225,7 +225,7 @@ def _weights(loss: Floats, count: Ints, pace: SmoothingWeights) -> Floats:
     if not pace.is_robust:
         return np.where(np.arange(len(loss))[:, None] == loss.argmin(axis=0), 1.0, 0.0)
     some = np.maximum(count, 1)
-    fit = -FOCUS * some * np.log(loss / some + _LEAST_LOSS)
+    fit = -FOCUS * some * np.log(loss / some + LEAST_LOSS)
     share = np.exp(fit - fit.max(axis=0))
     weight: Floats = share / share.sum(axis=0)
     return weight

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from features.build import OriginFeatures
 from features.series import mean_known
-from features.statistical.base_forecasts import BASE_FORECASTS, BASELINES
+from features.statistical.base_forecasts import BASELINES, PANEL_FORECASTS
 from models import quantile_model
 from models.engine.custom_features import CustomFeatures
 from models.engine.panel_view import PanelView
@@ -106,7 +106,7 @@ def shift_of(values: Floats) -> Floats:
 LAST_VALUE: Final = "last_value"
 """Name of the last known month said of all months ahead."""
 
-ALL_BASE_FORECASTS: Final = (BASE_MEDIAN, *BASE_FORECASTS)
+ALL_BASE_FORECASTS: Final = (BASE_MEDIAN, *PANEL_FORECASTS)
 """Baselines of a panel from a file."""
 
 PLAIN: Final = (REFERENCE, LAST_VALUE)

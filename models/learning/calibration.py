@@ -19,9 +19,9 @@ from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 HORIZON_REACH: Final = 0.5
 """How far, in log horizons, an error counts for other horizons."""
 
-HALF_KEPT: Final = 0.4
-"""Log ratio of a panel's spreads above and below the median of which half is kept; chosen on months
-before the first cutoffs (docs/adr/0005-panel-engine.md)."""
+HALF_KEPT: Final = 0.3
+"""Log ratio of a panel's spreads above and below the median of which half is kept
+(docs/adr/0005-panel-engine.md)."""
 
 TAILS: Final = stats.t(df=4)
 """Distribution of scores before any is known: heavier tails than a normal's."""

@@ -72,7 +72,7 @@ class ModelParameters:
     ] = 300.0
     horizon_growth: Annotated[
         float, Bounds(0, 1, "", "power of the horizon that bands grow with, as errors do")
-    ] = 0.25
+    ] = 0.3
     floor_spread: Annotated[
         float, Bounds(1e-3, 5, "", "least spread of the quantile models that errors are scaled by")
     ] = 0.05
@@ -201,6 +201,7 @@ MAGNETS_PRESET: Final = ModelParameters(
     bias_correction=0.5,
     calibration_half_life_months=18.0,
     calibration_prior=50.0,
+    horizon_growth=0.25,
     history_weight=0.6,
     rows=10_000_000,
     threads=1,

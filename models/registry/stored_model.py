@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from features.build import ALL_FEATURES, catalogue_digest
+from features.statistical.base_forecasts import BASE_FORECASTS, PANEL_FORECASTS
 from store.database import sqlite_file
 from store.errors import StoreError, first_few
 from store.publications.champions import RegisteredVersion
@@ -92,12 +93,14 @@ def features_of(metadata: Mapping[str, object]) -> list[str]:
 
 def _check_rows(metadata: Mapping[str, object]) -> None:
     features = features_of(metadata)
+    of_magnets = BASE_FORECASTS.keys() - PANEL_FORECASTS.keys() if "unit" in metadata else ()
+    names = {feature.name for feature in ALL_FEATURES} - {f"{n}_distance" for n in of_magnets}
     remedy = "Train it anew, or promote a version that was trained with this code."
     if metadata.get("schema") != MODEL_SCHEMA:
         fault = (
             f"it was trained on schema {metadata.get('schema', 'none')}. Expected {MODEL_SCHEMA}"
         )
-    elif unknown := sorted(set(features) - {feature.name for feature in ALL_FEATURES}):
+    elif unknown := sorted(set(features) - names):
         fault = f"it was trained on features that are no more: {first_few(unknown)}"
     elif metadata.get("meanings") != (today := catalogue_digest(frozenset(features))):
         fault = f"its features had other meanings ({metadata.get('meanings')}). Expected {today}"

@@ -48,7 +48,7 @@ MAKERS = {"evidence panel": panel_forecasts, "table": table_forecasts}
 RUNS = {name: cache(make) for name, make in MAKERS.items()}
 SPEAKERS = [
     *(("evidence panel", name) for name in (MODEL, TREES, BASE_MEDIAN, *BASELINES)),
-    *(("table", name) for name in (MODEL, BASE_MEDIAN, *base_forecasts.BASE_FORECASTS)),
+    *(("table", name) for name in (MODEL, BASE_MEDIAN, *base_forecasts.PANEL_FORECASTS)),
 ]
 
 

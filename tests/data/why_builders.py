@@ -10,6 +10,7 @@ import pandas as pd
 
 from features.build import ALL_FEATURES
 from features.controls.analogs import Analog
+from features.statistical.base_forecasts import BASE_FORECASTS, PANEL_FORECASTS
 from models.forecasting.changes import ChangeReplay, ForecastSnapshot, KnownFacts, news_of
 from models.learning.calibration import PastErrors, metadata_of
 from models.learning.parameters import MAGNETS_PRESET
@@ -18,7 +19,10 @@ from store.vocabulary import MAX_HORIZON
 from tests.data.builders import at, make_events, make_levels, make_tariffs
 from tests.data.store_builders import make_observations
 
-NAMES: Final = tuple(feature.name for feature in ALL_FEATURES)
+_OF_PANELS: Final = {f"{name}_distance" for name in PANEL_FORECASTS.keys() - BASE_FORECASTS.keys()}
+
+NAMES: Final = tuple(feature.name for feature in ALL_FEATURES if feature.name not in _OF_PANELS)
+"""Features of magnets."""
 
 TAUGHT_BY: Final = {
     "season_step_mean_log": 0.2, "tonnes_mean_3m_log": 0.3, "tariff_rate_pct": 20.0,

@@ -16,6 +16,7 @@ import pytest
 from features.evidence_history import EvidenceHistory
 from features.families import dynamics
 from features.series import series_stats
+from features.statistical import base_forecasts
 from features.statistical.base_forecasts import BASE_FORECASTS, IN_MEDIAN
 from flows.context.stores import made_store
 from service.words import DESTINATION_NAMES
@@ -119,7 +120,7 @@ def test_the_expert_of_the_page_reaches_the_magnets(monkeypatch: pytest.MonkeyPa
     )
     np.testing.assert_allclose(halfway, [[6.0, 6.0, 6.0]])
 
-    monkeypatch.setattr(dynamics, "IN_MEDIAN", (*IN_MEDIAN, "halfway"))
+    monkeypatch.setattr(base_forecasts, "IN_MEDIAN", (*IN_MEDIAN, "halfway"))
 
     assert (dynamics.median_forecast(forecasts) != before).mean() > 0.5
 

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from features.statistical.base_forecasts import BASE_FORECASTS
+from features.statistical.base_forecasts import PANEL_FORECASTS
 from models.forecasting.model_names import BASE_MEDIAN, MODEL
 from tests.golden.rewrite import KEY, PANEL, SCORES, panel, scores
 
@@ -32,5 +32,5 @@ def test_the_frozen_panel_is_the_one_its_builder_makes() -> None:
 def test_the_committed_scores_hold_every_model_and_series() -> None:
     committed = pd.read_csv(SCORES)
 
-    assert set(committed["model"]) == {MODEL, BASE_MEDIAN, *BASE_FORECASTS}
+    assert set(committed["model"]) == {MODEL, BASE_MEDIAN, *PANEL_FORECASTS}
     assert set(committed["scope"]) == {"ALL", "steady", "growing", "hit", "rare", "flat"}

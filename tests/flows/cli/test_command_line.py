@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.statistical.base_forecasts import BASE_FORECASTS
+from features.statistical.base_forecasts import PANEL_FORECASTS
 from flows.cli.options import moment
 from models.evaluation.compare import DIFFERENCE_COLUMNS
 from models.evaluation.scores import CUTS, SCOREBOARD_COLUMNS
@@ -161,7 +161,7 @@ def test_backtest_of_a_panel_writes_forecasts_scores_and_plots(
     assert len(table) == 2 * 4 * 3
     assert len(pd.read_csv(folder / "cells.csv")) == len(table)
     scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
-    assert {row["model"] for row in scores} == {MODEL, "experts", *BASE_FORECASTS}
+    assert {row["model"] for row in scores} == {MODEL, "experts", *PANEL_FORECASTS}
     board = pd.read_csv(folder / "scoreboard.csv")
     assert tuple(board.columns) == SCOREBOARD_COLUMNS
     assert set(board["kind"]) == {"all", *CUTS}

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from features.build import ALL_FEATURES
-from features.families.dynamics import CEILING, median_forecast
+from features.families.dynamics import CEILING
 from features.series import SPREAD_PER_CHANGE, SeriesStats, series_stats
-from features.statistical.base_forecasts import BASE_FORECASTS, IN_MEDIAN
+from features.statistical.base_forecasts import PANEL_FORECASTS, PANEL_MEDIAN
 from tests.data.engine_builders import make_values, make_view
 
 NAN = float("nan")
@@ -43,9 +43,9 @@ class TestOriginFeatures:
     def test_base_is_the_median_of_the_base_forecasts_in_it(self) -> None:
         found = make_view(make_values(series=5)).at(59, slice(None))
 
-        expected = np.median([found.base_forecasts[name] for name in IN_MEDIAN], axis=0)
+        expected = np.median([found.base_forecasts[name] for name in PANEL_MEDIAN], axis=0)
         np.testing.assert_array_equal(found.base, expected)
-        assert list(found.base_forecasts) == list(BASE_FORECASTS)
+        assert list(found.base_forecasts) == list(PANEL_FORECASTS)
 
     def test_no_base_forecast_exceeds_a_multiple_of_the_highest_month(self) -> None:
         grown = np.concatenate([np.ones(10), 2.0 ** np.arange(1.0, 13.0)])
@@ -54,15 +54,13 @@ class TestOriginFeatures:
 
         for one in found.base_forecasts.values():
             assert one.max() <= CEILING * grown[-1]
-        assert found.base_forecasts["swift"].max() == CEILING * grown[-1]
+        assert found.base_forecasts["autoregression"].max() == CEILING * grown[-1]
 
     def test_a_distance_is_from_the_median_in_spreads(self) -> None:
         found = make_view(np.array([[10.0, 12.0] * 10])).at(19, slice(None))
 
         place = found.names.index("drift_distance")
-        expected = (
-            found.base_forecasts["drift"] - median_forecast(found.base_forecasts)
-        ) / found.stats.spread[0]
+        expected = (found.base_forecasts["drift"] - found.base) / found.stats.spread[0]
         assert found.features[:, :, place] == pytest.approx(expected, rel=1e-6)
 
     def test_a_panel_has_every_feature_but_those_of_the_world_policy_and_tariffs(self) -> None:

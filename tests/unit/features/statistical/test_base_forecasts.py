@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.statistical.base_forecasts import BASE_FORECASTS, BASELINES, tsb
+from features.statistical.base_forecasts import BASE_FORECASTS, BASELINES, PANEL_FORECASTS, tsb
 from features.statistical.smoothing import SeriesBlock, errors_within
 from store.arrays import Floats
 
@@ -14,12 +14,13 @@ NAN = float("nan")
 YEAR = [float(month) for month in range(1, 13)]
 REFERENCE = Path(__file__).parents[3] / "data" / "reference_base_forecasts.json"
 HORIZON = 6
+EVERY = BASE_FORECASTS | PANEL_FORECASTS
 
 
 def fit(name: str, *rows: list[float], season: Floats | None = None, horizon: int = 3) -> Floats:
     values = np.array(rows, dtype=float)
     before = values.copy()
-    fitted = BASE_FORECASTS[name](values, flat(len(rows)) if season is None else season, horizon)
+    fitted = EVERY[name](values, flat(len(rows)) if season is None else season, horizon)
     np.testing.assert_array_equal(values, before)
     return fitted
 
@@ -113,12 +114,21 @@ class TestEachBaseForecast:
         assert 1.0 < steps[0] < 2.0
         assert (np.diff(steps[1:]) < 0).all()
 
-    def test_holt_winters_learns_a_season_it_was_not_given(self) -> None:
-        row = [100.0 + 50.0 * (month % 12 == 3) for month in range(120)]
+    @pytest.mark.parametrize("name", ["holt_winters", "swift_unadjusted", "autoregression"])
+    def test_a_season_that_was_not_given_is_learned(self, name: str) -> None:
+        row = (100.0 + 50.0 * np.sin(np.arange(240) * np.pi / 6)).tolist()
 
-        predicted = fit("holt_winters", row, horizon=12)[0]
+        predicted = fit(name, row, horizon=12)[0]
 
         assert predicted == pytest.approx(row[:12], rel=0.05)
+
+    def test_an_autoregression_goes_on_as_changes_followed_each_other(self) -> None:
+        row = (100.0 * np.exp(np.cumsum(0.1 * np.sin(np.arange(240) * np.pi / 4)))).tolist()
+
+        predicted = fit("autoregression", row[:200], horizon=4)[0]
+
+        assert predicted == pytest.approx(row[200:204], rel=0.01)
+        assert fit("autoregression", row[:10])[0] == pytest.approx([row[9]] * 3)
 
     def test_rare_demand_is_its_size_times_its_chance(self) -> None:
         row = [0.0, 12.0] * 30
@@ -166,7 +176,7 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("name", BASE_FORECASTS)
+@pytest.mark.parametrize("name", EVERY)
 class TestOddSeries:
     @pytest.mark.parametrize("row", ODD.values(), ids=ODD)
     def test_get_a_finite_forecast_of_at_least_zero(self, name: str, row: list[float]) -> None:

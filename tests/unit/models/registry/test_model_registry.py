@@ -169,6 +169,7 @@ def test_boosters_or_metadata_changed_after_training_are_refused(
         ({"schema": 0}, "trained on schema 0. Expected 2"),
         ({"meanings": "old"}, "features had other meanings .old"),
         ({"features": ["tonnes_lag_9m"]}, "features that are no more: tonnes_lag_9m"),
+        ({"features": ["swift_distance"], "unit": "scales"}, "are no more: swift_distance"),
     ],
 )
 def test_metadata_of_other_rows_are_refused_before_lightgbm_is_loaded(
