@@ -121,14 +121,14 @@ def counts() -> Iterator[tuple[str, int, int | None, str]]:
 
 
 BUDGET: Final = {
-    "product lines": 47_250,
+    "product lines": 47_150,
     "product modules": 284,
     "classes": 0,
     "constants": 20,
     "words": 0,
-    "vague names": 30,
+    "vague names": 28,
     "vaguest": 0,
-    "tests": 31_450,
+    "tests": 31_750,
     "benchmarks": 4_870,
 }
 """The figures reached; 44,000 lines of product and 29,000 of tests were the aims."""
