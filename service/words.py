@@ -208,11 +208,6 @@ LABELS: Final = {
 """Commodities with a name of their own here; others are shown by label and code."""
 
 
-def label_of(commodity: str, labels: Mapping[str, str]) -> str:
-    """Label of a commodity, empty where none is known; ``labels`` as published."""
-    return gettext(LABELS[commodity]) if commodity in LABELS else labels.get(commodity, "")
-
-
 def words_of(commodity: str, labels: Mapping[str, str]) -> str:
     """Commodity in words, with its code, since labels may be alike."""
     if commodity in LABELS:

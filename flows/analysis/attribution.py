@@ -168,6 +168,12 @@ def _holds_zero(row: pd.Series) -> bool:
     return bool(row["missing_p10"] <= 0.0 <= row["missing_p90"])
 
 
+def titled(name: str) -> str:
+    """Series in words, as a title."""
+    text = called(name)
+    return text[0].upper() + text[1:]
+
+
 def attribution_png(attribution: Attribution) -> bytes:
     """Draw the months over the path without the event, and below what is missing, summed up."""
     names = attribution.main(MOST_DRAWN)
@@ -208,8 +214,7 @@ def _path(attribution: Attribution, name: str, x: Spec) -> Spec:
         *month_layers(months),
         *dot_layers(months, 24),
     ]
-    title = called(name)
-    return _panel(attribution, layers, x, title[0].upper() + title[1:], 200)
+    return _panel(attribution, layers, x, titled(name), 200)
 
 
 def _sum(attribution: Attribution, name: str, x: Spec) -> Spec:

@@ -12,6 +12,7 @@ from flows.context.output import readable, write_result
 from flows.context.provenance import actor
 from flows.context.run_config import RunConfig, config_of
 from flows.context.stores import single_writer, store_of
+from sources.files.file_reader import content_of
 from store.errors import DataError
 from store.messages import from_json
 from store.planning.audit import Actor
@@ -187,7 +188,7 @@ def add(
     """Record the forecasts by others of a CSV file, all or none, as the API does."""
     from service.planning.rivals import rows_of_file
 
-    rows = [body.row for body in rows_of_file(file.read_bytes())]
+    rows = [body.row for body in rows_of_file(content_of(file))]
     add_rival_forecasts(store_of(Settings()), rows, actor=Actor(actor()), at=utc_now())
     echo(f"rivals    {len(rows)} recorded")
 

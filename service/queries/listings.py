@@ -21,7 +21,7 @@ from service.queries.row_models import (
     Tariff,
     columns_of,
 )
-from service.words import address_key, label_of
+from service.words import LABELS, address_key
 from store.facts.reading import latest_forecast
 
 SUSPICIOUS_COLUMNS: Final = ("statement", "residual_t", "z", "source_url")
@@ -86,7 +86,7 @@ def _rows(publication: Publication, engine: Engine) -> list[Record]:
             {
                 **_extent(rows),
                 "commodity": code,
-                "label": label_of(code, published.labels),
+                "label": LABELS.get(code) or published.labels.get(code, ""),
                 "months": rows["period"].nunique(),
                 "status": rows["status"].max(),
             }

@@ -26,6 +26,7 @@ OTHER = f"commodity={GOODS}"
 def test_the_list_names_each_commodity_with_its_newest_forecast(
     commodity_client: TestClient,
 ) -> None:
+    assert commodity_client.get("/goods?lang=ja").status_code == 200
     answer = commodity_client.get(f"{API}/commodities").json()
 
     Page[row_models.CommodityResponse].model_validate(answer)
