@@ -128,7 +128,7 @@ BUDGET: Final = {
     "words": 0,
     "vague names": 28,
     "vaguest": 0,
-    "tests": 31_750,
+    "tests": 31_752,
     "benchmarks": 4_870,
 }
 """The figures reached; 44,000 lines of product and 29,000 of tests were the aims."""

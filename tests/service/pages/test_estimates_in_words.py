@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 from starlette.testclient import TestClient
 
 from service.language.phrases import catalogue_of
@@ -54,3 +55,18 @@ def test_nothing_estimated_is_called_actual_known_or_observed(client: TestClient
     estimated = {(m["destination"], m["period"]) for m in history if m["kind"] == "estimated"}
     assert estimated
     assert not {(cell["destination"], cell["period"][:7]) for cell in cells} & estimated
+
+
+def test_a_year_before_that_is_an_estimate_is_marked(client: TestClient) -> None:
+    history = client.get("/api/v1/history/USA?limit=1000").json()["items"]
+    kinds = {month["period"]: month["kind"] for month in history}
+    page = client.get("/destinations/USA").text.partition('id="months-head"')[2]
+    table = re.findall(
+        r'class="text">(\w+ \d{4})(.*?)</tr>', page.partition("</table>")[0], re.DOTALL
+    )
+
+    marks = {(pd.Timestamp(month), ">estimated<" in row) for month, row in table}
+    before = {(f"{month - pd.DateOffset(years=1):%Y-%m}", mark) for month, mark in marks}
+    assert {(kinds[month], mark) for month, mark in before if month in kinds} == {
+        ("observed", False), ("derived", False), ("estimated", True),
+    }  # fmt: skip
