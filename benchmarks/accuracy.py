@@ -256,7 +256,7 @@ whose series moved at all up to the cutoff. MASE and SQL (mean quantile loss at 
 times two) are scaled by the mean absolute difference to the year before up to the cutoff; WAPE is
 over all cells. A ratio is to the best peer in that measure, whichever it is. Choices of the engine
 were made on months before the first cutoff of each panel alone, but for two numbers of the bands
-(docs/adr/0005-panel-engine.md).
+and the unit of the targets (docs/adr/0005-panel-engine.md).
 """
 AIMS_TEXT = """
 What was tried where an aim is missed, and what would be next:

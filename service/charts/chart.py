@@ -366,7 +366,7 @@ _CONFIG: Final[Spec] = {
         "aria": False,
         "labelColor": ink("ink"),
         "labelLimit": 320,
-        "columnPadding": 18,
+        "columnPadding": 30,
         "symbolOpacity": 1,
         "symbolSize": 110,
         "symbolStrokeWidth": 2,
