@@ -32,7 +32,7 @@ from models.forecasting.joint_paths import ErrorCopula
 from models.forecasting.model_names import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET
-from service.words import in_reading_order
+from publication.words import in_reading_order
 from sources.bundled.all_tables import load_bundled
 from store.vocabulary import ALL
 

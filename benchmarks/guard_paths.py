@@ -19,8 +19,8 @@ from features.statistical.base_forecasts import BASE_FORECASTS
 from features.statistical.seasonality import season_profiles
 from models.engine.panel_view import PanelView
 from models.engine.training import trained
-from service.http.responses import csv_answer, json_answer
-from service.live.documents import FILE_COLUMNS, flat_rows, forecast_document
+from publication.tables import csv_answer, json_answer
+from publication.documents import FILE_COLUMNS, flat_rows, forecast_document
 from store.asof import OBSERVATION_KEY, known_at
 from store.database import open_store
 from store.facts.batch import Batch, FileRows

@@ -7,7 +7,7 @@ import pandas as pd
 
 from flows.analysis.attribution import MOST_DRAWN, months_in_words, months_of, sentences, titled
 from models.event_study import Attribution
-from service.words import signed_tonnes, tonnes
+from publication.words import signed_tonnes, tonnes
 from store.vocabulary import WORLD
 
 NOTES: Final = """\

@@ -8,16 +8,16 @@ from urllib.parse import urlsplit
 
 import httpx
 import pandas as pd
+from service.live.live_publication import PlanningState
 from sqlalchemy import Engine
 from standardwebhooks import Webhook
 
 from features.build import DRIVER_MEANINGS
 from flows.context.console import echo
 from flows.context.stores import store_of
-from service.http.responses import Record, records
-from service.live.live_publication import PlanningState
-from service.live.publication import Publication, make_publication, read_new_panels
-from service.planning.alerts import alert_id, finding_of
+from publication.planning.alerts import alert_id, finding_of
+from publication.state import Publication, make_publication, read_new_panels
+from publication.tables import Record, records
 from store.errors import DataError
 from store.planning.planning_rows import AlertFinding, note_delivery, read_planning, save_findings
 from store.publications.publication_rows import Published, read_other, read_published

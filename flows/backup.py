@@ -33,7 +33,7 @@ MLFLOW: Final = "mlflow.db"
 
 
 def back_up(settings: Settings, path: Path) -> tuple[str, int]:
-    """Copy database, MLflow and reports into one archive; its SHA-256 and number of files.
+    """Copy database, MLflow and publications into one archive; its SHA-256 and number of files.
 
     Runs wait until the databases are copied. MLflow's database is copied before its files: all
     files of runs that have ended are there, and files of later runs are harmless.
@@ -114,7 +114,7 @@ def last_backup(settings: Settings) -> pd.Timestamp | None:
 
 
 def _folders(settings: Settings) -> dict[str, Path]:
-    return {"artifacts": settings.artifact_dir, "reports": settings.reports_dir}
+    return {"artifacts": settings.artifact_dir, "publications": settings.publications_dir}
 
 
 def _check_empty(settings: Settings, targets: Mapping[str, Path | None]) -> None:

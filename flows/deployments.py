@@ -30,6 +30,7 @@ from flows.ingest.ingest import ingest_exclusively
 from flows.ingest.sources import live, months_to_fetch
 from flows.monitoring.monitors import watch_if_possible
 from flows.monitoring.system_health import examine
+from flows.publishing.site_writing import show_publications
 from flows.run import run
 from flows.training.backtest_records import backtest
 from flows.training.train import train
@@ -136,9 +137,11 @@ def publish(as_of: Day | None = None) -> None:
 
 @flow(name="scheduled-check", **OFTEN)
 def check() -> None:
-    """Update the monitors, then raise the alarms if anything is stale, degraded or broken."""
+    """Update the monitors and the site, then raise the alarms if anything is wrong."""
     settings, checked_at = Settings(), utc_now()
     watch_if_possible(settings, checked_at)
+    with single_writer(settings):
+        show_publications(settings)
     health = examine(settings, checked_at)
     if health.code:
         raise DataError("\n".join(f"{alarm.name}: {alarm.words}" for alarm in health.alarms))

@@ -1,6 +1,6 @@
-"""The run-and-publish path: facts in, a published forecast and its report out, once."""
+"""The run-and-publish path: facts in, a publication and the site of it out, once."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,32 +10,25 @@ from flows.analysis.forecast_explanation import explain_if_possible
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.jobs import recorded_job
-from flows.context.prefect_runs import in_prefect, show_artifact
+from flows.context.prefect_runs import in_prefect
 from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import made_store, single_writer, store_of
 from flows.context.workspace import Workspace, workspace_of
 from flows.ingest.ingest import ingest
 from flows.monitoring.monitors import watch_if_possible
-from flows.publishing.publish_or_hold import (
-    held_folder,
-    objections,
-    publish,
-    report_folder,
-    run_entry,
-)
-from flows.publishing.reporting import run_report, write_run_report
+from flows.publishing.publish_or_hold import objections, publish, run_entry
+from flows.publishing.site_writing import show_publications
 from flows.training.backtest_records import backtest, verdict
 from flows.training.predict import forecast
 from flows.training.train import train
 from models.evaluation.backtest import Backtest
 from models.forecasting.fallback import FAULTS, reason_of
 from models.registry import model_registry
-from service.queries.unknowns import unknowns
 from store.errors import StoreError
 from store.facts.reading import read_publication, read_runs
 from store.messages import from_json
 from store.publications.integrity import read_publications
-from store.publications.publication_writing import close_runs, held_forecasts, published_number
+from store.publications.publication_writing import close_runs, held_forecasts
 from store.settings import Settings
 from store.vocabulary import COMMODITY
 
@@ -47,17 +40,19 @@ class RunOutcome:
     commodity: str = COMMODITY
     """Key it is published under."""
     forecasts: pd.DataFrame
-    report: Path
     rows_published: int = 0
     verdict: str = ""
-    unknowns: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What is odd about the figures."""
     is_new: bool = False
     held: str = ""
     """Why the forecast waits for a person; the one before it still stands."""
+    site: Path | None = None
+    """Where readers find it; None where it could not be written."""
 
 
 def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) -> RunOutcome:
-    """Backtest, forecast, publish and report one configuration; does nothing twice.
+    """Backtest, forecast, publish and show one configuration; does nothing twice.
 
     What is new is looked for first: a repeat without news starts no run of Prefect.
     """
@@ -66,8 +61,7 @@ def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) ->
     with single_writer(settings):
         close_runs(store_of(settings), at=utc_now())
         outcome = run_workspace(open_for_run(settings, as_of, config))
-    _follow_up(settings, outcome, config)
-    return outcome
+    return _follow_up(settings, outcome, config)
 
 
 def open_for_run(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> Workspace:
@@ -107,17 +101,15 @@ def unchanged(workspace: Workspace) -> RunOutcome | None:
             workspace, set(rows["model"])
         ):
             continue
-        folder = report_folder(workspace.settings, workspace.config, publication["as_of"], number)
         if is_published:
             held, day = "", f"{publication['as_of']:%Y-%m-%d}"
             news = f"nothing new since the forecast of {day}; nothing was published"
         else:
             reason = publication["note"] or from_json(publication["held_because"])
             held = f"{publication['state']}: {reason}"
-            folder, news = held_folder(folder), f"nothing new; publication {number} is {held}"
+            news = f"nothing new; publication {number} is {held}"
         echo(f"run       {workspace.config.prefix}{news}")
-        page = folder / "index.html"
-        return RunOutcome(commodity=key, forecasts=rows, report=page, held=held)
+        return RunOutcome(commodity=key, forecasts=rows, held=held)
     return None
 
 
@@ -180,31 +172,25 @@ def _trained(workspace: Workspace, result: Backtest) -> int | None:
 
 
 def _publish(workspace: Workspace, table: pd.DataFrame, result: Backtest) -> RunOutcome:
-    """Write the report, then publish: whoever reads the new numbers finds their report."""
+    """Publish, or hold where a check objects."""
     held, key = objections(workspace, table), workspace.config.published_as
-    number = published_number(workspace.engine, table, workspace.as_of, workspace.data_vintage, key)
-    folder = report_folder(workspace.settings, workspace.config, workspace.as_of, number)
-    state, notes = run_report(workspace, table, result)
-    place = held_folder(folder) if held else folder
-    report = write_run_report(workspace.settings, state, notes, place)
-    show_artifact("report", report)
     return RunOutcome(
         commodity=key,
         forecasts=table,
-        report=report,
         rows_published=publish(workspace, table, held),
         verdict=verdict(result) if len(result.scores) else "no past origin could be scored",
-        unknowns=[*unknowns(state), *map(str, notes)],
+        notes=[str(note) for note in workspace.notes],
         is_new=True,
         held=str(held or ""),
     )
 
 
-def _follow_up(settings: Settings, outcome: RunOutcome, config: RunConfig) -> None:
-    """Explain, tell whoever waits, and measure drift; no trouble here undoes a publication."""
+def _follow_up(settings: Settings, outcome: RunOutcome, config: RunConfig) -> RunOutcome:
+    """Explain, alert, measure and show; no trouble here undoes a publication."""
     is_shown = not config.table_key and not outcome.held
     if is_shown:
         explain_if_possible(settings)
     alert_if_possible(settings, utc_now())
     if is_shown and outcome.is_new:
         watch_if_possible(settings, utc_now())
+    return replace(outcome, site=show_publications(settings))

@@ -96,7 +96,7 @@ def _start(settings: Settings, processes: Processes) -> None:
     start("service", "-m", "magnetcast", "serve", *at, str(settings.service_port))
     _wait_for(processes, "prefect", f"{prefect}/api/health")
     start("schedule", "-c", f"from {__package__}.deployments import main; main()")
-    _wait_for(processes, "service", f"{service}/api/v1/health")
+    _wait_for(processes, "service", f"{service}/health")
     folder = prefect_folder(settings.home)
     echo(f"up        prefect  {prefect} (sign in with {folder / 'auth'})")
     echo(f"up        service  {service}")

@@ -1,125 +1,132 @@
-"""The app: API and pages over one live publication."""
+"""The service: the files of the site, and the answers that no file has. It writes nothing."""
 
-import asyncio
 import threading
-from collections.abc import AsyncIterator, Mapping
-from concurrent.futures import CancelledError
-from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.api_routes import api_routes
-from service.api.response_models import Problem
-from service.api.scenario_routes import PARTS
-from service.charts.drawer import Drawer
-from service.http.limits import RequestLimits, ServiceMetrics
-from service.http.replies import add_problem_handlers
-from service.language.addresses import LanguageOfRequests
-from service.live.health import Examine, HealthCache, StoreMetrics
-from service.live.live_publication import LivePublication
-from service.live.publication import Memo
-from service.request_errors import NothingPublishedError
-from service.scenario_pool import ScenarioEngine, ScenarioPool
-from service.state import API_PREFIX, Rules, State
-from service.web.page_routes import page_routes
-from service.web.render import compile_templates, error_page
+LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
+"""Host names that only this machine uses; others guard against DNS rebinding."""
 
-VERSION: Final = "1"
-
-RECENT_PAGES: Final = 64
-"""Pages of scenarios and of needs kept in memory; each is some 100 kB."""
-
-_FIRST_PAGE_S: Final = 2
-"""Seconds that are the first reader's alone, before anything is made ahead."""
-
-_ABOUT: Final = (
-    "Forecasts of China's monthly exports of rare-earth permanent magnets (HS 85051110) by "
-    "destination, in tonnes, with the history, policy and scores behind them. Responses carry an "
-    "ETag; lists are paged; errors are problem documents (RFC 9457)."
+HEADERS: Final = (
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+        b"script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
 )
+"""Pages run the scripts of the site alone, none inline, no eval; charts have inline styles."""
+
+QUESTIONS: Final = (
+    "what-if", "what-if.html", "what-if.csv", "stock", "stock.html", "stock.json", "stock.atom",
+    "scenarios",
+)  # fmt: skip
+"""Last parts of the addresses that are computed, below the root of each language."""
+
+
+class SiteFiles(StaticFiles):
+    """Files of the site that is shown; before the first one a sentence."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(directory=folder, html=True, check_dir=False)
+        self._first = folder / "index.html"
+
+    async def check_config(self) -> None:
+        """Take a folder that comes later."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Answer with a file, which a browser asks about anew each time."""
+        try:
+            response = await super().get_response(path, scope)
+        except HTTPException as err:
+            if err.status_code == HTTPStatus.NOT_FOUND and not self._first.exists():
+                text = "Nothing is published yet. Run `magnetcast run`, then load this page again."
+                raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, text) from err
+            raise
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+class Later:
+    """App that is made when it is first needed, since its imports take seconds."""
+
+    def __init__(self, make: Callable[[], ASGIApp]) -> None:
+        self._make = make
+        self._app: ASGIApp | None = None
+        self._guard = threading.Lock()
+
+    def open(self) -> ASGIApp:
+        """App, made now if it is not there."""
+        with self._guard:
+            if self._app is None:
+                self._app = self._make()
+            return self._app
 
 
 def create_app(
-    live: LivePublication,
-    rules: Rules,
-    *,
-    what_if: ScenarioEngine,
-    examine: Examine,
-    prepare: bool = True,
-) -> FastAPI:
-    """App that reads the store at its start and follows its changes until its end.
+    site: Path, questions: Later, metrics: Callable[[], str], *, names: Sequence[str] = ()
+) -> ASGIApp:
+    """App over the folder of a site, which may be replaced while it serves.
 
     Args:
-        what_if: Computes scenarios.
-        examine: Checks the health of the installation.
-        prepare: Does ahead what the first reader would wait for.
+        site: Folder, or a link to it.
+        questions: Answers ``QUESTIONS``.
+        metrics: For Prometheus.
+        names: Host names it answers to besides those of the loopback.
     """
+    files = SiteFiles(site)
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        live.start()
-        ahead = asyncio.get_running_loop().call_later(_FIRST_PAGE_S, _prepare, live, pool, drawer)
-        if not prepare:
-            ahead.cancel()
-        yield
-        ahead.cancel()
-        pool.stop()
-        drawer.stop()
-        live.stop()
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        is_question = scope["path"].rpartition("/")[2] in QUESTIONS
+        await (questions.open() if is_question else files)(scope, receive, send)
 
-    app = FastAPI(
-        title="magnetcast",
-        version=VERSION,
-        description=_ABOUT,
-        routes=[*api_routes(), *page_routes()],
-        lifespan=lifespan,
-        openapi_url=f"{API_PREFIX}/openapi.json",
-        # Their pages load scripts from other hosts.
-        docs_url=None,
-        redoc_url=None,
+    async def health(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def counts(_: Request) -> Response:
+        return PlainTextResponse(metrics(), media_type="text/plain; version=0.0.4")
+
+    app = Starlette(
+        routes=[Route("/health", health), Route("/metrics", counts), Mount("/", app=answer)],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *names]),
+            Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=6),
+        ],
+        exception_handlers={HTTPException: refused},
     )
-    drawer = Drawer()
-    pool = ScenarioPool(what_if)
-    metrics = ServiceMetrics(lambda: pool.waiting)
-    metrics.registry.register(StoreMetrics(lambda: live.publication, live.clock))
-    health = HealthCache(examine, live.clock)
-    app.state.shared = State(live, rules, metrics, pool, Memo(RECENT_PAGES), health, drawer)
-    add_problem_handlers(app, error_page)
-    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=6)
-    app.add_middleware(LanguageOfRequests)
-    app.add_middleware(
-        RequestLimits, metrics=metrics, max_body_bytes=rules.max_body_bytes, host_names=rules.names
-    )
-    app.openapi = lambda: _documentation(app, rules)  # type: ignore[method-assign]  # FastAPI's own way
-    return app
+    return _with_headers(app)
 
 
-def _prepare(live: LivePublication, pool: ScenarioPool, drawer: Drawer) -> None:
-    """Open the pool in the thread that stops it, and draw in another."""
-    with suppress(NothingPublishedError):
-        pool.open(live.publication)
-    threading.Thread(target=_draw, args=[drawer], daemon=True).start()
+async def refused(request: Request, err: Exception) -> Response:
+    """Answer to a request that was refused, in a sentence."""
+    status, detail = HTTPStatus.INTERNAL_SERVER_ERROR, "The service failed; see its log."
+    if isinstance(err, HTTPException):
+        status, detail = HTTPStatus(err.status_code), err.detail
+    headers = {"Allow": "GET, HEAD"} if status == HTTPStatus.METHOD_NOT_ALLOWED else {}
+    return PlainTextResponse(f"{status} {detail} ({request.url.path})\n", status, headers)
 
 
-def _draw(drawer: Drawer) -> None:
-    compile_templates()
-    with suppress(CancelledError):  # where the service ends before
-        drawer.library()
+def _with_headers(app: ASGIApp) -> ASGIApp:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *HEADERS]
+            await send(message)
 
+        await app(scope, receive, named)
 
-def _documentation(app: FastAPI, rules: Rules) -> dict[str, Any]:
-    """OpenAPI document, built once, with the schemas it refers to."""
-    if app.openapi_schema is None:
-        document = FastAPI.openapi(app)
-        parts: dict[str, Any] = document.setdefault("components", {})
-        schemas: dict[str, Any] = parts.setdefault("schemas", {})
-        schemas["Problem"] = Problem.model_json_schema()
-        parts["securitySchemes"] = _SECURITY
-        document["security"] = [*([{}] if rules.open_reads else []), {"token": []}]
-        schemas |= PARTS
-    return FastAPI.openapi(app)
-
-
-_SECURITY: Final[Mapping[str, object]] = {"token": {"type": "http", "scheme": "bearer"}}
+    return answer

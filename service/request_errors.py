@@ -1,20 +1,7 @@
-"""Errors of requests that the service can explain."""
+"""Errors of questions that the service can explain."""
 
-from typing import Final
-
-from service.language.phrases import marked
 from store.errors import DataError
 from store.messages import Message
-
-
-class UnknownError(DataError):
-    """The request names something that does not exist."""
-
-
-class NothingPublishedError(DataError):
-    """There is no forecast yet."""
-
-    title: Final = marked("No forecast yet")
 
 
 class ScenarioRefusedError(DataError):

@@ -10,6 +10,7 @@ import math
 import multiprocessing
 import os
 import signal
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -21,10 +22,10 @@ from pebble import ProcessExpired, ProcessPool
 from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import threadpool_limits
 
-from service.http.responses import Answer, csv_answer, json_answer, records
-from service.live.publication import Memo, Publication, PublicationKey
+from publication.state import Publication, PublicationKey
+from publication.tables import csv_text, json_text, records
+from publication.words import in_reading_order
 from service.request_errors import NoAnswerError, ScenarioRefusedError
-from service.words import in_reading_order
 from store.errors import DataError, StoreError
 from store.messages import Message, message
 from store.vocabulary import QUANTILE_COLUMNS
@@ -102,7 +103,8 @@ class ScenarioPool:
     def __init__(self, what_if: ScenarioEngine) -> None:
         self.what_if = what_if
         self._pool: Any = _new_pool()
-        self._recent = Memo(CACHED)
+        self._recent: OrderedDict[tuple[PublicationKey, bytes], Future[ScenarioResult]]
+        self._recent = OrderedDict()
         self._pending: set[Future[ScenarioResult]] = set()
         self._opened: PublicationKey | None = None
 
@@ -146,7 +148,7 @@ class ScenarioPool:
     def submit(self, publication: Publication, text: bytes) -> "Future[ScenarioResult]":
         """Put a scenario into the pool and return the future of its result."""
         key = (publication.key, hashlib.sha256(text).digest())
-        cached: Future[ScenarioResult] | None = self._recent.get(key)
+        cached = self._recent.get(key)
         if cached is not None and not _has_failed(cached):
             return cached
         if self.waiting >= self.what_if.waiting:
@@ -165,7 +167,9 @@ class ScenarioPool:
         future = self._schedule(publication, text, self.what_if.seconds)
         self._pending.add(future)
         future.add_done_callback(self._pending.discard)
-        self._recent.keep(key, future)
+        self._recent[key] = future
+        if len(self._recent) > CACHED:
+            self._recent.popitem(last=False)
         return future
 
     def open(self, publication: Publication) -> None:
@@ -228,7 +232,7 @@ def scenario_answer(
     destinations: Collection[str] | None = None,
     *,
     as_csv: bool = False,
-) -> Answer:
+) -> str:
     """Result as JSON or its months as CSV, of some destinations, all if None."""
     order = in_reading_order(result.table["destination"])
     table = result.table.sort_values("destination", key=lambda c: c.map(order.index), kind="stable")
@@ -236,8 +240,8 @@ def scenario_answer(
         table[table["destination"].isin(order if destinations is None else destinations)]
     )
     if as_csv:
-        return csv_answer(months, ANSWER_COLUMNS)
-    return json_answer(
+        return csv_text(months, ANSWER_COLUMNS)
+    return json_text(
         {
             "name": result.name,
             "description": result.description,

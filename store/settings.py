@@ -10,7 +10,6 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from store.home import IN_CHECKOUT, NAMED_BY, VARIABLE, find_home, is_checkout
-from store.vocabulary import Language
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 """Folder of the rooms: of the checkout, or within the installed package."""
@@ -74,10 +73,7 @@ class Settings(BaseSettings):
     """Processes, of some 300 MB, that share the work on past origins; without, one for each
     processor and four at most."""
     pictures: bool = True
-    """Whether reports, and backtests in MLflow, are drawn; without, they hold the numbers alone,
-    and the service draws as ever."""
-    report_language: Language = "en"
-    """Language of the report that a run writes: en, de, ja, ko or zh."""
+    """Whether backtests in MLflow are drawn; without, they hold the numbers alone."""
     gate_pct: float | None = Field(default=None, gt=0)
     """Change of the next three months, in percent, from which a person must approve a publication;
     empty means never."""
@@ -118,20 +114,13 @@ class Settings(BaseSettings):
     http_attempts: int = Field(default=5, ge=1, le=20)
     """How often one call is tried before it is given up."""
 
-    open_reads: bool | None = None
-    """Whether pages and API may be read without a token; empty means only where they are served on
-    the loopback."""
     public_names: str = ""
     """Names the service is asked by besides those of the loopback, e.g. magnets.example.org."""
     shipping_days: str = ""
     """Least and most days from clearance in China to arrival, by destination, e.g. USA 20-35, KOR
     2-6."""
-    contact: str = Field(default="", max_length=200)
-    """Whom readers of the pages may ask, e.g. trade-desk@example.org."""
-    refresh_s: float = Field(default=1.0, gt=0, le=60)
-    """How often the service looks for a new publication."""
     max_body_bytes: int = Field(default=64_000, ge=0)
-    """Largest request body the service takes."""
+    """Largest scenario the service takes."""
     proxies: str = ""
     """Addresses or networks of the proxies in front of the service, whose X-Forwarded-For and
     -Proto are believed; without one it binds to the loopback only."""
@@ -196,8 +185,8 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.home / 'magnetcast.db'}"
 
     @property
-    def reports_dir(self) -> Path:
-        return self.home / "reports"
+    def publications_dir(self) -> Path:
+        return self.home / "publications"
 
     @property
     def backups_dir(self) -> Path:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from flows.context.output import write_result
 from models.event_study import HIT, OTHERS, Attribution
-from service.charts.chart import (
+from publication.charts.chart import (
     COLOURS,
     Mark,
     Spec,
@@ -23,9 +23,9 @@ from service.charts.chart import (
     tonnes_axis,
     wrapped,
 )
-from service.charts.fan_chart import dot_layers, month_layers
-from service.charts.stills import still
-from service.words import name_of, percent, signed_tonnes, tonnes
+from publication.charts.fan_chart import dot_layers, month_layers
+from publication.charts.stills import still
+from publication.words import name_of, percent, signed_tonnes, tonnes
 from store.errors import first_few
 from store.publications.basis import STDERR_BAND
 from store.vocabulary import DESTINATIONS, WORLD

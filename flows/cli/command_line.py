@@ -33,8 +33,8 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "Explain": {"explain_commands": ("explain", "attribute")},
     "Data": {"ingest_commands": ("ingest",), "data_commands": ("data",)},
     "Models": {"model_commands": ("train", "promote", "rollback", "compare")},
-    "Publish": {"publication_commands": ("publications", "report", "replay", "alerts", "rivals")},
-    "Service": {"operation_commands": ("serve", "token")},
+    "Publish": {"publication_commands": ("publications", "site", "replay", "alerts")},
+    "Service": {"operation_commands": ("serve",)},
     "Operate": {
         "operation_commands": ("up", "status", "backup", "restore", "prune"),
         "config_commands": ("config",),
@@ -47,8 +47,6 @@ _FAMILIES: Final = {
     "ingest": "Load facts into the store; the bundled tables if no source is named.",
     "data": "Show what was ingested, refused or waits for review, the panel and partner gaps.",
     "publications": "List publications, check their digests, approve or reject held ones.",
-    "rivals": "Record forecasts by others from a CSV file, or list them.",
-    "token": "Create, list or revoke access tokens of the service.",
 }
 """Verbs that have verbs of their own."""
 

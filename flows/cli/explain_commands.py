@@ -11,7 +11,7 @@ from flows.cli.options import AsOf, Commodity, Form, Out, moment
 from flows.clock import utc_now
 from flows.context.console import echo, track
 from flows.context.output import write_result
-from service.queries.explanation_sentences import (
+from publication.queries.explanation_sentences import (
     change_sentences,
     figure_sentence,
     forecast_sentences,

@@ -1,32 +1,19 @@
-"""Verbs that run magnetcast: servers, tokens, status, backup and pruning."""
+"""Verbs that run magnetcast: servers, status, backup and pruning."""
 
-import contextlib
-import gc
 import ipaddress
-import logging
 import sys
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from flows.backup import KEEP_DAYS
-from flows.cli.options import Form, Out
 from flows.clock import utc_now
 from flows.context.console import echo
-from flows.context.output import readable, write_result
 from flows.context.prefect_runs import server_of
-from flows.context.stores import made_store, store_of
 from store.errors import DataError
-from store.planning.audit import DAYS, Scope, create_token, read_tokens, revoke_token
 from store.settings import Settings
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from models.monitoring import HealthReport
 
 
 def up() -> None:
@@ -53,7 +40,7 @@ def status() -> None:
 
 
 def backup(file: Annotated[Path, Parameter(help="Archive to write: NAME.tar.gz.")], /) -> None:
-    """Copy database, MLflow and reports into one archive.
+    """Copy database, MLflow and publications into one archive.
 
     The service continues; the backup waits for a run in progress. It does not contain a PostgreSQL
     database, which pg_dump copies.
@@ -102,112 +89,49 @@ def prune(
     echo(f"prune     {len(answers)} files of raw answers ({size:,} bytes): {word}")
 
 
-SWITCH_S: Final = 0.0005
-"""Seconds that a thread drawing charts may block the event loop."""
-
-token = App(name="token")
-
-
 def serve(
     *,
     host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, Parameter(help="Port to listen on; 0 takes a free one.")] = 8510,
 ) -> None:
-    """Serve the planners' pages and the API until interrupted.
+    """Serve the site, what-if and the stock question until interrupted; it writes nothing.
 
-    Pages show a new publication within two seconds, without a restart. An address that other
-    machines can reach needs a proxy (`MAGNETCAST_PROXIES`) and a token (`magnetcast token create`).
+    An address that other machines can reach needs a proxy (`MAGNETCAST_PROXIES`), as in deploy/.
     """
-    gc.disable()  # saves a fifth of the start: imports leave no garbage
+    import contextlib
+
     import uvicorn
 
-    from features.build import DRIVER_MEANINGS
-    from flows.analysis.served_scenarios import what_if
+    from flows.serving import app_of
     from flows.up import listening_socket, shown
-    from service.app import create_app
-    from service.http.limits import server_config
-    from service.live.live_publication import LivePublication
-    from service.queries.needs import shipping_days
-    from service.state import Rules
-    from store.planning.audit import scopes_in_force
 
     settings = Settings()
-    engine = made_store(settings)
-    private = is_loopback(host)
-    if not private and not settings.proxies:
+    if not is_loopback(host) and not settings.proxies:
         raise DataError(
             f"--host {host} can be reached by other machines and needs a proxy. Expected a "
             "loopback address, or MAGNETCAST_PROXIES with the address of a proxy as in deploy/, "
             "which limits connections and terminates TLS. Set it up first."
         )
-    if not private and not scopes_in_force(engine, utc_now()):
-        raise DataError(
-            f"--host {host} can be reached by other machines and needs a token. "
-            "Expected a loopback address such as 127.0.0.1, or a valid token. "
-            "Run `magnetcast token create NAME` first."
-        )
-    rules = Rules(
-        open_reads=private if settings.open_reads is None else settings.open_reads,
-        max_body_bytes=settings.max_body_bytes,
-        names=frozenset(settings.public_names.lower().replace(",", " ").split()),
-        shipping=shipping_days(settings.shipping_days),
-        contact=settings.contact,
+    config = uvicorn.Config(
+        app_of(settings),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=settings.proxies,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=ENDING_S,
     )
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    live = LivePublication(engine, DRIVER_MEANINGS, clock=utc_now, refresh_s=settings.refresh_s)
-    app = create_app(live, rules, what_if=what_if(settings), examine=partial(_health, settings))
-    sys.setswitchinterval(SWITCH_S)
-    gc.freeze()
-    gc.enable()
     # uvicorn stops cleanly on Ctrl-C and then raises KeyboardInterrupt again.
     with listening_socket(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
-        echo(f"serve     http://{shown(listener)}/ (API: /api/v1/openapi.json); stop with Ctrl-C")
-        uvicorn.Server(server_config(app, settings.proxies)).run(sockets=[listener])
+        echo(f"serve     http://{shown(listener)}/; stop with Ctrl-C")
+        uvicorn.Server(config).run(sockets=[listener])
 
 
-def _health(settings: Settings, moment: "pd.Timestamp") -> "HealthReport":
-    from flows.monitoring.system_health import examine
-
-    return examine(settings, moment)
-
-
-@token.command
-def create(
-    name: Annotated[str, Parameter(help="Owner or purpose of the token.")],
-    /,
-    *,
-    scope: Annotated[
-        tuple[Scope, ...], Parameter(help="Permission; write includes read. Repeatable.")
-    ] = ("read",),
-    days: Annotated[int, Parameter(help="Days until the token expires.")] = DAYS,
-) -> None:
-    """Create a token and print it once; only its digest is stored."""
-    from flows.context.provenance import actor
-
-    engine, creator = made_store(Settings()), actor()
-    secret = create_token(engine, name=name, scopes=scope, at=utc_now(), actor=creator, days=days)
-    echo(f"token     {name}: save it now, it cannot be shown again")
-    sys.stdout.write(f"{secret}\n")
-
-
-@token.command(name="list")
-def list_tokens(*, out: Out = None, format: Form = "table") -> None:
-    """List all tokens with the days they expire or were revoked."""
-    write_result(readable(read_tokens(store_of(Settings())), format, out), out=out, form=format)
-
-
-@token.command
-def revoke(
-    number: Annotated[
-        int, Parameter(help="Number of the token; see `magnetcast token list`.", show_default=False)
-    ],
-    /,
-) -> None:
-    """Revoke a token; a running service refuses it within two seconds."""
-    from flows.context.provenance import actor
-
-    revoke_token(store_of(Settings()), number, at=utc_now(), actor=actor())
-    echo(f"token     {number} is revoked")
+ENDING_S: Final = 5
+"""Seconds that running answers may still take at shutdown."""
 
 
 def is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""Verbs about publications: decisions, digests, replays, reports and alerts."""
+"""Verbs about publications: decisions, digests, replays, the site and alerts."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -8,21 +8,18 @@ from cyclopts import App, Parameter
 from flows.cli.options import AsOf, Commodity, Form, Out, Reason, moment
 from flows.clock import utc_now
 from flows.context.console import echo
-from flows.context.output import readable, write_result
+from flows.context.output import write_result
 from flows.context.provenance import actor
 from flows.context.run_config import RunConfig, config_of
 from flows.context.stores import single_writer, store_of
-from sources.files.file_reader import content_of
 from store.errors import DataError
 from store.messages import from_json
-from store.planning.audit import Actor
-from store.planning.planning_rows import add_rival_forecasts, read_planning
-from store.publications.integrity import changed_reports, read_publications, tampered
+from store.publications.integrity import changed_folders, read_publications, tampered
 from store.publications.publication_writing import approve as publish_held
 from store.publications.publication_writing import held_forecasts
 from store.publications.publication_writing import reject as reject_held
 from store.settings import Settings
-from store.vocabulary import FORECAST_COLUMNS, Language
+from store.vocabulary import FORECAST_COLUMNS
 
 _QUIET: Final = ["data_vintage", "made_with", "models", "panel"]
 """Columns left out on a terminal; files have them."""
@@ -55,26 +52,23 @@ def show(number: Number, /, *, out: Out = None, format: Form = "table") -> None:
 def approve(number: Number, /, *, reason: Reason) -> None:
     """Publish a held publication unchanged."""
     from flows.alert_delivery import alert_if_possible
-    from flows.publishing.publish_or_hold import ahead_from, held_folder, report_folder
+    from flows.analysis.forecast_explanation import explain_if_possible
+    from flows.publishing.publish_or_hold import ahead_from
+    from flows.publishing.site_writing import show_publications
 
     settings = Settings()
     engine, approved_at = store_of(settings), utc_now()
     with single_writer(settings):
         held = held_forecasts(engine, number).iloc[0]
         config = RunConfig(str(held["commodity"]))
-        folder = report_folder(settings, config, held["as_of"], number)
         first = ahead_from(engine, figures=config.commodity, now=approved_at)
         rows = publish_held(
             engine, number, at=approved_at, ahead_from=first, actor=actor(), reason=_checked(reason)
         )
-        waits = held_folder(folder)
-        if waits.exists() and not folder.exists():
-            waits.rename(folder)
     echo(f"publish   publication {number} is approved: {rows} rows")
-    from flows.analysis.forecast_explanation import explain_if_possible
-
     explain_if_possible(settings)
     alert_if_possible(settings, approved_at)
+    show_publications(settings)
 
 
 @publications.command
@@ -90,16 +84,16 @@ def reject(number: Number, /, *, reason: Reason) -> None:
 
 @publications.command
 def verify() -> None:
-    """Check publications, panels and reports against their digests; exit code 1 on a difference."""
+    """Check publications, panels and folders against their digests; exit code 1 on a difference."""
     settings = Settings()
     engine = store_of(settings)
-    differences = (*tampered(engine), *changed_reports(settings.reports_dir))
+    differences = (*tampered(engine), *changed_folders(settings.publications_dir))
     for difference in differences:
         echo(f"verify    {difference}")
     if differences:
         raise SystemExit(1)
     count = len(read_publications(engine))
-    echo(f"verify    {count} publications, their panels and reports match their digests")
+    echo(f"verify    {count} publications, their panels and folders match their digests")
 
 
 def replay(
@@ -132,36 +126,29 @@ def replay(
         raise SystemExit(1)
 
 
-def report(
-    number: Annotated[
-        int | None, Parameter(help="Number of the publication; the newest if left out.")
-    ] = None,
-    /,
+def site(
     *,
-    commodity: Commodity = None,
-    lang: Annotated[
-        Language | None,
-        Parameter(help="Language; MAGNETCAST_REPORT_LANGUAGE or English if left out."),
-    ] = None,
     out: Annotated[
-        Path | None, Parameter(help="Folder for the report; beside the one of the run if left out.")
+        Path | None, Parameter(help="Empty folder for it; the home's own site if left out.")
     ] = None,
+    base_url: Annotated[
+        str, Parameter(help="Where it will lie, for feeds and search engines.")
+    ] = "",
 ) -> None:
-    """Write the report on a publication again, in any of five languages.
+    """Write the site of the newest publications anew: pages in five languages, data and feeds.
 
-    Page, charts, numbers and dates are in that language; CSV files are the same in all.
+    It opens from disk without a server; with --out it is ready for any host of files.
     """
-    from flows.publishing.reporting import write_past_report
+    from flows.publishing import site_writing
 
     settings = Settings()
-    page = write_past_report(
-        settings,
-        number,
-        commodity=config_of(commodity).published_as,
-        language=lang or settings.report_language,
-        folder=out,
-    )
-    echo(f"report    {page}")
+    if out is not None:
+        site_writing.write_site_to(settings, out, base_url)
+        echo(f"site      {out}/index.html")
+        return
+    with single_writer(settings):
+        site_writing.write_missing_folders(settings)
+        echo(f"site      {site_writing.write_shown_site(settings) / 'index.html'}")
 
 
 def alerts() -> None:
@@ -172,32 +159,6 @@ def alerts() -> None:
     from flows.alert_delivery import alert
 
     echo(f"alerts    {alert(Settings(), utc_now())}")
-
-
-rivals = App(name="rivals")
-
-
-@rivals.command
-def add(
-    file: Annotated[
-        Path,
-        Parameter(help="CSV: name, source, made_on, destination, period, tonnes[, commodity]."),
-    ],
-    /,
-) -> None:
-    """Record the forecasts by others of a CSV file, all or none, as the API does."""
-    from service.planning.rivals import rows_of_file
-
-    rows = [body.row for body in rows_of_file(content_of(file))]
-    add_rival_forecasts(store_of(Settings()), rows, actor=Actor(actor()), at=utc_now())
-    echo(f"rivals    {len(rows)} recorded")
-
-
-@rivals.command(name="list")
-def list_rivals(*, out: Out = None, format: Form = "table") -> None:
-    """List the forecasts by others, oldest first; the track record has their scores."""
-    frame = read_planning(store_of(Settings())).rivals
-    write_result(readable(frame, format, out), out=out, form=format)
 
 
 def _checked(reason: str) -> str:

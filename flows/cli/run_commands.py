@@ -12,7 +12,7 @@ from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.output import show
 from flows.context.stores import made_store, single_writer, store_of
-from service.words import SHORT_NAMES, in_reading_order
+from publication.words import SHORT_NAMES, in_reading_order
 from store.facts.commodities import save_label
 from store.planning.audit import checked_name
 from store.publications.publication_writing import close_runs
@@ -105,12 +105,10 @@ def run_and_tell(
     show(forecast_table(largest(outcome.forecasts)))
     if outcome.is_new:
         echo(f"\nBacktest: {outcome.verdict}.")
-        if outcome.unknowns:
-            echo("What this forecast could not know:")
-        for sentence in outcome.unknowns:
-            echo(f"  - {sentence}")
+        for note in outcome.notes:
+            echo(f"  - {note}")
     echo("\nResults:")
-    echo(f"  report    {outcome.report}")
+    echo(f"  site      {outcome.site / 'index.html' if outcome.site else 'not written'}")
     echo(f"  runs      .venv/bin/mlflow ui --backend-store-uri {settings.tracking_uri}")
     echo(f"  database  {shown_address(settings.url)}")
 
@@ -139,13 +137,13 @@ def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
 
 
 def summary(outcome: "RunOutcome") -> str:
-    """Line about a run: destinations, months, rows published, verdict and report."""
+    """Line about a run: destinations, months, rows published and verdict."""
     forecasts = outcome.forecasts
     places = set(forecasts["destination"]) - {WORLD, EU27}
     verdict = f"; {outcome.verdict}" if outcome.verdict else ""
     return (
         f"{len(places)} destinations, {forecasts['period'].min()} to {forecasts['period'].max()}, "
-        f"{outcome.rows_published} rows published{verdict}; {outcome.report}"
+        f"{outcome.rows_published} rows published{verdict}"
     )
 
 

@@ -80,9 +80,9 @@ def _check_not_damaged(settings: Settings) -> None:
     if was_lost(settings):
         # Opening would make an empty one, and all would begin anew.
         raise StoreError(
-            f"{sqlite_file(settings.url)} is gone, and reports of forecasts are still in "
-            f"{settings.reports_dir}. Expected the database they belong to. Mount its disk or put "
-            "it back, restore a backup into a new home, or remove the reports to begin anew."
+            f"{sqlite_file(settings.url)} is gone, and publications are still in "
+            f"{settings.publications_dir}. Expected the database they belong to. Mount its disk or put "
+            "it back, restore a backup into a new home, or remove them to begin anew."
         )
 
 
@@ -91,8 +91,7 @@ def was_lost(settings: Settings) -> bool:
     file = sqlite_file(settings.url)
     if file is None or (file.exists() and file.stat().st_size):
         return False
-    reports = settings.reports_dir.iterdir() if settings.reports_dir.is_dir() else ()
-    return any(not report.name.startswith(".") for report in reports)  # a killed run leaves such
+    return any(settings.publications_dir.glob("[!.]*/[!.]*"))  # a killed run leaves others
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from store.facts.reviews import read_quarantine
 from store.messages import Message, Value, from_json, message, sentences
 from store.months import last_complete_month, month_start
 from store.publications.champions import read_champion
-from store.publications.integrity import changed_reports, tampered
+from store.publications.integrity import changed_folders, tampered
 from store.publications.publication_rows import latest_readings
 from store.publications.publication_writing import held_publications
 from store.schema.database_tables import audit, publications, vintages
@@ -66,7 +66,7 @@ class HealthFacts:
     champion_trouble: str = ""
     """Why the champion cannot be loaded; empty if it can."""
     tampered: tuple[Message, ...] = ()
-    """Publications and reports that do not match their digests."""
+    """Publications that do not match their digests, in the database or in their folder."""
     held: tuple[Message, ...] = ()
     quarantined: int = 0
     readings: tuple[Reading, ...] = ()
@@ -259,6 +259,20 @@ def status_lines(report: HealthReport) -> list[str]:
     return [str(report.headline), *map(str, report.lines), *alarms]
 
 
+def status_record(report: HealthReport) -> dict[str, object]:
+    """Status as the file of the site has it."""
+    return {
+        "at": f"{report.at:%Y-%m-%dT%H:%M:%SZ}",
+        "code": report.code,
+        "headline": str(report.headline),
+        "lines": [str(line) for line in report.lines],
+        "alarms": [
+            {"alarm": alarm.name, "broken": alarm.is_broken, "words": str(alarm.words)}
+            for alarm in report.alarms
+        ],
+    }
+
+
 def examine(settings: Settings, moment: pd.Timestamp) -> HealthReport:
     """Collect the facts and check them; no finding is raised but that there is nothing yet."""
     if not (has_store(settings) or was_lost(settings)):
@@ -278,8 +292,8 @@ def examine(settings: Settings, moment: pd.Timestamp) -> HealthReport:
     try:
         with store_to_read(settings) as engine:
             facts = _with_database(engine, facts)
-            reports = changed_reports(settings.reports_dir)
-            facts = replace(facts, tampered=(*facts.tampered, *reports))
+            folders = changed_folders(settings.publications_dir)
+            facts = replace(facts, tampered=(*facts.tampered, *folders))
             return report_of(_with_champion(settings, engine, facts))
     except StoreError as err:
         return report_of(replace(facts, unreadable=str(err)))

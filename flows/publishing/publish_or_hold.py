@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,8 +13,6 @@ from sqlalchemy import Engine
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.provenance import environment
-from flows.context.run_config import RunConfig
-from flows.context.stores import store_of
 from flows.context.workspace import Workspace
 from flows.ingest.doubts import doubts_about_ingests
 from models.forecasting.plausibility import absurdities, moves, too_far
@@ -35,7 +32,6 @@ from store.publications.publication_writing import (
     publish_forecasts,
     start_run,
 )
-from store.settings import Settings
 
 
 def objections(workspace: Workspace, table: pd.DataFrame) -> Message | None:
@@ -101,22 +97,6 @@ def ahead_from(engine: Engine, *, figures: str, now: pd.Timestamp) -> date:
     if reported is not None:
         last = max(last, pd.Timestamp(reported))
     return (last + pd.DateOffset(months=1)).date()
-
-
-def report_folder(
-    settings: Settings, config: RunConfig, as_of: pd.Timestamp, number: int | None = None
-) -> Path:
-    """Folder of the report of a publication, one for each of a day; the next if not numbered."""
-    publications = read_publications(store_of(settings), commodity=config.published_as)
-    numbers = publications.loc[publications["as_of"].dt.floor("D") == as_of.floor("D"), "id"]
-    before = len(numbers if number is None else numbers[numbers < number])
-    day = f"{as_of:%Y-%m-%d}-{config.table_key}".rstrip("-")
-    return settings.reports_dir / (f"{day}.{before + 1}" if before else day)
-
-
-def held_folder(folder: Path) -> Path:
-    """Folder of the report of a held publication."""
-    return folder.with_name(f"{folder.name}-held")
 
 
 def _absurd(workspace: Workspace, table: pd.DataFrame) -> list[Message | None]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pandas as pd
 from sqlalchemy import Connection, Engine, select
 
-from store.archive import DIGEST_LIST, changed_files
+from store.archive import changed_files
 from store.errors import first_few
 from store.facts.reading import read_publication, read_table
 from store.messages import Message, message
@@ -106,13 +106,13 @@ def tampered(engine: Engine) -> tuple[Message, ...]:
     return (*_differences(recorded, rows, payloads), *panels)
 
 
-def changed_reports(folder: Path) -> Iterator[Message]:
-    """Describe the reports below a folder whose files are not those that were written."""
-    for sums in sorted(folder.glob(f"*/{DIGEST_LIST}")):
-        if wrong := changed_files(sums.parent):
+def changed_folders(root: Path) -> Iterator[Message]:
+    """Describe the folders of publications whose files are not those that were written."""
+    for folder in sorted(path for path in root.glob("[!.]*/[!.]*") if path.is_dir()):
+        if wrong := changed_files(folder):
             yield message(
-                "The report in %(folder)s is not what was written: %(files)s.",
-                folder=sums.parent.name,
+                "The folder %(folder)s of a publication is not what was written: %(files)s.",
+                folder=folder.relative_to(root).as_posix(),
                 files=first_few(wrong),
             )
 

@@ -196,15 +196,6 @@ def publish_forecasts(
     return len(rows)
 
 
-def published_number(
-    engine: Engine, frame: pd.DataFrame, as_of: datetime, data_vintage: str, commodity: str
-) -> int | None:
-    """The publication whose numbers ``publish_forecasts`` would repeat; None if new."""
-    rows = _prepared(frame, as_of, data_vintage, commodity)
-    with engine.begin() as connection:
-        return _repeated(connection, rows)
-
-
 def hold_forecasts(
     engine: Engine,
     frame: pd.DataFrame,

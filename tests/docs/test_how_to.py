@@ -19,7 +19,7 @@ from features.series import series_stats
 from features.statistical import base_forecasts
 from features.statistical.base_forecasts import BASE_FORECASTS, IN_MEDIAN
 from flows.context.stores import made_store
-from service.words import DESTINATION_NAMES
+from publication.words import DESTINATION_NAMES
 from sources.base import MonthRange
 from sources.bundled.published_figures import PublishedFigures
 from sources.bundled.release_calendar import ReleaseCalendar

@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from features.build import DRIVER_MEANINGS
 from models.evaluation.scores import BAND_COVERAGE, SUM_COVERAGE
-from service.live.publication import Publication, of_one_forecast
+from publication.state import Publication, of_one_forecast
 from store.publications.backtests import CELL_COLUMNS
 from store.publications.panels import StoredPanel
 from store.vocabulary import (

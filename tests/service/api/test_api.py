@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 
 from service.api import response_models
 from service.api.response_models import Page
-from service.live.documents import RIVALS
-from service.queries import row_models
+from publication.documents import RIVALS
+from publication.queries import row_models
 from store.publications.basis import BASIS_COLUMNS
 from store.vocabulary import FORECAST_COLUMNS
 from tests.service.builders import make_drivers, make_forecasts

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from service.api import response_models
 from service.api.response_models import Page
-from service.queries import row_models
+from publication.queries import row_models
 from store.database import open_store
 from tests.service.second_commodity import GOODS, PARTNERS, add_commodity
 from tests.service.stores import NEWEST, copied, make_live

@@ -15,11 +15,11 @@ from starlette.testclient import TestClient
 
 from models.forecasting.joint_paths import USUAL_CARRY
 from service.api.response_models import Page, Problem
-from service.http.responses import json_answer
-from service.planning import entries
-from service.planning.rivals import RivalResponse, rival_cells, rival_scores
+from publication.tables import json_answer
+from publication.planning import entries
+from publication.planning.rivals import RivalResponse, rival_cells, rival_scores
 from service.state import may_write
-from service.words import chance_below
+from publication.words import chance_below
 from store.database import open_store
 from store.planning.audit import Actor, create_token, revoke_token
 from store.planning.planning_rows import (

@@ -14,14 +14,14 @@ from starlette.testclient import TestClient
 from flows.alert_delivery import alert
 from flows.context.stores import store_of
 from service.api.response_models import Page
-from service.planning import entries
-from service.planning.rivals import RivalResponse
+from publication.planning import entries
+from publication.planning.rivals import RivalResponse
 from store.database import open_store
 from store.facts.commodities import save_label
 from store.planning.audit import Actor
 from store.planning.planning_rows import AlertRule, add_rule, read_planning
 from store.settings import Settings
-from tests.service.planning.conftest import home_of
+from tests.publication.planning.conftest import home_of
 from tests.service.planning_clients import (
     API,
     form,

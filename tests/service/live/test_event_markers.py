@@ -3,7 +3,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from service.charts.fan import MOST_MARKERS, Marker, pick_markers, touches
+from publication.charts.fan import MOST_MARKERS, Marker, pick_markers, touches
 from tests.service.builders import make_events
 
 AS_OF = pd.Timestamp("2026-11-24")

@@ -2,13 +2,13 @@ import re
 
 import pytest
 
-from service.queries.explanation_sentences import (
+from publication.queries.explanation_sentences import (
     CAUSES,
     CHANGE_CAUSES,
     change_sentences,
     forecast_sentences,
 )
-from service.words import MINUS
+from publication.words import MINUS
 from store.vocabulary import CHANGES, CONTRIBUTIONS
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from starlette.testclient import TestClient
 
 from service.api.forecast_routes import document_of
-from service.queries.freshness import ages_of
+from publication.queries.freshness import ages_of
 from store.database import open_store, writing
 from store.publications.panels import NO_PANEL
 from store.publications.publication_rows import read_mark

@@ -1,7 +1,7 @@
 import pytest
 from starlette.testclient import TestClient
 
-from service.queries.row_models import SumResponse
+from publication.queries.row_models import SumResponse
 
 API = "/api/v1/sums"
 

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
-from service.charts.fan import pick_steps
-from service.http.responses import csv_answer, records
-from service.language.choice import in_language
-from service.live.publication import Publication
-from service.queries import listings, track
-from service.queries.freshness import ages_of, freshness_of, releases_ahead
-from service.words import chance_below, chance_words
+from publication.charts.fan import pick_steps
+from publication.tables import csv_answer, records
+from publication.language.choice import in_language
+from publication.state import Publication
+from publication.queries import listings, track
+from publication.queries.freshness import ages_of, freshness_of, releases_ahead
+from publication.words import chance_below, chance_words
 from tests.service.stores import EARLIER, NOW
 
 QUANTILES = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0]

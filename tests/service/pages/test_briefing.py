@@ -11,8 +11,8 @@ from markupsafe import Markup
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from service.web.briefing import chances_in_words
-from service.web.lever_form import CheckedForm, form_of
+from publication.pages.briefing import chances_in_words
+from service.lever_form import CheckedForm, form_of
 from store.publications.explanations import (
     Announced,
     NewFigure,

@@ -16,14 +16,14 @@ import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
 
-from service.charts.chart import COLOURS, Chart, instant
-from service.charts.fan import fan_of
-from service.charts.fan_chart import fan_chart
-from service.charts.record_charts import outcome
-from service.charts.stills import has_glyphs, still
-from service.queries.destination_months import month_rows, sums_of
-from service.web.page_charts import CHART_KINDS
-from service.web.render import CHARTS_ADDRESS, FOR_GOOD, LIBRARY_ADDRESS
+from publication.charts.chart import COLOURS, Chart, instant
+from publication.charts.fan import fan_of
+from publication.charts.fan_chart import fan_chart
+from publication.charts.record_charts import outcome
+from publication.charts.stills import has_glyphs, still
+from publication.queries.destination_months import month_rows, sums_of
+from publication.pages.page_charts import CHART_KINDS
+from publication.pages.render import CHARTS_ADDRESS, FOR_GOOD, LIBRARY_ADDRESS
 from tests.service.builders import make_cells, make_events, make_forecasts, make_panel, make_report
 
 MOST_LIBRARY_BYTES = 320_000

@@ -5,7 +5,7 @@ import re
 import pandas as pd
 from starlette.testclient import TestClient
 
-from service.language.phrases import catalogue_of
+from publication.language.phrases import catalogue_of
 
 CLAIM = re.compile(r"\b(actual|actuals|known|observed)\b", re.IGNORECASE)
 

@@ -16,8 +16,8 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from features.panel.partner_table import Listing, PartnerTable, hindsight
-from service.language.choice import LANGUAGES, choice_for, in_language
-from service.language.phrases import catalogue_of
+from publication.language.choice import LANGUAGES, choice_for, in_language
+from publication.language.phrases import catalogue_of
 from service.web.report import render_page
 from store.months import month_number
 from store.planning.audit import create_token

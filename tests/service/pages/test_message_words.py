@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.language.choice import in_language
-from service.words import rendered
+from publication.language.choice import in_language
+from publication.words import rendered
 from store.messages import Message, from_json, message, to_json
 
 STARTS = message(

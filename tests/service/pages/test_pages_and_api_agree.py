@@ -8,12 +8,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from models.evaluation.scores import Coverage, coverage_of
-from service.language.choice import in_language
-from service.language.formats import dated
-from service.language.phrases import translated
-from service.web.page_charts import CHART_KINDS
+from publication.language.choice import in_language
+from publication.language.formats import dated
+from publication.language.phrases import translated
+from publication.pages.page_charts import CHART_KINDS
 from service.web.report import render_page
-from service.words import name_of, tonnes
+from publication.words import name_of, tonnes
 from store.vocabulary import ALL
 from tests.service.builders import make_report, make_scores
 from tests.service.pages.test_web_pages import PAGES, WITHOUT_STAMP, Outline

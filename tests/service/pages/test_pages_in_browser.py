@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, expect
 
-from service.language.choice import DEFAULT, LANGUAGES
+from publication.language.choice import DEFAULT, LANGUAGES
 from tests.service.chromium_pages import PATIENCE_S, Watch, opened, serious_faults
 
 pytestmark = pytest.mark.slow

@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from service.queries.freshness import basis_words, data_through
-from service.queries.unknowns import unknowns
+from publication.queries.freshness import basis_words, data_through
+from publication.queries.unknowns import unknowns
 from store.publications.basis import Basis, bases_of
 from tests.data.builders import make_events
 from tests.service.builders import make_panel, make_report

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from service.scenario_pool import WorkedScenario
-from service.web.lever_form import ACTS, CheckedForm, LeverChoices, LeverForm, form_like, form_of
-from service.web.what_if import SCRIPT_ADDRESS, WhatIfView, licence_record
+from service.lever_form import ACTS, CheckedForm, LeverChoices, LeverForm, form_like, form_of
+from service.what_if import SCRIPT_ADDRESS, WhatIfView, licence_record
 from store.publications.explanations import Announced, Precedent
 from store.schema.scenario import ScenarioContext
 from tests.data.builders import at, make_events

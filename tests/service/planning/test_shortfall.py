@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from models.forecasting.firm_needs import Firm, FirmOutlook, outlook_of, running_gap
 from models.forecasting.joint_paths import quantiles_of_sums
-from service.language.choice import in_language
-from service.planning.firm import question_in
-from service.planning.typed import typed_months
-from service.queries.needs import cover_from
-from service.words import message_of
+from publication.language.choice import in_language
+from service.stock import question_in
+from publication.planning.typed import typed_months
+from publication.queries.needs import cover_from
+from publication.words import message_of
 from store.errors import DataError
 from tests.data.builders import at
 

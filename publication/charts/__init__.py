@@ -1,0 +1,4 @@
+"""Charts as SVG and PNG: fans, scenarios, attributions.
+
+Not here: which numbers are shown (``publication.queries``).
+"""

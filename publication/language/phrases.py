@@ -1,0 +1,114 @@
+"""Sentences in the language in use, from the catalogues of gettext."""
+
+import io
+import logging
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+from typing import Final, TypeVar
+
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from publication.language.choice import DEFAULT, language
+
+_LOG: Final = logging.getLogger("magnetcast.service")
+_Text = TypeVar("_Text", bound=str)
+
+CATALOGUES: Final = Path(__file__).parent / "catalogues"
+
+
+class Sentence(str):
+    """A sentence in the language in use, as no other text is."""
+
+    __slots__ = ()
+
+
+def gettext(sentence: str, /, **values: object) -> str:
+    """English sentence in the language in use.
+
+    Args:
+        sentence: As in the catalogues; ``%`` is written ``%%``, placeholders ``%(name)s``.
+    """
+    return phrased(Sentence, sentence, **values)
+
+
+def ngettext(singular: str, plural: str, n: int, /, **values: object) -> str:
+    """Sentence for a number of things; ``n`` is a placeholder of it."""
+    return phrased(Sentence, singular, plural, n, **values)
+
+
+def phrased(
+    form: type[_Text], sentence: str, plural: str = "", n: int = 1, /, **values: object
+) -> _Text:
+    """A sentence in the language in use with its values, as text or as markup.
+
+    A translation that cannot be formatted is logged; the sentence is then English.
+    """
+    if plural:
+        translation, values = translated_many(sentence, plural, n), {"n": n, **values}
+    else:
+        translation = translated(sentence)
+    try:
+        return form(form(translation) % values)
+    except (KeyError, TypeError, ValueError):
+        english = plural if plural and n != 1 else sentence
+        _LOG.exception("Translation of %r into %r has wrong placeholders", english, language())
+        return form(form(english) % values)
+
+
+def translated(sentence: str) -> str:
+    """Sentence in the language in use, its placeholders open."""
+    return translations_of(language()).gettext(sentence)
+
+
+def translated_many(singular: str, plural: str, n: int) -> str:
+    """Sentence for a number of things, its placeholders open."""
+    return translations_of(language()).ngettext(singular, plural, n)
+
+
+def is_shown(text: str) -> bool:
+    """Whether a text is in the language in use."""
+    return language() == DEFAULT or isinstance(text, Sentence)
+
+
+def gap() -> str:
+    """Space between two sentences in the language in use."""
+    return "" if language() in {"ja", "zh"} else " "
+
+
+def in_a_row(*sentences: str) -> str:
+    """Sentences after each other."""
+    return gap().join(filter(None, sentences))
+
+
+def full_stop() -> str:
+    """Full stop of the language in use."""
+    return "。" if language() in {"ja", "zh"} else "."
+
+
+def marked(sentence: str) -> str:
+    """Sentence unchanged, marked for extraction; ``gettext`` translates it later."""
+    return sentence
+
+
+@cache
+def translations_of(code: str) -> NullTranslations:
+    """Catalogue of a language, read once; English needs none."""
+    if code == DEFAULT:
+        return NullTranslations()
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue_of(code))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def catalogue_of(code: str) -> Catalog:
+    """Read the catalogue of a language."""
+    with (CATALOGUES / f"{code}.po").open("rb") as opened:
+        return read_po(opened, locale=LOCALES.get(code, code), abort_invalid=True)
+
+
+LOCALES: Final = {"zh": "zh_Hans"}
+"""Locales of CLDR that have another name than the code."""

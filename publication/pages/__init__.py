@@ -1,0 +1,4 @@
+"""The pages of the site.
+
+Here: what stands on each page, and the templates that show it.
+"""

@@ -1,0 +1,250 @@
+"""The answer of a page above the fold: the next month, what changed it, what may break it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import pandas as pd
+
+from publication.charts.fan import Fan, scheduled, scheduled_title, touches
+from publication.language.acts import act_words
+from publication.language.choice import language
+from publication.language.formats import dated, percentage
+from publication.language.phrases import gettext, in_a_row
+from publication.pages.median_change import MedianChange, change_of
+from publication.queries.destination_months import MonthRow, month_rows, normal_month
+from publication.queries.explanation_sentences import rounded
+from publication.queries.freshness import releases_ahead
+from publication.state import Publication
+from publication.words import chance_below, name_of, tonnes
+from store.publications.explanations import Announced, StoredExplanation
+from store.vocabulary import QUANTILE_COLUMNS, WORLD
+
+CHANCE: Final = "chance."
+"""Begins the fields of announced acts in the what-if form, each named by its event."""
+
+_DATES: Final = 3
+_SHOWN: Final = 6
+"""Acts listed; the policy ledger has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """Something announced or scheduled for a day within the horizon."""
+
+    when: pd.Timestamp
+    title: str
+    """Of what kind it is; empty for a date on which something is decided."""
+    acts: tuple[str, ...]
+    """The summaries of the acts, in English as the ledger has them."""
+    chances: str = ""
+    """How probable it is, in words; empty for a date on which something is decided."""
+    scenarios: tuple[tuple[str, str], ...] = ()
+    """Address and label of each scenario of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slump:
+    """The month most likely to stay below half of what is usual."""
+
+    month: str
+    """``YYYY-MM``."""
+    chance: float
+    usual: float
+    """Tonnes: the average of the last twelve months, estimates included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """The questions a planner asks of a destination."""
+
+    headline: str
+    month: MonthRow | None
+    """The first month after that of the reader; None where none is forecast."""
+    moved: MedianChange
+    change: str
+    risks: tuple[Risk, ...]
+    dates: tuple[tuple[pd.Timestamp, str], ...]
+    """The next days that matter, each with what comes in a few words."""
+    slump: Slump | None
+    """None where no usual amount is known."""
+
+
+def briefing_of(publication: Publication, fan: Fan, read_at: pd.Timestamp) -> Briefing:
+    """Briefing on one destination for a reader at a moment (UTC)."""
+    key = ("briefing", fan.destination, read_at, language())
+    return publication.memo.make(key, lambda: _briefing(publication, fan, read_at))
+
+
+def _briefing(publication: Publication, fan: Fan, read_at: pd.Timestamp) -> Briefing:
+    today = f"{read_at:%Y-%m}"
+    month = next((row for row in month_rows(fan) if row.period > today), None)
+    period = "" if month is None else month.period
+    risks = sorted(
+        (
+            risk
+            for risk in (*_announced(publication, fan), *_scheduled(publication, fan))
+            if risk.when >= read_at.tz_localize(None).normalize()
+        ),
+        key=lambda risk: risk.when,
+    )
+    change = change_of(publication, fan.destination, period)
+    return Briefing(
+        headline=_headline(fan, month),
+        month=month,
+        moved=change,
+        change=in_a_row(change.summary, change.causes),
+        risks=tuple(risks[:_SHOWN]),
+        dates=_dates(publication, risks, read_at),
+        slump=slump_of(publication, fan, today),
+    )
+
+
+def _dates(
+    publication: Publication, risks: Sequence[Risk], read_at: pd.Timestamp
+) -> tuple[tuple[pd.Timestamp, str], ...]:
+    if publication.published.calendar is None:
+        return ()
+    coming = {risk.when: risk.title or act_words(risk.acts[0]) for risk in reversed(risks)}
+    releases = {
+        day: gettext("figures of %(month)s", month=months)
+        for day, months in releases_ahead(publication, now=read_at).items()
+    }
+    return tuple(sorted([*coming.items(), *releases.items()])[:_DATES])
+
+
+def _headline(fan: Fan, month: MonthRow | None) -> str:
+    name = name_of(fan.destination)
+    if month is None:
+        return gettext("%(name)s: no month ahead is forecast", name=name)
+    return gettext(
+        "%(name)s, %(month)s: %(median)s\xa0t (80%%: %(low)s to %(high)s)",
+        name=name,
+        month=dated(pd.Timestamp(month.period), "long month"),
+        median=tonnes(month.p50),
+        low=tonnes(month.p10),
+        high=tonnes(month.p90),
+    )
+
+
+def slump_of(publication: Publication, fan: Fan, today: str) -> Slump | None:
+    """Month after ``today`` with the highest chance of less than half a normal month."""
+    usual = normal_month(publication, fan.destination)
+    chances = {
+        month: chance_below([float(row[name]) for name in QUANTILE_COLUMNS], usual / 2)
+        for row in fan.forecast.to_dict("records")
+        if (month := f"{row['period']:%Y-%m}") > today
+    }
+    if not chances or not usual > 0:
+        return None
+    worst = max(chances, key=chances.__getitem__)
+    return Slump(worst, chances[worst], usual)
+
+
+def _announced(publication: Publication, fan: Fan) -> list[Risk]:
+    """Announced acts that affect a destination; acts with the same dates and chances are one."""
+    explanation = publication.published.explanation or StoredExplanation()
+    groups: dict[object, list[Announced]] = {}
+    for act in explanation.announced:
+        if fan.destination in (WORLD, *act.destinations):
+            key = (act.due, act.is_return, act.chances, not act.event_id, act.importer)
+            groups.setdefault(key, []).append(act)
+    titles = publication.snapshot.ledger.events.set_index("event_id")["summary"].to_dict()
+    return [_risk(acts, titles, fan.destination) for acts in groups.values()]
+
+
+def _risk(acts: Sequence[Announced], titles: Mapping[Any, Any], destination: str) -> Risk:
+    first = acts[0]
+    names = [titles[act.event_id].rstrip(".") for act in acts if act.event_id in titles]
+    destinations = (
+        "" if WORLD in first.destinations else ", ".join(map(name_of, first.destinations))
+    )
+    if not first.event_id:
+        title, names = gettext("Tariff increase in %(destinations)s", destinations=destinations), []
+    else:
+        title = _control(destinations if destination == WORLD else "", is_return=first.is_return)
+    queries = _if_they_come(acts) if first.event_id else _if_it_stays(first)
+    links = tuple(
+        (f"/what-if.html?{urlencode([('destination', destination), *fields])}", label)
+        for fields, label in queries
+    )
+    chances = chances_in_words(first.chances)
+    return Risk(pd.Timestamp(first.due), title, tuple(names), chances, links)
+
+
+_Query = tuple[list[tuple[str, str]], str]
+"""Fields of the scenario form, and the label of its link."""
+
+
+def _if_they_come(acts: Sequence[Announced]) -> list[_Query]:
+    if acts[0].is_return:
+        labels = (
+            gettext("Forecast if they return on that day"),
+            gettext("Forecast if they do not return on that day"),
+        )
+    else:
+        labels = (
+            gettext("Forecast if they start as announced"),
+            gettext("Forecast if they do not start on that day"),
+        )
+    return [
+        ([(f"{CHANCE}{act.event_id}", chance) for act in acts], label)
+        for chance, label in zip(("1", "0"), labels, strict=True)
+    ]
+
+
+def _if_it_stays(rise: Announced) -> list[_Query]:
+    if not rise.importer:
+        return []
+    late = pd.Timestamp(rise.due) + pd.DateOffset(months=1) - pd.Timedelta(days=1)
+    fields = [
+        ("tariff_importer", rise.importer),
+        ("tariff_rate", f"{rise.rate_before_pct:g}"),
+        ("tariff_from", rise.due),
+    ]
+    scenarios = [([*fields, ("tariff_to", rise.until)], gettext("Forecast without the increase"))]
+    if not rise.until or late < pd.Timestamp(rise.until):
+        fields.append(("tariff_to", f"{late:%Y-%m-%d}"))
+        scenarios.append((fields, gettext("Forecast if the increase starts a month later")))
+    return scenarios
+
+
+def _control(hit: str, *, is_return: bool) -> str:
+    """Title of an announced control, with the destinations if the page does not name them."""
+    if is_return and hit:
+        return gettext(
+            "Return of suspended controls on exports to %(destinations)s", destinations=hit
+        )
+    if is_return:
+        return gettext("Return of suspended controls")
+    if hit:
+        return gettext("Start of controls on exports to %(destinations)s", destinations=hit)
+    return gettext("Start of controls")
+
+
+def chances_in_words(chances: Sequence[float]) -> str:
+    """Probabilities of the outcomes of an announcement: as announced, later, weaker, not at all."""
+    shares = rounded({str(n): 100 * chance for n, chance in enumerate(chances)}, 100.0)
+    announced, late, softened, never = (percentage(f"{share:.0f}") for share in shares.values())
+    return gettext(
+        "%(announced)s as announced, %(late)s later, %(softened)s in a weaker form, %(never)s "
+        "not at all",
+        announced=announced,
+        late=late,
+        softened=softened,
+        never=never,
+    )
+
+
+def _scheduled(publication: Publication, fan: Fan) -> list[Risk]:
+    """Scheduled days within the horizon that concern a destination."""
+    days = scheduled(publication.snapshot.ledger.events)
+    rows = days.loc[days["effective_from"].gt(fan.as_of) & days["effective_from"].lt(fan.end)]
+    return [
+        Risk(
+            pd.Timestamp(row["effective_from"]), "", (scheduled_title(row["summary"]).rstrip("."),)
+        )
+        for row in rows.sort_values("effective_from").to_dict("records")
+        if fan.destination == WORLD or touches(fan.destination, str(row["destinations"]).split(";"))
+    ]

@@ -1,0 +1,147 @@
+"""The page of one destination, which as the first page lists all of them."""
+
+import json
+from dataclasses import replace
+from typing import Any, Final
+
+import pandas as pd
+
+from publication.charts.fan import Fan, fan_of
+from publication.documents import by_months
+from publication.language.choice import language
+from publication.pages.briefing import briefing_of, slump_of
+from publication.pages.median_change import change_of
+from publication.pages.page_charts import PageChart, page_chart
+from publication.pages.render import page
+from publication.planning.planning_file import Planning
+from publication.queries.destination_months import (
+    MonthRow,
+    month_rows,
+    months_of,
+    normal_month,
+    sums_of,
+    titles,
+)
+from publication.queries.explanation_sentences import forecast_sentences
+from publication.queries.freshness import basis_words
+from publication.queries.listings import unreported
+from publication.queries.needs import need_documents
+from publication.state import Publication
+from publication.tables import Record
+from publication.words import name_of, slug_of
+from store.vocabulary import WORLD
+
+HISTORY_SHOWN: Final = 36
+"""Months of history in the table; the CSV has all."""
+
+COUNTRY_OF_LANGUAGE: Final = {"de": "DEU", "ja": "JPN", "ko": "KOR"}
+"""The destination that readers of a language see first; others see the world."""
+
+
+def first_destination(publication: Publication) -> str:
+    """Destination of the first page in the language in use."""
+    usual = (COUNTRY_OF_LANGUAGE.get(language(), ""), WORLD)
+    codes = publication.destinations
+    return next((code for code in usual if code in codes), codes[0])
+
+
+def destination_page(
+    publication: Publication,
+    read_at: pd.Timestamp,
+    planning: Planning,
+    destination: str,
+    *,
+    is_first: bool = False,
+    **about: Any,  # noqa: ANN401 - of every page
+) -> str:
+    """Page of one destination, with forecasts by others beside the medians.
+
+    Args:
+        is_first: Whether this is the first page: it lists all destinations too.
+        about: As ``publication.pages.render.page`` takes it.
+    """
+    fan = fan_of(publication, destination)
+    briefing = briefing_of(publication, fan, read_at)
+    month, rivals = briefing.month, planning.rivals_of(publication.commodity, destination)
+    needs = [
+        need
+        for need in need_documents(publication, planning)
+        if month is not None
+        and need["destination"] == destination
+        and need["period_from"] <= month.period <= need["period_to"]
+    ]
+    place = "index" if is_first else f"destinations/{slug_of(destination)}"
+    return page(
+        "destination.html.j2",
+        publication,
+        read_at=read_at,
+        path=f"{publication.home}/{place}.html".lstrip("/"),
+        destination=destination,
+        basis=basis_words(publication.bases.get(destination)),
+        briefing=briefing,
+        unreported=unreported(publication, read_at),
+        usual=normal_month(publication, destination),
+        needs=needs,
+        rivals=by_months(rivals),
+        name=name_of(destination),
+        fan=fan,
+        chart=page_chart(publication, "fan", destination, rivals),
+        rows=month_rows(fan),
+        sums=sums_of(publication, destination),
+        causes=causes_of(fan, month),
+        parts=_parts(publication, fan, month),
+        lines=_lines(publication, read_at) if is_first else [],
+        revisions=page_chart(publication, "revisions", destination),
+        outcomes=[page_chart(publication, kind, destination) for kind in ("outcome", "replay")],
+        history=months_of(publication, destination)[: -HISTORY_SHOWN - 1 : -1],
+        others=titles(publication),
+        **about,
+    )
+
+
+def causes_of(fan: Fan, month: MonthRow | None) -> list[str]:
+    """Explain the median of a month by the parts that add up to it, as far as published."""
+    if month is None:
+        return []
+    records = fan.forecast.to_dict("records")
+    stored = next(row for row in records if f"{row['period']:%Y-%m}" == month.period)
+    if not isinstance(parts := stored.get("contributions"), str) or not parts:
+        return []
+    # The heading has the median.
+    return forecast_sentences(fan.destination, month.period, json.loads(parts))[1:]
+
+
+def _parts(publication: Publication, fan: Fan, month: MonthRow | None) -> PageChart | None:
+    """Waterfall of the median, drawn for the month after ``as_of`` only."""
+    if month is None or month.period != f"{publication.as_of + pd.offsets.MonthBegin():%Y-%m}":
+        return None
+    return page_chart(publication, "parts", fan.destination)
+
+
+def _lines(publication: Publication, read_at: pd.Timestamp) -> list[Record]:
+    """One row per destination of the table of all; the largest first if there are many."""
+    today, bases = f"{read_at:%Y-%m}", publication.bases
+    lines: list[Record] = [
+        {
+            "destination": name,
+            "months": month_rows(replace(fan, forecast=ahead.iloc[:MONTHS_LISTED])),
+            "status": fan.status,
+            "past": fan.history["tonnes"].dropna().tail(_SPARK_MONTHS).tolist(),
+            "ahead": fan.ahead["p50"].tolist(),
+            "before": change_of(publication, name, f"{ahead['period'].min():%Y-%m}").before
+            if len(ahead)
+            else 0.0,
+            "slump": slump_of(publication, fan, today),
+            "basis": basis_words(bases.get(name)),
+        }
+        for name in publication.destinations
+        for fan in [fan_of(publication, name)]
+        for ahead in [fan.forecast[fan.forecast["period"] > today]]
+    ]
+    if publication.is_wide:
+        lines.sort(key=lambda line: -sum(row.p50 for row in line["months"]))
+    return lines
+
+
+MONTHS_LISTED: Final = 3
+_SPARK_MONTHS: Final = 24

@@ -1,0 +1,232 @@
+"""Forecasts by others beside ours: how they are written, and how both did for the same months."""
+
+import csv
+import io
+from datetime import date, datetime
+from typing import Annotated, Final
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from models.evaluation.scores import lead_groups
+from publication.planning.planning_file import Code, Month, Name, Planning
+from publication.queries.row_models import ResponseModel, columns_of
+from publication.queries.track import TRUTH
+from publication.state import Publication
+from publication.tables import Record, records
+from store.arrays import Floats
+from store.errors import DataError
+from store.planning.planning_rows import LONGEST_REASON, RivalForecast
+from store.schema.scenario import words_of
+from store.vocabulary import COMMODITY
+
+
+def _text(day: object) -> str:
+    """Day as text; a number would be read as seconds since 1970."""
+    if not isinstance(day, str):
+        raise ValueError("Expected a day such as 2026-11-20. Correct it")  # noqa: TRY004 - pydantic's
+    return day
+
+
+class NewRival(BaseModel):
+    """Somebody else's forecast of one month."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    name: Name = Field(description="Whose it is.", examples=["Example Bank"])
+    source: str = Field(
+        "", max_length=LONGEST_REASON, description="Where it stands.", examples=["Outlook, 20 Nov"]
+    )
+    made_on: Annotated[date, BeforeValidator(_text)] = Field(
+        description="As its source says; it is scored from the day it is entered.",
+        examples=["2026-11-20"],
+    )
+    commodity: Code = Field(COMMODITY, examples=[COMMODITY])
+    destination: Code = Field(examples=["USA"])
+    period: Month = Field(examples=["2026-12"])
+    tonnes: float = Field(ge=0, strict=True, examples=[450.0])
+
+    @property
+    def row(self) -> RivalForecast:
+        fields = {"period": pd.Timestamp(self.period), "made_on": pd.Timestamp(self.made_on)}
+        return RivalForecast(**{**self.model_dump(), **fields})
+
+
+class RivalResponse(ResponseModel):
+    """Somebody else's forecast of a month beside ours of the moment it was entered."""
+
+    name: str = Field(examples=["Example Bank"])
+    source: str
+    made_on: date
+    commodity: str = Field(examples=[COMMODITY])
+    destination: str = Field(examples=["USA"])
+    period: str = Field(examples=["2026-12"])
+    lead: int = Field(description="Months from that of available_at.", examples=[1])
+    tonnes: float = Field(examples=[450.0])
+    available_at: datetime = Field(description="When it was entered.")
+    p10: float | None = Field(
+        description="Of our newest forecast published by available_at, whatever made_on says.",
+        examples=[402.0],
+    )
+    p50: float | None = Field(examples=[512.6])
+    p90: float | None = Field(examples=[671.0])
+    actual: float | None = Field(description="Actual tonnes, once observed.")
+    scored: bool = Field(
+        description="Whether it was entered before the figure was loaded, is the last of its name, "
+        "day of entry and month, and we had a forecast."
+    )
+
+
+class RivalScore(ResponseModel):
+    """How somebody else's forecasts did beside ours, over the same months."""
+
+    name: str = Field(examples=["Example Bank"])
+    lead: str = Field(description="Months ahead, or over; all together is empty.", examples=["1-3"])
+    months: int = Field(description="Scored forecasts.", examples=[18])
+    error: float | None = Field(
+        description="Absolute error as a share of actual tonnes; missing where these are 0."
+    )
+    our_error: float | None
+    value_added: float = Field(
+        description="1 less the ratio of the two errors: above 0 where theirs was closer."
+    )
+    value_low: float | None = Field(
+        description="10% to 90% of 1,000 draws of months with replacement; missing below five."
+    )
+    value_high: float | None
+
+
+_KEY: Final = ["destination", "period"]
+
+
+def rival_cells(publication: Publication, planning: Planning) -> pd.DataFrame:
+    """Every forecast by others of a commodity beside ours: ``RivalResponse``, newest first.
+
+    Ours is what was published when theirs was entered: an earlier ``made_on`` gains nothing.
+    """
+    rows = planning.rivals
+    rows = rows.loc[rows["commodity"] == publication.commodity].sort_values("available_at")
+    medians = publication.published.every
+    medians = medians.assign(period=pd.to_datetime(medians["period"]))
+    moments = _published(publication)
+    cells = pd.merge_asof(rows, moments, left_on="available_at", right_on="published_at")
+    cells = cells.astype({"period": medians["period"].dtype}).sort_values(["made_on", "id"])
+    ours = medians[["publication", *_KEY, "p10", "p50", "p90"]]
+    cells = cells.merge(ours, on=["publication", *_KEY], how="left", validate="many_to_one")
+    panel = publication.snapshot.panel
+    truth = panel.loc[panel["kind"] == TRUTH, [*_KEY, "tonnes"]].rename(
+        columns={"tonnes": "actual"}
+    )
+    cells = cells.merge(truth, on=_KEY, how="left", validate="many_to_one")
+    cells = cells.merge(_loaded(publication), on=_KEY, how="left", validate="many_to_one")
+    entered = cells["available_at"]
+    lead = (cells["period"].dt.year - entered.dt.year) * 12
+    lead += cells["period"].dt.month - entered.dt.month
+    in_time = cells.assign(day=entered.dt.date).loc[entered < cells["loaded_at"]]
+    last = in_time.drop_duplicates(["name", "day", *_KEY], keep="last").index
+    is_scored = cells["actual"].notna() & cells["p50"].notna() & cells.index.isin(last)
+    marked_cells = cells.assign(lead=lead, scored=is_scored).sort_values("id", ascending=False)
+    return marked_cells[columns_of(RivalResponse)].reset_index(drop=True)
+
+
+def _published(publication: Publication) -> pd.DataFrame:
+    """Publications that were the newest when they were published: number and moment, in order.
+
+    One without a moment of its own counts from its ``as_of``.
+    """
+    rows = publication.published.publications.query("state == 'published'")
+    rows = rows.assign(
+        publication=rows["id"], published_at=rows["published_at"].fillna(rows["as_of"])
+    )
+    rows = rows.sort_values(["published_at", "id"])
+    return rows.loc[rows["as_of"] >= rows["as_of"].cummax(), ["publication", "published_at"]]
+
+
+def _loaded(publication: Publication) -> pd.DataFrame:
+    """When the first figure of each destination and month came into the store."""
+    figures, vintages = publication.published.observations, publication.published.vintages
+    figures = figures.loc[figures["period_from"].eq(figures["period_to"])]
+    loaded = figures.merge(
+        vintages[["id", "ingested_at"]], left_on="vintage", right_on="id", how="left"
+    )
+    first = loaded.groupby(["destination", "period_from"])["ingested_at"].min()
+    return first.rename_axis(_KEY).rename("loaded_at").reset_index()
+
+
+def rivals(publication: Publication, planning: Planning) -> list[Record]:
+    """Forecasts by others of a commodity, newest first."""
+    cells = rival_cells(publication, planning)
+    return records(cells.assign(period=cells["period"].dt.strftime("%Y-%m")))
+
+
+def rival_scores(publication: Publication, planning: Planning) -> list[Record]:
+    """``RivalScore`` of each name over all leads, then by lead."""
+    cells = rival_cells(publication, planning)
+    cells = cells.loc[cells["scored"]]
+    cells = cells.assign(group=lead_groups(cells).astype(str))
+    return [
+        _score(str(name), lead, part)
+        for name, named in cells.groupby("name")
+        for lead, part in (("", named), *named.groupby("group"))
+    ]
+
+
+_DRAWS: Final = 1000
+_FEWEST: Final = 5
+"""Months from which an interval is given."""
+
+
+def _score(name: str, lead: str, cells: pd.DataFrame) -> Record:
+    errors = cells[["tonnes", "p50"]].sub(cells["actual"], axis=0).abs()
+    by_month = errors.groupby(cells["period"]).sum().to_numpy()
+    actual = float(cells["actual"].sum())
+    theirs, ours = (errors.sum() / actual).tolist() if actual > 0 else (None, None)
+    low = high = None
+    if len(by_month) >= _FEWEST:
+        picks = np.random.default_rng(0).integers(len(by_month), size=(_DRAWS, len(by_month)))
+        low, high = np.quantile(_value(by_month[picks].sum(axis=1)), (0.1, 0.9)).tolist()
+    return {
+        "name": name,
+        "lead": lead,
+        "months": len(cells),
+        "error": theirs,
+        "our_error": ours,
+        "value_added": float(_value(errors.sum().to_numpy()[None])[0]),
+        "value_low": low,
+        "value_high": high,
+    }
+
+
+def _value(errors: Floats) -> Floats:
+    """Value added from sums of errors, theirs and ours; 0 where ours are none."""
+    theirs, ours = errors.T
+    return np.asarray(1.0 - np.divide(theirs, ours, out=np.ones_like(ours), where=ours > 0))
+
+
+_FILE_COLUMNS: Final = ("name", "source", "made_on", "destination", "period", "tonnes")
+
+
+def rows_of_file(body: bytes) -> list[NewRival]:
+    """Rows of a CSV file with a heading: name, source, made_on, destination, period, tonnes."""
+    try:
+        text = io.StringIO(body.decode("utf-8-sig"), newline=None)
+        lines = csv.DictReader(text, restkey="further")
+        named_lines = list(lines)
+    except (UnicodeDecodeError, csv.Error) as err:
+        raise DataError(f"The file is no CSV in UTF-8 ({err}). Save it as CSV UTF-8.") from err
+    if missing := {*_FILE_COLUMNS} - {*(lines.fieldnames or ())}:
+        raise DataError(
+            f"The file has no column {', '.join(sorted(missing))}. Expected a heading with "
+            f"{', '.join(_FILE_COLUMNS)}, and commodity for others than magnets. Add it."
+        )
+    rows = []
+    for number, line in enumerate(named_lines, start=2):
+        try:
+            fields = {name: text for name, text in line.items() if text}
+            rows.append(NewRival.model_validate_strings(fields))
+        except ValidationError as err:
+            first = err.errors()[0]
+            field = ".".join(map(str, first["loc"]))
+            raise DataError(f"Line {number}, {field}: {words_of(first)}") from err
+    return rows

@@ -1,0 +1,344 @@
+"""Freshness of the forecast: last published months, next release, notices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from publication.charts.fan import SCHEDULED_PREFIX
+from publication.language.choice import language
+from publication.language.formats import dated, listed, months_between, percentage
+from publication.language.phrases import gettext, in_a_row
+from publication.state import Publication
+from publication.tables import Record
+from publication.words import as_clause, in_reading_order, model_words, name_of, rendered
+from store.messages import from_json
+from store.publications.basis import Basis
+from store.vocabulary import WORLD
+
+AGED_DAYS: Final = 35
+"""A forecast older than this has missed a monthly release of the customs statistics."""
+
+USUAL_LAG_DAYS: Final = 20
+"""Days from the end of a month to the detail by destination. Source: calendar of China's customs,
+which names the 18th or 20th; used where the store holds no release."""
+
+_RECENT_MONTHS: Final = 24
+_RELEASES: Final = 3
+"""Months within which releases are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """The stamp of a page; days are naive."""
+
+    reach: str
+    """Sentence on the last months with data."""
+    data_day: pd.Timestamp | None
+    """When the newest figure loaded was published; None where none is stored."""
+    policy_day: pd.Timestamp | None
+    """When the newest act in the data was announced; None without a ledger."""
+    as_of: pd.Timestamp
+    number: int
+    """Of the publication; 0 where none was given."""
+    published_at: pd.Timestamp | None
+    """When the run that made the forecast ended; None if no run is recorded."""
+    models: tuple[str, ...]
+    next_months: str
+    """Months whose figures are due next, in words."""
+    next_release: pd.Timestamp
+    missing: str
+    """Releases that were due and are not loaded, a sentence; empty where there is none."""
+    missing_since: pd.Timestamp | None
+    """When the first of them was due."""
+    notices: tuple[str, ...]
+    """What a reader must know: stale, late or made by a fallback."""
+    later: tuple[tuple[pd.Timestamp, str], ...]
+    """What a reader must know from a day on, unless the page was made anew meanwhile."""
+
+
+def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
+    """Freshness of the newest forecast at a moment (UTC)."""
+    key = ("freshness", now, language())
+    return publication.memo.make(key, lambda: _freshness(publication, now))
+
+
+def _freshness(publication: Publication, now: pd.Timestamp) -> Freshness:
+    today = now.tz_convert("UTC").tz_localize(None).normalize()
+    cutoff = pd.Timestamp(f"{publication.snapshot.cutoff}-01")
+    due = _due_days(publication, cutoff, today)
+    late = {month: day for month, day in due.items() if day < today}
+    next_release, next_months = next(iter(releases_ahead(publication, now=now).items()))
+    models = publication.latest["model"].unique()
+    missing = _late(publication, late)
+    return Freshness(
+        reach=data_through(publication.snapshot.cutoff, publication.bases),
+        data_day=_data_day(publication),
+        policy_day=newest_act(publication),
+        as_of=publication.as_of,
+        number=int(publication.latest["publication"].iloc[0]),
+        published_at=published_at(publication, publication.latest),
+        models=tuple(str(model) for model in models),
+        next_months=next_months,
+        next_release=next_release,
+        missing=missing,
+        missing_since=min(late.values()) if missing else None,
+        notices=(
+            *_held(publication),
+            *([_stale(publication)] if now > _aged_on(publication) else []),
+            *filter(None, [missing]),
+            *_statuses(publication),
+        ),
+        later=_later(publication, now),
+    )
+
+
+def releases_ahead(publication: Publication, *, now: pd.Timestamp) -> dict[pd.Timestamp, str]:
+    """Expected days of the next releases of the world's figures, each with its months in words."""
+    key = ("releases", now, language())
+    return publication.memo.make(key, lambda: _releases(publication, now))
+
+
+def _releases(publication: Publication, now: pd.Timestamp) -> dict[pd.Timestamp, str]:
+    today = now.tz_convert("UTC").tz_localize(None).normalize()
+    cutoff = pd.Timestamp(f"{publication.snapshot.cutoff}-01")
+    due = _due_days(publication, cutoff, today + pd.DateOffset(months=_RELEASES))
+    months: dict[pd.Timestamp, list[pd.Timestamp]] = {}
+    for month, day in due.items():
+        if day >= today:
+            months.setdefault(day, []).append(month)
+    return {day: months_between(part[0], part[-1]) for day, part in months.items()}
+
+
+def newest_act(publication: Publication) -> pd.Timestamp | None:
+    """Day of the newest announcement in the data; None where there is none."""
+    rows = publication.ledger.events
+    if rows.empty:
+        return None
+    announced = rows.loc[~rows["event_id"].str.startswith(SCHEDULED_PREFIX), "announced_on"]
+    return None if announced.empty else announced.max()
+
+
+def _data_day(publication: Publication) -> pd.Timestamp | None:
+    """Day of the newest figure known to the publication, as the page of data lists it."""
+    days = publication.published.observations["available_at"]
+    newest = days.loc[days <= publication.as_of].max()
+    return None if pd.isna(newest) else newest.tz_localize(None).normalize()
+
+
+def _due_days(
+    publication: Publication, cutoff: pd.Timestamp, today: pd.Timestamp
+) -> dict[pd.Timestamp, pd.Timestamp]:
+    """Day on which each month after the cutoff is due, up to the first from today on.
+
+    January and February come together in March.
+    """
+    lag = pd.Timedelta(days=_lag_days(publication))
+    due: dict[pd.Timestamp, pd.Timestamp] = {}
+    month = cutoff
+    while not due or max(due.values()) < today or month.month == 1:
+        month = month + pd.DateOffset(months=1)
+        last = month.replace(month=2) if month.month == 1 else month
+        due[month] = last + pd.offsets.MonthEnd(0) + lag
+    return due
+
+
+def _lag_days(publication: Publication) -> int:
+    calendar = publication.published.calendar
+    if calendar is None:
+        return USUAL_LAG_DAYS
+    detail = calendar.loc[calendar["what"] == "detail"].sort_values("period_to")
+    recent = detail.drop_duplicates("period_to").tail(_RECENT_MONTHS)
+    if recent.empty:
+        return USUAL_LAG_DAYS
+    ends = recent["period_to"] + pd.offsets.MonthEnd(0)
+    return round(float((recent["released_on"] - ends).dt.days.median()))
+
+
+def _held(publication: Publication) -> list[str]:
+    publications = publication.published.publications
+    shown = publication.latest["publication"].iloc[0]
+    later = (publications["as_of"] > publication.as_of) | (
+        publications["as_of"].eq(publication.as_of) & (publications["id"] > shown)
+    )
+    newer = publications.loc[(publications["state"] == "held") & later]
+    return [
+        gettext(
+            "Held: a newer forecast, as of %(day)s, awaits approval: %(reason)s.",
+            day=dated(held["as_of"], "long day"),
+            reason=as_clause(rendered(from_json(held["held_because"]))),
+        )
+        for held in newer.to_dict("records")
+    ]
+
+
+def _aged_on(publication: Publication) -> pd.Timestamp:
+    return publication.as_of.normalize() + pd.Timedelta(days=AGED_DAYS + 1)
+
+
+def _stale(publication: Publication) -> str:
+    return gettext(
+        "Stale: this forecast is as of %(day)s; a newer one should have been published.",
+        day=dated(publication.as_of, "long day"),
+    )
+
+
+def _later(publication: Publication, now: pd.Timestamp) -> tuple[tuple[pd.Timestamp, str], ...]:
+    """Notices of releases that become overdue, and of the forecast's age."""
+    coming = [
+        (day + pd.Timedelta(days=1), _not_loaded(months, day))
+        for day, months in releases_ahead(publication, now=now).items()
+        if publication.published.calendar is not None
+    ]
+    if (aged := _aged_on(publication)) > now:
+        coming.append((aged.tz_localize(None), _stale(publication)))
+    return tuple(coming)
+
+
+def _not_loaded(months: str, day: pd.Timestamp) -> str:
+    return gettext(
+        "Not loaded: China's figures of %(months)s, due since %(day)s. What is shown for these "
+        "months is a forecast.",
+        months=months,
+        day=dated(day, "long day"),
+    )
+
+
+def _late(publication: Publication, due: dict[pd.Timestamp, pd.Timestamp]) -> str:
+    """Notice of months of the world that are overdue, with what is published meanwhile."""
+    calendar = publication.published.calendar
+    if calendar is None or not due:
+        return ""
+    first, last = min(due), max(due)
+    is_release = calendar["what"].eq("detail") & calendar["period_to"].between(first, last)
+    releases = calendar.loc[is_release].sort_values("period_to")
+    notice = _not_loaded(months_between(first, last), due[first])
+    meanwhile = published_later(publication.snapshot.panel, publication.snapshot.cutoff)
+    if releases.empty:
+        return in_a_row(notice, meanwhile)
+    newest = releases.iloc[-1]
+    release = gettext(
+        "China Customs published %(month)s on %(day)s; that release has not been loaded yet.",
+        month=dated(newest["period_to"], "long month"),
+        day=dated(newest["released_on"], "long day"),
+    )
+    return in_a_row(notice, release, meanwhile)
+
+
+def _statuses(publication: Publication) -> list[str]:
+    """Notices of destinations forecast by a fallback, and why."""
+    rows = publication.latest.fillna({"reason": ""})
+    other = rows.loc[rows["status"] != "champion"].drop_duplicates(["destination", "status"])
+    notices = []
+    for (status, reason), group in other.groupby(["status", "reason"]):
+        is_all = not publication.bases and len(group) == len(publication.destinations)
+        names = (
+            gettext("all destinations") if is_all else ", ".join(map(name_of, group["destination"]))
+        )
+        words = model_words(str(status))
+        notices.append(
+            gettext(
+                "%(model)s: %(destinations)s%(reason)s.",
+                model=f"{words[:1].upper()}{words[1:]}",
+                destinations=gettext("all destinations") if is_all else names,
+                reason=f" ({reason})" if reason else "",
+            )
+        )
+    return notices
+
+
+def published_at(publication: Publication, rows: pd.DataFrame) -> pd.Timestamp | None:
+    """When a forecast was published, or its run ended; None if neither is recorded."""
+    publications = publication.published.publications
+    moments = publications.loc[publications["id"] == rows["publication"].iloc[0], "published_at"]
+    if moments.notna().any():
+        return pd.Timestamp(moments.iloc[0])
+    runs = publication.published.runs
+    is_own = runs["commodity"].eq(publication.commodity) & runs["as_of"].eq(rows["as_of"].iloc[0])
+    ended = runs.loc[is_own & runs["status"].eq("finished"), "finished_at"]
+    return None if ended.isna().all() else pd.Timestamp(ended.max())
+
+
+def publication_words(publication: Publication, rows: pd.DataFrame) -> str:
+    """Number, day and time of a publication, in words; there may be several a day."""
+    moment, at = pd.Timestamp(rows["as_of"].iloc[0]), published_at(publication, rows)
+    if at is None:
+        return gettext("the forecast of %(day)s", day=dated(moment, "day"))
+    return gettext(
+        "publication %(number)s (%(day)s, %(time)s UTC)",
+        number=int(rows["publication"].iloc[0]),
+        day=dated(at, "day"),
+        time=f"{at:%H:%M}",
+    )
+
+
+def basis_words(basis: Basis | None) -> str:
+    """Last published month of a destination, in a few words; empty if unknown."""
+    if basis is None:
+        return ""
+    error = "" if not basis.estimated else percentage(f"{100 * basis.error:.0f}")
+    if not basis.published_to and not basis.estimated:
+        return gettext("never published, derived from other figures")
+    if not basis.published_to:
+        return gettext("never published; estimated, ±%(band)s", band=error)
+    month = dated(pd.Timestamp(basis.published_to), "month")
+    if basis.since:
+        return gettext(
+            "last loaded month %(month)s; estimated since, ±%(band)s", month=month, band=error
+        )
+    if not basis.estimated:
+        return gettext("last loaded month %(month)s", month=month)
+    return gettext(
+        "last loaded month %(month)s; %(estimated)s of twelve months estimated, ±%(band)s",
+        month=month,
+        estimated=basis.estimated,
+        band=error,
+    )
+
+
+_MOST_NAMED: Final = 3
+
+
+def data_through(cutoff: str, bases: Mapping[str, Basis]) -> str:
+    """Sentence on the last month with data, of the world (``cutoff``) and of destinations.
+
+    A partner table, whose destinations all end together, has no ``bases``.
+    """
+    month = dated(pd.Timestamp(cutoff), "long month")
+    months = {name: basis.published_to for name, basis in bases.items() if name != WORLD}
+    newest = max(months.values(), default="")
+    if not newest or set(months.values()) == {cutoff}:
+        return gettext("Data through %(month)s.", month=month)
+    names = in_reading_order(name for name, to in months.items() if to == newest)[:_MOST_NAMED]
+    return gettext(
+        "Data: world to %(month)s; %(names)s to %(newest)s; others by destination.",
+        month=month,
+        names=listed([name_of(name) for name in names]),
+        newest=dated(pd.Timestamp(newest), "long month"),
+    )
+
+
+def published_later(panel: pd.DataFrame, cutoff: str) -> str:
+    """Sentence on destinations' months published after the world's ``cutoff``; may be empty."""
+    is_later = panel["period"].gt(pd.Timestamp(cutoff)) & panel["kind"].eq("observed")
+    months = {
+        str(name): listed([dated(month, "long month") for month in rows["period"]])
+        for name, rows in panel.loc[is_later].groupby("destination")
+    }
+    if not months:
+        return ""
+    phrases = [f"{name_of(name)}: {months[name]}" for name in in_reading_order(months)]
+    return gettext(
+        "Published of single destinations meanwhile: %(months)s.",
+        months=gettext("; ").join(phrases),
+    )
+
+
+def destinations(publication: Publication) -> list[Record]:
+    """Destinations of the newest forecast, with the basis of their past months."""
+    bases = publication.snapshot.bases
+    return [
+        {"destination": name, "name": name_of(name), **bases[name].record}
+        for name in in_reading_order(bases)
+    ]

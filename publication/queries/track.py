@@ -1,0 +1,201 @@
+"""Track record: published forecasts beside the actual figures."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from models.evaluation.scores import Coverage, coverage_of, coverage_scores, lead_groups, lead_of
+from models.forecasting.model_names import MODEL
+from publication.charts.fan import SCHEDULED_PREFIX, Fan, touches
+from publication.queries.row_models import TrackCell, columns_of
+from publication.state import Publication
+from store.vocabulary import AGGREGATES, ALL, QUANTILE_COLUMNS, QUANTILES
+
+TRUTH: Final = "observed"
+"""Kind of month that forecasts are scored on; derived and estimated months are not."""
+
+LARGEST_ERRORS: Final = 10
+MAJOR_SEVERITY: Final = 2
+"""Severity from which an event is listed beside a large error."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackScore:
+    """Errors over some scored months, as shares of actual tonnes."""
+
+    label: str
+    cells: int
+    inside: int
+    """Months inside the 80% band."""
+    wape: float
+    bias: float
+    """Sum of medians to sum of tonnes, less 1."""
+    seasonal_naive: float
+    last_value: float
+    pinball: float
+
+    @property
+    def loses(self) -> bool:
+        return self.wape > min(self.seasonal_naive, self.last_value)
+
+
+Coverages = dict[str, tuple[Coverage, ...]]
+"""Coverage of the 80% band by destination, then by group of leads."""
+
+
+def cells_of(publication: Publication) -> pd.DataFrame:
+    """One row a published month with an observed figure: ``TrackCell``.
+
+    ``seasonal_naive`` and ``last_value`` use only what was known at the forecast's moment;
+    ``frozen_ahead``: whether it was published before the figure. Months published when it was
+    made are left out. Ordered by moment, destination and period; tonnes.
+    """
+    rows = publication.published.forecasts
+    rows = rows.assign(period=pd.to_datetime(rows["period"]), cutoff=pd.to_datetime(rows["cutoff"]))
+    panel = publication.snapshot.panel
+    truth = panel.loc[panel["kind"] == TRUTH, ["destination", "period", "tonnes"]]
+    actual = rows.merge(truth, on=["destination", "period"], validate="many_to_one")
+    parts = []
+    for moment, part in actual.groupby("as_of"):
+        panel_then = publication.snapshots[pd.Timestamp(str(moment))].panel
+        parts.append(_with_simple_rules(_not_yet_published(part, panel_then), panel_then))
+    if not parts:
+        return pd.DataFrame(columns=columns_of(TrackCell))
+    cells = pd.concat(parts, ignore_index=True)
+    scored = cells.assign(
+        lead=lead_of(cells),
+        error=cells["p50"] - cells["tonnes"],
+        inside80=cells["tonnes"].between(cells["p10"], cells["p90"]),
+        pinball=_pinball(cells),
+        frozen_ahead=_frozen_ahead(publication, cells),
+    )
+    order = ["as_of", "destination", "period"]
+    return scored[columns_of(TrackCell)].sort_values(order, ignore_index=True)
+
+
+def score(cells: pd.DataFrame, label: str) -> TrackScore:
+    """Errors over the cells that the simple rules forecast too."""
+    scored = cells.dropna(subset=["seasonal_naive", "last_value"])
+    actual = float(scored["tonnes"].sum())
+
+    def share(errors: pd.Series) -> float:
+        return float(errors.abs().sum()) / actual if actual > 0 else float("nan")
+
+    return TrackScore(
+        label=label,
+        cells=len(scored),
+        inside=int(scored["inside80"].sum()),
+        wape=share(scored["error"]),
+        bias=float(scored["error"].sum()) / actual if actual > 0 else float("nan"),
+        seasonal_naive=share(scored["seasonal_naive"] - scored["tonnes"]),
+        last_value=share(scored["last_value"] - scored["tonnes"]),
+        pinball=share(scored["pinball"]),
+    )
+
+
+def without_sums(cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells of destinations that add up to the world, each counted once."""
+    return cells.loc[~cells["destination"].isin(list(AGGREGATES))]
+
+
+def by_lead(cells: pd.DataFrame) -> list[TrackScore]:
+    """Errors by group of leads, sums of destinations left out."""
+    groups = without_sums(cells).groupby(lead_groups(cells), observed=True)
+    return [score(part, str(lead)) for lead, part in groups]
+
+
+def by_destination(cells: pd.DataFrame, order: list[str]) -> list[TrackScore]:
+    """Errors by destination, in a given order."""
+    groups = dict(list(cells.groupby("destination")))
+    return [score(groups[name], name) for name in order if name in groups]
+
+
+def coverage(cells: pd.DataFrame, order: list[str]) -> Coverages:
+    """Coverage of published bands: all destinations first, then each in a given order."""
+    if cells.empty:
+        return {}
+    scores = coverage_scores(cells.assign(model=MODEL, is_covered=cells["inside80"].astype(bool)))
+    names = [ALL, *(name for name in order if name in set(cells["destination"]))]
+    return {name: coverage_of(scores, name, "") for name in names}
+
+
+def backtest_coverage(scores: pd.DataFrame, fans: Sequence[Fan]) -> Coverages:
+    """Coverage of bands in the backtest: all destinations first, then those scored."""
+    rows = {fan.destination: fan.coverage for fan in fans if fan.coverage}
+    return {ALL: coverage_of(scores, ALL, ""), **rows} if rows else {}
+
+
+def largest_errors(publication: Publication, cells: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    """Months with the largest errors in tonnes, largest first: ``TrackCell`` and ``events``.
+
+    The events are major ones that were announced after the forecast, each a day and a summary.
+    """
+    errors = without_sums(cells)
+    worst = errors.reindex(errors["error"].abs().sort_values(ascending=False, kind="stable").index)
+    # Each month is listed once, with its largest error.
+    worst = worst.drop_duplicates(["destination", "period"]).head(LARGEST_ERRORS)
+    events = publication.ledger.events
+    return [{**row, "events": _events_between(events, row)} for row in worst.to_dict("records")]
+
+
+def live_and_later(cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Cells of forecasts published before the figure, and the others."""
+    is_live = cells["frozen_ahead"].astype(bool)
+    return cells.loc[is_live], cells.loc[~is_live]
+
+
+def _frozen_ahead(publication: Publication, cells: pd.DataFrame) -> "pd.Series[bool]":
+    publications = publication.published.publications
+    publications = publications.loc[publications["state"] == "published"]
+    # Of several publications of one moment the latest first month counts.
+    first = publications.groupby("as_of")["ahead_from"].max()
+    return cells["period"] >= first.reindex(cells["as_of"]).set_axis(cells.index)
+
+
+def _not_yet_published(rows: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
+    keys = ["destination", "period"]
+    published = pd.MultiIndex.from_frame(panel.loc[panel["kind"] == TRUTH, keys])
+    return rows.loc[~pd.MultiIndex.from_frame(rows[keys]).isin(published)]
+
+
+def _with_simple_rules(rows: pd.DataFrame, panel: pd.DataFrame) -> pd.DataFrame:
+    tonnes = panel.set_index(["destination", "period"])["tonnes"]
+    years = np.ceil(rows["horizon"].to_numpy() / 12).astype(int)
+
+    def at(periods: list[pd.Timestamp]) -> np.ndarray:
+        keys = pd.MultiIndex.from_arrays([rows["destination"], periods])
+        return tonnes.reindex(keys).to_numpy(dtype=float)
+
+    year_before = [
+        period - pd.DateOffset(years=int(count))
+        for period, count in zip(rows["period"], years, strict=True)
+    ]
+    return rows.assign(seasonal_naive=at(year_before), last_value=at(list(rows["cutoff"])))
+
+
+def _pinball(cells: pd.DataFrame) -> np.ndarray:
+    """Mean quantile loss, twice the pinball loss, so that a point scores its error."""
+    over = cells[["tonnes"]].to_numpy() - cells[list(QUANTILE_COLUMNS)].to_numpy()
+    levels = np.asarray(QUANTILES)
+    return np.asarray(2 * np.maximum(levels * over, (levels - 1) * over).mean(axis=1))
+
+
+def _events_between(
+    events: pd.DataFrame, row: Mapping[Hashable, object]
+) -> tuple[tuple[pd.Timestamp, str], ...]:
+    start = pd.Timestamp(str(row["as_of"])).tz_localize(None)
+    end = pd.Timestamp(str(row["period"])) + pd.offsets.MonthEnd(0)
+    between = events.loc[
+        ~events["event_id"].str.startswith(SCHEDULED_PREFIX)
+        & events["announced_on"].gt(start)
+        & events["announced_on"].le(end)
+        & events["severity"].ge(MAJOR_SEVERITY)
+    ].sort_values(["severity", "announced_on"], ascending=[False, True])
+    return tuple(
+        (event["announced_on"], str(event["summary"]))
+        for event in between.to_dict("records")
+        if touches(str(row["destination"]), str(event["destinations"]).split(";"))
+    )[:3]

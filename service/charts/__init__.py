@@ -1,4 +1,0 @@
-"""Charts as SVG and PNG: fans, scenarios, attributions.
-
-Not here: which numbers are shown (``service.queries``).
-"""

@@ -1,4 +1,0 @@
-"""Publications and planning in memory, metrics and health.
-
-Not here: rendering.
-"""

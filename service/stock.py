@@ -1,0 +1,249 @@
+"""The stock question: when a firm's stock runs out, and what to order by when."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Final, TypeVar
+
+import pandas as pd
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from models.forecasting.firm_needs import WEEKS_A_MONTH, Firm, FirmOutlook
+from publication.language.acts import act_words
+from publication.language.phrases import gettext, marked
+from publication.planning.planning_file import LONGEST_LEAD_DAYS
+from publication.planning.typed import typed_digits, typed_months
+from publication.queries.destination_months import known_destination, normal_month
+from publication.queries.needs import SMALL, bounded, cover_from, firm_outlook
+from publication.state import Publication
+from publication.tables import Record
+from publication.words import message_of, name_of, rendered
+from service.scenario_pool import ScenarioResult
+from store.errors import DataError, shown
+from store.messages import message
+from store.publications.explanations import StoredExplanation
+from store.schema.scenario import WrongFieldError, words_of
+from store.vocabulary import QUANTILE_COLUMNS
+
+
+def _whole(value: object) -> object:
+    """Number as it is; a text, a truth value or a fraction is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1:
+        raise WrongFieldError(
+            message("%(value)s is not a whole number. Write it as 45.", value=shown(repr(value)))
+        )
+    return value
+
+
+Days = Annotated[int, BeforeValidator(_whole)]
+
+_MOST_TONNES: Final = 1e6
+_LONGEST_COVER: Final = 520.0
+
+
+class FirmQuestion(BaseModel):
+    """Needs and stock of a firm; nothing of it is stored."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+    destination: str = Field(max_length=20, examples=["DEU"])
+    tonnes: float = Field(gt=0, le=_MOST_TONNES, description="Needed a month.", examples=[12.0])
+    stock: float = Field(0.0, ge=0, le=_MOST_TONNES, description="Tonnes held today.")
+    stock_weeks: float = Field(
+        0.0, ge=0, le=_LONGEST_COVER, description="The same in weeks of need; adds to stock."
+    )
+    lead_days: Days = Field(
+        0, ge=0, le=LONGEST_LEAD_DAYS, description="From order to clearance in China."
+    )
+    controlled: bool = Field(default=True, description="Grade with dysprosium or terbium.")
+    licence_days: Days = Field(0, ge=0, le=730, description="Until the licence is in hand.")
+    licensed_first: bool = Field(
+        default=False, description="Those with a licence are served first; else all in proportion."
+    )
+    by_month: str = Field(
+        "", max_length=1000, description="Needs of single months, such as 2026-12 14.5."
+    )
+
+    @property
+    def held(self) -> float:
+        """Stock in tonnes."""
+        return self.stock + self.stock_weeks * self.tonnes / WEEKS_A_MONTH
+
+    @property
+    def firm(self) -> Firm:
+        return Firm(
+            self.tonnes, self.held, self.controlled, self.licence_days, self.licensed_first,
+            typed_months(self.by_month),
+        )  # fmt: skip
+
+
+_LABELS: Final = {
+    "destination": marked("Destination"),
+    "tonnes": marked("Tonnes a month"),
+    "stock": marked("Stock, tonnes"),
+    "stock_weeks": marked("or weeks of stock"),
+    "lead_days": marked("Days from order to clearance"),
+    "licence_days": marked("Days until your licence is in hand"),
+    "by_month": marked("Tonnes of single months, as copied from a sheet"),
+    "name": marked("Name"),
+    "source": marked("Source"),
+    "made_on": marked("Made on"),
+    "points": marked("Threshold"),
+    "measure": marked("Watch"),
+    "period_from": marked("From"),
+    "period_to": marked("To"),
+}
+"""Fields as forms label them."""
+
+
+def as_field(name: str, fault: str) -> str:
+    """Fault with the label of its field."""
+    return gettext("%(field)s: %(fault)s", field=gettext(_LABELS.get(name, name)), fault=fault)
+
+
+_Value = TypeVar("_Value")
+
+
+def field_in(fields: Mapping[str, str], name: str, read: Callable[[str], _Value]) -> _Value:
+    """Field as ``read`` takes it; an error names it by its label."""
+    try:
+        return read(fields[name].strip())
+    except DataError as err:
+        raise DataError(as_field(name, message_of(err))) from err
+
+
+_Body = TypeVar("_Body", bound=BaseModel)
+
+
+def checked(kind: type[_Body], **values: object) -> _Body:
+    """Typed values as a body; an error names the field by its label."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as err:
+        first = err.errors()[0]
+        raise DataError(as_field(str(first["loc"][-1]), rendered(words_of(first)))) from err
+
+
+_NUMBERS: Final = ("tonnes", "stock", "stock_weeks", "lead_days", "licence_days")
+
+
+def question_in(fields: Mapping[str, str]) -> FirmQuestion:
+    """Question from the fields of an address; errors name the field."""
+    values = {name: text for name, text in fields.items() if text}
+    numbers = {n: field_in(values, n, typed_digits) for n in _NUMBERS if n in values}
+    days = {name: float(text) for name, text in numbers.items() if name.endswith("_days")}
+    question = checked(FirmQuestion, **values | numbers | days)
+    field_in({"by_month": question.by_month}, "by_month", typed_months)
+    return question
+
+
+class FirmMonth(BaseModel):
+    """One month of an answer."""
+
+    period: str
+    tonnes: float
+    chance_out: float = Field(description="Of running out by its end; 0.05 at most, 0.95 at least.")
+
+
+class FirmRun(BaseModel):
+    """When a firm runs out under one assumption."""
+
+    scenario: str = Field(description="Empty: as published.")
+    out_in: str | None = Field(description="First month by which it is more likely than not.")
+    chance_out: float = Field(description="By the last month.")
+    stock_90_t: float
+
+
+class FirmAnswer(FirmRun):
+    """The answers to a firm."""
+
+    destination: str
+    destination_name: str
+    as_of: str
+    normal_t: float = Field(description="Tonnes of the destination's normal month.")
+    share: float = Field(description="The firm's need in it.")
+    is_small: bool = Field(description="Under a fifth of the median: a rule must be assumed.")
+    stock_t: float
+    weeks_of_cover: float
+    reach_on: str = Field(description="Day until which the stock lasts if nothing arrives.")
+    order_by: str = Field(description="Last day to order so that it is cleared by then.")
+    chance_short: float = Field(
+        description="That at least one month to the last brings less than is needed, whatever the "
+        "stock."
+    )
+    lead_t: float = Field(description="Needed from order to clearance; no safety stock is smaller.")
+    stock_95_t: float
+    is_assumed: bool = Field(description="Licence holders are assumed to be served first.")
+    next_date: str | None = Field(
+        description="Day of the next announced act; missing for a grade that it does not cover."
+    )
+    next_act: str
+    order_before_act: str | None = Field(description="Last day to order before it.")
+    is_late: bool = Field(description="Whether that day is past.")
+    months: list[FirmMonth]
+    what_if: list[FirmRun]
+
+
+def firm_answer(
+    publication: Publication,
+    question: FirmQuestion,
+    results: Sequence[tuple[str, ScenarioResult]] = (),
+    *,
+    now: pd.Timestamp,
+) -> FirmAnswer:
+    """Outlook of a firm whose stock was counted now, as published and under scenarios by name."""
+    now = max(now, publication.as_of)
+    name = known_destination(publication, question.destination)
+    firm = question.firm
+    outlook = firm_outlook(publication, name, firm, now)
+    cover = cover_from(now, firm, question.lead_days)
+    runs = [
+        _run(title, firm_outlook(publication, name, firm, now, _scenario(result)), cover.lead_t)
+        for title, result in results
+    ]
+    normal = normal_month(publication, name)
+    median = publication.latest.loc[publication.latest["destination"].eq(name), "p50"].median()
+    return FirmAnswer(
+        **_run("", outlook, cover.lead_t).model_dump(),
+        destination=name, destination_name=name_of(name),
+        as_of=f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}", normal_t=round(normal, 1),
+        share=round(question.tonnes / normal, 5), is_small=bool(question.tonnes < SMALL * median),
+        stock_t=round(question.held, 3), weeks_of_cover=round(cover.weeks, 1),
+        reach_on=f"{cover.reach_on:%Y-%m-%d}", order_by=f"{cover.order_by:%Y-%m-%d}",
+        chance_short=bounded(outlook.chance_short), lead_t=round(cover.lead_t, 1),
+        stock_95_t=round(max(outlook.stock_95, cover.lead_t), 1),
+        is_assumed=question.licensed_first,
+        **_next_act(publication, question, now),
+        months=[
+            FirmMonth(period=month, tonnes=need, chance_out=bounded(chance))
+            for month, need, chance in outlook.rows
+        ],
+        what_if=runs,
+    )  # fmt: skip
+
+
+def _run(title: str, outlook: FirmOutlook, least: float) -> FirmRun:
+    """Outlook of a scenario; the stock to hold is at least what the lead time needs."""
+    return FirmRun(
+        scenario=title, out_in=outlook.out_in, chance_out=bounded(outlook.chances_out[-1]),
+        stock_90_t=round(max(outlook.stock_90, least), 1),
+    )  # fmt: skip
+
+
+def _scenario(result: ScenarioResult) -> pd.DataFrame:
+    """Months of a result, with the quantiles of its scenario."""
+    columns = {f"scenario_{name}": name for name in QUANTILE_COLUMNS}
+    return result.table[["destination", "period", *columns]].rename(columns=columns)
+
+
+def _next_act(publication: Publication, question: FirmQuestion, now: pd.Timestamp) -> Record:
+    """Next announced act on a controlled grade, and the last day to order before it."""
+    explained = publication.published.explanation or StoredExplanation()
+    today = f"{now:%Y-%m-%d}"
+    acts = sorted((act.due, act.event_id) for act in explained.announced if act.due > today)
+    if not acts or not question.controlled:
+        return {"next_date": None, "next_act": "", "order_before_act": None, "is_late": False}
+    due, event = acts[0]
+    titles = publication.snapshot.ledger.events.set_index("event_id")["summary"]
+    order = f"{pd.Timestamp(due) - pd.Timedelta(days=question.lead_days + 1):%Y-%m-%d}"
+    words = act_words(str(titles.get(event, event)))
+    place = {"next_date": due, "next_act": words}
+    return {**place, "order_before_act": order, "is_late": order < today}
