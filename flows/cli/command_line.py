@@ -36,7 +36,7 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "Publish": {"publication_commands": ("publications", "report", "replay", "alerts", "rivals")},
     "Service": {"operation_commands": ("serve", "token")},
     "Operate": {
-        "operation_commands": ("up", "status", "backup", "restore", "prune"),
+        "operation_commands": ("up", "status", "backup", "restore", "home", "prune"),
         "config_commands": ("config",),
     },
 }
@@ -48,6 +48,7 @@ _FAMILIES: Final = {
     "data": "Show what was ingested, refused or waits for review, the panel and partner gaps.",
     "publications": "List publications, check their digests, approve or reject held ones.",
     "rivals": "Record forecasts by others from a CSV file, or list them.",
+    "home": "Migrate the database of an older version.",
     "token": "Create, list or revoke access tokens of the service.",
 }
 """Verbs that have verbs of their own."""

@@ -11,7 +11,7 @@ from flows.context.console import echo
 from flows.context.output import readable, write_result
 from flows.context.provenance import actor
 from flows.context.run_config import RunConfig, config_of
-from flows.context.stores import single_writer, store_of
+from flows.context.stores import single_writer, store_of, store_to_write
 from sources.files.file_reader import content_of
 from store.errors import DataError
 from store.messages import from_json
@@ -58,7 +58,7 @@ def approve(number: Number, /, *, reason: Reason) -> None:
     from flows.publishing.publish_or_hold import ahead_from, held_folder, report_folder
 
     settings = Settings()
-    engine, approved_at = store_of(settings), utc_now()
+    engine, approved_at = store_to_write(settings), utc_now()
     with single_writer(settings):
         held = held_forecasts(engine, number).iloc[0]
         config = RunConfig(str(held["commodity"]))
@@ -189,7 +189,7 @@ def add(
     from service.planning.rivals import rows_of_file
 
     rows = [body.row for body in rows_of_file(content_of(file))]
-    add_rival_forecasts(store_of(Settings()), rows, actor=Actor(actor()), at=utc_now())
+    add_rival_forecasts(store_to_write(Settings()), rows, actor=Actor(actor()), at=utc_now())
     echo(f"rivals    {len(rows)} recorded")
 
 
