@@ -260,11 +260,8 @@ def opening_lock(engine: sa.Engine) -> AbstractContextManager[object]:
     return FileLock(file.with_name(f".{file.name}.lock"), timeout=2 * BUSY_TIMEOUT_S)
 
 
-MARK: Final = "340975fac81a"
-"""In ``schema_mark`` of the homes of 0.1.0, from which ``store/migrations`` begins."""
-
-UNMIGRATED: Final = "0000"
-"""The revision of those homes."""
+BASELINE: Final = "340975fac81a"
+"""Mark of a schema of 0.1.0, revision 0000, from which ``store/migrations`` begins."""
 
 
 def _make_schema(engine: sa.Engine) -> None:
@@ -294,10 +291,10 @@ def revision_of(connection: sa.Connection) -> str | None:
     """Revision of a database's schema, empty if unknown; None of a database without tables."""
     tables = sa.inspect(connection).get_table_names()
     if schema_version.name in tables:
-        return connection.scalar(sa.select(schema_version.c.version_num))
+        return connection.scalar(sa.select(schema_version.c.version_num)) or ""
     if "schema_mark" in tables:
         mark = connection.scalar(sa.text("SELECT revision FROM schema_mark"))
-        return UNMIGRATED if mark == MARK else ""
+        return "0000" if mark == BASELINE else ""
     return "" if tables else None
 
 
@@ -309,17 +306,18 @@ def _other_schema(address: str, revision: str) -> StoreError:
             "MAGNETCAST_HOME; on PostgreSQL a new database in MAGNETCAST_DATABASE_URL). This one "
             "was left as it is."
         )
-    if revision > REVISION:
-        return StoreError(
-            f"The database at {address} is of a newer version of magnetcast: its schema is "
-            f"{revision}. Expected {REVISION} or older. Install that version again, or restore a "
-            "backup of this one into a new home. This one was left as it is."
+    age, error, advice = (
+        ("a newer", StoreError, "Install that version again, or restore a backup into a new home.")
+        if revision > REVISION
+        else (
+            "an older",
+            OldSchemaError,
+            "Run `magnetcast home upgrade`, which makes a copy first.",
         )
-    return OldSchemaError(
-        f"The database at {address} is of an older version of magnetcast: its schema is "
-        f"{revision}. Expected {REVISION}. Run `magnetcast home upgrade`, which makes a copy "
-        "first, as verbs that write do; with --dry-run it tells what would change. Nothing was "
-        "changed."
+    )
+    return error(
+        f"The database at {address} is of {age} version of magnetcast: its schema is {revision}. "
+        f"Expected {REVISION}. {advice} This one was left as it is."
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
-from alembic.script import Script, ScriptDirectory
+from alembic.script import ScriptDirectory
 
 from store.archive import copy_sqlite
 from store.database import (
@@ -26,13 +26,14 @@ from store.schema.database_tables import REVISION, schema_version
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
 
-def upgrade(url: str, copy: Path | None) -> bool:
-    """Migrate a database to ``REVISION`` if an older version made it; whether it did.
+def upgrade(url: str, copy: Path | None, *, dry_run: bool = False) -> list[str]:
+    """Migrate a database that an older version made; revision and sentence of each change.
 
     One transaction, and one process at a time: a migration that fails or is killed changes nothing.
 
     Args:
-        copy: File that gets the database as it was; none is made if left out.
+        copy: File that gets the database as it was before.
+        dry_run: Only name the changes.
 
     Raises:
         StoreError: It cannot be copied, or not be migrated by this user.
@@ -41,41 +42,26 @@ def upgrade(url: str, copy: Path | None) -> bool:
         engine = engine_of(url)
         try:
             with opening_lock(engine), writing(engine) as connection:
-                if not _pending(connection):
-                    return False
-                if copy is not None:
-                    _copy(url, copy)
-                _migrate(connection)
-                return True
+                scripts = ScriptDirectory(MIGRATIONS, version_locations=[MIGRATIONS])
+                changes = _pending(scripts, revision_of(connection))
+                if changes and not dry_run:
+                    if copy is not None:
+                        _copy(url, copy)
+                    _migrate(scripts, connection)
+                return changes
         finally:
             engine.dispose()
 
 
-def pending_changes(url: str) -> list[str]:
-    """Revision and sentence of each migration that a database waits for, oldest first."""
-    with opening_errors(url):
-        engine = engine_of(url)
-        try:
-            with engine.connect() as connection:
-                return [f"{each.revision}: {each.doc}" for each in _pending(connection)]
-        finally:
-            engine.dispose()
+def _pending(scripts: ScriptDirectory, revision: str | None) -> list[str]:
+    """Changes since a revision, oldest first; none of an unknown or a newer one."""
+    later = [
+        script for script in scripts.walk_revisions() if revision and script.revision > revision
+    ]
+    return [f"{script.revision}: {script.doc}" for script in reversed(later)]
 
 
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory(MIGRATIONS, version_locations=[MIGRATIONS])
-
-
-def _pending(connection: sa.Connection) -> list[Script]:
-    """Migrations that a database waits for, oldest first; none of an unknown or a newer one."""
-    if not (revision := revision_of(connection)):
-        return []
-    scripts = reversed(list(_scripts().walk_revisions()))
-    return [script for script in scripts if revision < script.revision <= REVISION]
-
-
-def _migrate(connection: sa.Connection) -> None:
-    scripts = _scripts()
+def _migrate(scripts: ScriptDirectory, connection: sa.Connection) -> None:
     schema_version.create(connection, checkfirst=True)
     with EnvironmentContext(
         Config(), scripts, fn=lambda current, _: scripts._upgrade_revs(REVISION, current)
@@ -107,6 +93,5 @@ def _dump(address: sa.URL, path: Path) -> None:
         reason = str(getattr(err, "stderr", None) or err).strip()
         raise StoreError(
             f"The database cannot be copied before its schema changes ({reason}). Expected pg_dump "
-            "of the server's version or later. Install it, or copy the database yourself and run "
-            "`magnetcast home upgrade --no-copy`. Nothing was changed."
+            "of the server's version or later. Install it and try again. Nothing was changed."
         ) from err

@@ -19,7 +19,7 @@ from flows.context.console import echo
 from flows.context.output import readable, write_result
 from flows.context.prefect_runs import server_of
 from flows.context.stores import made_store, store_of, store_to_write, upgrade_store
-from store.errors import DataError, OldSchemaError
+from store.errors import DataError
 from store.planning.audit import DAYS, Scope, create_token, read_tokens, revoke_token
 from store.settings import Settings
 
@@ -111,26 +111,15 @@ def upgrade(
     dry_run: Annotated[
         bool, Parameter(help="Show what would change without changing it.", negative=())
     ] = False,
-    no_copy: Annotated[
-        bool, Parameter(help="Make no copy; for who has one by other means.", negative=())
-    ] = False,
 ) -> None:
     """Migrate the database of an older version, after a copy of it.
 
     Verbs that write do the same, and verbs that read ask for it. PostgreSQL is copied by pg_dump.
     """
     settings = Settings()
-    try:
+    if not upgrade_store(settings, dry_run=dry_run):
         store_of(settings)
         echo("upgrade   nothing to do: the database has the newest schema")
-    except OldSchemaError:
-        if not dry_run:
-            upgrade_store(settings, is_copied=not no_copy)
-            return
-        from store.upgrade import pending_changes
-
-        for change in pending_changes(settings.url):
-            echo(f"upgrade   would change {change}")
 
 
 SWITCH_S: Final = 0.0005

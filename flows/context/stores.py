@@ -72,15 +72,19 @@ def store_to_write(settings: Settings) -> Engine:
         return store_of(settings)
 
 
-def upgrade_store(settings: Settings, *, is_copied: bool = True) -> None:
-    """Migrate the store if an older version made it, and say where its copy of before is."""
+def upgrade_store(settings: Settings, *, dry_run: bool = False) -> bool:
+    """Migrate the store if an older version made it, say what changed and where its copy is."""
     from store.upgrade import upgrade  # noqa: PLC0415 - Alembic, once a version
 
+    _check_present(settings)
     end = "dump" if sqlite_file(settings.url) is None else "db"
-    copy = settings.backups_dir / f"before-schema-{REVISION}.{end}" if is_copied else None
-    if upgrade(settings.url, copy):
-        as_it_was = f"; as it was: {copy}" if copy else ""
-        echo(f"upgrade   {shown_address(settings.url)} has schema {REVISION}{as_it_was}")
+    copy = settings.backups_dir / f"before-schema-{REVISION}.{end}"
+    changes = upgrade(settings.url, copy, dry_run=dry_run)
+    for change in changes:
+        echo(f"upgrade   {'would change' if dry_run else 'changed'} {change}")
+    if changes and not dry_run:
+        echo(f"upgrade   the database as it was: {copy}")
+    return bool(changes)
 
 
 def has_store(settings: Settings) -> bool:

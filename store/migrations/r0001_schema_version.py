@@ -1,4 +1,4 @@
-"""Number schemas: ``schema_version`` in the place of the digest in ``schema_mark``."""
+"""Number the schema in schema_version instead of marking its digest in schema_mark."""
 
 from alembic import op
 
@@ -7,5 +7,5 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Drop the old mark; Alembic has made the new one."""
+    """Drop the old mark; the table of the new one is there before the first revision."""
     op.drop_table("schema_mark")
