@@ -15,7 +15,7 @@ from typing import Any, Final
 import pandas as pd
 
 from flows.clock import utc_now
-from flows.context.stores import close_stores, single_writer, store_of
+from flows.context.stores import close_stores, single_writer, store_to_write
 from models.registry.locations import move_locations
 from models.registry.stored_model import may_have_records
 from store.archive import copy_sqlite, extract_archive, sqlite_damage, write_archive
@@ -41,7 +41,7 @@ def back_up(settings: Settings, path: Path) -> tuple[str, int]:
     Args:
         path: Archive to write, ``.tar.gz``; an older one is replaced when this one is complete.
     """
-    engine = store_of(settings)
+    engine = store_to_write(settings)
     with TemporaryDirectory(prefix=".backup-", dir=settings.home) as scratch:
         staged = Path(scratch)
         with single_writer(settings):
@@ -153,6 +153,9 @@ def _checked(path: Path, staged: Path, settings: Settings) -> Mapping[str, Any]:
         if (staged / name).exists():
             (staged / name).chmod(0o600)
     if (staged / DATABASE).exists():
+        from store.upgrade import upgrade  # noqa: PLC0415 - Alembic
+
+        upgrade(f"sqlite:///{staged / DATABASE}", None)
         open_store(f"sqlite:///{staged / DATABASE}").dispose()  # refuses another schema
     if (staged / MLFLOW).exists():
         move_locations(staged / MLFLOW, before, settings.artifact_dir)

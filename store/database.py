@@ -10,8 +10,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
-from store.errors import DataError, StoreError
-from store.schema.database_tables import REVISION, metadata, schema_mark
+from store.errors import DataError, OldSchemaError, StoreError
+from store.schema.database_tables import REVISION, metadata, schema_version
 
 FORBIDDEN: Final = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 """The system's errors where a folder can be read and not written."""
@@ -88,18 +88,24 @@ def open_store(url: str) -> sa.Engine:
         An engine whose readers see one consistent state each. It cannot write where the folder of a
         SQLite file cannot be written.
     """
+    with opening_errors(url), ExitStack() as unless_opened:
+        engine = engine_of(url)
+        unless_opened.callback(engine.dispose)
+        try:
+            with opening_lock(engine):
+                _make_schema(engine)
+        except OSError as err:
+            return _reader_instead(engine, err)
+        sa.event.listen(engine, "handle_error", _as_our_error)
+        unless_opened.pop_all()
+        return engine
+
+
+@contextmanager
+def opening_errors(url: str) -> Iterator[None]:
+    """Raise a ``StoreError`` in the place of what goes wrong while a database is opened."""
     try:
-        with ExitStack() as unless_opened:
-            engine = _engine(url)
-            unless_opened.callback(engine.dispose)
-            try:
-                with _opening_lock(engine):
-                    _make_schema(engine)
-            except OSError as err:
-                return _reader_instead(engine, err)
-            sa.event.listen(engine, "handle_error", _as_our_error)
-            unless_opened.pop_all()
-            return engine
+        yield
     except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError, ImportError, Timeout) as err:
         reason = getattr(err, "orig", None) or err
         raise StoreError(
@@ -148,7 +154,7 @@ def is_made(url: str) -> bool:
             return file.is_file() and file.stat().st_size > 0
         if sa.make_url(url).get_backend_name() != "postgresql":
             return True
-        engine = _engine(url)
+        engine = engine_of(url)
         try:
             with engine.connect() as connection:
                 return bool(sa.inspect(connection).get_table_names())
@@ -201,7 +207,7 @@ def shown_address(url: str) -> str:
     return address.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
-def _engine(url: str) -> sa.Engine:
+def engine_of(url: str) -> sa.Engine:
     """Make the engine; on SQLite with its folder, waiting time and explicit transactions."""
     address = sa.make_url(url)
     if address.get_backend_name() not in {"sqlite", "postgresql"}:
@@ -247,19 +253,15 @@ def _as_our_error(context: sa.ExceptionContext) -> StoreError | DataError | None
     )
 
 
-def _opening_lock(engine: sa.Engine) -> AbstractContextManager[object]:
+def opening_lock(engine: sa.Engine) -> AbstractContextManager[object]:
     """Let one process at a time create a SQLite file: switching to WAL does not wait for locks."""
     if (file := sqlite_file(engine.url)) is None:
         return nullcontext()
     return FileLock(file.with_name(f".{file.name}.lock"), timeout=2 * BUSY_TIMEOUT_S)
 
 
-_OTHER_SCHEMA: Final = (
-    "The database at {} has the schema of another version. Expected one that this version made. "
-    "Start a new home (--home FOLDER or MAGNETCAST_HOME; on PostgreSQL a new database in "
-    "MAGNETCAST_DATABASE_URL): `magnetcast run` brings the bundled facts back, `magnetcast ingest` "
-    "figures of your own. This one was left as it is."
-)
+BASELINE: Final = "340975fac81a"
+"""Mark of a schema of 0.1.0, revision 0000, from which ``store/migrations`` begins."""
 
 
 def _make_schema(engine: sa.Engine) -> None:
@@ -268,26 +270,55 @@ def _make_schema(engine: sa.Engine) -> None:
             driver = connection.connection.driver_connection
             assert driver is not None  # noqa: S101  # a live connection has one
             driver.execute("PRAGMA journal_mode = WAL")
-    if _is_current(engine):
-        return
-    with writing(engine) as connection:
-        if (revision := _revision(connection)) == REVISION:
-            return
-        if revision is not None or sa.inspect(connection).get_table_names():
-            raise StoreError(_OTHER_SCHEMA.format(shown_address(str(engine.url))))
-        metadata.create_all(connection)
-        connection.execute(sa.insert(schema_mark).values(revision=REVISION))
+    with engine.connect() as connection:
+        revision = revision_of(connection)
+    if revision is None:
+        with writing(engine) as connection:
+            if (revision := revision_of(connection)) is None:
+                metadata.create_all(connection)
+                connection.execute(sa.insert(schema_version).values(version_num=REVISION))
+                return
+    if revision != REVISION:
+        raise _other_schema(shown_address(str(engine.url)), revision)
 
 
 def _is_current(engine: sa.Engine) -> bool:
     with engine.connect() as connection:
-        return _revision(connection) == REVISION
+        return revision_of(connection) == REVISION
 
 
-def _revision(connection: sa.Connection) -> str | None:
-    if not sa.inspect(connection).has_table(schema_mark.name):
-        return None
-    return connection.scalar(sa.select(schema_mark.c.revision))
+def revision_of(connection: sa.Connection) -> str | None:
+    """Revision of a database's schema, empty if unknown; None of a database without tables."""
+    tables = sa.inspect(connection).get_table_names()
+    if schema_version.name in tables:
+        return connection.scalar(sa.select(schema_version.c.version_num)) or ""
+    if "schema_mark" in tables:
+        mark = connection.scalar(sa.text("SELECT revision FROM schema_mark"))
+        return "0000" if mark == BASELINE else ""
+    return "" if tables else None
+
+
+def _other_schema(address: str, revision: str) -> StoreError:
+    if not revision:
+        return StoreError(
+            f"The database at {address} is of another program, or of a version before 0.1.0. "
+            "Expected one that magnetcast 0.1.0 or later made. Start a new home (--home FOLDER or "
+            "MAGNETCAST_HOME; on PostgreSQL a new database in MAGNETCAST_DATABASE_URL). This one "
+            "was left as it is."
+        )
+    age, error, advice = (
+        ("a newer", StoreError, "Install that version again, or restore a backup into a new home.")
+        if revision > REVISION
+        else (
+            "an older",
+            OldSchemaError,
+            "Run `magnetcast home upgrade`, which makes a copy first.",
+        )
+    )
+    return error(
+        f"The database at {address} is of {age} version of magnetcast: its schema is {revision}. "
+        f"Expected {REVISION}. {advice} This one was left as it is."
+    )
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -34,6 +34,10 @@ class StoreError(RuntimeError):
     """The database could not be opened, migrated or written."""
 
 
+class OldSchemaError(StoreError):
+    """The database waits for a migration."""
+
+
 def first_few(items: Sequence[object], *, total: int | None = None) -> str:
     """Join the first five items for a message and say how many there are, or ``total``, in all."""
     count = len(items) if total is None else total

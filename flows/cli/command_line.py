@@ -36,7 +36,7 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "Publish": {"publication_commands": ("publications", "site", "replay", "alerts")},
     "Service": {"operation_commands": ("serve",)},
     "Operate": {
-        "operation_commands": ("up", "status", "backup", "restore", "prune"),
+        "operation_commands": ("up", "status", "backup", "restore", "home", "prune"),
         "config_commands": ("config",),
     },
 }
@@ -47,6 +47,7 @@ _FAMILIES: Final = {
     "ingest": "Load facts into the store; the bundled tables if no source is named.",
     "data": "Show what was ingested, refused or waits for review, the panel and partner gaps.",
     "publications": "List publications, check their digests, approve or reject held ones.",
+    "home": "Migrate the database of an older version.",
 }
 """Verbs that have verbs of their own."""
 

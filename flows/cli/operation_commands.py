@@ -5,13 +5,14 @@ import sys
 from pathlib import Path
 from typing import Annotated, Final
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from flows.backup import KEEP_DAYS
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.prefect_runs import server_of
+from flows.context.stores import store_of, upgrade_store
 from store.errors import DataError
 from store.settings import Settings
 
@@ -87,6 +88,26 @@ def prune(
     answers, size = let_go(Settings(), utc_now(), keep_days=keep_days, dry_run=dry_run)
     word = "would be deleted" if dry_run else "deleted"
     echo(f"prune     {len(answers)} files of raw answers ({size:,} bytes): {word}")
+
+
+home = App(name="home")
+
+
+@home.command
+def upgrade(
+    *,
+    dry_run: Annotated[
+        bool, Parameter(help="Show what would change without changing it.", negative=())
+    ] = False,
+) -> None:
+    """Migrate the database of an older version, after a copy of it.
+
+    Verbs that write do the same, and verbs that read ask for it. PostgreSQL is copied by pg_dump.
+    """
+    settings = Settings()
+    if not upgrade_store(settings, dry_run=dry_run):
+        store_of(settings)
+        echo("upgrade   nothing to do: the database has the newest schema")
 
 
 def serve(

@@ -11,7 +11,7 @@ from flows.context.console import echo
 from flows.context.output import write_result
 from flows.context.provenance import actor
 from flows.context.run_config import RunConfig, config_of
-from flows.context.stores import single_writer, store_of
+from flows.context.stores import single_writer, store_of, store_to_write
 from store.errors import DataError
 from store.messages import from_json
 from store.publications.integrity import changed_folders, read_publications, tampered
@@ -57,7 +57,7 @@ def approve(number: Number, /, *, reason: Reason) -> None:
     from flows.publishing.site_writing import show_publications
 
     settings = Settings()
-    engine, approved_at = store_of(settings), utc_now()
+    engine, approved_at = store_to_write(settings), utc_now()
     with single_writer(settings):
         held = held_forecasts(engine, number).iloc[0]
         config = RunConfig(str(held["commodity"]))
@@ -159,6 +159,9 @@ def alerts() -> None:
     from flows.alert_delivery import alert
 
     echo(f"alerts    {alert(Settings(), utc_now())}")
+
+
+from flows.context.stores import single_writer, store_of, store_to_write
 
 
 def _checked(reason: str) -> str:

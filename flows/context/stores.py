@@ -9,8 +9,10 @@ from typing import Final
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine
 
+from flows.context.console import echo
 from store.database import is_made, open_store, open_to_read, shown_address, sqlite_file
-from store.errors import StoreError
+from store.errors import OldSchemaError, StoreError
+from store.schema.database_tables import REVISION
 from store.settings import Settings
 
 MOST_OPEN: Final = 8
@@ -54,11 +56,35 @@ def store_to_read(settings: Settings) -> Iterator[Engine]:
 
 
 def made_store(settings: Settings) -> Engine:
-    """Open store of a process, created if there is none."""
+    """Open store of a process as ``store_to_write`` does, created if there is none."""
     _check_not_damaged(settings)
     if not has_store(settings):
         open_store(settings.url).dispose()
-    return store_of(settings)
+    return store_to_write(settings)
+
+
+def store_to_write(settings: Settings) -> Engine:
+    """Open store of a process, migrated first if an older version made it; creates none."""
+    try:
+        return store_of(settings)
+    except OldSchemaError:
+        upgrade_store(settings)
+        return store_of(settings)
+
+
+def upgrade_store(settings: Settings, *, dry_run: bool = False) -> bool:
+    """Migrate the store if an older version made it, say what changed and where its copy is."""
+    from store.upgrade import upgrade  # noqa: PLC0415 - Alembic, once a version
+
+    _check_present(settings)
+    end = "dump" if sqlite_file(settings.url) is None else "db"
+    copy = settings.backups_dir / f"before-schema-{REVISION}.{end}"
+    changes = upgrade(settings.url, copy, dry_run=dry_run)
+    for change in changes:
+        echo(f"upgrade   {'would change' if dry_run else 'changed'} {change}")
+    if changes and not dry_run:
+        echo(f"upgrade   the database as it was: {copy}")
+    return bool(changes)
 
 
 def has_store(settings: Settings) -> bool:
@@ -98,7 +124,7 @@ def was_lost(settings: Settings) -> bool:
 def single_writer(settings: Settings, *, is_first: bool = False) -> Iterator[None]:
     """Let one process at a time train and publish; another waits."""
     if not is_first:
-        store_of(settings)
+        store_to_write(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(settings.lock_path, timeout=settings.lock_timeout_s):

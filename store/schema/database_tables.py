@@ -6,7 +6,6 @@ may be rephrased without changing a value; columns marked ``BOOKKEEPING`` are fi
 itself.
 """
 
-import hashlib
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -105,7 +104,9 @@ def _numbered(name: str, *items: SchemaItem) -> sa.Table:
     return _table(name, number, *items)
 
 
-schema_mark: Final = _table("schema_mark", sa.Column("revision", sa.Text, primary_key=True))
+schema_version: Final = _table(
+    "schema_version", sa.Column("version_num", sa.String(32), primary_key=True)
+)
 
 _ACT_DAYS: Final = ("effective_from", "effective_to", "suspended_from", "suspended_to")
 _ACT_WORDS: Final = (
@@ -448,16 +449,5 @@ tokens: Final = _numbered(
 )
 
 
-def schema_digest(schema: sa.MetaData) -> str:
-    """A digest of all tables, columns and keys, the same on every database."""
-    parts = [
-        f"{column} {type(column.type).__name__} {column.nullable}"
-        for table in schema.tables.values()
-        for column in table.columns
-    ]
-    parts += [f"{table} {natural_key(table)}" for table in schema.tables.values()]
-    return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:12]
-
-
-REVISION: Final = schema_digest(metadata)
-"""A database whose tables were made by another is refused."""
+REVISION: Final = "0001"
+"""Of the tables above: the newest of ``store/migrations``."""

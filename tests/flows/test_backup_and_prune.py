@@ -110,9 +110,9 @@ def test_a_database_of_another_schema_is_refused(
     published: Published, archive: Path, tmp_path: Path
 ) -> None:
     here = home_in(tmp_path / "home", published.settings)
-    statement = "UPDATE schema_mark SET revision = 'another'"
+    statement = "UPDATE schema_version SET version_num = '9999'"
 
-    with pytest.raises(StoreError, match="the schema of another version"):
+    with pytest.raises(StoreError, match="its schema is 9999"):
         restore(here, changed(archive, tmp_path / "out", "magnetcast.db", statement))
     (tmp_path / "out" / "magnetcast.db").write_bytes(b"")
     with pytest.raises(StoreError, match=r"magnetcast\.db is empty"):
