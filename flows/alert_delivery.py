@@ -1,41 +1,42 @@
-"""Alerts: findings of the rules about new publications, stored once and sent to webhooks."""
+"""Alerts: findings of the rules about new publications, stored once and sent."""
 
 import json
-from collections.abc import Iterable, Mapping
+import smtplib
+import uuid
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from email.message import EmailMessage
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpx
 import pandas as pd
-from service.live.live_publication import PlanningState
 from sqlalchemy import Engine
 from standardwebhooks import Webhook
 
 from features.build import DRIVER_MEANINGS
 from flows.context.console import echo
 from flows.context.stores import store_of
-from publication.planning.alerts import alert_id, finding_of
-from publication.state import Publication, make_publication, read_new_panels
+from publication.planning.alerts import finding_of
+from publication.planning.planning_file import PlanningFile, read_planning_file
+from publication.planning.rivals import rows_of_file
+from publication.state import Publication, make_publication, newest_publications
 from publication.tables import Record, records
-from store.errors import DataError
-from store.planning.planning_rows import AlertFinding, note_delivery, read_planning, save_findings
-from store.publications.publication_rows import Published, read_other, read_published
+from sources.files.file_reader import content_of
+from store.planning import AlertFinding, note_delivery, note_rivals, read_alerts, save_findings
+from store.publications.panels import read_panels
 from store.settings import Settings
 
 TIMEOUT_S: Final = 10.0
 MOST_TRIES: Final = 20
-"""Delivery attempts of one message, one per run; after that it is only in the feed."""
-
-RULE_FIELDS: Final = ("id", "name", "measure", "points", "commodity", "destination")
-"""Fields of the rule in a message."""
+"""Attempts to deliver one message, one a run; after that it only stands on the firm's page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatched:
     """Counts of one call."""
 
-    looked: int
+    checked: int
     """Rules that checked a publication new to them."""
     fired: int
     delivered: int
@@ -44,7 +45,7 @@ class Dispatched:
 
     def __str__(self) -> str:
         return (
-            f"{self.fired} of {self.looked} rules fired; {self.delivered} delivered, "
+            f"{self.fired} of {self.checked} rules fired; {self.delivered} delivered, "
             f"{self.failed} to be retried"
         )
 
@@ -52,17 +53,21 @@ class Dispatched:
 def alert(settings: Settings, moment: pd.Timestamp) -> Dispatched:
     """Check every rule against the newest publication once, and send undelivered alerts.
 
-    A second call checks no rule again; it retries messages that a receiver did not accept.
+    A second call checks no rule again; it retries messages that a receiver did not accept. The
+    forecasts by others that the planning names are noted, as first seen now.
     """
-    engine = store_of(settings)
-    findings = _look(engine, PlanningState(read_planning(engine)), moment)
-    hooks = settings.alert_hooks.get_secret_value().split()
-    planning = PlanningState(read_planning(engine))
-    due = list(_due(planning)) if hooks else []
-    with httpx.Client(timeout=TIMEOUT_S, transport=httpx.HTTPTransport(retries=2)) as client:
-        outcomes = [_send(engine, settings, client, message, moment) for message in due]
+    engine, planning = store_of(settings), read_planning_file(settings.home)
+    if planning is None:
+        return Dispatched(0, 0, 0, 0)
+    for name in planning.forecasts_by_others:
+        rows = [body.row for body in rows_of_file(content_of(settings.home / name))]
+        if count := note_rivals(engine, rows, at=moment):
+            echo(f"planning  {name}: {count} forecasts by others are new")
+    findings = save_findings(engine, _findings(engine, planning, moment), at=moment)
+    due = list(_due(engine, planning))
+    outcomes = [_send(engine, settings, planning, row, moment) for row in due]
     return Dispatched(
-        looked=len(findings),
+        checked=len(findings),
         fired=sum(finding.fired for finding in findings),
         delivered=sum(outcomes),
         failed=len(outcomes) - sum(outcomes),
@@ -76,103 +81,72 @@ def alert_if_possible(settings: Settings, moment: pd.Timestamp) -> None:
     except Exception as err:  # noqa: BLE001 - the publication is stored already
         echo(f"alerts    not sent ({type(err).__name__}: {err}). Run `magnetcast alerts`")
         return
-    if sent.looked or sent.delivered or sent.failed:
+    if sent.checked or sent.delivered or sent.failed:
         echo(f"alerts    {sent}")
 
 
-def _look(engine: Engine, planning: PlanningState, moment: pd.Timestamp) -> list[AlertFinding]:
-    """Findings of rules that have not yet checked the newest publication of their commodity.
-
-    A commodity whose publications cannot be compared does not stop the others.
-    """
-    if planning.rules.empty:  # without rules nothing is read
-        return []
-    findings: list[AlertFinding] = []
-    magnets = read_published(engine)
-    for commodity in planning.rules["commodity"].unique():
-        try:
-            published = magnets
-            if commodity != magnets.commodity:
-                published = read_other(engine, magnets, commodity=commodity)
-            findings += save_findings(
-                engine, _found(engine, published, planning, moment), at=moment
-            )
-        except DataError as err:
-            echo(f"alerts    rules on {commodity} were not checked. {err}")
-    return findings
+def _findings(
+    engine: Engine, planning: PlanningFile, moment: pd.Timestamp
+) -> Iterator[AlertFinding]:
+    """Yield the finding of each rule about the newest publication of its commodity."""
+    if not planning.alert_rules:  # without rules nothing is read
+        return
+    states = newest_publications(engine, meanings=DRIVER_MEANINGS, now=moment)
+    by_commodity = {state.commodity: state for state in states}
+    for rule in planning.alert_rules:
+        need = planning.need_of(rule)
+        newest = by_commodity.get(need.commodity if need else rule.commodity)
+        place = (need or rule).destination
+        if newest is None or place not in newest.destinations:
+            echo(f"alerts    {rule.name} was not checked: no forecast of {place} is published")
+        elif (before := _before(engine, newest)) is not None:
+            yield finding_of(rule, need, newest, before)
 
 
-def _found(
-    engine: Engine, published: Published, planning: PlanningState, moment: pd.Timestamp
-) -> list[AlertFinding]:
-    moments = sorted(pd.Timestamp(moment) for moment in published.forecasts["as_of"].unique())
-    if len(moments) < 2:  # noqa: PLR2004 - one publication has nothing to be compared with
-        return []
-    before, newest = moments[-2:]
-    rows = planning.rows.alerts
-    checked_rules = set(rows.loc[rows["as_of"] == newest, "rule_id"])
-    is_of_commodity = planning.rules["commodity"].eq(published.commodity)
-    rules = planning.rules.loc[is_of_commodity & ~planning.rules["id"].isin(list(checked_rules))]
-    rules = rules.loc[rules["since"].isna() | (rules["since"] < newest)]
-    if rules.empty:
-        return []
-    parts = [_publication_at(engine, published, as_of, moment) for as_of in (newest, before)]
-    needs = {row["id"]: row for row in records(planning.needs)}
-    return [finding_of(rule, needs.get(rule["need_id"]), *parts) for rule in records(rules)]
+def _before(engine: Engine, newest: Publication) -> Publication | None:
+    """State of the publication before, by moment; None for the first."""
+    if len(newest.moments) < 2:  # noqa: PLR2004 - the newest and one before
+        return None
+    as_of, rows = newest.moments[1], newest.published.forecasts
+    published = replace(newest.published, forecasts=rows.loc[rows["as_of"] <= as_of])
+    panels = read_panels(engine, set(published.panels.values()))
+
+    return make_publication(published, panels, meanings=newest.meanings, now=as_of)
 
 
-def _publication_at(
-    engine: Engine, published: Published, as_of: pd.Timestamp, read_at: pd.Timestamp
-) -> Publication:
-    """The publication with the forecasts of one ``as_of`` only."""
-    rows = published.forecasts
-    forecast = replace(published, forecasts=rows.loc[rows["as_of"] == as_of])
-    panels = read_new_panels(engine, forecast, {})
-    return make_publication(forecast, panels, meanings=DRIVER_MEANINGS, now=read_at)
-
-
-def _due(planning: PlanningState) -> Iterable[tuple[Record, Record]]:
-    """Rule and alert of every undelivered message, oldest first."""
-    rules = {row["id"]: row for row in records(planning.rules)}
-    rows = planning.rows.alerts
-    open_ = rows["fired"] & rows["delivered_at"].isna() & (rows["attempts"] < MOST_TRIES)
-    for row in records(rows.loc[open_].sort_values(["as_of", "rule_id"])):
-        if row["rule_id"] in rules:
-            yield rules[row["rule_id"]], row
+def _due(engine: Engine, planning: PlanningFile) -> Iterator[Record]:
+    """Yield every undelivered alert of a rule that is there still, oldest first."""
+    if not (planning.webhooks or planning.emails):
+        return
+    rows, names = read_alerts(engine), [rule.name for rule in planning.alert_rules]
+    is_due = rows["delivered_at"].isna() & rows["attempts"].lt(MOST_TRIES)
+    yield from records(rows.loc[is_due & rows["rule"].isin(names)])[::-1]
 
 
 def _send(
-    engine: Engine,
-    settings: Settings,
-    client: httpx.Client,
-    due: tuple[Record, Record],
-    moment: pd.Timestamp,
+    engine: Engine, settings: Settings, planning: PlanningFile, row: Record, moment: pd.Timestamp
 ) -> bool:
-    rule, row = due
-    as_of = pd.Timestamp(row["as_of"])
-    message, key = alert_id(rule["uid"], as_of), settings.alert_key.get_secret_value()
-    content = {
-        "type": "alert",
-        "id": message,
-        "rule": {name: rule[name] for name in RULE_FIELDS},
-        "need_id": rule["need_id"],
-        **{name: row[name] for name in ("as_of", "against", "period", "before", "after")},
-        "message": row["message"],
-    }
+    name = uuid.uuid5(uuid.NAMESPACE_URL, f"{row['rule']} {row['as_of']}").urn
+    fields = ("rule", "measure", "commodity", "destination", "as_of", "against", "period")
+    content = {"type": "alert", "id": name, **{field: row[field] for field in fields}}
+    content |= {field: row[field] for field in ("before", "after", "message")}
     body = json.dumps(content, ensure_ascii=False, allow_nan=False)
     headers = {
         "Content-Type": "application/json",
-        "webhook-id": message,
+        "webhook-id": name,
         "webhook-timestamp": str(int(moment.timestamp())),
     }
-    if key:
-        headers["webhook-signature"] = Webhook(key).sign(message, moment.to_pydatetime(), body)
-    hooks = settings.alert_hooks.get_secret_value().split()
-    trouble = "; ".join(filter(None, (_post(client, hook, body, headers) for hook in hooks)))
-    place = (int(rule["id"]), as_of.to_pydatetime())
-    note_delivery(engine, place, tries=1, at=moment, trouble=trouble)
+    if key := settings.alert_key.get_secret_value():
+        headers["webhook-signature"] = Webhook(key).sign(name, moment.to_pydatetime(), body)
+    with httpx.Client(timeout=TIMEOUT_S, transport=httpx.HTTPTransport(retries=2)) as client:
+        troubles = [_post(client, hook, body, headers) for hook in planning.webhooks]
+    if planning.emails:
+        troubles.append(_mail(settings, planning.emails, row))
+    trouble = "; ".join(filter(None, troubles))
+    place = (str(row["rule"]), pd.Timestamp(row["as_of"]).to_pydatetime())
+    note_delivery(engine, place, at=moment.to_pydatetime(), trouble=trouble)
     if trouble:
-        echo(f"alerts    rule {rule['id']}: {trouble}")
+        echo(f"alerts    {row['rule']}: {trouble}")
     return not trouble
 
 
@@ -184,3 +158,25 @@ def _post(client: httpx.Client, hook: str, body: str, headers: Mapping[str, str]
     if answer.is_success:
         return ""
     return f"HTTP {answer.status_code} from {answer.url.host}"
+
+
+def _mail(settings: Settings, recipients: tuple[str, ...], row: Record) -> str:
+    """Send an alert by e-mail; why it could not be sent, or nothing."""
+    address = settings.smtp_url.get_secret_value()
+    if not address:
+        return "no e-mail was sent: MAGNETCAST_SMTP_URL is not set"
+    server = urlsplit(address)
+    message = EmailMessage()
+    message["Subject"] = f"magnetcast: {row['rule']}"
+    message["From"] = settings.mail_from
+    message["To"] = ", ".join(recipients)
+    message.set_content(f"{row['message']}\n")
+    kind = smtplib.SMTP_SSL if server.scheme == "smtps" else smtplib.SMTP
+    try:
+        with kind(server.hostname or "", server.port or 0, timeout=TIMEOUT_S) as connection:
+            if server.username:
+                connection.login(unquote(server.username), unquote(server.password or ""))
+            connection.send_message(message)
+    except (OSError, smtplib.SMTPException) as err:
+        return f"{type(err).__name__} at {server.hostname}"
+    return ""

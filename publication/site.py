@@ -218,9 +218,7 @@ def _index(
     )
 
 
-def write_languages(
-    source: SiteSource, codes: Sequence[str], root: Path, old: Path | None
-) -> None:
+def write_languages(source: SiteSource, codes: Sequence[str], root: Path, old: Path | None) -> None:
     """Write the pages of some languages; runs in a process of its own."""
     _write_languages(source, source.publications(), codes, root, old)
 

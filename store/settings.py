@@ -132,9 +132,10 @@ class Settings(BaseSettings):
     alarm_url: SecretStr = SecretStr("")
     """Where a run of the schedule that failed is posted; empty means nowhere."""
 
-    alert_hooks: SecretStr = SecretStr("")
-    """Addresses that every alert is posted to, separated by spaces; an address may contain a
-    key."""
+    smtp_url: SecretStr = SecretStr("")
+    """Mail server for alerts by e-mail: smtp://HOST:PORT or smtps://USER:PASSWORD@HOST:PORT."""
+    mail_from: str = "magnetcast@localhost"
+    """Sender of these e-mails."""
     alert_key: SecretStr = SecretStr("")
     """Signs these posts (Standard Webhooks): whsec_ and 32 bytes in base64; empty leaves them
     unsigned."""

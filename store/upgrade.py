@@ -47,7 +47,7 @@ def upgrade(url: str, copy: Path | None, *, dry_run: bool = False) -> list[str]:
                 if changes and not dry_run:
                     if copy is not None:
                         _copy(url, copy)
-                    _migrate(scripts, connection)
+                    _migrate(scripts, connection, None if copy is None else copy.parent)
                 return changes
         finally:
             engine.dispose()
@@ -61,10 +61,13 @@ def _pending(scripts: ScriptDirectory, revision: str | None) -> list[str]:
     return [f"{script.revision}: {script.doc}" for script in reversed(later)]
 
 
-def _migrate(scripts: ScriptDirectory, connection: sa.Connection) -> None:
+def _migrate(scripts: ScriptDirectory, connection: sa.Connection, folder: Path | None) -> None:
+    """Run the migrations; ``folder`` gets what leaves the database for a file."""
+    config = Config()
+    config.attributes["folder"] = folder
     schema_version.create(connection, checkfirst=True)
     with EnvironmentContext(
-        Config(), scripts, fn=lambda current, _: scripts._upgrade_revs(REVISION, current)
+        config, scripts, fn=lambda current, _: scripts._upgrade_revs(REVISION, current)
     ) as environment:
         environment.configure(connection=connection, version_table=schema_version.name)
         environment.run_migrations()

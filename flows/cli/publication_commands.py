@@ -76,9 +76,7 @@ def reject(number: Number, /, *, reason: Reason) -> None:
     """Reject a held publication; the previous forecast stays until the next publication."""
     settings = Settings()
     with single_writer(settings):
-        reject_held(
-            store_of(settings), number, at=utc_now(), actor=actor(), reason=_checked(reason)
-        )
+        reject_held(store_of(settings), number, actor=actor(), reason=_checked(reason))
     echo(f"publish   publication {number} is rejected; it is stored and never published")
 
 
@@ -161,10 +159,9 @@ def alerts() -> None:
     echo(f"alerts    {alert(Settings(), utc_now())}")
 
 
-from flows.context.stores import single_writer, store_of, store_to_write
 
 
 def _checked(reason: str) -> str:
     if not reason.strip():
-        raise DataError("--reason is empty. Expected a reason for the audit trail. Add one.")
+        raise DataError("--reason is empty. Expected a reason, which is recorded. Add one.")
     return reason.strip()

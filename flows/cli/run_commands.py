@@ -14,7 +14,7 @@ from flows.context.output import show
 from flows.context.stores import made_store, single_writer, store_of
 from publication.words import SHORT_NAMES, in_reading_order
 from store.facts.commodities import save_label
-from store.planning.audit import checked_name
+from store.planning import checked_name
 from store.publications.publication_writing import close_runs
 from store.settings import Settings
 from store.vocabulary import EU27, WORLD

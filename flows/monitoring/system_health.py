@@ -34,7 +34,7 @@ from store.publications.champions import read_champion
 from store.publications.integrity import changed_folders, tampered
 from store.publications.publication_rows import latest_readings
 from store.publications.publication_writing import held_publications
-from store.schema.database_tables import audit, publications, vintages
+from store.schema.database_tables import publications, vintages
 from store.settings import Settings
 from store.vocabulary import COMMODITY, WORLD
 
@@ -352,7 +352,7 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
 def _ahead_of(engine: Engine, moment: pd.Timestamp) -> Iterator[Message]:
     """Describe the rows after a moment for which a later write is refused."""
     with engine.begin() as connection:
-        for column in (vintages.c.ingested_at, publications.c.published_at, audit.c.at):
+        for column in (vintages.c.ingested_at, publications.c.published_at):
             if (row := newest_after(connection, column, moment)) is not None:
                 written = _day_and_time(row._mapping[column])
                 yield message(

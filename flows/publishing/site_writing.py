@@ -17,6 +17,7 @@ from flows.context.workspace import open_workspace
 from flows.monitoring.system_health import examine, status_record
 from models.evaluation.backtest import SCORE_COLUMNS
 from publication.folder import folder_below, write_folder
+from publication.planning.alerts import alert_rows
 from publication.planning.planning_file import Planning, read_planning_file
 from publication.site import SiteSource, write_pages, write_site
 from publication.state import Publication, newest_scores, of_one_forecast
@@ -24,6 +25,7 @@ from store.errors import DataError
 from store.facts.commodities import read_labels
 from store.facts.reading import read_publication
 from store.messages import Message
+from store.planning import read_alerts, read_rivals
 from store.publications.backtests import read_scores
 from store.publications.explanations import read_explanation
 from store.publications.integrity import read_publications
@@ -80,7 +82,9 @@ def _status(settings: Settings) -> Mapping[str, object]:
 
 def planning_of(settings: Settings) -> Planning:
     """What a firm plans with, and the forecasts by others that the home has seen."""
-    return Planning(read_planning_file(settings.home))
+    engine = store_of(settings)
+    alerts = tuple(alert_rows(read_alerts(engine)))
+    return Planning(read_planning_file(settings.home), read_rivals(engine), alerts)
 
 
 def write_missing_folders(settings: Settings) -> None:

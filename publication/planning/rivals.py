@@ -17,7 +17,7 @@ from publication.state import Publication
 from publication.tables import Record, records
 from store.arrays import Floats
 from store.errors import DataError
-from store.planning.planning_rows import LONGEST_REASON, RivalForecast
+from store.planning import RivalForecast
 from store.schema.scenario import words_of
 from store.vocabulary import COMMODITY
 
@@ -36,7 +36,7 @@ class NewRival(BaseModel):
 
     name: Name = Field(description="Whose it is.", examples=["Example Bank"])
     source: str = Field(
-        "", max_length=LONGEST_REASON, description="Where it stands.", examples=["Outlook, 20 Nov"]
+        "", max_length=500, description="Where it stands.", examples=["Outlook, 20 Nov"]
     )
     made_on: Annotated[date, BeforeValidator(_text)] = Field(
         description="As its source says; it is scored from the day it is entered.",
@@ -49,8 +49,8 @@ class NewRival(BaseModel):
 
     @property
     def row(self) -> RivalForecast:
-        fields = {"period": pd.Timestamp(self.period), "made_on": pd.Timestamp(self.made_on)}
-        return RivalForecast(**{**self.model_dump(), **fields})
+        period = date.fromisoformat(f"{self.period}-01")
+        return RivalForecast(**{**self.model_dump(), "period": period})
 
 
 class RivalResponse(ResponseModel):

@@ -16,7 +16,6 @@ from store.errors import DataError
 from store.facts.new_rows import IncomingRows, check_clock, insert_rows, repeats
 from store.facts.reading import published_columns, read_table
 from store.messages import Message, from_json, message, to_json
-from store.planning.audit import Actor, AuditTrail, audited
 from store.publications.integrity import FORECAST_KEY, HELD_ROWS, content_hash, read_publications
 from store.publications.panels import StoredPanel, save_panel
 from store.schema.database_tables import forecasts, publications, runs, source_columns
@@ -42,8 +41,8 @@ def approve(
     engine: Engine, number: int, *, at: datetime, ahead_from: object, actor: str, reason: str
 ) -> int:
     """Publish exactly what was held, record who decided and why, and return the number of rows."""
-    with audited(engine, Actor(actor), at=at) as trail:
-        connection = trail.connection
+    with writing(engine) as connection:
+        check_clock(connection, publications.c.published_at, at)
         entry = _held(connection, number)
         rows = tables_from_json(entry.payload)[HELD_ROWS]
         if (digest := content_hash(rows)) != entry.sha256:
@@ -54,21 +53,18 @@ def approve(
                 "again."
             )
         _insert(connection, rows, number)
-        decided = {"decided_by": trail.actor, "note": reason, "payload": ""}
+        decided = {"decided_by": actor, "note": reason, "payload": ""}
         _set(
             connection, number, state="published", published_at=at, ahead_from=ahead_from, **decided
         )
-        _record_decision(trail, "approve", entry, reason)
         return len(rows)
 
 
-def reject(engine: Engine, number: int, *, at: datetime, actor: str, reason: str) -> None:
+def reject(engine: Engine, number: int, *, actor: str, reason: str) -> None:
     """Reject a held publication for good; its rows stay, with who decided and why."""
-    with audited(engine, Actor(actor), at=at) as trail:
-        entry = _held(trail.connection, number)
-        values = {"state": "rejected", "decided_by": trail.actor, "note": reason}
-        _set(trail.connection, number, **values)
-        _record_decision(trail, "reject", entry, reason)
+    with writing(engine) as connection:
+        _held(connection, number)
+        _set(connection, number, state="rejected", decided_by=actor, note=reason)
 
 
 def held_forecasts(engine: Engine, number: int) -> pd.DataFrame:
@@ -148,22 +144,6 @@ def _held(connection: Connection, number: int) -> "Row[tuple[object, ...]]":
             "See `magnetcast publications list`."
         )
     return entry
-
-
-def _record_decision(
-    trail: AuditTrail, action: str, entry: "Row[tuple[object, ...]]", reason: str
-) -> None:
-    before = {
-        "state": entry.state,
-        "sha256": entry.sha256,
-        "as_of": f"{entry.as_of:%Y-%m-%dT%H:%M:%SZ}",
-    }
-    trail.note(
-        action,
-        f"publication {entry.id}",
-        before=before,
-        after={"state": "published" if action == "approve" else "rejected", "reason": reason},
-    )
 
 
 def publish_forecasts(

@@ -334,42 +334,10 @@ panels: Final = _table(
     sa.Column("content", sa.LargeBinary, nullable=False),
 )
 
-needs: Final = _numbered(
-    "needs",
-    *texts("name", "commodity", "destination"),
-    *columns(sa.Date, "period_from", "period_to"),
-    sa.Column("tonnes", sa.Float, nullable=False),
-    # Tonnes held, and days from order to clearance in China; 0 where not stated.
-    sa.Column("stock", sa.Float, nullable=False, server_default="0"),
-    sa.Column("lead_days", sa.Integer, nullable=False, server_default="0"),
-    text("author"),
-    sa.Column("created_at", UtcMoment, nullable=False),
-    sa.Column("ended_at", UtcMoment),
-)
-
-alert_rules: Final = _numbered(
-    "alert_rules",
-    # Identifies the rule in the ids of the feed and of messages.
-    *texts("uid", "name", "measure"),
-    sa.Column("need_id", sa.Integer, sa.ForeignKey("needs.id", name="fk_alert_rules_need_id")),
-    *texts("commodity", "destination"),
-    sa.Column("points", sa.Float, nullable=False),
-    # The newest publication when the rule was made: it applies to later ones only.
-    sa.Column("since", UtcMoment),
-    text("author"),
-    sa.Column("created_at", UtcMoment, nullable=False),
-    sa.Column("ended_at", UtcMoment),
-)
-
 alerts: Final = _table(
     "alerts",
-    sa.Column(
-        "rule_id",
-        sa.Integer,
-        sa.ForeignKey("alert_rules.id", name="fk_alerts_rule_id"),
-        nullable=False,
-        autoincrement=False,
-    ),
+    # By its name in planning.yaml.
+    *texts("rule", "commodity", "destination", "measure"),
     *columns(UtcMoment, "as_of", "against"),
     sa.Column("fired", sa.Boolean, nullable=False),
     sa.Column("period", sa.Date),
@@ -379,36 +347,7 @@ alerts: Final = _table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("delivered_at", UtcMoment),
     text("trouble"),
-    sa.PrimaryKeyConstraint("rule_id", "as_of"),
-)
-
-AUDIT_ONLY_GROWS: Final = "the audit trail only grows"
-
-audit: Final = _numbered(
-    "audit",
-    sa.Column("at", UtcMoment, nullable=False),
-    sa.Column("token_id", sa.Integer),
-    *texts("actor", "action", "object", "before", "after"),
-)
-
-for _verb in ("UPDATE", "DELETE"):
-    sa.event.listen(
-        audit,
-        "after_create",
-        sa.DDL(  # type: ignore[no-untyped-call]
-            f"CREATE TRIGGER audit_no_{_verb.lower()} BEFORE {_verb} ON audit "
-            f"BEGIN SELECT RAISE(ABORT, '{AUDIT_ONLY_GROWS}'); END"
-        ).execute_if(dialect="sqlite"),
-    )
-sa.event.listen(
-    audit,
-    "after_create",
-    sa.DDL(  # type: ignore[no-untyped-call]
-        "CREATE FUNCTION audit_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{AUDIT_ONLY_GROWS}'; END $$; "
-        "CREATE TRIGGER audit_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON audit "
-        "FOR EACH STATEMENT EXECUTE FUNCTION audit_only_grows()"
-    ).execute_if(dialect="postgresql"),
+    sa.PrimaryKeyConstraint("rule", "as_of"),
 )
 
 champions: Final = _table(
@@ -435,19 +374,10 @@ rival_forecasts: Final = _numbered(
     *texts("commodity", "destination", "name", "source"),
     *columns(sa.Date, "period", "made_on"),
     sa.Column("tonnes", sa.Float, nullable=False),
-    text("author"),
+    # When the home first saw it: what it is scored from.
     sa.Column("available_at", UtcMoment, nullable=False),
 )
 
-tokens: Final = _numbered(
-    "tokens",
-    *texts("name", "sha256", "scopes"),
-    sa.Column("created_at", UtcMoment, nullable=False),
-    sa.Column("revoked_at", UtcMoment),
-    sa.Column("expires_at", UtcMoment, nullable=False),
-    sa.UniqueConstraint("sha256"),
-)
 
-
-REVISION: Final = "0001"
+REVISION: Final = "0002"
 """Of the tables above: the newest of ``store/migrations``."""

@@ -1,0 +1,126 @@
+"""What the home has seen of a firm's planning: forecasts by others, and what alert rules found.
+
+Needs and rules are not stored: they stand in ``planning.yaml`` (``publication.planning``).
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Final
+
+import pandas as pd
+from sqlalchemy import Engine, insert, select, update
+
+from store.database import writing
+from store.errors import DataError
+from store.facts.new_rows import check_clock
+from store.facts.reading import read_table
+from store.schema.database_tables import alerts, rival_forecasts
+
+LONGEST_NAME: Final = 80
+
+
+def checked_name(text: str, thing: str) -> str:
+    """A one-line text without surrounding blanks."""
+    name = text.strip()
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise DataError(
+            f"{name[:100]!r} as the name of a {thing}. Expected 1 to {LONGEST_NAME} printable "
+            "characters on one line. Correct it."
+        )
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class RivalForecast:
+    """Somebody else's forecast of one month."""
+
+    name: str
+    """Whose it is: a person, a bank, a newswire, a model."""
+    source: str
+    """Where it stands; may be empty."""
+    made_on: date
+    destination: str
+    period: date
+    tonnes: float
+    commodity: str
+
+
+def note_rivals(engine: Engine, rows: Iterable[RivalForecast], *, at: datetime) -> int:
+    """Store the forecasts by others that are new, as first seen now, and count them.
+
+    One that is stored keeps its moment, however often its file is read.
+    """
+    names = [name for name in RivalForecast.__dataclass_fields__]
+    with writing(engine) as connection:
+        stored = {
+            tuple(row)
+            for row in connection.execute(select(*(rival_forecasts.c[name] for name in names)))
+        }
+        new = {tuple(asdict(row).values()): asdict(row) for row in rows}
+        entries = [{**row, "available_at": at} for key, row in new.items() if key not in stored]
+        if entries:
+            check_clock(connection, rival_forecasts.c.available_at, at)
+            connection.execute(insert(rival_forecasts), entries)
+    return len(entries)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFinding:
+    """What one rule found in one publication."""
+
+    rule: str
+    """Its name."""
+    commodity: str
+    destination: str
+    measure: str
+    as_of: datetime
+    against: datetime
+    """Moment of the publication before."""
+    fired: bool
+    period: date | None
+    """Month that changed most, None where the two publications share no month."""
+    before: float | None
+    after: float | None
+    message: str
+
+
+def save_findings(
+    engine: Engine, findings: Iterable[AlertFinding], *, at: datetime
+) -> list[AlertFinding]:
+    """Save findings and return the new ones; each rule reports once per publication."""
+    new = []
+    with writing(engine) as connection:
+        saved = {tuple(row) for row in connection.execute(select(alerts.c.rule, alerts.c.as_of))}
+        for finding in findings:
+            if (finding.rule, finding.as_of) not in saved:
+                values = {**asdict(finding), "evaluated_at": at, "attempts": 0}
+                connection.execute(insert(alerts).values(values))
+                new.append(finding)
+    return new
+
+
+def note_delivery(
+    engine: Engine, finding: tuple[str, datetime], *, at: datetime, trouble: str
+) -> None:
+    """Note one more attempt to deliver an alert; without trouble it was delivered."""
+    rule, as_of = finding
+    is_alert = (alerts.c.rule == rule) & (alerts.c.as_of == as_of)
+    delivered = {} if trouble else {"delivered_at": at}
+    change = update(alerts).where(is_alert)
+    with writing(engine) as connection:
+        connection.execute(
+            change.values(attempts=alerts.c.attempts + 1, trouble=trouble, **delivered)
+        )
+
+
+def read_rivals(engine: Engine) -> pd.DataFrame:
+    """Forecasts by others, oldest first; ``period`` is the first day of the month."""
+    return read_table(engine, rival_forecasts).sort_values("id", ignore_index=True)
+
+
+def read_alerts(engine: Engine) -> pd.DataFrame:
+    """Findings that raised an alert, newest first."""
+    rows = read_table(engine, alerts)
+    fired = rows.loc[rows["fired"].astype(bool)]
+    return fired.sort_values(["as_of", "rule"], ascending=[False, True], ignore_index=True)
