@@ -88,8 +88,8 @@ golden: setup  ## Rewrite the golden scores; say in the commit why they moved
 docs: setup  ## Rewrite the catalogue of features in docs/features.md (seconds)
 	$(PY) -m docs.catalogue
 
-pictures: setup  ## Rewrite the documentation's pictures and the attribution of April 2025 (minutes)
-	$(PY) -m docs.measured
+pictures: setup  ## Rewrite the documentation's pictures of what is published in the home (make run first)
+	$(PY) -m docs.screens
 
 site: setup  ## Build the documentation's site into var/site
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet

@@ -121,15 +121,15 @@ def counts() -> Iterator[tuple[str, int, int | None, str]]:
 
 
 BUDGET: Final = {
-    "product lines": 47_150,
-    "product modules": 284,
+    "product lines": 45_963,
+    "product modules": 281,
     "classes": 0,
-    "constants": 20,
+    "constants": 18,
     "words": 0,
-    "vague names": 28,
+    "vague names": 26,
     "vaguest": 0,
-    "tests": 31_752,
-    "benchmarks": 4_870,
+    "tests": 31_250,
+    "benchmarks": 4_860,
 }
 """The figures reached; 44,000 lines of product and 29,000 of tests were the aims."""
 

@@ -1,4 +1,4 @@
-"""Pictures of the planners' pages, through Chromium."""
+"""Pictures of the planners' pages in the documentation, through Chromium; `make pictures`."""
 
 import os
 import re
@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from flows.context.console import echo
+from store.settings import PROJECT_ROOT
 
 CHROMIUM: Final = "chromium"
 START: Final = "from flows.cli.command_line import main; main()"
@@ -84,3 +87,7 @@ def served() -> Iterator[str]:
     finally:
         process.terminate()
         process.communicate()
+
+
+if __name__ == "__main__":
+    echo(f"docs      {draw(PROJECT_ROOT / 'docs' / 'pictures')}")

@@ -1,4 +1,4 @@
-"""Answers about published forecasts: explanations, changes, scenarios, attribution.
+"""Answers about published forecasts: explanations, changes, scenarios.
 
 Not here: making or publishing forecasts.
 """

@@ -28,9 +28,9 @@ set_defaults()  # before a verb loads Prefect or MLflow
 VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "Forecast": {
         "forecast_commands": ("run", "predict", "backtest"),
-        "scenario_commands": ("scenario", "recovery"),
+        "scenario_commands": ("scenario",),
     },
-    "Explain": {"explain_commands": ("explain", "attribute")},
+    "Explain": {"explain_commands": ("explain",)},
     "Data": {"ingest_commands": ("ingest",), "data_commands": ("data",)},
     "Models": {"model_commands": ("train", "promote", "rollback", "compare")},
     "Publish": {"publication_commands": ("publications", "site", "replay", "alerts")},

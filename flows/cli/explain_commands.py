@@ -1,15 +1,13 @@
-"""``magnetcast explain`` and ``attribute``: causes of a forecast or of a loss, in tonnes."""
+"""``magnetcast explain``: causes of a forecast or of its change, in tonnes."""
 
 from collections.abc import Hashable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import pandas as pd
 from cyclopts import Parameter
 
 from flows.cli.options import AsOf, Commodity, Form, Out, moment
-from flows.clock import utc_now
-from flows.context.console import echo, track
+from flows.context.console import echo
 from flows.context.output import write_result
 from publication.queries.explanation_sentences import (
     change_sentences,
@@ -19,7 +17,7 @@ from publication.queries.explanation_sentences import (
 from store.errors import DataError
 from store.publications.explanations import NewFigure
 from store.settings import Settings
-from store.vocabulary import CHANGES, CONTRIBUTIONS, MONTHS_AHEAD, NOT_REPRODUCED, WORLD
+from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED, WORLD
 
 if TYPE_CHECKING:
     from flows.publishing.publication_lookup import Which
@@ -78,49 +76,6 @@ def explain(
     for start in range(0, len(frame), _MONTHS_BESIDE):
         shown = readable(frame.iloc[start : start + _MONTHS_BESIDE])
         write_result(shown, out=None, form="table")
-
-
-def attribute(
-    event_id: str,
-    *,
-    as_of: AsOf = None,
-    months: Annotated[
-        int, Parameter(help="Months after the announcement to show; at most 12.")
-    ] = MONTHS_AHEAD,
-    out: Annotated[
-        Path | None, Parameter(help="Folder for tables and chart; only the terminal if left out.")
-    ] = None,
-    format: Form = "table",
-) -> None:
-    """Estimate tonnes lost, recovered and displaced after a past event, with placebo bands.
-
-    The counterfactual is the forecast of the day before the announcement. The same computation at
-    earlier placebo dates gives the bands.
-    """
-    from flows.analysis.attribution import sentences, write_attribution
-    from flows.context.stores import store_of
-    from flows.context.workspace import open_evidence
-    from models.event_study import act_of
-    from models.event_study import attribute as attributed
-    from store.facts.reading import read_events
-
-    settings, as_of_time = Settings(), moment(as_of)
-    workspace = open_evidence(settings, as_of_time)
-    events = read_events(store_of(settings), as_of=utc_now())
-    attribution = attributed(
-        workspace.history,
-        act_of(events, event_id, as_of=as_of_time),
-        as_of=as_of_time,
-        parameters=workspace.parameters,
-        months=months,
-        track=track,
-    )
-    for sentence in sentences(attribution):
-        echo(sentence)
-    if out is None:
-        write_result(attribution.table.round(1), out=None, form=format)
-    else:
-        echo(f"wrote {', '.join(write_attribution(attribution, out))} to {out}")
 
 
 def readable(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,9 +1,8 @@
-"""``magnetcast scenario`` and ``recovery``: effects of assumed acts, months until recovery."""
+"""``magnetcast scenario``: effects of assumed acts."""
 
 from pathlib import Path
 from typing import Annotated
 
-import pandas as pd
 from cyclopts import Parameter
 
 from flows.cli.options import AsOf, Form, Out, moment
@@ -48,27 +47,4 @@ def scenario(
         echo(f"warning   {warning}")
     is_shown = format == "table" and out is None
     table = result.table.drop(columns=list(UNSHOWN)) if is_shown else result.table
-    write_result(_rounded(table), out=out, form=format)
-
-
-def recovery(*, as_of: AsOf = None, out: Out = None, format: Form = "table") -> None:
-    """Estimate months until exports are back at 80% of their level before each export control.
-
-    Months count from the day a control takes effect; the estimate uses the months observed so far
-    and past controls.
-    """
-    from flows.context.workspace import open_evidence
-    from models.policy.recovery import recoveries_at, recovery_words
-
-    workspace = open_evidence(Settings(), moment(as_of))
-    origin = workspace.origin
-    estimates = recoveries_at(origin, workspace.history.analogs(workspace.as_of))
-    for row in estimates.to_dict("records"):
-        echo(f"recovery  {recovery_words(row)}")
-    if estimates.empty:
-        echo("recovery  no export control on magnets was known by then")
-    write_result(_rounded(estimates), out=out, form=format)
-
-
-def _rounded(table: pd.DataFrame) -> pd.DataFrame:
-    return table.round(dict.fromkeys(table.select_dtypes("number"), 3))
+    write_result(table.round(dict.fromkeys(table.select_dtypes("number"), 3)), out=out, form=format)

@@ -32,7 +32,7 @@ from store.messages import Message, Value, from_json, message, sentences
 from store.months import last_complete_month, month_start
 from store.publications.champions import read_champion
 from store.publications.integrity import changed_folders, tampered
-from store.publications.publication_rows import latest_readings
+from store.publications.publication_rows import COVERAGE_DRIFT, latest_reading
 from store.publications.publication_writing import held_publications
 from store.schema.database_tables import publications, vintages
 from store.settings import Settings
@@ -41,8 +41,6 @@ from store.vocabulary import COMMODITY, WORLD
 GRACE_DAYS: Final = 2
 """Days after a release that figures and forecast may take."""
 STUCK_HOURS: Final = 6
-NO_POWER: Final = 2.3
-"""Log ratio of errors, tenfold, beyond which a bound of ``score-drift`` tells nothing."""
 BACKUP_DAYS: Final = 8
 """A weekly backup, and a day for it to be late."""
 LOW_BYTES: Final = 2 << 30
@@ -69,9 +67,9 @@ class HealthFacts:
     """Publications that do not match their digests, in the database or in their folder."""
     held: tuple[Message, ...] = ()
     quarantined: int = 0
-    readings: tuple[Reading, ...] = ()
+    coverage: Reading | None = None
     watched: pd.Timestamp | None = None
-    """Moment of the forecast that was published when they were taken."""
+    """As-of of the newest forecast when coverage was measured."""
     free_bytes: int = 0
     backup_at: pd.Timestamp | None = None
     failed: tuple[str, ...] = ()
@@ -159,7 +157,7 @@ def _last_run(facts: HealthFacts) -> Iterator[Alarm]:
 
 
 def _models(facts: HealthFacts) -> Iterator[Alarm]:
-    """Yield what is wrong with the champion and what the monitors found, or that they did not."""
+    """Yield what is wrong with the champion and with coverage, or that it was not measured."""
     if facts.champion_trouble:
         words = message("It cannot answer: %(error)s.", error=facts.champion_trouble.rstrip("."))
         yield Alarm("champion", words)
@@ -168,11 +166,10 @@ def _models(facts: HealthFacts) -> Iterator[Alarm]:
     newest = facts.forecast_as_of
     if newest is not None and (facts.watched is None or facts.watched < newest):
         day = f"{newest:%Y-%m-%d}"
-        words = message("The forecast of %(day)s was not measured for drift.", day=day)
+        words = message("Coverage was not measured after the forecast of %(day)s.", day=day)
         yield Alarm("unwatched", words)
-    yield from (
-        Alarm(reading.monitor, reading.words) for reading in facts.readings if reading.fired
-    )
+    if facts.coverage is not None and facts.coverage.fired:
+        yield Alarm(COVERAGE_DRIFT, facts.coverage.words)
 
 
 def _machine(facts: HealthFacts) -> Iterator[Alarm]:
@@ -212,18 +209,12 @@ def _lines(facts: HealthFacts) -> Iterator[Message]:
         files=facts.quarantined,
         size=f"{facts.free_bytes / 1e9:.1f}",
     )
-    for reading in filter(_tells, facts.readings):
-        names = {"monitor": reading.monitor, "sentences": reading.words}
-        yield message("Measured, %(monitor)s: %(sentences)s", **names)
+    if facts.coverage is not None:
+        yield facts.coverage.words
     if facts.backup_at is None:
         yield message("Last backup: never.")
     else:
         yield message("Last backup: %(day)s %(time)s UTC.", **_day_and_time(facts.backup_at))
-
-
-def _tells(reading: Reading) -> bool:
-    """Whether a reading could tell a change from chance."""
-    return reading.monitor != "score-drift" or not reading.bound > NO_POWER
 
 
 def _releases(facts: HealthFacts, calendar: ReleaseCalendar) -> Iterator[Message]:
@@ -321,7 +312,7 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
     moment = facts.moment
     observations = read_observations(engine, as_of=moment, commodity=COMMODITY)
     latest, runs = latest_forecast(engine), read_runs(engine).sort_values("started_at")
-    stored = latest_readings(engine)
+    stored = latest_reading(engine)
     magnets = under_china_code(runs)
     tables = runs.loc[~magnets].drop_duplicates("commodity", keep="last")
     ill = tables["status"].isin(["failed", *([] if facts.is_busy else ["running"])])
@@ -329,7 +320,8 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
     figures = known_at(observations, key=OBSERVATION_KEY, as_of=moment)
     world = figures.loc[figures["destination"] == WORLD]
     names = [field.name for field in fields(Reading)]
-    readings = stored.assign(words=stored["words"].map(from_json))[names].to_dict("records")
+    rows = stored.assign(words=stored["words"].map(from_json))[names].to_dict("records")
+    readings = [Reading(**{str(name): value for name, value in row.items()}) for row in rows]
     return replace(
         facts,
         calendar=ReleaseCalendar.from_frame(read_calendar(engine, as_of=moment)),
@@ -339,7 +331,7 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
         forecast_as_of=latest["as_of"].max() if len(latest) else None,
         last_run=str(runs["status"].iloc[-1]) if len(runs) else "",
         last_run_at=runs["started_at"].iloc[-1] if len(runs) else None,
-        readings=tuple(Reading(**{str(n): value for n, value in row.items()}) for row in readings),
+        coverage=readings[0] if readings else None,
         watched=stored["as_of"].max() if len(stored) else None,
         tampered=tampered(engine),
         ahead=tuple(_ahead_of(engine, moment)),

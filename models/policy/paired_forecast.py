@@ -31,7 +31,6 @@ from models.policy import drawing
 from models.policy.drawing import LEAST
 from models.policy.policy_effect import PolicyEffect, drawn_tonnes, effect_at, ranks_under
 from models.policy.precedents import APRIL_2025, HARDEST, MINERALS, Precedents
-from models.policy.recovery import BACK, recovery_of
 from models.policy.response import DRAWS, SEED, Response
 from models.quantile_model import HORIZON, TrainedModel, ensemble_weight, needed_columns
 from store.arrays import Floats
@@ -218,7 +217,7 @@ def _note_on_precedent(control: Control, past: Precedents) -> Message:
     months = np.arange(MONTHS_SHOWN, dtype=np.float64) + 0.5
     share = past.retained(control.strictness, months, _FEW_DRAWS, SEED)[:, past.world].mean(axis=0)
     low = int(share.argmin())
-    back = np.flatnonzero(share[low:] >= BACK)
+    back = np.flatnonzero(share[low:] >= _BACK)
     words = {
         HARDEST: message("the lowest month of any licences on record"),
         MINERALS: message("the licences on %(count)s other minerals", count=len(past.minerals)),
@@ -233,14 +232,17 @@ def _note_on_precedent(control: Control, past: Precedents) -> Message:
         return message(
             "%(act)s: as strict as %(precedent)s: %(left)s left in month %(month)s, and under "
             "%(share)s for over %(months)s months.",
-            **numbers, share=f"{BACK:.0%}", months=MONTHS_SHOWN,
+            **numbers, share=f"{_BACK:.0%}", months=MONTHS_SHOWN,
         )  # fmt: skip
     return message(
         "%(act)s: as strict as %(precedent)s: %(left)s left in month %(month)s, %(share)s again in "
         "month %(back)s.",
-        **numbers, share=f"{BACK:.0%}", back=int(back[0]) + low + 1,
+        **numbers, share=f"{_BACK:.0%}", back=int(back[0]) + low + 1,
     )  # fmt: skip
 
+
+_BACK: Final = 0.8
+"""Share of the level before from which trade counts as back."""
 
 MONTHS_SHOWN: Final = 12
 """Months in which a precedent is described."""
@@ -265,7 +267,7 @@ def _chances(control: Control) -> Message:
 
 
 def _notes_on(control: Control, past: tuple[Analog, ...], origin: Origin) -> list[Message]:
-    """Say what a control's answer rests on, and how long its trade would take to come back."""
+    """Say what a control's answer rests on."""
     if not past:
         return [
             message(
@@ -299,7 +301,7 @@ def _notes_on(control: Control, past: tuple[Analog, ...], origin: Origin) -> lis
         if weights[most] >= CARRIES
         else message("%(act)s (%(material)s) has the most weight, %(share)s.", **words)
     )
-    return [*notes, recovery_of(response, instrument=control.instrument).words]
+    return notes
 
 
 COLUMNS: Final = (

@@ -1,4 +1,4 @@
-"""Charts as SVG and PNG: fans, scenarios, attributions.
+"""Charts as SVG and PNG: fans, scenarios.
 
 Not here: which numbers are shown (``publication.queries``).
 """

@@ -3,13 +3,13 @@
 Beside them the measurements of the monitors.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Engine, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, select
 
 from store.database import Mark, mark_of, writing
 from store.facts.commodities import read_labels
@@ -22,30 +22,27 @@ from store.schema import database_tables as tables
 from store.schema.database_tables import readings
 from store.vocabulary import COMMODITY, figures_of
 
-READING_COLUMNS: Final = (
-    "measured_at", "as_of", "monitor", "value", "bound", "size", "fired", "words",
-)  # fmt: skip
+COVERAGE_DRIFT: Final = "coverage-drift"
+"""The only monitor; older homes hold readings of others too, which nobody reads."""
 
 
-def save_readings(
-    engine: Engine, rows: Iterable[Mapping[str, object]], *, at: datetime, as_of: datetime
+def save_reading(
+    engine: Engine, row: Mapping[str, object], *, at: datetime, as_of: datetime
 ) -> None:
-    """Save one measurement: monitor, value, bound (perhaps None), size, fired and words a row."""
-    values = [{**row, "measured_at": at, "as_of": as_of} for row in rows]
-    if values:
-        with writing(engine) as connection:
-            connection.execute(insert(readings), values)
+    """Save one measurement: monitor, value, bound (perhaps None), size, fired and words."""
+    with writing(engine) as connection:
+        connection.execute(insert(readings), {**row, "measured_at": at, "as_of": as_of})
 
 
-def newest_readings() -> ColumnElement[bool]:
-    """The condition for rows of the newest measurement."""
+def newest_reading() -> ColumnElement[bool]:
+    """The condition for the row of the newest measurement."""
     newest = select(func.max(readings.c.measured_at)).scalar_subquery()
-    return readings.c.measured_at == newest
+    return and_(readings.c.measured_at == newest, readings.c.monitor == COVERAGE_DRIFT)
 
 
-def latest_readings(engine: Engine) -> pd.DataFrame:
-    """Read the newest measurement, one row per monitor, ``READING_COLUMNS``; empty before one."""
-    return read_table(engine, readings, wanted=[newest_readings()], columns=READING_COLUMNS)
+def latest_reading(engine: Engine) -> pd.DataFrame:
+    """Read the newest measurement, one row; empty before one."""
+    return read_table(engine, readings, wanted=[newest_reading()])
 
 
 _COUNTED: Final = (
@@ -124,7 +121,7 @@ def read_published(engine: Engine, *, commodity: str = COMMODITY) -> Published:
             calendar=read_table(connection, tables.release_calendar),
             vintages=read_table(connection, tables.vintages),
             quarantine=read_quarantine(connection),
-            readings=read_table(connection, tables.readings, wanted=[newest_readings()]),
+            readings=read_table(connection, tables.readings, wanted=[newest_reading()]),
             commodities=tuple(read_commodities(connection, tables.forecasts)),
             labels=read_labels(connection),
         )

@@ -14,7 +14,7 @@ from tests.docs.pages import DOCS, Page, followed, mentioned
 
 ELSEWHERE = re.compile(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=\"?(?:https?:)?//[^\s>]+")
 OPTIONAL = re.compile(r"[\[\]]")
-STANDS_FOR_SOMETHING = re.compile(r"\.\.\.|\b(?:FILE|NUMBER|EVENT_ID|DAY|A B)\b|\|")
+STANDS_FOR_SOMETHING = re.compile(r"\.\.\.|\b(?:FILE|NUMBER|DAY|A B)\b|\|")
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,6 @@ SCENARIO = str(PROJECT_ROOT / "scenarios" / "us-tariff-60.yaml")
 
 READING = [
     "alerts",
-    "attribute 2025-04-cn-no18-seven-ree",
     "backtest",
     "backup kept.tar.zst",
     "compare 1 2",
@@ -27,7 +26,6 @@ READING = [
     "prune",
     "publications list",
     "data quarantine list",
-    "recovery",
     "replay --publication 1",
     "report",
     "rivals list",

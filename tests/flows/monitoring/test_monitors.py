@@ -1,23 +1,20 @@
 from pathlib import Path
-from typing import get_args
 
 from flows.context.stores import store_of
 from flows.monitoring.monitors import watch
-from models.monitoring import Monitor
-from store.publications.publication_rows import latest_readings
+from store.publications.publication_rows import COVERAGE_DRIFT, latest_reading
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published
 
 
-def test_a_publication_is_measured_by_every_monitor(published: Published) -> None:
-    rows = latest_readings(store_of(published.settings))
+def test_the_coverage_of_a_publication_is_measured(published: Published) -> None:
+    (row,) = latest_reading(store_of(published.settings)).to_dict("records")
 
-    assert set(rows["monitor"]) == set(get_args(Monitor))
-    assert (rows["as_of"] == at(AS_OF)).all()
+    assert (row["monitor"], row["as_of"]) == (COVERAGE_DRIFT, at(AS_OF))
 
 
 def test_where_mlflow_is_gone_nothing_is_measured(published: Published, tmp_path: Path) -> None:
     gone = {"tracking_uri": f"sqlite:///{tmp_path / 'none.db'}"}
     settings = published.settings.model_copy(update=gone)
 
-    assert watch(settings, at("2020-04-25")) == []
+    assert watch(settings, at("2020-04-25")) is None

@@ -7,12 +7,13 @@ import pytest
 
 from flows.context.stores import made_store, single_writer
 from flows.monitoring.system_health import HealthFacts, examine, report_of, status_lines
-from models.monitoring import AlarmName, Monitor, Reading
+from models.monitoring import AlarmName, Reading
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.archive import write_sums
 from store.database import open_store
 from store.facts.writing import write_batch
-from store.messages import message
+from store.messages import message, to_json
+from store.publications.publication_rows import COVERAGE_DRIFT, latest_reading, save_reading
 from store.publications.publication_writing import RunRecord, start_run
 from store.settings import PROJECT_ROOT, Settings
 from store.vocabulary import COMMODITY
@@ -34,10 +35,6 @@ FINE = HealthFacts(
 )
 
 
-def found(monitor: Monitor, *, fired: bool = True) -> Reading:
-    return Reading(monitor, 2.0, 1.0, 12, fired, message("Two, where chance allows one."))
-
-
 @pytest.mark.parametrize(
     ("change", "alarm", "code"),
     [
@@ -57,7 +54,7 @@ def found(monitor: Monitor, *, fired: bool = True) -> Reading:
         ({"free_bytes": 1 << 30}, "disk", 1),
         ({"free_bytes": 1 << 20}, "disk", 2),
         ({"watched": at("2026-11-19")}, "unwatched", 1),
-        *[({"readings": (found(name),)}, name, 1) for name in get_args(Monitor)],
+        ({"coverage": Reading(0.4, 0.6, 90, True, message("40%"))}, "coverage-drift", 1),  # noqa: FBT003
         ({"backup_at": None}, "backup", 1),
         ({"backup_at": at("2026-11-16")}, "backup", 1),
     ],
@@ -152,6 +149,23 @@ def test_a_row_of_a_clock_that_was_ahead_and_a_changed_report_are_named(tmp_path
     assert words["clock"].startswith("Row 1 of vintages is of 2036-11-25 00:00 UTC")
     assert "MAGNETCAST_DESPITE_CLOCK=true" in words["clock"]
     assert words["tampered"] == "The report in 2026-11-20 is not what was written: index.html."
+
+
+def test_readings_of_monitors_that_went_raise_no_alarm(tmp_path: Path) -> None:
+    settings, measured_at = Settings(home=tmp_path), at("2026-11-20")
+    engine = made_store(settings)
+    row = {
+        "value": 1.6, "bound": 1.5, "size": 12, "fired": True,
+        "words": to_json(message("5 times those before")),
+    }  # fmt: skip
+    for monitor in ("score-drift", COVERAGE_DRIFT):
+        save_reading(engine, {**row, "monitor": monitor}, at=measured_at, as_of=measured_at)
+
+    alarms = [alarm.name for alarm in examine(settings, at("2026-11-25")).alarms]
+
+    assert "coverage-drift" in alarms
+    assert "score-drift" not in alarms
+    assert len(latest_reading(engine)) == 1
 
 
 def test_the_runbook_has_a_section_for_each_alarm() -> None:
