@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import pandas as pd
+
+SUM_NOTE: Final = "sum of"
+"""Begins the note of a world that is the sum of its partners."""
 
 
 @dataclass(frozen=True, slots=True)
