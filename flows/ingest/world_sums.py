@@ -10,7 +10,7 @@ from flows.ingest.doubts import outside_own_bands
 from sources.bundled.notation import COUNTRIES
 from sources.checks import FULL_TABLE, TOLERANCE, month_cells
 from store.errors import first_few
-from store.facts.batch import SUM_NOTE, FileRows
+from store.facts.batch import SUM_NOTE, FileRows, is_sum
 from store.facts.commodities import MEASURE, under_china_code
 from store.schema.frames import typed_frame
 from store.vocabulary import EU27, EU27_MEMBERS, HS6, WORLD
@@ -28,7 +28,8 @@ def with_world(
     """A file with the world of the months whose partners it lists, and words on what was taken.
 
     A month without a line of totals is taken if its partners are those that made 99% of the newest
-    complete list, small ones are among them, and all series that it implies lie in their own bands.
+    complete list, small ones are among them, and all series that it implies lie in their own bands
+    or, where one is published, their sum is held against the world (``sources.checks``).
 
     Args:
         earlier: Observations that are known (store contract); not modified.
@@ -47,7 +48,9 @@ def with_world(
         pd.Timestamp(str(month)): _doubt(part, newest)
         for month, part in weights.groupby("period_from")
     }
-    complete = weights[weights["period_from"].isin([m for m, doubt in doubts.items() if not doubt])]
+    published = levels.loc[levels["destination"].eq(WORLD) & ~is_sum(levels), "period_from"]
+    open_months = [m for m, doubt in doubts.items() if not doubt and m not in set(published)]
+    complete = weights[weights["period_from"].isin(open_months)]
     members = complete[complete["destination"].isin(EU27_MEMBERS)]
     implied = pd.concat([complete, _sums(complete, WORLD), _sums(members, EU27)])
     for row in outside_own_bands(implied, earlier, engine, as_of=as_of).itertuples():
