@@ -17,7 +17,7 @@ import yaml
 from sources.bundled.notation import COUNTRIES
 from sources.providers.live_sources import BY_CODE
 from store.errors import DataError, first_few
-from store.facts.batch import FileRows
+from store.facts.batch import FileRows, is_sum
 from store.facts.commodities import under_china_code
 from store.facts.writing import PROPOSALS
 from store.partner_codes import RESIDUAL, residual_names
@@ -127,6 +127,7 @@ def objections(
         reasons += _prices(file, priced)
         reasons += _weights(file, priced, old)
         reasons += _world_mismatch(file, new)
+        reasons += _published_worlds(file, new, old)
         if file.completeness is not None:
             reasons += _missing_cells(file, new, old, file.completeness)
             reasons += _direction(file, new, old)
@@ -321,6 +322,24 @@ def _world_mismatch(file: FileRows, new: pd.DataFrame) -> list[str]:
         for row in wrong.reset_index().itertuples()
     ]
     return _objection("world", named, file, of=len(tables), tolerance=TOLERANCE)
+
+
+def _published_worlds(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
+    """Object to a sum of partners that is not the published world of its month."""
+    worlds = [cells[cells["destination"].eq(WORLD)] for cells in (new, old)]
+    sums, published = worlds[0][is_sum(worlds[0])], worlds[1][~is_sum(worlds[1])]
+    pairs = sums.merge(published, on=[*_WEIGHT, "period_from"], suffixes=("", "_published"))
+    # What is printed may be rounded or cut off.
+    slack = pairs["half_width"] + 2 * pairs["half_width_published"]
+    excess = (pairs["value"] - pairs["value_published"]).abs() - slack
+    nearest = pairs.assign(excess=excess).sort_values("excess").drop_duplicates(_TABLE)
+    wrong = nearest[nearest["excess"].gt(0)]
+    named = [
+        f"{row.period_from:%Y-%m} {row.measure}: sum {row.value:,.6g}, published "
+        f"{row.value_published:,.6g} by {row.source_published}"
+        for row in wrong.itertuples()
+    ]
+    return _objection("published", named, file, of=len(pairs))
 
 
 def _missing_cells(file: FileRows, new: pd.DataFrame, old: pd.DataFrame, share: float) -> list[str]:

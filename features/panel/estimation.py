@@ -91,6 +91,8 @@ def _rests(parts: pd.DataFrame, worlds: pd.DataFrame) -> pd.DataFrame:
     missed = (lists["value"].transform("sum") - world["value"]).abs()
     rounding = lists["half_width"].transform("sum") + world["half_width"]
     parts = parts.loc[missed <= MISSED * world["value"] + rounding]
+    if parts.empty:
+        return parts
     # A partner that is not listed may belong to either rest.
     parts = parts.assign(square=parts["half_width"] ** 2, missed=missed)
     names = parts["destination"]

@@ -16,12 +16,14 @@ from flows.context.console import CONSOLE, echo
 from flows.context.prefect_runs import in_prefect, prefect_step
 from flows.context.provenance import actor
 from flows.context.stores import has_store, made_store, single_writer, store_of
-from flows.ingest.doubts import doubts_about_ingests
+from flows.ingest.doubts import doubts_about, doubts_about_ingests
 from flows.ingest.sources import IngestRequest, bundled
-from flows.ingest.world_sums import SUM_NOTE, with_world
+from flows.ingest.world_sums import with_world
+from sources.bundled.all_tables import load_bundled
 from sources.checks import CELL, mark_new, month_cells, objections
 from store.errors import DataError, counted, first_few
-from store.facts.batch import Batch, FileRows, WriteReport
+from store.facts.batch import SUM_NOTE, Batch, FileRows, WriteReport
+from store.facts.commodities import read_evidence, under_china_code
 from store.facts.new_rows import check_clock
 from store.facts.reading import newest_ingest, read_observations, read_vintages
 from store.facts.reviews import quarantine_file
@@ -29,7 +31,7 @@ from store.facts.writing import is_known, write_batch
 from store.schema.database_tables import vintages
 from store.schema.frames import typed_frame
 from store.settings import Settings
-from store.vocabulary import COMMODITY, EU27, WORLD
+from store.vocabulary import EU27, WORLD
 
 
 @prefect_step("ingest")
@@ -68,13 +70,14 @@ def _stored(settings: Settings, wanted: IngestRequest, *, is_shown: bool) -> Wri
     moment = utc_now()
     with engine.begin() as connection:
         check_clock(connection, vintages.c.ingested_at, moment)
-    received = [with_world(file, engine, as_of=moment) for file in wanted.receive(moment)]
+    known = _known(settings, engine, moment)
+    received = [with_world(file, known, engine, as_of=moment) for file in wanted.receive(moment)]
     new = [
         file for file in received if not is_known(engine, file, revises=wanted.revises, at=moment)
     ]
     if is_shown:
         _show([line for file in new for line in _lines(wanted.place, file, ())])
-    checked = [(file, objected(engine, file, wanted, moment)) for file in new]
+    checked = [(file, _objected(engine, file, wanted, moment, known)) for file in new]
     if refused := [(file, reasons) for file, reasons in checked if reasons]:
         raise _refusal(engine, refused, wanted, moment=moment, actor=author)
     return write_batch(
@@ -91,6 +94,7 @@ def ingest_exclusively(
     """
     if request is not None and not source:
         request.receive(utc_now())  # what cannot be read is refused before a home is made
+        ingest_if_empty(settings)  # and is held against the bundled facts at least
 
     def work() -> None:
         with single_writer(settings, is_first=True):
@@ -145,15 +149,19 @@ def preview(settings: Settings, request: IngestRequest | None) -> None:
     engine = store_of(settings) if has_store(settings) else None
     lines: list[tuple[str, str]] = []
     refused = 0
-    for file in (with_world(file, engine, as_of=moment) for file in wanted.receive(moment)):
+    known = _known(settings, engine, moment)
+    for received in wanted.receive(moment):
+        file = with_world(received, known, engine, as_of=moment)
         if engine is not None and is_known(engine, file, revises=wanted.revises, at=moment):
             lines.append((file.file_name, "ingested before: nothing would be written"))
             continue
-        reasons = objected(engine, file, wanted, moment)
+        reasons = _objected(engine, file, wanted, moment, known)
         refused += bool(reasons)
         lines += _lines(wanted.place, file, reasons)
         if "observations" in file.tables:
             lines.append(("  changes", _changes(engine, file.tables["observations"])))
+            if not reasons and (doubts := _doubts(known, file, engine, moment)):
+                lines.append(("  doubts", f"{doubts} The next publication would wait for a person"))
         elif not reasons:
             lines.append(("  changes", _new_rows(engine, file, wanted, moment)))
     _show(lines)
@@ -166,15 +174,40 @@ def preview(settings: Settings, request: IngestRequest | None) -> None:
     echo("ingest    a dry run: nothing was written")
 
 
-def objected(
-    engine: Engine | None, file: FileRows, request: IngestRequest, moment: pd.Timestamp
+def _known(settings: Settings, engine: Engine | None, moment: pd.Timestamp) -> pd.DataFrame:
+    """Figures that are known; the bundled ones before there are any."""
+    rows = typed_frame([], "observations")
+    if engine is not None:
+        rows = read_evidence(engine, as_of=moment)
+    return rows if len(rows) else load_bundled(settings.data_dir).frame("observations")
+
+
+def _doubts(
+    known: pd.DataFrame, file: FileRows, engine: Engine | None, moment: pd.Timestamp
+) -> str:
+    """Doubts about the amounts of a file that are new or revised; empty if there are none."""
+    rows = file.tables["observations"]
+    unchanged = mark_new(month_cells(known), month_cells(rows)).query("not is_new")
+    is_same = pd.MultiIndex.from_frame(rows[CELL]).isin(pd.MultiIndex.from_frame(unchanged[CELL]))
+    try:
+        return str(doubts_about(rows[~is_same], known, engine, as_of=moment) or "")
+    except DataError as err:  # no panel comes of these figures: so says every run
+        return str(err)
+
+
+def _objected(
+    engine: Engine | None,
+    file: FileRows,
+    request: IngestRequest,
+    moment: pd.Timestamp,
+    known: pd.DataFrame,
 ) -> tuple[str, ...]:
     """Objections to a file, held against the rows of the store."""
     stored = typed_frame([], "observations")
-    if request.past != "nothing" and engine is not None:
-        is_own = request.past == "source"
-        of = (file.source, None) if is_own else (None, COMMODITY)
-        stored = read_observations(engine, source=of[0], commodity=of[1])
+    if request.past == "magnets":
+        stored = known[under_china_code(known)]
+    elif request.past == "source" and engine is not None:
+        stored = read_observations(engine, source=file.source)
     return objections(file, stored=stored, ingested_at=moment)
 
 

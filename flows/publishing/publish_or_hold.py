@@ -20,7 +20,13 @@ from models.reconciliation.tree import broken_sums
 from models.registry import model_registry
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import DataError, StoreError, first_few
-from store.facts.reading import last_reported_month, latest_forecast, newest_ingest, read_calendar
+from store.facts.reading import (
+    last_reported_month,
+    latest_forecast,
+    newest_ingest,
+    read_calendar,
+    read_vintages,
+)
 from store.messages import Message, sentences
 from store.months import month_label
 from store.publications.integrity import NUMBERS, read_publications
@@ -110,14 +116,16 @@ def _absurd(workspace: Workspace, table: pd.DataFrame) -> list[Message | None]:
 
 
 def _doubts(workspace: Workspace) -> Message | None:
-    """Doubts about the figures that came since the last publication."""
+    """Doubts about the figures since the last publication, or else since the first ingest."""
     publications = read_publications(workspace.engine, commodity=workspace.config.published_as)
     stands = publications["state"].eq("published") & publications["as_of"].le(workspace.as_of)
-    record = (
-        json.loads(publications.loc[stands, "made_with"].iloc[-1] or "{}") if stands.any() else {}
-    )
-    since = record.get("ingest")
-    if not since or "evidence" not in record:
+    if stands.any():
+        record = json.loads(publications.loc[stands, "made_with"].iloc[-1] or "{}")
+        since = record.get("ingest") if "evidence" in record else None
+    else:  # the first ingest of a home is of the bundled facts
+        ingests = read_vintages(workspace.engine)
+        since = ingests.loc[ingests["ingested_at"].eq(ingests["ingested_at"].min()), "id"].max()
+    if not since:
         return None
     return doubts_about_ingests(workspace.engine, as_of=workspace.as_of, since=int(since))
 

@@ -10,6 +10,8 @@ import pandas as pd
 from features.controls.levers import charged_by
 from features.families.policy import STRONG, act_strength
 from features.origin import Origin
+from features.panel.estimation import DERIVED_STDERR
+from features.panel.evidence_panel import EvidencePanel
 from store.arrays import Flags, Floats
 from store.messages import Message, message
 from store.months import month_label, month_start
@@ -31,8 +33,12 @@ _LOWEST: Final = 0.2
 EXPLAINED: Final = 10.0
 """The first with an event; the second then has no bound, as a ban may stop all trade."""
 
-_OUTER: Final = NormalDist().inv_cdf(0.9995) / NormalDist().inv_cdf(0.95)
+_P95: Final = NormalDist().inv_cdf(0.95)
+
+_OUTER: Final = NormalDist().inv_cdf(0.9995) / _P95
 """Distance from the median, in logs, of the ends of the 99.9% band to those of the 90% band."""
+
+_BAND: Final = {"p05": -1.0, "p50": 0.0, "p95": 1.0}
 
 _OPEN: Final = 1.05
 """Ratio of p95 to p05 below which a month was not forecast, but already fixed by a figure."""
@@ -184,6 +190,17 @@ def too_far(shifts: list[MedianShift], limit_pct: float) -> Message | None:
         if far
         else None
     )
+
+
+def panel_bands(panel: EvidencePanel) -> pd.DataFrame:
+    """Bands of every month of a panel, for ``outside_bands``: at least as wide as of a derived one.
+
+    So a known month may be revised by about 10%.
+    """
+    months = panel.stored.months
+    spread = _P95 * months["stderr_log"].clip(lower=DERIVED_STDERR)
+    ends = {name: months["tonnes"] * np.exp(z * spread) for name, z in _BAND.items()}
+    return months[["destination", "period"]].assign(**ends)
 
 
 def outside_bands(figures: pd.DataFrame, bands: pd.DataFrame) -> pd.DataFrame:

@@ -312,6 +312,7 @@ def _amounts(table: CustomsTable, ours: pd.Index, unit: str, problems: Problems)
             "line": places.index,
             "destination": places,
             "partner": codes.mask(codes.eq(""), names).mask(codes.eq("") & names.eq(""), places),
+            "code": codes,
             "parts": [tuple(texts) for texts in parts.to_numpy().tolist()],
         }
     )
@@ -323,6 +324,7 @@ def _amounts(table: CustomsTable, ours: pd.Index, unit: str, problems: Problems)
         months = month if column.month else table.text("period")[numbers.index]
         factors = pd.Series(1e-6, numbers.index)
         if column.meaning == "quantity":
+            _note_other_units(column, table, numbers["value"], problems)
             units = pd.Series(column.unit, numbers.index, dtype="str")
             units = units.where(units.ne(""), table.text("unit")).replace("", unit)
             # Nothing is nothing in any unit, and the customs write "?" for some.
@@ -351,18 +353,37 @@ def _places(table: CustomsTable, ours: pd.Index, problems: Problems) -> pd.Serie
     return pd.Series(places, dtype="object").dropna()
 
 
+def _note_other_units(
+    column: Column, table: CustomsTable, values: "pd.Series[float]", problems: Problems
+) -> None:
+    """Note lines whose cell of units contradicts the unit within a heading."""
+    for line, unit in table.text("unit")[values.index[values.ne(0)]].items():
+        tonnes = _units().get(folded(unit))
+        if column.unit and tonnes is not None and tonnes != tonnes_of(column.unit):
+            problems.add(
+                int(str(line)),
+                f"column {table.title('unit')!r}: {unit!r} is not the unit of column "
+                f"{column.title!r}",
+            )
+
+
 def _note_contradictions(amounts: pd.DataFrame, problems: Problems) -> None:
-    """Note lines that give a month of a partner twice, with other amounts or another split."""
+    """Note lines that give a month of a destination twice, unless codes or parts differ."""
     distinct = amounts.drop_duplicates([*_PART, "value"])
-    several = distinct[distinct.duplicated(_PART, keep=False)]
+    cell = ["destination", "parts", "period", "measure"]
+    is_unnamed = distinct.groupby(cell)["code"].transform("min").eq("")
+    several = distinct[
+        distinct.duplicated(_PART, keep=False) | (is_unnamed & distinct.duplicated(cell, keep=False))
+    ]
     filled = amounts["parts"].map(lambda parts: tuple(map(bool, parts)))
-    kinds = amounts.assign(filled=filled).groupby(["partner", "period"])["filled"]
+    kinds = amounts.assign(filled=filled).groupby(["destination", "period"])["filled"]
     mixed = amounts[kinds.transform("nunique") > 1]
     for row in pd.concat([several, mixed]).drop_duplicates("line").to_dict("records"):
         problems.add(
             row["line"],
-            f"{row['partner']} has several amounts for {row['period']:%Y-%m}, in the same columns "
-            "or split by others; load each download for itself",
+            f"{row['partner']} has several amounts for {row['period']:%Y-%m}, under this name or "
+            f"another of {row['destination']}, in the same columns or split by others; load each "
+            "download for itself",
         )
 
 

@@ -2,8 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import pandas as pd
+
+SUM_NOTE: Final = "sum of"
+"""Begins the note of a world that is the sum of its partners."""
+
+
+def is_sum(rows: pd.DataFrame) -> pd.Series:
+    """Mask of the rows that are such a sum; others were published."""
+    return rows["note"].str.startswith(SUM_NOTE)
 
 
 @dataclass(frozen=True, slots=True)

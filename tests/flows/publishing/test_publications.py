@@ -138,7 +138,7 @@ def test_a_figure_that_is_implausible_is_named_and_holds_the_next_publication(
     home: Settings, magnetcast: Call, destination: str, tonnes: str, *, moves: bool
 ) -> None:
     figure = ["--destination", destination, "--period", "2020-10", "--published-on", "2020-11-10"]
-    far = f"outside the 99.9% band of their own forecast: {destination} 2020-10 {int(tonnes):,} t ("
+    far = f"outside the 99.9% band of what was expected: {destination} 2020-10 {int(tonnes):,} t ("
     moving = "New figures (USA 2020-10) push months they do not cover outside their 80% band: WLD"
 
     code, _, err = magnetcast(

@@ -1,49 +1,49 @@
 """Which lists of partners are the world."""
 
+import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from sqlalchemy import Engine
 
+from flows.ingest.doubts import outside_own_bands
 from flows.ingest.world_sums import with_world
+from sources.bundled.all_tables import load_bundled
+from sources.checks import objections
 from store.database import open_store
 from store.facts.batch import FileRows
-from store.facts.writing import write_batch
-from store.partner_codes import partner_codes
 from store.publications.publication_writing import PublicationContext, publish_forecasts
+from store.settings import PROJECT_ROOT
+from store.vocabulary import EU27_MEMBERS
 from tests.data.builders import at
-from tests.data.store_builders import make_batch, make_forecasts, make_observations
+from tests.data.store_builders import make_forecasts, make_observations
 
-NOW = at("2025-08-25")
-SMALL = [p.destination for p in partner_codes() if p.destination not in {"DEU", "USA", "CHN"}][:30]
+NOW = at("2026-12-01")
+SHARES = {"DEU": 840, "USA": 600, "VNM": 560, "KOR": 440, "IND": 270, "JPN": 250, "THA": 140}
+REST = {"ITA": 120, "MEX": 320, "POL": 170, "FRA": 140, "HUN": 120, "TWN": 103, "MYS": 80}
+OTHERS = [*"CHE NLD CZE RUS GBR TUR PHL DNK SVN HKG ESP CAN BRA IDN SVK SGP AUS FIN".split()]
+TAIL = [*"AUT SWE ARE BEL PRT ROU".split()]
+FULL = {**SHARES, **REST, **dict.fromkeys(OTHERS, 45.0), **dict.fromkeys(TAIL, 11.0), "LUX": 0.5}
+"""About what each partner has of 5,000 t a month."""
+CUT = {**SHARES, "ITA": 120, **dict.fromkeys(["MEX", "POL", "FRA", *OTHERS[:12]], 0.5)}
+"""Eight destinations as usual, fifteen partners of half a tonne."""
 
 
-@pytest.fixture
-def known(sqlite_template: Path, tmp_path: Path) -> Iterator[Engine]:
-    """A store with half a year of Germany and the USA."""
-    shutil.copy(sqlite_template, tmp_path / "store.db")
-    engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-    months = [f"2024-{month:02d}-01" for month in range(1, 7)]
+@pytest.fixture(scope="module")
+def bundled() -> pd.DataFrame:
+    return load_bundled(PROJECT_ROOT / "data").frame("observations")
+
+
+def listed(
+    tonnes: dict[str, float], month: str = "2026-10-01", *, partial: bool = False
+) -> FileRows:
     rows = [
-        {"destination": name, "period_from": month, "period_to": month, "value": 500.0}
-        for name in ("DEU", "USA")
-        for month in months
-    ]
-    write_batch(engine, make_batch(make_observations(*rows)))
-    yield engine
-    engine.dispose()
-
-
-def listed(*names: str, small: float = 0.5, partial: bool = False) -> FileRows:
-    tonnes = {**dict.fromkeys(SMALL, 40.0), **dict.fromkeys(names, 600.0), "CHL": small}
-    rows = [
-        {"destination": name, "period_from": "2025-06-01", "period_to": "2025-06-01", "value": t}
+        {"destination": name, "period_from": month, "period_to": month, "value": t}
         for name, t in tonnes.items()
     ]
-    tables = {"observations": make_observations(*rows)}
+    known_at = pd.Timestamp(month, tz="UTC") + pd.DateOffset(months=1, days=19)
+    tables = {"observations": make_observations(*rows).assign(available_at=known_at)}
     return FileRows("customs", "a.csv", "0", tables, lists_partners=not partial)
 
 
@@ -52,57 +52,130 @@ def worlds(file: FileRows) -> list[float]:
     return rows.loc[rows["destination"].eq("WLD"), "value"].tolist()
 
 
-def test_a_list_of_all_partners_is_the_world_from_which_forecasts_then_start(known: Engine) -> None:
-    file = with_world(whole := listed("DEU", "USA"), known, as_of=NOW)
+def without(*names: str, **other: float) -> dict[str, float]:
+    return {name: t for name, t in {**FULL, **other}.items() if name not in names}
 
-    assert worlds(file) == [pytest.approx(whole.tables["observations"]["value"].sum())]
-    assert file.tables["observations"]["note"].iloc[-1] == "sum of 33 partners"
-    assert file.world == ("taken as the world's total: 2025-06; forecasts start after 2025-06",)
+
+def test_a_list_of_all_partners_is_the_world_from_which_forecasts_then_start(
+    bundled: pd.DataFrame,
+) -> None:
+    file = with_world(listed(FULL), bundled, None, as_of=NOW)
+
+    assert worlds(file) == [pytest.approx(sum(FULL.values()))]
+    assert file.tables["observations"]["note"].iloc[-1] == f"sum of {len(FULL)} partners"
+    assert file.world == ("taken as the world's total: 2026-10; forecasts start after 2026-10",)
 
 
 @pytest.mark.parametrize(
-    ("file", "why"),
+    ("tonnes", "why"),
     [
-        (listed(), "it lacks DEU; USA, which always had trade"),
-        (listed("USA"), "it lacks DEU, which always had trade"),
-        (listed("DEU", "USA", small=9.0), "it lacks small partners, the least has 9.0 t"),
+        (CUT, r"it lacks HUN; TWN; .*in all\), \d\d?% of the newest complete list"),
+        (without("DEU"), "it lacks DEU, .*% of the newest complete list"),
+        (without("LUX"), "it lacks small partners, the least has 11.0 t"),
     ],
+    ids=["cut", "lacks a large one", "lacks small ones"],
 )
-def test_a_list_that_lacks_partners_is_no_world_and_says_which(
-    known: Engine, file: FileRows, why: str
+def test_a_list_that_lacks_trade_is_partial_and_says_why(
+    bundled: pd.DataFrame, tonnes: dict[str, float], why: str
 ) -> None:
-    told = with_world(file, known, as_of=NOW)
+    file = with_world(listed(tonnes), bundled, None, as_of=NOW)
 
-    assert worlds(told) == []
-    assert len(told.tables["observations"]) == len(file.tables["observations"])
-    assert told.world == (f"not taken: 2025-06, {why}",)
+    assert worlds(file) == []
+    assert len(file.tables["observations"]) == len(tonnes)
+    assert re.match(f"not taken, as the list is partial: 2026-10, {why}", file.world[0])
 
 
-def test_a_sum_outside_the_worlds_own_forecast_is_no_world(known: Engine) -> None:
-    forecasts = make_forecasts()
-    first = forecasts["destination"].eq(forecasts["destination"].iloc[0])
-    forecasts = forecasts[first].assign(destination="WLD")
-    publish_forecasts(
-        known,
-        forecasts,
-        as_of=at("2025-01-20"),
-        data_vintage="f",
-        context=PublicationContext(at=NOW),
+def test_a_list_whose_series_leave_their_bands_is_partial(bundled: pd.DataFrame) -> None:
+    thin_rest = without(**{n: 0.5 for n in FULL if n not in {*SHARES, *EU27_MEMBERS}})
+    months = [
+        listed(tonnes, month).tables["observations"]
+        for tonnes, month in (
+            (thin_rest, "2026-08-01"),
+            (without(JPN=19.0), "2026-09-01"),
+            ({name: 10 * t for name, t in FULL.items()}, "2026-10-01"),
+        )
+    ]
+    rows = pd.concat(months, ignore_index=True)
+    file = FileRows("customs", "a.csv", "0", {"observations": rows}, lists_partners=True)
+
+    file = with_world(file, bundled, None, as_of=NOW)
+
+    assert worlds(file) == []
+    for words, why in zip(file.world, ("08, it would make ROW", "09, .* JPN 19 t", "10"), strict=True):
+        assert re.match(f"not taken, as the list is partial: 2026-{why}.*outside its own", words)
+
+
+def test_a_list_is_held_against_the_newest_complete_one(bundled: pd.DataFrame) -> None:
+    month = {**without("USA"), "USA": 560, "WLD": sum(FULL.values()) - 40}
+    rows = listed(month, "2026-09-01").tables["observations"]
+    earlier = pd.concat([bundled, rows], ignore_index=True)
+
+    file = with_world(listed(without("HUN")), earlier, None, as_of=NOW)
+
+    assert "it lacks HUN, 2% of the newest complete list" in file.world[0]
+
+
+def test_nothing_is_complete_without_a_list_to_compare_it_with() -> None:
+    file = with_world(listed(FULL), make_observations(), None, as_of=NOW)
+
+    assert worlds(file) == []
+    assert "no complete list is known to compare it with" in file.world[0]
+
+
+@pytest.mark.parametrize(
+    ("published", "is_refused"), [(sum(FULL.values()), False), (5_375.0, True)]
+)
+def test_a_sum_waits_where_another_world_is_published(
+    bundled: pd.DataFrame, published: float, *, is_refused: bool
+) -> None:
+    month = pd.Timestamp("2026-07-01")
+    is_world = bundled["destination"].eq("WLD") & bundled["measure"].eq("net_weight_t")
+    is_world &= bundled["period_from"].eq(month) & bundled["period_to"].eq(month)
+    earlier = bundled.assign(value=bundled["value"].mask(is_world, published))
+
+    file = with_world(listed(FULL, "2026-07-01"), earlier, None, as_of=NOW)
+    reasons = objections(
+        file, stored=earlier[earlier["commodity"].eq("85051110")], ingested_at=NOW
     )
-    month = pd.Timestamp(forecasts["period"].iloc[0])
-    median = forecasts["p50"].iloc[0]
-    file = listed("DEU", "USA")
-    rows = file.tables["observations"].assign(period_from=month, period_to=month)
-    rows["value"] *= 20 * median / rows["value"].sum()
-    far = FileRows("customs", "a.csv", "0", {"observations": rows}, lists_partners=True)
 
-    told = with_world(far, known, as_of=NOW)
-
-    assert worlds(told) == []
-    assert "lie outside the band of the world's own forecast" in told.world[0]
+    assert bool(reasons) == is_refused
+    assert all("sum 4,934.5, published 5,375 by " in reason for reason in reasons)
 
 
-def test_some_partners_say_nothing_of_the_world(known: Engine) -> None:
-    file = with_world(listed("DEU", "USA", partial=True), known, as_of=NOW)
+def test_a_figure_of_a_month_without_a_forecast_is_held_against_the_panel(
+    bundled: pd.DataFrame,
+) -> None:
+    figures = [
+        ("2026-07-01", {"WLD": 53_750, "JPN": 19}),
+        ("2026-10-01", {"WLD": 500, "JPN": 19, "DEU": 1_050}),
+        ("2025-03-01", {"WLD": 532, "JPN": 160}),
+    ]
+    rows = pd.concat([listed(t, month).tables["observations"] for month, t in figures])
+
+    outside = outside_own_bands(rows, bundled, None, as_of=NOW)
+
+    assert outside["destination"].tolist() == ["WLD", "JPN", "WLD", "JPN", "WLD"]
+
+
+def test_some_partners_say_nothing_of_the_world(bundled: pd.DataFrame) -> None:
+    file = with_world(listed(FULL, partial=True), bundled, None, as_of=NOW)
 
     assert (worlds(file), file.world) == ([], ())
+
+
+def test_a_month_with_a_forecast_is_held_against_that(
+    bundled: pd.DataFrame, sqlite_template: Path, tmp_path: Path
+) -> None:
+    shutil.copy(sqlite_template, tmp_path / "store.db")
+    engine = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    first = make_forecasts().iloc[:1].assign(destination="WLD", period="2026-10")
+    quantiles = [name for name in first if re.fullmatch(r"p\d\d|mean", name)]
+    forecasts = first.assign(**first[quantiles] * 10_000 / first["p50"].iloc[0])
+    context = PublicationContext(at=NOW)
+    publish_forecasts(engine, forecasts, as_of=NOW, data_vintage="f", context=context)
+    rows = listed({"WLD": 10_000, "JPN": 19}).tables["observations"]
+
+    outside = outside_own_bands(rows, bundled, engine, as_of=NOW)
+
+    engine.dispose()
+    assert outside["destination"].tolist() == ["JPN"]
