@@ -25,10 +25,11 @@ from flows.publishing.publish_or_hold import (
 )
 from flows.publishing.reporting import run_report, write_run_report
 from flows.training.backtest_records import backtest, verdict
-from flows.training.predict import forecast
+from flows.training.predict import forecast, rule_at
 from flows.training.train import train
 from models.evaluation.backtest import Backtest
 from models.forecasting.fallback import FAULTS, reason_of
+from models.forecasting.model_names import FALLBACK_PREFIXES
 from models.registry import model_registry
 from service.queries.unknowns import unknowns
 from store.errors import StoreError
@@ -127,6 +128,9 @@ def is_current(workspace: Workspace, models: set[str]) -> bool:
         champion = model_registry.champion(workspace.settings, workspace.config.model)
     except StoreError:
         return True  # no other model could be loaded
+    if rule := rule_at(workspace):
+        name = f"{FALLBACK_PREFIXES[rule.rule]}-{workspace.parameters_digest}"
+        return _was_trained(workspace) and name in models
     if champion is None:
         return not workspace.is_always_trained and all(
             workspace.parameters_digest in name for name in models
