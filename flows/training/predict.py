@@ -269,6 +269,7 @@ def _exceptions(answer: TrainedForecast) -> list[str]:
             groups.setdefault((step.status, reason), []).append(name)
     count = answer.rows["destination"].nunique()
     return [
-        f"{step} answers for {'all' if len(names) == count else ', '.join(names)}, because {reason}"
+        f"{step} answers for {', '.join(names) if len(names) < count else 'all destinations'}, "
+        f"because {reason}"
         for (step, reason), names in groups.items()
     ]
