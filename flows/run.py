@@ -19,10 +19,11 @@ from flows.monitoring.monitors import watch_if_possible
 from flows.publishing.publish_or_hold import objections, publish, run_entry
 from flows.publishing.site_writing import show_publications
 from flows.training.backtest_records import backtest, verdict
-from flows.training.predict import forecast
+from flows.training.predict import forecast, rule_at
 from flows.training.train import train
 from models.evaluation.backtest import Backtest
 from models.forecasting.fallback import FAULTS, reason_of
+from models.forecasting.model_names import FALLBACK_PREFIXES
 from models.registry import model_registry
 from store.errors import StoreError
 from store.facts.reading import read_publication, read_runs
@@ -119,6 +120,9 @@ def is_current(workspace: Workspace, models: set[str]) -> bool:
         champion = model_registry.champion(workspace.settings, workspace.config.model)
     except StoreError:
         return True  # no other model could be loaded
+    if rule := rule_at(workspace):
+        name = f"{FALLBACK_PREFIXES[rule.rule]}-{workspace.parameters_digest}"
+        return _was_trained(workspace) and name in models
     if champion is None:
         return not workspace.is_always_trained and all(
             workspace.parameters_digest in name for name in models

@@ -199,6 +199,7 @@ _MODELS: Final = {
     "champion": marked("main model"),
     "statistical ensemble": marked("statistical ensemble"),
     "seasonal naive": marked("seasonal naive"),
+    "last value": marked("last value"),
     "no forecast": marked("no forecast"),
 }
 

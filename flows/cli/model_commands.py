@@ -82,8 +82,9 @@ def promote(
 
     The two are compared on the backtest cells they share. A challenger with other parameters must
     have a lower scaled quantile loss (95% bound of the difference below zero, errors clustered by
-    cutoff and destination), one with the champion's parameters a loss at most 5% higher. If nothing
-    can be compared, a person decides with --accept. MLflow stores the decision and its
+    cutoff and destination), one with the champion's parameters a loss at most 5% higher. A
+    challenger that loses to a simple rule of its backtest beyond chance is refused, the first too.
+    If nothing can be compared, a person decides with --accept. MLflow stores the decision and its
     evidence. The exit code is 1 if the challenger is refused.
     """
     from flows.training.promote import promote as flow

@@ -1,6 +1,7 @@
 """`magnetcast run` for the magnets, one table and all tables, and its output on a terminal."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
@@ -42,7 +43,7 @@ def forecast_table(forecasts: pd.DataFrame) -> Table:
     cutoff = ", ".join(sorted(set(forecasts["cutoff"].astype(str))))
     table = Table(
         title=f"Forecast in tonnes, cutoff {cutoff}: median between p90 and p10",
-        caption=Text("\n".join(f"* {name}: {reason}" for name, reason in reasons.items())) or None,
+        caption=Text("\n".join(_footnotes(reasons))) or None,
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
@@ -76,6 +77,14 @@ def _fallback_reasons(forecasts: pd.DataFrame) -> dict[str, str]:
         other["status"].astype(str).where(reasons == "", other["status"] + " (" + reasons + ")")
     )
     return {str(d): str(s) for d, s in zip(other["destination"], status, strict=True)}
+
+
+def _footnotes(reasons: Mapping[str, str]) -> list[str]:
+    """One line for each reason, with its destinations."""
+    names: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        names.setdefault(reason, []).append(name)
+    return [f"* {', '.join(group)}: {reason}" for reason, group in names.items()]
 
 
 _SHOWN: Final = 10

@@ -30,8 +30,8 @@ from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.fallback import remembered
 from models.forecasting.model_names import MODEL
 from models.forecasting.panel_forecaster import PLAIN, PanelForecaster
-from models.forecasting.residual_history import ResidualHistory
 from models.forecasting.snapshot import Snapshot
+from models.learning.calibration import metadata_of
 from models.learning.parameters import ModelParameters
 from models.quantile_model import TrainedModel
 from store.asof import require_time_zone
@@ -50,7 +50,7 @@ from store.months import last_complete_month, month_label
 from store.publications.panels import StoredPanel, panel_behind
 from store.schema.database_tables import analog_events
 from store.settings import Settings
-from store.vocabulary import MONTHS_AHEAD
+from store.vocabulary import MAX_HORIZON, MONTHS_AHEAD
 
 MEGABYTE: Final = 1_000_000
 
@@ -77,7 +77,7 @@ class Workspace(ABC):
     is_explained: ClassVar[bool]
     """Whether each published row stores its drivers and contributions."""
     calibrates_fallback: ClassVar[bool]
-    """Whether past errors, which are not stored, set the bands of forecasts without a model."""
+    """Whether a backtest, which is not stored, sets the bands of forecasts without a model."""
 
     @property
     @abstractmethod
@@ -125,9 +125,11 @@ class Workspace(ABC):
     def check_recent(self) -> None:
         """Refuse figures so old that a forecast from them would be nonsense."""
 
-    def fallback_residuals(self, backtest: Backtest | None) -> ResidualHistory:  # noqa: ARG002
-        """Past errors of the forecasts without a trained model."""
-        return ResidualHistory()
+    @abstractmethod
+    def fallback_metadata(
+        self, name: str, backtest: Backtest | None = None
+    ) -> Mapping[str, object]:
+        """Metadata of a simple rule: its past errors set its bands, as in a backtest."""
 
     @property
     def origin(self) -> Origin:
@@ -242,12 +244,15 @@ class EvidenceWorkspace(Workspace):
                 "published."
             )
 
-    def fallback_residuals(self, backtest: Backtest | None) -> ResidualHistory:
-        """Errors of the backtest, or of the two years before, forecast anew."""
-        if backtest is not None:
-            return backtest.residuals
-        echo("predict   the fallback must forecast: learning its bands from the past")
-        return remembered(self.history, self.as_of)
+    def fallback_metadata(
+        self, name: str, backtest: Backtest | None = None
+    ) -> Mapping[str, object]:
+        """Metadata from errors of the backtest, or of the two years before, forecast anew."""
+        if backtest is None:
+            echo("predict   the fallback must forecast: learning its bands from the past")
+        history = backtest.residuals if backtest else remembered(self.history, self.as_of)
+        errors = history.residuals(name, self.origin)
+        return metadata_of((), errors, self.parameters, MAX_HORIZON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +313,14 @@ class PartnerTableWorkspace(Workspace):
     def train(self, backtest: Backtest | None = None) -> TrainedModel:  # noqa: ARG002 - no errors
         """Quantile models with bands from a validation window of the table."""
         return PanelForecaster(self.parameters).train(self.snapshot)
+
+    def fallback_metadata(
+        self,
+        name: str,
+        backtest: Backtest | None = None,  # noqa: ARG002 - no errors
+    ) -> Mapping[str, object]:
+        """Metadata from errors at past months of the table."""
+        return PanelForecaster(self.parameters).baseline_metadata(self.snapshot, name)
 
 
 def workspace_of(

@@ -11,8 +11,7 @@ from flows.publishing.publication_lookup import in_order, model_of, workspace_be
 from models.forecasting.decomposition import stages_from
 from models.forecasting.fallback import NUMBERS, modelled, plain
 from models.forecasting.model_frame import rows_of
-from models.forecasting.model_names import NAIVE, STATISTICAL
-from models.forecasting.residual_history import ResidualHistory
+from models.forecasting.model_names import FALLBACK_PREFIXES
 from store.errors import DataError
 from store.settings import Settings
 
@@ -73,12 +72,12 @@ def _forecast_of(
 ) -> pd.DataFrame:
     """Forecast of each row by the model of a name.
 
-    A fallback is recomputed for partner tables only: past errors do not set its bands there.
+    A fallback is recomputed for partner tables only: the table alone sets its bands there.
     """
-    for prefix, status in (("statistical-", STATISTICAL), ("seasonal-naive-", NAIVE)):
-        if name.startswith(prefix) and not workspace.calibrates_fallback:
-            no_errors = ResidualHistory()
-            return plain(status, workspace.origin, features, no_errors, workspace.parameters).table
+    for rule, prefix in FALLBACK_PREFIXES.items():
+        if name.startswith(f"{prefix}-") and not workspace.calibrates_fallback:
+            metadata = workspace.fallback_metadata(rule)
+            return plain(rule, workspace.origin, features, metadata).table
     model = model_of(workspace.settings, published_rows)
     if model is None:
         raise DataError(

@@ -30,7 +30,7 @@ from models.evaluation.scores import (
     scoreboard,
     sum_cells,
 )
-from models.forecasting.model_names import MODEL, REFERENCE, UNANSWERED
+from models.forecasting.model_names import FALLBACK_MODELS, MODEL, REFERENCE, UNANSWERED
 from models.forecasting.residual_history import TREES
 from models.learning.parameters import ModelParameters
 from models.registry.runs import find_runs, log_months, log_table, log_to_job, open_run, read_text
@@ -261,7 +261,7 @@ SHOWN_SCOPES: Final = (ALL, *PANEL_DESTINATIONS)
 def log_backtest(result: Backtest, parameters: ModelParameters) -> None:
     """Keep in MLflow's active run what was backtested, and what it found.
 
-    Cells are those of the product's model and of the seasonal naive.
+    Cells are those of the product's model and of the simple rules.
     """
     mlflow.log_params(parameters.by_name)
     shown = result.scores.loc[result.scores["scope"].isin(SHOWN_SCOPES)]
@@ -270,7 +270,8 @@ def log_backtest(result: Backtest, parameters: ModelParameters) -> None:
     for name, table in tables.items():
         log_table(table, name)
     log_table(result.scores, "scores.csv")
-    log_table(result.cells.loc[result.cells["model"].isin([MODEL, REFERENCE])], CELLS)
+    is_judged = result.cells["model"].isin([MODEL, *FALLBACK_MODELS.values()])
+    log_table(result.cells.loc[is_judged], CELLS)
     board = tables["scoreboard.csv"]
     curves = board.loc[board["model"].eq(MODEL) & board["kind"].eq("horizon")]
     for row in curves.to_dict("records"):

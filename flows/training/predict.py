@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -31,11 +31,12 @@ from models.forecasting.fallback import (
     status_of,
 )
 from models.forecasting.model_frame import rows_of
-from models.forecasting.model_names import NAIVE, STATISTICAL
+from models.forecasting.model_names import FALLBACK_MODELS, FALLBACK_PREFIXES
 from models.forecasting.snapshot import Snapshot
 from models.policy.policy_effect import PolicyEffect, words_of
 from models.quantile_model import TrainedModel
 from models.registry import model_registry
+from models.registry.model_registry import SimpleRule
 from store.errors import StoreError
 from store.months import month_label
 from store.publications.champions import RegisteredVersion
@@ -174,25 +175,41 @@ def fallback_chain(
     result: Backtest | None = None,
     version: int | None = None,
 ) -> list[FallbackStep]:
-    """Fallback chain, best first: models that existed then, then steps without one."""
+    """Fallback chain, best first: models that existed then, then steps without one.
+
+    A model that lost to a simple rule is not in the chain; that rule is the first.
+    """
+    if rule := rule_at(workspace):
+        beaten = FallbackStep(CHAMPION, "none", partial(_raise, StoreError(rule.reason)))
+        return [beaten, *_without_model(workspace, snapshot, result, rule.rule)]
     models = _models(workspace, rows_of(snapshot.origin), result, version)
     return [*models, *_without_model(workspace, snapshot, result)]
 
 
+def rule_at(workspace: Workspace) -> SimpleRule | None:
+    """Simple rule that publishes in place of the model at the moment, or None."""
+    try:
+        rule = model_registry.simple_rule(workspace.settings, workspace.config.model)
+    except StoreError:
+        return None
+    return rule if rule and pd.Timestamp(rule.as_of) <= workspace.as_of else None
+
+
 def _without_model(
-    workspace: Workspace, snapshot: Snapshot, result: Backtest | None = None
+    workspace: Workspace, snapshot: Snapshot, result: Backtest | None = None, first: str = ""
 ) -> list[FallbackStep]:
-    residuals = cache(partial(workspace.fallback_residuals, result))
+    """Simple rules in the order of the chain, after the one named first."""
 
     def without_model(status: str, name: str) -> FallbackStep:
         origin = snapshot.origin
         return FallbackStep(
             status,
-            f"{name}-{workspace.parameters_digest}",
-            lambda: plain(status, origin, rows_of(origin), residuals(), workspace.parameters),
+            f"{FALLBACK_PREFIXES[name]}-{workspace.parameters_digest}",
+            lambda: plain(name, origin, rows_of(origin), workspace.fallback_metadata(name, result)),
         )
 
-    return [without_model(STATISTICAL, "statistical"), without_model(NAIVE, "seasonal-naive")]
+    steps = sorted(FALLBACK_MODELS.items(), key=lambda step: step[1] != first)
+    return [without_model(*step) for step in steps]
 
 
 def _models(
@@ -250,7 +267,9 @@ def _exceptions(answer: TrainedForecast) -> list[str]:
     for name, step, reason in answers:
         if reason:
             groups.setdefault((step.status, reason), []).append(name)
+    count = answer.rows["destination"].nunique()
     return [
-        f"{step} answers for {', '.join(names)}, because {reason}"
+        f"{step} answers for {', '.join(names) if len(names) < count else 'all destinations'}, "
+        f"because {reason}"
         for (step, reason), names in groups.items()
     ]

@@ -14,12 +14,19 @@ from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.workspace import Workspace, workspace_of
 from flows.training.backtest_records import cells_of
 from models.evaluation.backtest import Backtest
-from models.evaluation.compare import CHALLENGER, model_cells, paired_cells
+from models.evaluation.compare import CHALLENGER, model_cells, paired_cells, rule_losses
 from models.evaluation.compare import CHAMPION as PAST_CHAMPION
-from models.evaluation.promotion import FEWEST_ORIGINS, Challenge, PromotionDecision, judge
+from models.evaluation.promotion import (
+    AGAINST_RULES,
+    FEWEST_ORIGINS,
+    Challenge,
+    PromotionDecision,
+    judge,
+)
 from models.forecasting.fallback import FAULTS, NUMBERS, faults_of, modelled, reason_of
 from models.forecasting.model_frame import rows_of
 from models.registry import model_registry
+from models.registry.model_registry import SimpleRule
 from models.registry.runs import log_table, open_run
 from store.errors import DataError, StoreError, first_few
 from store.publications.champions import RegisteredVersion
@@ -33,6 +40,8 @@ class PromotionOutcome:
     version: int
     decision: PromotionDecision
     is_champion: bool
+    rule: str = ""
+    """Simple rule that publishes in place of the model from now on; empty if none does."""
 
 
 @prefect_step("promote")
@@ -61,12 +70,14 @@ def promote(
     champion = model_registry.champion(settings, config.model)
     if result is None:
         check_forecasts(workspace_of(settings, as_of, config), challenger)
-    decision = judge(_challenge(settings, challenger, champion, result, config))
+    trial = _challenge(settings, challenger, champion, result, config)
+    decision = judge(trial)
     is_champion = decision.is_passed or accept is not None
     decided = {
         "decision": _word(decision, accept),
         "decision_reason": accept or decision.reasons or decision.summary,
         "decision_rules": decision.summary,
+        "better_rule": decision.better_rule,
     }
     about = {
         "as_of": as_of.isoformat(),
@@ -78,7 +89,20 @@ def promote(
     LOG.info("gate      %sversion %s: %s", config.prefix, challenger.version, decision.summary)
     if is_champion:
         model_registry.promote(settings, challenger.version, config.model)
-    return PromotionOutcome(challenger.version, decision, is_champion)
+    elif (trial.is_first or trial.is_refit) and not trial.is_older:  # judges the champion too
+        rule = _rule_instead(challenger, decision)
+        model_registry.set_simple_rule(settings, rule, config.model)
+    rule = model_registry.simple_rule(settings, config.model)
+    return PromotionOutcome(challenger.version, decision, is_champion, rule.rule if rule else "")
+
+
+def _rule_instead(judged: RegisteredVersion, decision: PromotionDecision) -> SimpleRule | None:
+    """Simple rule that beat a version beyond chance, or None."""
+    if not (rule := decision.better_rule):
+        return None
+    [loss] = [broken.measured for broken in decision.broken if broken.rule == AGAINST_RULES]
+    reason = f"version {judged.version} lost to a simple rule in the backtest: loss {loss}"
+    return SimpleRule(rule, judged.as_of, reason)
 
 
 def tell(outcome: PromotionOutcome, name: str, config: RunConfig) -> None:
@@ -89,6 +113,8 @@ def tell(outcome: PromotionOutcome, name: str, config: RunConfig) -> None:
     else:
         echo(f"promote   {version} stays challenger: {decision.reasons}")
     echo(f"promote   {config.prefix}{decision.summary}")
+    if outcome.rule:
+        echo(f"promote   {config.prefix}the simple rule {outcome.rule} publishes in its place")
     if not outcome.is_champion and not decision.is_compared:
         echo(
             f'promote   a person has to decide: `magnetcast promote{config.option} --accept "why"`'
@@ -172,9 +198,19 @@ def _challenge(
     """Scored cells of the challenger and the champion, paired unless both are the same model."""
     name = config.model
     all_cells = cells_of(settings, challenger.model_version) if result is None else result.cells
-    cells = model_cells(all_cells)
+    cells, losses = model_cells(all_cells), rule_losses(all_cells)
+    holders = (champion, model_registry.simple_rule(settings, name))
+    moment = pd.Timestamp(challenger.as_of)
+    is_older = any(moment < pd.Timestamp(holder.as_of) for holder in holders if holder)
     if champion is None:
-        return Challenge(pd.DataFrame(), cells, is_first=True, is_refit=False, is_older=False)
+        return Challenge(
+            pd.DataFrame(),
+            cells,
+            is_first=True,
+            is_refit=False,
+            is_older=is_older,
+            rule_losses=losses,
+        )
     pairs = pd.DataFrame()
     if challenger.model_version != champion.model_version:
         pairs = paired_cells(cells, model_cells(cells_of(settings, champion.model_version)))
@@ -183,10 +219,11 @@ def _challenge(
         cells,
         is_first=False,
         is_refit=champion.recipe == challenger.recipe != "",
-        is_older=pd.Timestamp(challenger.as_of) < pd.Timestamp(champion.as_of),
+        is_older=is_older,
         rolled_back=_rollback_reason(settings, name, challenger, champion),
         best=_against_best(settings, name, challenger, cells),
         fewest=len(MONTHS_BACK) if config.table_key else FEWEST_ORIGINS,
+        rule_losses=losses,
     )
 
 

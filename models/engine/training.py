@@ -54,15 +54,20 @@ def trained(
 
     With too little to train on there are no boosters, and the bands are the default's.
     """
-    series, last = training_series(len(view.tonnes), parameters), view.last
-    trained_view = view if series is None else view.part(series)
-    rows = training_set(panel_targets(trained_view, last, parameters))
+    rows, last = training_rows(view, parameters), view.last
     before = before_validation(rows, validation_start(last, view.horizon, parameters))
     before_window, final = fitted(rows, [before, np.ones(len(rows), dtype=bool)], last, parameters)
     errors = past_errors(
         before_window, rows, horizon=view.horizon, last=last, parameters=parameters
     )
     return final, metadata_of(rows.names, errors, parameters, view.horizon), rows
+
+
+def training_rows(view: PanelView, parameters: ModelParameters) -> TrainingSet:
+    """Training rows of the past origins of a panel."""
+    series = training_series(len(view.tonnes), parameters)
+    trained_view = view if series is None else view.part(series)
+    return training_set(panel_targets(trained_view, view.last, parameters))
 
 
 def training_series(count: int, parameters: ModelParameters) -> Ints | None:

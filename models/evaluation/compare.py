@@ -1,7 +1,8 @@
 """Differences of scores between models, with confidence intervals.
 
-Public: :func:`differences`, of any two models; :func:`paired_cells` and :func:`score_differences`,
-of two backtests. The gate, ``magnetcast compare`` and scoreboards use these.
+Public: :func:`differences`, of any two models; :func:`rule_losses`, of a model and simple rules;
+:func:`paired_cells` and :func:`score_differences`, of two backtests. The gate, ``magnetcast
+compare`` and scoreboards use these.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from models.evaluation.scores import cell_scores, lead_groups, lead_of
-from models.forecasting.model_names import MODEL
+from models.forecasting.model_names import FALLBACK_MODELS, MODEL
 from sources.files.panel import read_month
 from store.arrays import Floats
 from store.vocabulary import AGGREGATES, ALL, QUANTILE_COLUMNS
@@ -150,6 +151,17 @@ def model_cells(cells: pd.DataFrame) -> pd.DataFrame:
         return cells
     model_rows = cells.loc[cells["model"] == MODEL]
     return model_rows.assign(lead=lead_of(model_rows))
+
+
+def rule_losses(cells: pd.DataFrame) -> pd.DataFrame:
+    """Loss of the product's model less that of each simple rule of a backtest, best rule first.
+
+    Returns:
+        Rows of :func:`differences` of the metric sql; empty without a rule on the same months.
+    """
+    scored = set(cells["model"]) if len(cells) else set()
+    table = differences(cells, MODEL, [*filter(scored.__contains__, FALLBACK_MODELS.values())])
+    return table.loc[table["metric"].eq("sql") & table["cells"].gt(0)].sort_values("baseline_score")
 
 
 def paired_cells(

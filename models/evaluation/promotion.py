@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import pandas as pd
 
-from models.evaluation.compare import CHALLENGER, CHAMPION, differences
+from models.evaluation.compare import CHALLENGER, CHAMPION, WORSE, differences
 from models.evaluation.scores import lead_groups
 from models.monitoring import binomial_limits
 
@@ -21,7 +21,7 @@ Verdict = Literal["held", "broken", "waived", "not compared"]
 
 NO_CHAMPION: Final = "there is no champion yet"
 SAME_PARAMETERS: Final = "same parameters as the champion"
-
+AGAINST_RULES: Final = "loss against simple rules"
 
 FEWEST_ORIGINS: Final = 12
 """Paired origins needed to tell new parameters from the champion's."""
@@ -69,6 +69,8 @@ class Challenge:
     """``cells`` with the best champion of the last year instead, so that margins do not add up."""
     fewest: int = FEWEST_ORIGINS
     """Expected number of paired origins."""
+    rule_losses: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Of the challenger's backtest, as ``compare.rule_losses``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class PromotionDecision:
     """The verdicts of all rules."""
 
     rules: tuple[PromotionRule, ...]
+    better_rule: str = ""
+    """Simple rule of least loss that beats the challenger beyond chance; empty if none does."""
 
     @property
     def is_passed(self) -> bool:
@@ -141,12 +145,12 @@ def judge(trial: Challenge) -> PromotionDecision:
     ]
     if trial.is_refit:  # the backtest refits the parameters at every origin
         rules.append(PromotionRule("same parameters", "fitted again", "the champion's", "held"))
-    rules += [_origins(trial), _loss(trial)]
+    rules += [_origins(trial), *_simple_rules(trial.rule_losses), _loss(trial)]
     if trial.is_refit and len(trial.best):
         against_best = replace(trial, cells=trial.best)
         rules.append(_loss(against_best, "loss against the best champion of a year"))
     rules += [_worst(trial, "destination"), _worst(trial, "lead"), _calibration(trial)]
-    return PromotionDecision(tuple(rules))
+    return PromotionDecision(tuple(rules), _better_rule(trial.rule_losses))
 
 
 def _rule(
@@ -199,6 +203,29 @@ def _loss(trial: Challenge, name: str = "loss against the champion") -> Promotio
         f"({challenger_loss:.3f} against {champion_loss:.3f})"
     )
     return _rule(name, wording, expected, ratio <= _MARGIN if trial.is_refit else high < 0)
+
+
+def _better_rule(losses: pd.DataFrame) -> str:
+    return (
+        "" if losses.empty else next(iter(losses.loc[losses["verdict"] == WORSE, "baseline"]), "")
+    )
+
+
+def _simple_rules(losses: pd.DataFrame) -> list[PromotionRule]:
+    """Rule on the best simple rule, or on the best that beats the challenger beyond chance.
+
+    A first model is not spared: the rule can publish in its place.
+    """
+    if losses.empty:
+        return []
+    better = _better_rule(losses)
+    row = losses.set_index("baseline").loc[better or losses["baseline"].iloc[0]]
+    ratio, low = row["difference"] / row["baseline_score"], row["p05"] / row["baseline_score"]
+    wording = (
+        f"{row['score']:.3f} against {row['baseline_score']:.3f} of {row.name} ({ratio:+.1%}, with "
+        f"95% above {low:+.1%}, {row['verdict']})"
+    )
+    return [_rule(AGAINST_RULES, wording, "not worse beyond chance", not better)]
 
 
 def _worst(trial: Challenge, part: Literal["destination", "lead"]) -> PromotionRule:

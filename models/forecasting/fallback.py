@@ -8,6 +8,7 @@ Source: docs/adr/0019-champion-and-challenger.md.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import lightgbm as lgb
@@ -26,8 +27,6 @@ from models.forecasting.residual_history import (
     ResidualHistory,
     statistical_distances,
 )
-from models.learning.calibration import metadata_of
-from models.learning.parameters import ModelParameters
 from models.quantile_model import (
     BASE_TONNES,
     HORIZON,
@@ -39,7 +38,7 @@ from models.quantile_model import (
 )
 from store.arrays import Flags, Floats
 from store.errors import DataError, StoreError, first_few
-from store.vocabulary import MAX_HORIZON, QUANTILE_COLUMNS
+from store.vocabulary import QUANTILE_COLUMNS
 
 NUMBERS: Final = [*QUANTILE_COLUMNS, "mean"]
 
@@ -215,24 +214,20 @@ def answerable(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def plain(
-    status: str,
-    origin: Origin,
-    rows: pd.DataFrame,
-    memory: ResidualHistory,
-    parameters: ModelParameters,
+    name: str, origin: Origin, rows: pd.DataFrame, metadata: Mapping[str, object]
 ) -> FallbackForecast:
-    """Base forecast or seasonal naive forecast, with bands from its past errors.
+    """Forecast of a simple rule, with bands from its past errors.
 
     Args:
-        status: ``STATISTICAL`` or ``NAIVE``.
+        name: Of ``FALLBACK_MODELS``.
         rows: As ``models.forecasting.model_frame.rows_of`` of the origin.
+        metadata: Holds the bands; as ``models.learning.calibration.metadata_of``.
     """
-    name = FALLBACK_MODELS[status]
-    metadata = metadata_of((), memory.residuals(name, origin), parameters, MAX_HORIZON)
     boosters = statistical_distances(name, origin, rows)
     return FallbackForecast(quantiles_of(boosters, metadata, answerable(rows)), None)
 
 
+@lru_cache(maxsize=1)
 def remembered(history: EvidenceHistory, as_of: pd.Timestamp) -> ResidualHistory:
     """Forecasts of the steps without a model in the two years before a moment.
 

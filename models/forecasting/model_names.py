@@ -18,12 +18,21 @@ REFERENCE: Final = "seasonal_naive"
 BASE_MEDIAN: Final = "experts"
 """The base forecasts together, without trees: their median, of magnets as ``base_tonnes``."""
 
+LAST_VALUE: Final = "last_value"
+"""Name of the last known month said of all months ahead."""
+
 STATISTICAL: Final = "statistical ensemble"
 NAIVE: Final = "seasonal naive"
+LAST: Final = "last value"
 """Status of a forecast by a step of the fallback chain without a trained model."""
 
-FALLBACK_MODELS: Final = {STATISTICAL: BASE_MEDIAN, NAIVE: REFERENCE}
-"""Name of the model of each of these steps in a backtest."""
+FALLBACK_MODELS: Final = {STATISTICAL: BASE_MEDIAN, NAIVE: REFERENCE, LAST: LAST_VALUE}
+"""The simple rules: name of each of these steps in a backtest, in the order of the chain."""
+
+FALLBACK_PREFIXES: Final = {
+    BASE_MEDIAN: "statistical", REFERENCE: "seasonal-naive", LAST_VALUE: "last-value",
+}  # fmt: skip
+"""First part of the name under which each of these models is published."""
 
 
 def forecast_file(forecasts: pd.DataFrame, *, status: str) -> pd.DataFrame:

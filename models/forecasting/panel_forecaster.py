@@ -14,9 +14,15 @@ from features.statistical.base_forecasts import BASELINES, PANEL_FORECASTS
 from models import quantile_model
 from models.engine.custom_features import CustomFeatures
 from models.engine.panel_view import PanelView
-from models.engine.training import trained
+from models.engine.training import trained, training_rows
 from models.forecasting.conditioning import reconciled
-from models.forecasting.model_names import BASE_MEDIAN, MODEL, REFERENCE
+from models.forecasting.model_names import (
+    BASE_MEDIAN,
+    FALLBACK_MODELS,
+    LAST_VALUE,
+    MODEL,
+    REFERENCE,
+)
 from models.forecasting.residual_history import PLAIN_SIDE, plain_distances
 from models.forecasting.snapshot import Snapshot
 from models.learning.boosters import Boosters, too_few
@@ -103,13 +109,10 @@ def shift_of(values: Floats) -> Floats:
     return np.asarray(np.where(lowest < 0, highest - 2 * lowest, 0.0))
 
 
-LAST_VALUE: Final = "last_value"
-"""Name of the last known month said of all months ahead."""
-
 ALL_BASE_FORECASTS: Final = (BASE_MEDIAN, *PANEL_FORECASTS)
 """Baselines of a panel from a file."""
 
-PLAIN: Final = (REFERENCE, LAST_VALUE)
+PLAIN: Final = tuple(FALLBACK_MODELS.values())
 """Baselines of partner tables."""
 
 CHUNK: Final = 4096
@@ -177,6 +180,13 @@ class PanelForecaster:
             raise too_few(snapshot.cutoff)
         return TrainedModel(fitted.boosters, fitted.metadata)
 
+    def baseline_metadata(self, snapshot: Snapshot, name: str) -> Mapping[str, object]:
+        """Metadata by which a baseline gets its bands, as in a comparison."""
+        view, shift = self.view(snapshot)
+        rows = training_rows(view, self.parameters)
+        panel = FittedPanel(snapshot, view, self.parameters, None, {}, rows, (), shift)
+        return panel.baseline_metadata(name)
+
 
 @dataclass(frozen=True, slots=True)
 class FittedPanel:
@@ -229,10 +239,7 @@ class FittedPanel:
 
     def compare(self) -> pd.DataFrame:
         """Forecasts of the product and of the baselines, with a column ``model``."""
-        plain, months = replace(self.parameters, bias_correction=0.0), self.view.horizon
-        metadata_by_model = {
-            name: metadata_of((), self._errors(name), plain, months) for name in self.baselines
-        }
+        metadata_by_model = {name: self.baseline_metadata(name) for name in self.baselines}
         forecasts: dict[str, list[pd.DataFrame]] = {
             name: [] for name in (MODEL, *metadata_by_model)
         }
@@ -292,6 +299,11 @@ class FittedPanel:
         if name == LAST_VALUE:
             return BASELINES[name](self.view.tonnes[rows], self.view.horizon)
         return point.base if name == BASE_MEDIAN else point.base_forecasts[name]
+
+    def baseline_metadata(self, name: str) -> dict[str, object]:
+        """Metadata of a baseline, whose medians stay as they are."""
+        unmoved = replace(self.parameters, bias_correction=0.0)
+        return metadata_of((), self._errors(name), unmoved, self.view.horizon)
 
     def _errors(self, name: str) -> PastErrors:
         """Errors of a baseline at past origins; those of the seasonal naive for the last value."""

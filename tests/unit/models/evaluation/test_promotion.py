@@ -3,7 +3,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from models.evaluation.compare import CHALLENGER, CHAMPION, paired_cells
+from models.evaluation.compare import CHALLENGER, CHAMPION, paired_cells, rule_losses
 from models.evaluation.promotion import Challenge, PromotionDecision, judge
 from tests.data.cell_builders import make_cells
 
@@ -169,3 +169,37 @@ def test_margins_of_refits_do_not_add_up_over_a_year() -> None:
     assert judge(a_bit_worse).is_passed
     ratcheted = judge(replace(a_bit_worse, best=best))
     assert broken(ratcheted) == ["loss against the best champion of a year"]
+
+
+def with_rule(cells: pd.DataFrame, *, bias: float) -> pd.DataFrame:
+    rule = make_cells(bias=bias).assign(model="last_value")
+    return rule_losses(pd.concat([cells, rule], ignore_index=True))
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
+def test_a_model_that_loses_to_a_simple_rule_beyond_chance_is_refused_first_or_later(
+    *, is_first: bool
+) -> None:
+    cells = make_cells(bias=0.4)
+    later = trial_of(cells, cells, is_refit=True)
+    trial = replace(later, rule_losses=with_rule(cells, bias=0.0))
+    if is_first:
+        trial = replace(trial, cells=pd.DataFrame(), is_first=True, is_refit=False)
+
+    decision = judge(trial)
+
+    assert "loss against simple rules" in broken(decision)
+    assert decision.better_rule == "last_value"
+    assert "of last_value (+" in decision.reasons
+    assert judge(replace(trial, rule_losses=pd.DataFrame())).better_rule == ""
+
+
+def test_a_model_as_good_as_a_simple_rule_passes() -> None:
+    cells = make_cells()
+
+    decision = judge(
+        replace(trial_of(cells, cells, is_refit=True), rule_losses=with_rule(cells, bias=0.0))
+    )
+
+    assert decision.is_passed
+    assert decision.better_rule == ""

@@ -20,13 +20,15 @@ from models.forecasting.fallback import (
     run_fallback_chain,
 )
 from models.forecasting.model_frame import rows_of
-from models.forecasting.model_names import NAIVE, STATISTICAL
+from models.forecasting.model_names import BASE_MEDIAN, NAIVE, REFERENCE, STATISTICAL
 from models.forecasting.plausibility import absurdities, explained_series
 from models.forecasting.residual_history import ResidualHistory
 from models.forecasting.snapshot import Snapshot
+from models.learning.calibration import metadata_of
 from models.policy.policy_effect import effect_at
 from models.quantile_model import TrainedModel
 from store.errors import DataError
+from store.vocabulary import MAX_HORIZON
 from tests.data.builders import QUICK, at, make_world
 
 MOMENT = at("2020-06-26")
@@ -49,11 +51,16 @@ def memory() -> ResidualHistory:
 
 def chain(origin: Origin, *above: FallbackStep) -> list[FallbackStep]:
     model, rows = TrainedModel(trained().boosters, trained().metadata), rows_of(origin)
+
+    def step(name: str) -> FallbackForecast:
+        errors = memory().residuals(name, origin)
+        return plain(name, origin, rows, metadata_of((), errors, QUICK, MAX_HORIZON))
+
     return [
         *above,
         FallbackStep(PREVIOUS, "m1", lambda: modelled(model, rows)),
-        FallbackStep(STATISTICAL, "s", lambda: plain(STATISTICAL, origin, rows, memory(), QUICK)),
-        FallbackStep(NAIVE, "n", lambda: plain(NAIVE, origin, rows, memory(), QUICK)),
+        FallbackStep(STATISTICAL, "s", lambda: step(BASE_MEDIAN)),
+        FallbackStep(NAIVE, "n", lambda: step(REFERENCE)),
     ]
 
 
