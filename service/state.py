@@ -1,7 +1,7 @@
 """Dependencies of requests: the live publication, planning, scenarios, health and access."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Final
 
@@ -17,7 +17,6 @@ from service.live.health import HealthCache
 from service.live.live_publication import LivePublication, PlanningState
 from service.live.publication import Memo, Publication
 from service.queries.destination_months import known_moment
-from service.queries.needs import SHIPPING_DAYS, Days
 from service.scenario_pool import ScenarioPool
 from service.words import address_key, known_commodity
 from store.asof import MOMENT
@@ -36,8 +35,6 @@ class Rules:
     max_body_bytes: int
     names: frozenset[str] = frozenset()
     """Host names it answers to besides those of the loopback, lower case."""
-    shipping: Mapping[str, Days] = field(default_factory=lambda: SHIPPING_DAYS)
-    """Days from clearance in China to arrival, by destination."""
     contact: str = ""
     """Whom readers may ask: an address or a name."""
 

@@ -150,11 +150,13 @@ def serve(
         open_reads=private if settings.open_reads is None else settings.open_reads,
         max_body_bytes=settings.max_body_bytes,
         names=frozenset(settings.public_names.lower().replace(",", " ").split()),
-        shipping=shipping_days(settings.shipping_days),
         contact=settings.contact,
     )
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    live = LivePublication(engine, DRIVER_MEANINGS, clock=utc_now, refresh_s=settings.refresh_s)
+    live = LivePublication(
+        engine, DRIVER_MEANINGS, clock=utc_now, refresh_s=settings.refresh_s,
+        shipping=shipping_days(settings.shipping_days),
+    )  # fmt: skip
     app = create_app(live, rules, what_if=what_if(settings), examine=partial(_health, settings))
     sys.setswitchinterval(SWITCH_S)
     gc.freeze()

@@ -16,11 +16,22 @@ from service.api.response_models import Page
 from service.api.scenario_routes import PROBLEM_BODY
 from service.http.replies import Shown, reply
 from service.http.responses import Record, json_answer
+from service.live.live_publication import PlanningState
 from service.planning import entries, rivals
 from service.planning.firm import PARAMETERS, FirmAnswer, firm_answer, question_in
 from service.queries.needs import need_documents, need_of
 from service.queries.row_models import columns_of
-from service.state import Chosen, Named, Planning, Shared, Writer, api_router, may_audit, may_read
+from service.state import (
+    Chosen,
+    Named,
+    Planning,
+    Shared,
+    State,
+    Writer,
+    api_router,
+    may_audit,
+    may_read,
+)
 from store.planning import planning_rows as stored
 from store.planning.planning_rows import MOST_RIVALS
 
@@ -44,12 +55,12 @@ _GONE: Final[dict[str, Any]] = {"status_code": HTTPStatus.NO_CONTENT, **_TOKEN}
 
 
 @router.get("/needs", response_model=Page[entries.NeedResponse], responses=CSV_TOO)
-def needs(current: Chosen, planning: Planning, shown: Shown) -> Response:
+def needs(current: Chosen, shared: Shared, planning: Planning, shown: Shown) -> Response:
     """Active needs beside the newest forecast; CSV without the months."""
     columns = [
         n for n in columns_of(entries.NeedResponse) if n not in {"destination_name", "months"}
     ]
-    return shown.reply(need_documents(current, planning), columns)
+    return shown.reply(need_documents(current, planning, shared.live.clock()), columns)
 
 
 @router.get("/stock-outlook", response_model=FirmAnswer, openapi_extra={"parameters": PARAMETERS})
@@ -59,13 +70,15 @@ async def outlook(
     """When a firm's stock runs out, and its safety stock; nothing is stored."""
     question = question_in(request.query_params)
     pool = shared.scenarios if what_if else None
-    return await firm_answer(current, question, pool, now=shared.live.clock())
+    return await firm_answer(
+        current, question, pool, now=shared.live.clock(), shipping=shared.live.shipping
+    )
 
 
 @router.get("/needs/{number}", response_model=entries.NeedResponse)
 def need(request: Request, shared: Shared, planning: Planning, number: Number) -> Response:
     """One need: the chance of a shortfall in each month, and the safety stock."""
-    return reply(request, json_answer(need_of(shared.live.of, planning, number)))
+    return reply(request, json_answer(_need_of(shared, planning, number)))
 
 
 @router.get("/alert-rules", response_model=Page[entries.RuleResponse], responses=CSV_TOO)
@@ -104,7 +117,11 @@ def audit(planning: Planning, shown: Shown) -> Response:
 def add_need(body: entries.NewNeed, *, actor: Writer, shared: Shared) -> Record:
     """Record a need."""
     number = entries.write(shared.live, stored.add_need, body.row, actor=actor)
-    return need_of(shared.live.of, shared.live.planning, number)
+    return _need_of(shared, shared.live.planning, number)
+
+
+def _need_of(shared: State, planning: PlanningState, number: int) -> Record:
+    return need_of(shared.live.of, planning, number, shared.live.clock())
 
 
 @writing.delete("/needs/{number}", **_GONE)

@@ -146,6 +146,12 @@ class ScenarioMonth(ResponseModel):
         description="Scenario less published, of the means.", examples=[-118.7]
     )
     difference_p90: float = Field(examples=[-44.9])
+    certain_mean: float = Field(
+        description="If all its acts with a probability above 0 come.", examples=[210.4]
+    )
+    never_mean: float = Field(
+        description="If none of lower probability than 1 does.", examples=[379.9]
+    )
     warning: str = Field(description="Caveat on the result; empty if there is none.")
 
 

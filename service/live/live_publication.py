@@ -12,6 +12,7 @@ from typing import Final
 import pandas as pd
 from sqlalchemy import Engine
 
+from models.forecasting.firm_needs import SHIPPING_DAYS, Days
 from service.live.publication import Memo, Panels, Publication, make_publication, read_new_panels
 from service.request_errors import NothingPublishedError
 from service.words import known_commodity
@@ -26,6 +27,8 @@ class PlanningState:
     """One immutable state, with a cache of documents (``memo``)."""
 
     rows: PlanningRows
+    shipping: Mapping[str, Days] = field(default_factory=lambda: SHIPPING_DAYS)
+    """Days from clearance in China to arrival, by destination."""
     memo: Memo = field(default_factory=Memo, repr=False, compare=False)
 
     @property
@@ -79,11 +82,13 @@ class LivePublication:
         *,
         clock: Callable[[], pd.Timestamp],
         refresh_s: float,
+        shipping: Mapping[str, Days] = SHIPPING_DAYS,
     ) -> None:
         """Take the store and the meanings of drivers; ``start`` reads the store."""
         self.clock = clock
         self.engine = engine
         self.meanings = meanings
+        self.shipping = shipping
         self._refresh_s = refresh_s
         self._others = Memo(_MOST)
         self._panels_of_others = Memo(_MOST)
@@ -142,7 +147,7 @@ class LivePublication:
         with self._planning_guard:
             planning = self._planning
             if planning is None or planning.rows.mark != read_planning_mark(self.engine):
-                planning = self._planning = PlanningState(read_planning(self.engine))
+                planning = self._planning = PlanningState(read_planning(self.engine), self.shipping)
             return planning
 
     def start(self) -> None:

@@ -143,8 +143,11 @@ class NeedResponse(ResponseModel):
     chance_out: float | None = Field(
         description="Chance that shortfalls exceed the stock by the last month.", examples=[0.29]
     )
-    reach_on: date = Field(description="Day until which the stock lasts if nothing arrives.")
-    order_by: date = Field(description="Last day to order so that it is cleared by then.")
+    transit_days: int = Field(description="From clearance to arrival, at most.", examples=[45])
+    reach_on: date = Field(description="First day without stock if nothing arrives.")
+    order_by: date = Field(description="Last day to order so that it arrives by then.")
+    arrives_on: date = Field(description="Latest arrival of what is ordered today.")
+    days_late: int = Field(description="Days since the last day to order; 0 until then.")
     buffer_90_t: float | None = Field(
         description="Safety stock that covers 90% of simulated futures, at least the need from "
         "order to clearance.",

@@ -2,12 +2,20 @@
 
 import re
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
 
-from models.forecasting.firm_needs import Firm, FirmOutlook, outlook_of
+from models.forecasting.firm_needs import (
+    ELSEWHERE,
+    SHIPPING_DAYS,
+    Cover,
+    Days,
+    Firm,
+    FirmOutlook,
+    cover_from,
+    outlook_of,
+)
 from models.forecasting.joint_paths import USUAL_CARRY
 from service.http.responses import Record, records
 from service.language.choice import language
@@ -20,18 +28,7 @@ from service.queries.destination_months import newest_score, normal_month
 from service.request_errors import UnknownError
 from service.words import chance_below, name_of
 from store.errors import DataError
-from store.months import DAYS_A_MONTH
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS, QUANTILES
-
-Days = tuple[int, int]
-"""Least and most days from clearance in China to the port of the destination."""
-
-SHIPPING_DAYS: Final[Mapping[str, Days]] = {
-    "USA": (15, 40), "DEU": (28, 45), "ITA": (30, 50), "EU27": (28, 50), "EU27_REST": (28, 50),
-    "JPN": (3, 10), "VNM": (3, 12), "THA": (5, 12), "IND": (20, 28),
-}  # fmt: skip
-"""By sea, as forwarders quote it; others have no default. Source: docs/data/shipping_times.md."""
-
 
 _LONGEST: Final = 365
 
@@ -51,6 +48,11 @@ def shipping_days(text: str) -> dict[str, Days]:
     return {**SHIPPING_DAYS, **overrides}
 
 
+def transit_of(shipping: Mapping[str, Days], destination: str) -> Days:
+    """Transit days to a destination: its own, or the span of all others."""
+    return shipping.get(destination, shipping[ELSEWHERE])
+
+
 def arrival_months(period: str, days: Days) -> str:
     """Months of arrival, in words, of shipments cleared in a month."""
     month = pd.Timestamp(period).replace(day=1)
@@ -67,7 +69,14 @@ must then be assumed."""
 
 def met_at(publication: Publication, need: Record) -> float:
     """Exports to the country, in tonnes a month, from which a need is met in full."""
-    return max(float(need["tonnes"]), normal_month(publication, need["destination"]))
+    normal = normal_month(publication, need["destination"], _begin_of(need))
+    return max(float(need["tonnes"]), normal)
+
+
+def _begin_of(need: Record) -> pd.Timestamp:
+    """When the share of a need in its country's trade is fixed: recorded, or earlier begun."""
+    begin = pd.Timestamp(need["period_from"], tz="UTC")
+    return min(pd.Timestamp(need["created_at"]), begin)
 
 
 def firm_outlook(
@@ -76,8 +85,12 @@ def firm_outlook(
     firm: Firm,
     counted_at: pd.Timestamp,
     rows: pd.DataFrame | None = None,
+    *,
+    begin: pd.Timestamp | None = None,
 ) -> FirmOutlook:
     """Outlook of a firm from when its stock was counted, or at the ``rows`` of a scenario.
+
+    ``begin`` is when its need began, by default now.
 
     Raises:
         DataError: The forecast has no month left.
@@ -93,41 +106,9 @@ def firm_outlook(
         )
     return outlook_of(
         firm, list(months["period"]), months[list(QUANTILE_COLUMNS)].to_numpy(float),
-        normal_month(publication, destination),
+        normal_month(publication, destination, begin),
         carry=carry_over_of(publication)[0], as_of=counted_at,
     )  # fmt: skip
-
-
-_FAR_DAYS: Final = 3650
-
-
-@dataclass(frozen=True, slots=True)
-class Cover:
-    """How far a stock reaches if nothing arrives."""
-
-    reach_on: pd.Timestamp
-    order_by: pd.Timestamp
-    """Last day to order so that it is cleared by then."""
-    lead_t: float
-    """Tonnes needed from order to clearance: nothing ordered today comes earlier."""
-    weeks: float
-
-
-def cover_from(counted_at: pd.Timestamp, firm: Firm, lead_days: int) -> Cover:
-    """Cover of a firm's stock that was counted on a day."""
-    day, need = counted_at.tz_convert(None).normalize(), 0.0
-    reach, stock = day, firm.stock
-    while (reach - day).days < _FAR_DAYS:
-        need = firm.by_month.get(f"{reach:%Y-%m}", firm.tonnes) / DAYS_A_MONTH
-        if stock < need:
-            break
-        reach, stock = reach + pd.Timedelta(days=1), stock - need
-    return Cover(
-        reach,
-        order_by=reach - pd.Timedelta(days=lead_days),
-        lead_t=firm.tonnes * lead_days / DAYS_A_MONTH,
-        weeks=((reach - day).days + min(stock / max(need, 1e-9), 1.0)) / 7,
-    )
 
 
 _AS_WRITTEN: Final = (
@@ -153,34 +134,46 @@ Of = Callable[[str], Publication]
 """Newest publication of a commodity, by its code."""
 
 
-def need_documents(publication: Publication, planning: PlanningState) -> list[Record]:
+def need_documents(
+    publication: Publication, planning: PlanningState, now: pd.Timestamp
+) -> list[Record]:
     """Active needs of a commodity, newest first, each with its months and safety stocks."""
     needs = planning.needs.loc[planning.needs["commodity"] == publication.commodity]
     rows = records(needs.sort_values("id", ascending=False))
     return [
         planning.memo.make(
-            ("need", row["id"], publication.as_of, publication.published.mark, language()),
-            lambda row=row: need_document(publication, row),  # type: ignore[misc]
+            (
+                "need",
+                row["id"],
+                publication.as_of,
+                publication.published.mark,
+                language(),
+                now.date(),
+            ),
+            lambda row=row: need_document(  # type: ignore[misc]
+                publication, row, transit_of(planning.shipping, row["destination"]), now
+            ),
         )
         for row in rows
     ]
 
 
-def all_needs(of: Of, planning: PlanningState) -> list[Record]:
+def all_needs(of: Of, planning: PlanningState, now: pd.Timestamp) -> list[Record]:
     """Active needs of all commodities as ``need_documents``, newest first."""
     needs = [
         need
         for code in planning.needs["commodity"].unique()
-        for need in need_documents(of(code), planning)
+        for need in need_documents(of(code), planning, now)
     ]
     return sorted(needs, key=lambda need: -need["id"])
 
 
-def need_of(of: Of, planning: PlanningState, number: int) -> Record:
+def need_of(of: Of, planning: PlanningState, number: int, now: pd.Timestamp) -> Record:
     """Document of one active need."""
     needs = planning.needs.loc[planning.needs["id"] == number]
     for commodity in needs["commodity"]:
-        return next(d for d in need_documents(of(str(commodity)), planning) if d["id"] == number)
+        documents = need_documents(of(str(commodity)), planning, now)
+        return next(document for document in documents if document["id"] == number)
     numbers = ", ".join(str(value) for value in sorted(planning.needs["id"])) or "none so far"
     raise UnknownError(f"No active need {number}. Expected one of: {numbers}. See /api/v1/needs.")
 
@@ -195,14 +188,21 @@ def need_outlook(publication: Publication, need: Record, since: pd.Timestamp) ->
     if not rows["period"].ge(_month_of(counted_at)).any():
         return None
     firm = Firm(need["tonnes"], need["stock"])
-    return firm_outlook(publication, need["destination"], firm, counted_at, rows)
+    begin = _begin_of(need)
+    return firm_outlook(publication, need["destination"], firm, counted_at, rows, begin=begin)
 
 
-def need_document(publication: Publication, need: Record) -> Record:
-    """Need with its months; numbers are tonnes, chances are shares."""
+def need_document(publication: Publication, need: Record, days: Days, now: pd.Timestamp) -> Record:
+    """Need with its months; numbers are tonnes, chances are shares.
+
+    Args:
+        days: From clearance in China to its destination.
+        now: When it is read, from which an order still arrives.
+    """
     outlook = need_outlook(publication, need, publication.as_of)
     plant = Firm(need["tonnes"], need["stock"])
-    cover = cover_from(pd.Timestamp(need["created_at"]), plant, need["lead_days"])
+    start = max(pd.Timestamp(need["created_at"]), pd.Timestamp(need["period_from"], tz="UTC"))
+    cover = cover_from(start, plant, need["lead_days"], days[1], today=now)
     carry_over, carry_over_source = carry_over_of(publication)
     met_at_t = met_at(publication, need)
     chances = {} if outlook is None else dict(zip(outlook.months, outlook.chances_out, strict=True))
@@ -212,8 +212,8 @@ def need_document(publication: Publication, need: Record) -> Record:
         "period_to": need["period_to"][:7],
         "chance_any_month": outlook and bounded(outlook.chance_short),
         "chance_out": outlook and bounded(outlook.chances_out[-1]),
-        "reach_on": f"{cover.reach_on:%Y-%m-%d}",
-        "order_by": f"{cover.order_by:%Y-%m-%d}",
+        "transit_days": days[1],
+        **order_days(cover),
         "buffer_90_t": outlook and round(max(outlook.stock_90, cover.lead_t), KILOGRAMS),
         "buffer_95_t": outlook and round(max(outlook.stock_95, cover.lead_t), KILOGRAMS),
         "first_month": min(chances, default=None),
@@ -230,6 +230,13 @@ def need_document(publication: Publication, need: Record) -> Record:
             for chance in [chances.get(month["period"])]
         ],
     }
+
+
+def order_days(cover: Cover) -> Record:
+    """Days of a cover, as documents have them."""
+    names = ("reach_on", "order_by", "arrives_on")
+    days = {name: f"{getattr(cover, name):%Y-%m-%d}" for name in names}
+    return {**days, "days_late": cover.days_late}
 
 
 def bounded(chance: float) -> float:

@@ -67,7 +67,7 @@ def destination_page(
     if month is not None:
         values["needs"] = [
             need
-            for need in need_documents(publication, planning)
+            for need in need_documents(publication, planning, read_at)
             if need["destination"] == destination
             and need["period_from"] <= month.period <= need["period_to"]
         ]

@@ -150,8 +150,8 @@ async def _firm_of(
         return None, None
     try:
         pool = shared.scenarios if "what_if" in typed else None
-        question, now = question_in(typed), shared.live.clock()
-        return await firm_answer(current, question, pool, now=now), None
+        question, now, shipping = question_in(typed), shared.live.clock(), shared.live.shipping
+        return await firm_answer(current, question, pool, now=now, shipping=shipping), None
     except (DataError, NoAnswerError) as err:
         return None, FormErrors("firm", typed, message_of(err))
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
+from models.forecasting.firm_needs import Days
 from models.monitoring import HealthReport
 from service.charts.fan import fan_of
 from service.http.responses import Answer, Record, records
@@ -20,7 +21,7 @@ from service.planning.rivals import rival_scores
 from service.queries import listings, track
 from service.queries.destination_months import titles
 from service.queries.freshness import newest_act
-from service.queries.needs import Days, all_needs, arrival_months, carry_over_of
+from service.queries.needs import all_needs, arrival_months, carry_over_of, transit_of
 from service.queries.row_models import RefusedFileResponse, Vintage
 from service.queries.yardsticks import held_ahead, losses
 from service.state import State
@@ -126,7 +127,8 @@ def needs_page(
         read_at=shared.live.clock(),
         address=PLACE,
         needs=[
-            _for_page(need, shared.rules.shipping) for need in all_needs(shared.live.of, planning)
+            _for_page(need, planning.shipping)
+            for need in all_needs(shared.live.of, planning, shared.live.clock())
         ],
         ended=_ended(planning, ended),
         rules=entries.rules(planning),
@@ -174,9 +176,8 @@ def needs_at(commodity: str, part: str = "") -> str:
 
 def _for_page(need: Record, shipping: Mapping[str, Days]) -> Record:
     """Need with the address of its pages and when its months arrive."""
-    days = shipping.get(need["destination"])
-    months = {row["period"] for row in need["months"]} if days else set()
-    arrivals = {period: arrival_months(period, days) for period in months} if days else {}
+    days = transit_of(shipping, need["destination"])
+    arrivals = {row["period"]: arrival_months(row["period"], days) for row in need["months"]}
     return {**need, "home": home_of(need["commodity"]), "days": days, "arrivals": arrivals}
 
 
