@@ -16,22 +16,11 @@ from service.api.response_models import Page
 from service.api.scenario_routes import PROBLEM_BODY
 from service.http.replies import Shown, reply
 from service.http.responses import Record, json_answer
-from service.live.live_publication import PlanningState
 from service.planning import entries, rivals
 from service.planning.firm import PARAMETERS, FirmAnswer, firm_answer, question_in
 from service.queries.needs import need_documents, need_of
 from service.queries.row_models import columns_of
-from service.state import (
-    Chosen,
-    Named,
-    Planning,
-    Shared,
-    State,
-    Writer,
-    api_router,
-    may_audit,
-    may_read,
-)
+from service.state import Chosen, Named, Planning, Shared, Writer, api_router, may_audit, may_read
 from store.planning import planning_rows as stored
 from store.planning.planning_rows import MOST_RIVALS
 
@@ -78,7 +67,7 @@ async def outlook(
 @router.get("/needs/{number}", response_model=entries.NeedResponse)
 def need(request: Request, shared: Shared, planning: Planning, number: Number) -> Response:
     """One need: the chance of a shortfall in each month, and the safety stock."""
-    return reply(request, json_answer(_need_of(shared, planning, number)))
+    return reply(request, json_answer(need_of(shared.live, planning, number)))
 
 
 @router.get("/alert-rules", response_model=Page[entries.RuleResponse], responses=CSV_TOO)
@@ -117,11 +106,7 @@ def audit(planning: Planning, shown: Shown) -> Response:
 def add_need(body: entries.NewNeed, *, actor: Writer, shared: Shared) -> Record:
     """Record a need."""
     number = entries.write(shared.live, stored.add_need, body.row, actor=actor)
-    return _need_of(shared, shared.live.planning, number)
-
-
-def _need_of(shared: State, planning: PlanningState, number: int) -> Record:
-    return need_of(shared.live.of, planning, number, shared.live.clock())
+    return need_of(shared.live, shared.live.planning, number)
 
 
 @writing.delete("/needs/{number}", **_GONE)

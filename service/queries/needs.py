@@ -1,7 +1,7 @@
 """Needs beside the newest forecast: chances of a shortfall, and the safety stock."""
 
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
 import pandas as pd
@@ -22,7 +22,7 @@ from service.language.choice import language
 from service.language.formats import dated, separated
 from service.language.phrases import gettext
 from service.live.documents import KILOGRAMS
-from service.live.live_publication import PlanningState
+from service.live.live_publication import LivePublication, PlanningState
 from service.live.publication import Publication
 from service.queries.destination_months import newest_score, normal_month
 from service.request_errors import UnknownError
@@ -130,49 +130,38 @@ def carry_over_of(publication: Publication) -> tuple[float, str]:
     return float(score["value"]), source
 
 
-Of = Callable[[str], Publication]
-"""Newest publication of a commodity, by its code."""
-
-
 def need_documents(
-    publication: Publication, planning: PlanningState, now: pd.Timestamp
+    publication: Publication, planning: PlanningState, read_at: pd.Timestamp
 ) -> list[Record]:
     """Active needs of a commodity, newest first, each with its months and safety stocks."""
     needs = planning.needs.loc[planning.needs["commodity"] == publication.commodity]
     rows = records(needs.sort_values("id", ascending=False))
-    return [
-        planning.memo.make(
-            (
-                "need",
-                row["id"],
-                publication.as_of,
-                publication.published.mark,
-                language(),
-                now.date(),
-            ),
-            lambda row=row: need_document(  # type: ignore[misc]
-                publication, row, transit_of(planning.shipping, row["destination"]), now
-            ),
+    state = publication.as_of, publication.published.mark, language(), read_at.date()
+
+    def document(row: Record) -> Record:
+        days = transit_of(planning.shipping, row["destination"])
+        return planning.memo.make(
+            ("need", row["id"], *state), lambda: need_document(publication, row, days, read_at)
         )
-        for row in rows
-    ]
+
+    return [document(row) for row in rows]
 
 
-def all_needs(of: Of, planning: PlanningState, now: pd.Timestamp) -> list[Record]:
+def all_needs(live: LivePublication, planning: PlanningState) -> list[Record]:
     """Active needs of all commodities as ``need_documents``, newest first."""
     needs = [
         need
         for code in planning.needs["commodity"].unique()
-        for need in need_documents(of(code), planning, now)
+        for need in need_documents(live.of(code), planning, live.clock())
     ]
     return sorted(needs, key=lambda need: -need["id"])
 
 
-def need_of(of: Of, planning: PlanningState, number: int, now: pd.Timestamp) -> Record:
+def need_of(live: LivePublication, planning: PlanningState, number: int) -> Record:
     """Document of one active need."""
     needs = planning.needs.loc[planning.needs["id"] == number]
     for commodity in needs["commodity"]:
-        documents = need_documents(of(str(commodity)), planning, now)
+        documents = need_documents(live.of(str(commodity)), planning, live.clock())
         return next(document for document in documents if document["id"] == number)
     numbers = ", ".join(str(value) for value in sorted(planning.needs["id"])) or "none so far"
     raise UnknownError(f"No active need {number}. Expected one of: {numbers}. See /api/v1/needs.")
@@ -192,17 +181,19 @@ def need_outlook(publication: Publication, need: Record, since: pd.Timestamp) ->
     return firm_outlook(publication, need["destination"], firm, counted_at, rows, begin=begin)
 
 
-def need_document(publication: Publication, need: Record, days: Days, now: pd.Timestamp) -> Record:
+def need_document(
+    publication: Publication, need: Record, days: Days, read_at: pd.Timestamp
+) -> Record:
     """Need with its months; numbers are tonnes, chances are shares.
 
     Args:
         days: From clearance in China to its destination.
-        now: When it is read, from which an order still arrives.
+        read_at: When it is read, from which an order still arrives.
     """
     outlook = need_outlook(publication, need, publication.as_of)
     plant = Firm(need["tonnes"], need["stock"])
     start = max(pd.Timestamp(need["created_at"]), pd.Timestamp(need["period_from"], tz="UTC"))
-    cover = cover_from(start, plant, need["lead_days"], days[1], today=now)
+    cover = cover_from(start, plant, need["lead_days"], days[1], today=read_at)
     carry_over, carry_over_source = carry_over_of(publication)
     met_at_t = met_at(publication, need)
     chances = {} if outlook is None else dict(zip(outlook.months, outlook.chances_out, strict=True))

@@ -126,10 +126,7 @@ def needs_page(
         publication,
         read_at=shared.live.clock(),
         address=PLACE,
-        needs=[
-            _for_page(need, planning.shipping)
-            for need in all_needs(shared.live.of, planning, shared.live.clock())
-        ],
+        needs=[_for_page(need, planning.shipping) for need in all_needs(shared.live, planning)],
         ended=_ended(planning, ended),
         rules=entries.rules(planning),
         alerts=alerts_in_words(planning, publication.published.labels),

@@ -295,9 +295,7 @@ def result_of(publication: Publication, view: WhatIfView, answer: ScenarioResult
     explained = publication.published.explanation
     return Result(
         view=view,
-        headline=_headline(
-            view.destination, effects.get(view.destination), span, is_uncertain=is_uncertain
-        ),
+        headline=_headline(view.destination, effects.get(view.destination), span),
         span=span,
         effects=effects,
         rows=months.to_dict("records"),
@@ -380,12 +378,10 @@ def _effects(ahead: pd.DataFrame, measure: str) -> Mapping[Any, Mapping[Any, flo
     return sums.loc[shown].to_dict("index")
 
 
-def _headline(
-    destination: str, effect: Mapping[Any, float] | None, span: str, *, is_uncertain: bool
-) -> str:
+def _headline(destination: str, effect: Mapping[Any, float] | None, span: str) -> str:
     if effect is None or effect["difference"] == 0:
         return gettext("%(name)s: no change in any month.", name=name_of(destination))
-    if is_uncertain:
+    if effect["certain"] != effect["never"]:
         branches = {name: effect[name] for name in ("scenario", "certain", "never")}
         base = effect["base"] or float("nan")
         changes = {f"{name}_change": total / base - 1 for name, total in branches.items()}

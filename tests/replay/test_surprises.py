@@ -28,6 +28,10 @@ DAY = at("2025-03-25")
 """Before any control on magnets: no backlog explains what follows a fall."""
 
 
+NEWEST = 3
+"""Months whose fall the forecast answers by more than it moves the median of 36."""
+
+
 @cache
 def trained() -> tuple[EvidenceHistory, TrainedModel]:
     history = bundled_world().history()
@@ -79,7 +83,7 @@ def plant(quantiles: Floats, name: str) -> FirmOutlook:
 
 
 @pytest.mark.parametrize("name", DESTINATIONS)
-@pytest.mark.parametrize("ages", [(1,), (2,), (3,), (1, 2, 3)], ids=str)
+@pytest.mark.parametrize("ages", [(1,), (2,), (3,), (7,), (12,), (1, 2, 3)], ids=str)
 def test_lower_known_months_never_lower_a_chance_of_shortfall(
     name: str, ages: tuple[int, ...]
 ) -> None:
@@ -88,11 +92,12 @@ def test_lower_known_months_never_lower_a_chance_of_shortfall(
     after = quantiles_of(lowered, name)
 
     old, new = plant(before(name), name), plant(after, name)
+    calm = normal_at(scaled(name, 1.0), name)
     assert (np.array(new.chances_out) >= np.array(old.chances_out) - 1e-9).all()
     assert new.chance_short >= old.chance_short - 1e-9
-    assert slump(after, normal_at(lowered, name)) >= slump(
-        before(name), normal_at(scaled(name, 1.0), name)
-    )
+    assert slump(after, calm) >= slump(before(name), calm)
+    if max(ages) <= NEWEST:
+        assert slump(after, normal_at(lowered, name)) >= slump(before(name), calm)
 
 
 @pytest.mark.parametrize(("name", "factor"), [("DEU", 0.55), ("KOR", 1.6)])
