@@ -179,7 +179,7 @@ def cover_from(
 
 def normal_of(tonnes: Sequence[float] | Floats) -> float:
     """Tonnes of a normal month, from those of consecutive months up to when a need begins."""
-    return float(np.median(np.asarray(tonnes)[-NORMAL_MONTHS:]))
+    return float(pd.Series(np.asarray(tonnes)).tail(NORMAL_MONTHS).median())
 
 
 def _left_after(moment: pd.Timestamp, periods: Sequence[pd.Timestamp]) -> Floats:
