@@ -75,7 +75,7 @@ SUSPENSION: Final = {"suspension_to": "suspended_to", "suspension_probability": 
 
 TEXTS: Final = (*_TARIFF, *_LICENCE, *SUSPENSION)
 
-_NUMBERS: Final = frozenset({"rate_pct", "add_points", "kept_pct", "diverted_pct", "probability"})
+_NUMBERS: Final = frozenset({"rate_pct", "add_points", "kept_pct", "diverted_pct"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +298,7 @@ class CheckedForm:
             entry = {
                 "event_id": act,
                 "suspended_to": ends.get(act, ""),
-                "probability": self._number(field, chance),
+                "probability": self._share(field, chance),
             }
             self._append("events", entry, {"": field})
 
@@ -341,12 +341,16 @@ class CheckedForm:
                 measure = gettext(LICENCE_KINDS[act.strictness or act.instrument])
                 if language() == DEFAULT:
                     measure = measure[:1].lower() + measure[1:]
-                yield gettext(
+                named = gettext(
                     "%(measure)s for %(place)s from %(day)s",
                     measure=measure,
                     place=listed([name_of(code) for code in act.destinations or ()]),
                     day="" if act.effective_from is None else dated(act.effective_from, "day"),
                 )
+                if act.probability is not None:
+                    odds = percentage(f"{100 * act.probability:g}")
+                    named = gettext("%(act)s, probability %(chance)s", act=named, chance=odds)
+                yield named
         changed = [act for act in scenario.events if act.event_id in self.form.acts]
         for act in changed[:1]:
             end, chance = act.suspended_to, act.probability
@@ -357,7 +361,7 @@ class CheckedForm:
                 chance=percentage(f"{100 * (chance or 0.0):g}"),
             )
         for name, typed in self.form.chances:
-            odds = percentage(f"{100 * float(typed_digits(typed)):g}")
+            odds = percentage(f"{float(typed_digits(typed)):g}")
             yield gettext("%(act)s, probability %(chance)s", act=self._named(name), chance=odds)
 
     def _named(self, act: str) -> str:
@@ -368,7 +372,9 @@ class CheckedForm:
         """Add an entry of some fields."""
         filled = {name: field for field, name in fields.items() if self.form.texts[field]}
         texts = {
-            name: self._number(field, self.form.texts[field])
+            name: self._share(field, self.form.texts[field])
+            if name == "probability"
+            else self._number(field, self.form.texts[field])
             if name in _NUMBERS
             else self.form.texts[field]
             for name, field in filled.items()
@@ -390,6 +396,19 @@ class CheckedForm:
             self.errors[field] = message_of(err)
             return text
 
+    def _share(self, field: str, text: str) -> str:
+        """Percent as a share, as a scenario has it."""
+        digits = self._number(field, text)
+        if field in self.errors:
+            return text
+        if not 0.0 <= float(digits) <= _WHOLE:
+            self.errors[field] = gettext(
+                "%(value)s is out of range. Expected 0 to 100 percent.", value=repr(text)
+            )
+        return f"{float(digits) / _WHOLE:g}"
+
+
+_WHOLE: Final = 100.0
 
 _RATE: Final = marked("tariff in %(place)s: %(rate)s%% from %(day)s")
 _POINTS: Final = marked("tariff in %(place)s: %(rate)s percentage points more from %(day)s")

@@ -49,7 +49,7 @@ SIDES: Final = ("base", "scenario")
 ANSWER_COLUMNS: Final = (
     "destination", "period",
     *(f"{side}_{name}" for side in SIDES for name in (*QUANTILE_COLUMNS, "mean")),
-    "difference_mean", "difference_p10", "difference_p90", "warning",
+    "difference_mean", "difference_p10", "difference_p90", "certain_mean", "never_mean", "warning",
 )  # fmt: skip
 
 

@@ -6,13 +6,13 @@ from typing import Annotated, Final, TypeVar
 import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from models.forecasting.firm_needs import WEEKS_A_MONTH, Firm, FirmOutlook
+from models.forecasting.firm_needs import WEEKS_A_MONTH, Firm, FirmOutlook, cover_from
 from publication.language.acts import act_words
 from publication.language.phrases import gettext, marked
 from publication.planning.planning_file import LONGEST_LEAD_DAYS
 from publication.planning.typed import typed_digits, typed_months
 from publication.queries.destination_months import known_destination, normal_month
-from publication.queries.needs import SMALL, bounded, cover_from, firm_outlook
+from publication.queries.needs import SMALL, bounded, firm_outlook, order_days, transit_of
 from publication.state import Publication
 from publication.tables import Record
 from publication.words import message_of, name_of, rendered
@@ -53,6 +53,12 @@ class FirmQuestion(BaseModel):
     lead_days: Days = Field(
         0, ge=0, le=LONGEST_LEAD_DAYS, description="From order to clearance in China."
     )
+    transit_days: Days | None = Field(
+        None,
+        ge=0,
+        le=365,
+        description="From clearance to arrival; by default the slow end of forwarders' ranges.",
+    )
     controlled: bool = Field(default=True, description="Grade with dysprosium or terbium.")
     licence_days: Days = Field(0, ge=0, le=730, description="Until the licence is in hand.")
     licensed_first: bool = Field(
@@ -81,6 +87,7 @@ _LABELS: Final = {
     "stock": marked("Stock, tonnes"),
     "stock_weeks": marked("or weeks of stock"),
     "lead_days": marked("Days from order to clearance"),
+    "transit_days": marked("Days from clearance to arrival"),
     "licence_days": marked("Days until your licence is in hand"),
     "by_month": marked("Tonnes of single months, as copied from a sheet"),
     "name": marked("Name"),
@@ -122,7 +129,7 @@ def checked(kind: type[_Body], **values: object) -> _Body:
         raise DataError(as_field(str(first["loc"][-1]), rendered(words_of(first)))) from err
 
 
-_NUMBERS: Final = ("tonnes", "stock", "stock_weeks", "lead_days", "licence_days")
+_NUMBERS: Final = ("tonnes", "stock", "stock_weeks", "lead_days", "transit_days", "licence_days")
 
 
 def question_in(fields: Mapping[str, str]) -> FirmQuestion:
@@ -163,8 +170,12 @@ class FirmAnswer(FirmRun):
     is_small: bool = Field(description="Under a fifth of the median: a rule must be assumed.")
     stock_t: float
     weeks_of_cover: float
-    reach_on: str = Field(description="Day until which the stock lasts if nothing arrives.")
-    order_by: str = Field(description="Last day to order so that it is cleared by then.")
+    lead_days: int = Field(description="From order to clearance in China.")
+    transit_days: int = Field(description="From clearance to arrival, at most.")
+    reach_on: str = Field(description="First day without stock if nothing arrives.")
+    order_by: str = Field(description="Last day to order so that it arrives by then.")
+    arrives_on: str = Field(description="Latest arrival of what is ordered today.")
+    days_late: int = Field(description="Days since the last day to order; 0 until then.")
     chance_short: float = Field(
         description="That at least one month to the last brings less than is needed, whatever the "
         "stock."
@@ -194,7 +205,9 @@ def firm_answer(
     name = known_destination(publication, question.destination)
     firm = question.firm
     outlook = firm_outlook(publication, name, firm, now)
-    cover = cover_from(now, firm, question.lead_days)
+    transit = question.transit_days
+    transit = transit_of(name)[1] if transit is None else transit
+    cover = cover_from(now, firm, question.lead_days, transit, today=now)
     runs = [
         _run(title, firm_outlook(publication, name, firm, now, _scenario(result)), cover.lead_t)
         for title, result in results
@@ -207,7 +220,7 @@ def firm_answer(
         as_of=f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}", normal_t=round(normal, 1),
         share=round(question.tonnes / normal, 5), is_small=bool(question.tonnes < SMALL * median),
         stock_t=round(question.held, 3), weeks_of_cover=round(cover.weeks, 1),
-        reach_on=f"{cover.reach_on:%Y-%m-%d}", order_by=f"{cover.order_by:%Y-%m-%d}",
+        lead_days=question.lead_days, transit_days=transit, **order_days(cover),
         chance_short=bounded(outlook.chance_short), lead_t=round(cover.lead_t, 1),
         stock_95_t=round(max(outlook.stock_95, cover.lead_t), 1),
         is_assumed=question.licensed_first,

@@ -105,7 +105,10 @@ class Result:
     headline: str
     span: str
     effects: Mapping[Any, Mapping[Any, float]]
-    """By destination that the scenario changes: medians of all months ahead together, tonnes."""
+    """By destination that the scenario changes: medians of all months ahead together, tonnes.
+
+    Means where it is uncertain: they move in proportion to a probability, medians do not.
+    """
     rows: Sequence[Mapping[Any, Any]]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -115,6 +118,8 @@ class Result:
     licence: Record
     """As ``licence_record``."""
     pair: Pair
+    is_uncertain: bool
+    """Whether an act of the scenario has a probability between 0 and 1."""
 
     @property
     def is_tariff_alone(self) -> bool:
@@ -259,7 +264,8 @@ def result_of(publication: Publication, view: WhatIfView, answer: ScenarioResult
     table = answer.table.assign(period=pd.to_datetime(answer.table["period"]))
     months = table.loc[table["destination"] == view.destination].reset_index(drop=True)
     ahead = table.loc[table["period"] >= view.choices.context.day.replace(day=1)]
-    effects = _effects(ahead)
+    is_uncertain = bool(table["certain_mean"].ne(table["never_mean"]).any())
+    effects = _effects(ahead, "mean" if is_uncertain else "p50")
     span = gettext(
         "%(first)s to %(last)s",
         first=dated(ahead["period"].min(), "long month"),
@@ -283,6 +289,7 @@ def result_of(publication: Publication, view: WhatIfView, answer: ScenarioResult
         ),
         licence=licence_record((explained or StoredExplanation()).precedents, view),
         pair=Pair(fan_of(publication, view.destination), months, base_label),
+        is_uncertain=is_uncertain,
     )
 
 
@@ -333,18 +340,20 @@ def unchanged(publication: Publication, view: WhatIfView) -> Result:
     table = rows[["destination", "period"]].assign(
         **{f"{side}_{name}": rows[name] for side in SIDES for name in (*QUANTILE_COLUMNS, "mean")},
         **dict.fromkeys(("difference_p10", "difference_mean", "difference_p90"), 0.0),
+        **dict.fromkeys(("certain_mean", "never_mean"), rows["mean"]),
         warning="",
     )
     return result_of(publication, view, ScenarioResult("", "", table, (), {}))
 
 
-def _effects(ahead: pd.DataFrame) -> Mapping[Any, Mapping[Any, float]]:
+def _effects(ahead: pd.DataFrame, measure: str) -> Mapping[Any, Mapping[Any, float]]:
     """Effects on the world and on all affected destinations, over all months ahead."""
-    sums = ahead.groupby("destination")[["base_p50", "scenario_p50"]].sum()
-    sums = sums.set_axis(["base", "scenario"], axis="columns")
+    columns = [f"base_{measure}", f"scenario_{measure}", "certain_mean", "never_mean"]
+    sums = ahead.groupby("destination")[columns].sum()
+    sums = sums.set_axis(["base", "scenario", "certain", "never"], axis="columns")
     sums["difference"] = sums["scenario"] - sums["base"]
     sums["change"] = sums["difference"] / sums["base"].where(sums["base"] > 0)
-    touched = {*ahead.loc[ahead["scenario_p50"].ne(ahead["base_p50"]), "destination"]}
+    touched = {*ahead.loc[ahead[columns[1]].ne(ahead[columns[0]]), "destination"]}
     shown = [name for name in in_reading_order(sums.index) if touched and name in touched | {WORLD}]
     return sums.loc[shown].to_dict("index")
 
@@ -352,6 +361,21 @@ def _effects(ahead: pd.DataFrame) -> Mapping[Any, Mapping[Any, float]]:
 def _headline(destination: str, effect: Mapping[Any, float] | None, span: str) -> str:
     if effect is None or effect["difference"] == 0:
         return gettext("%(name)s: no change in any month.", name=name_of(destination))
+    if effect["certain"] != effect["never"]:
+        branches = {name: effect[name] for name in ("scenario", "certain", "never")}
+        base = effect["base"] or float("nan")
+        changes = {f"{name}_change": total / base - 1 for name, total in branches.items()}
+        return gettext(
+            "%(name)s, %(months)s: %(scenario)s\N{NO-BREAK SPACE}t in total on average instead of "
+            "%(base)s\N{NO-BREAK SPACE}t, %(scenario_change)s: %(certain)s\N{NO-BREAK SPACE}t "
+            "(%(certain_change)s) if it takes effect, %(never)s\N{NO-BREAK SPACE}t "
+            "(%(never_change)s) if not.",
+            name=name_of(destination),
+            months=span,
+            base=tonnes(effect["base"]),
+            **{name: tonnes(total) for name, total in branches.items()},
+            **{name: signed_percent(change) for name, change in changes.items()},
+        )
     return gettext(
         "%(name)s, %(months)s: %(scenario)s\N{NO-BREAK SPACE}t in total instead of "
         "%(base)s\N{NO-BREAK SPACE}t, %(change)s (sum of the medians).",

@@ -116,9 +116,6 @@ class Settings(BaseSettings):
 
     public_names: str = ""
     """Names the service is asked by besides those of the loopback, e.g. magnets.example.org."""
-    shipping_days: str = ""
-    """Least and most days from clearance in China to arrival, by destination, e.g. USA 20-35, KOR
-    2-6."""
     max_body_bytes: int = Field(default=64_000, ge=0)
     """Largest scenario the service takes."""
     proxies: str = ""

@@ -46,17 +46,13 @@ def _assumed(act: Mapping[Hashable, Any], name: str) -> float | None:
 def chances_of(act: Mapping[Hashable, Any], due: pd.Timestamp, origin: Origin) -> tuple[float, ...]:
     """Chances of ``OUTCOMES`` of an act that is announced for a day.
 
-    What a scenario assumes takes the place of the first; the others keep their proportions.
+    Where a scenario assumes the first, the act comes as announced or not at all.
     """
     record, assumed = origin.record, _assumed(act, PROBABILITY)
     if record is not None and due <= record.day:
         return CERTAIN
     chances = CERTAIN if record is None else record.chances(announcement_of(act, due))
-    if assumed is None:
-        return chances
-    remaining = np.array(chances[1:])
-    remaining = remaining / remaining.sum() if remaining.any() else np.array([0.0, 0.0, 1.0])
-    return (assumed, *((1.0 - assumed) * remaining).tolist())
+    return chances if assumed is None else (assumed, 0.0, 0.0, 1.0 - assumed)
 
 
 def chances_of_rises(tariffs: pd.DataFrame, record: TrackRecord) -> dict[str, tuple[float, ...]]:
@@ -214,7 +210,11 @@ def _spells(act: Mapping[Hashable, Any], events: pd.DataFrame, origin: Origin) -
         chances = chances_of(act, again, origin)
         ends = _first_of(act["effective_to"])
         spells.append(replace(first, bound=again, ends=ends, chances=chances))
-    return [spell for spell in spells if spell.ends is None or spell.ends > spell.bound]
+    return [
+        spell
+        for spell in spells
+        if (spell.ends is None or spell.ends > spell.bound) and spell.chances[-1] < 1.0
+    ]
 
 
 def _after_truces(

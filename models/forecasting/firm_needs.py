@@ -1,7 +1,8 @@
 """A firm's need beside its country's exports: when its stock runs out, and what it should hold.
 
-A firm gets the share of its need that the country gets of a normal month, the mean of the last
-twelve, estimates among them. A surplus refills the stock, never above its starting level.
+A firm gets the share of its need that the country gets of a normal month, the median of the last
+36 known when the need begins, estimates among them: a collapse must not become what is normal. A
+surplus refills the stock, never above its starting level.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,12 +14,29 @@ import pandas as pd
 
 from models.forecasting.joint_paths import ErrorCopula, sample_paths
 from store.arrays import Floats
+from store.months import DAYS_A_MONTH
 
 UNCONTROLLED_PART: Final = 0.5
 """Share of a country's normal trade that grades without dysprosium and terbium are assumed to be:
 they are short only below it."""
 
 WEEKS_A_MONTH: Final = 52 / 12
+
+NORMAL_MONTHS: Final = 36
+"""Months whose median is a normal month: half a year of collapse moves it by little."""
+
+Days = tuple[int, int]
+"""Least and most days from clearance in China to arrival."""
+
+ELSEWHERE: Final = "ROW"
+"""Key of the transit days of a destination without its own."""
+
+SHIPPING_DAYS: Final[Mapping[str, Days]] = {
+    "USA": (15, 40), "DEU": (28, 45), "ITA": (30, 50), "EU27": (28, 50), "EU27_REST": (28, 50),
+    "JPN": (3, 10), "KOR": (3, 10), "VNM": (3, 12), "THA": (5, 12), "IND": (20, 28),
+    ELSEWHERE: (3, 50),
+}  # fmt: skip
+"""By sea, as forwarders quote it. Source: docs/data/shipping_times.md."""
 
 _LIKELY: Final = 0.5
 _SLACK: Final = 1e-9
@@ -108,6 +126,60 @@ def outlook_of(
         float((largest[:, -1] > _SLACK).mean()),
         *held,
     )
+
+
+_FAR_DAYS: Final = 3650
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """How far a stock reaches if nothing arrives."""
+
+    reach_on: pd.Timestamp
+    """First day without enough stock."""
+    order_by: pd.Timestamp
+    """Last day to order so that it arrives by then."""
+    arrives_on: pd.Timestamp
+    """Latest arrival of what is ordered today."""
+    days_late: int
+    """Days since the last day to order, 0 until then."""
+    lead_t: float
+    """Tonnes needed from order to clearance: nothing ordered today comes earlier."""
+    weeks: float
+
+
+def cover_from(
+    start: pd.Timestamp, firm: Firm, lead_days: int, transit_days: int, *, today: pd.Timestamp
+) -> Cover:
+    """Cover of a firm's stock.
+
+    Args:
+        start: When the need begins to draw on it.
+        lead_days: From order to clearance in China.
+        transit_days: From clearance to arrival, at most.
+        today: When the question is asked.
+    """
+    day, today = (moment.tz_convert(None).normalize() for moment in (start, today))
+    reach, stock, need = day, firm.stock, 0.0
+    while (reach - day).days < _FAR_DAYS:
+        need = firm.by_month.get(f"{reach:%Y-%m}", firm.tonnes) / DAYS_A_MONTH
+        if stock < need:
+            break
+        reach, stock = reach + pd.Timedelta(days=1), stock - need
+    order_by = reach - pd.Timedelta(days=lead_days + transit_days)
+    return Cover(
+        reach,
+        order_by,
+        arrives_on=today + pd.Timedelta(days=lead_days + transit_days),
+        days_late=max((today - order_by).days, 0),
+        lead_t=firm.tonnes * lead_days / DAYS_A_MONTH,
+        weeks=((reach - day).days + min(stock / max(need, 1e-9), 1.0)) / 7,
+    )
+
+
+def normal_of(tonnes: Sequence[float] | Floats) -> float:
+    """Tonnes of a normal month, from those of consecutive months up to when a need begins."""
+    return float(pd.Series(np.asarray(tonnes)).tail(NORMAL_MONTHS).median())
 
 
 def _left_after(moment: pd.Timestamp, periods: Sequence[pd.Timestamp]) -> Floats:

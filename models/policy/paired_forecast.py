@@ -306,7 +306,7 @@ def _notes_on(control: Control, past: tuple[Analog, ...], origin: Origin) -> lis
 
 COLUMNS: Final = (
     "destination", "period", "base_p50", "scenario_p50", "base_mean", "scenario_mean",
-    "difference_mean", "difference_p10", "difference_p90", "warning",
+    "difference_mean", "difference_p10", "difference_p90", "certain_mean", "never_mean", "warning",
 )  # fmt: skip
 
 _BANDS: Final = tuple(
@@ -351,6 +351,8 @@ def paired_with(view: "PublishedDraws", scenario: Scenario) -> PairedForecast:
         "difference_mean": other.mean - published.mean,
         "difference_p10": low,
         "difference_p90": high,
+        "certain_mean": other.branch_means[0],
+        "never_mean": other.branch_means[-1],
     }
     flat = {name: values.reshape(-1) for name, values in numbers.items()}
     warnings = warnings_by_series(snapshot.origin, warnings_of(snapshot.origin, scenario))
@@ -380,6 +382,8 @@ class _Drawn:
     quantiles: Floats
     """Series x targets x levels."""
     mean: Floats
+    branch_means: tuple[Floats, ...] = ()
+    """Of a scenario: means if its acts come, those of a lower probability first left out."""
 
     @property
     def p50(self) -> Floats:
@@ -414,7 +418,28 @@ class PublishedDraws:
         return cls(snapshot, policies, ranks, ordinary, published, exposure)
 
     def under(self, scenario: Scenario) -> _Drawn:
-        """Distribution under a scenario; exactly the published one where it does nothing."""
+        """Distribution under a scenario; exactly the published one where it does nothing.
+
+        Acts with a probability come in that share of draws, and move the mean in proportion.
+        """
+        published, count = self.published, len(self.published.tonnes)
+        at = (np.random.default_rng([SEED, 6]).permutation(count) + 0.5) / count
+        tonnes, mean = np.empty_like(published.tonnes), np.zeros_like(published.mean)
+        means, least = [], 0.0
+        for most, branch in scenario.branches:
+            draws, branch_mean = self._under_branch(branch)
+            is_branch = (at >= least) & (at < most)
+            tonnes[is_branch] = draws[is_branch]
+            mean += (most - least) * branch_mean
+            means.append(branch_mean)
+            least = most
+        levels = published.quantiles * _ratio(
+            drawing.quantiles_of_draws(tonnes), drawing.quantiles_of_draws(published.tonnes)
+        )
+        return _Drawn(tonnes, _ascending(levels), mean, tuple(means))
+
+    def _under_branch(self, scenario: Scenario) -> tuple[Floats, Floats]:
+        """Draws and means under a scenario whose acts are certain."""
         origin, published = self.snapshot.origin, self.published
         ordinary = drawing.summed(self._ordinary(scenario), origin.groups)
         tonnes = self._diverted(published.tonnes * _ratio(ordinary, self.ordinary), scenario)
@@ -424,11 +449,7 @@ class PublishedDraws:
             members = published.mean[origin.groups[row]]
             new = (members * growth[origin.groups[row]]).sum(axis=0)
             added_up[row] = _ratio(new, members.sum(axis=0))
-        tonnes = tonnes * _ratio(added_up, growth)
-        levels = published.quantiles * _ratio(
-            drawing.quantiles_of_draws(tonnes), drawing.quantiles_of_draws(published.tonnes)
-        )
-        return _Drawn(tonnes, _ascending(levels), published.mean * added_up)
+        return tonnes * _ratio(added_up, growth), published.mean * added_up
 
     def _ordinary(self, scenario: Scenario) -> Floats:
         """Draws of destinations under a scenario, month by month as the news is out."""

@@ -52,7 +52,7 @@ class Slump:
     """``YYYY-MM``."""
     chance: float
     usual: float
-    """Tonnes: the average of the last twelve months, estimates included."""
+    """Tonnes of a normal month, estimates included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,16 +181,16 @@ def _if_they_come(acts: Sequence[Announced]) -> list[_Query]:
     if acts[0].is_return:
         labels = (
             gettext("Forecast if they return on that day"),
-            gettext("Forecast if they do not return on that day"),
+            gettext("Forecast if they do not return"),
         )
     else:
         labels = (
             gettext("Forecast if they start as announced"),
-            gettext("Forecast if they do not start on that day"),
+            gettext("Forecast if they do not start"),
         )
     return [
         ([(f"{CHANCE}{act.event_id}", chance) for act in acts], label)
-        for chance, label in zip(("1", "0"), labels, strict=True)
+        for chance, label in zip(("100", "0"), labels, strict=True)
     ]
 
 

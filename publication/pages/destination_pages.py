@@ -65,7 +65,7 @@ def destination_page(
     month, rivals = briefing.month, planning.rivals_of(publication.commodity, destination)
     needs = [
         need
-        for need in need_documents(publication, planning)
+        for need in need_documents(publication, planning, read_at)
         if month is not None
         and need["destination"] == destination
         and need["period_from"] <= month.period <= need["period_to"]

@@ -61,6 +61,9 @@ class Need(_Entry):
     lead_days: int = Field(
         0, ge=0, le=LONGEST_LEAD_DAYS, description="From order to clearance in China."
     )
+    transit_days: int | None = Field(
+        None, ge=0, le=365, description="From clearance to arrival; as forwarders quote if missing."
+    )
 
     @model_validator(mode="after")
     def _has_months(self) -> "Need":

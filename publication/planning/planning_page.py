@@ -21,7 +21,7 @@ def planning_page(
     needs = [
         {**need, "home": publication.home}
         for publication in publications
-        for need in need_documents(publication, planning)
+        for need in need_documents(publication, planning, read_at)
     ]
     return page(
         "planning.html.j2",

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from models.forecasting.firm_needs import normal_of
 from models.forecasting.joint_paths import PATHS, SEED, ErrorCopula, sample_paths
 from publication.charts.fan import Fan, fan_of, month_start
 from publication.documents import KILOGRAMS
@@ -124,11 +125,18 @@ _YEAR: Final = 12
 _BASES: Final = ("observed", "derived", "estimated")
 
 
-def normal_month(publication: Publication, destination: str) -> float:
-    """Mean tonnes of the last twelve months of a destination, estimates among them."""
+def normal_month(
+    publication: Publication, destination: str, begin: pd.Timestamp | None = None
+) -> float:
+    """Tonnes of a normal month of a destination (``normal_of``), estimates among them.
+
+    Months that came out after ``begin`` do not count.
+    """
     fan = fan_of(publication, destination)
-    tonnes = pd.concat([fan.history["tonnes"], fan.later["tonnes"]])
-    return float(tonnes.tail(_YEAR).mean())
+    months = pd.concat([fan.history, fan.later])
+    if begin is not None and (is_known := months["available_at"].le(begin)).any():
+        months = months.loc[months["period"].le(months.loc[is_known, "period"].max())]
+    return normal_of(months["tonnes"].to_numpy(float))
 
 
 @dataclass(frozen=True, slots=True)

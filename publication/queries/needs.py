@@ -1,13 +1,20 @@
 """Needs beside the newest forecast: chances of a shortfall, and the safety stock."""
 
-import re
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
 
-from models.forecasting.firm_needs import Firm, FirmOutlook, outlook_of
+from models.forecasting.firm_needs import (
+    ELSEWHERE,
+    SHIPPING_DAYS,
+    Cover,
+    Days,
+    Firm,
+    FirmOutlook,
+    cover_from,
+    outlook_of,
+)
 from models.forecasting.joint_paths import USUAL_CARRY
 from publication.documents import KILOGRAMS
 from publication.language.formats import dated, separated
@@ -17,36 +24,11 @@ from publication.queries.destination_months import newest_score, normal_month
 from publication.state import Publication
 from publication.tables import Record
 from publication.words import chance_below, name_of
-from store.errors import DataError
-from store.months import DAYS_A_MONTH
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS, QUANTILES
 
-Days = tuple[int, int]
-"""Least and most days from clearance in China to the port of the destination."""
-
-SHIPPING_DAYS: Final[Mapping[str, Days]] = {
-    "USA": (15, 40), "DEU": (28, 45), "ITA": (30, 50), "EU27": (28, 50), "EU27_REST": (28, 50),
-    "JPN": (3, 10), "VNM": (3, 12), "THA": (5, 12), "IND": (20, 28),
-}  # fmt: skip
-"""By sea, as forwarders quote it; others have no default. Source: docs/data/shipping_times.md."""
-
-
-_LONGEST: Final = 365
-
-
-def shipping_days(text: str) -> dict[str, Days]:
-    """Shipping days by destination: the defaults, overridden by such as ``USA 20-35, KOR 2-6``."""
-    overrides: dict[str, Days] = {}
-    for part in filter(None, map(str.strip, text.split(","))):
-        match = re.fullmatch(r"([A-Z0-9_]+) +(\d+)-(\d+)", part)
-        days = (int(match[2]), int(match[3])) if match else (1, 0)
-        if match is None or not days[0] <= days[1] <= _LONGEST:
-            raise DataError(
-                f"MAGNETCAST_SHIPPING_DAYS: {part[:40]!r} is no destination with a span of days. "
-                f"Expected such as USA 20-35, up to {_LONGEST} days. Correct it."
-            )
-        overrides[match[1]] = days
-    return {**SHIPPING_DAYS, **overrides}
+def transit_of(destination: str) -> Days:
+    """Transit days to a destination: its own, or the span of all others."""
+    return SHIPPING_DAYS.get(destination, SHIPPING_DAYS[ELSEWHERE])
 
 
 def arrival_months(period: str, days: Days) -> str:
@@ -65,7 +47,14 @@ must then be assumed."""
 
 def met_at(publication: Publication, need: Record) -> float:
     """Exports to the country, in tonnes a month, from which a need is met in full."""
-    return max(float(need["tonnes"]), normal_month(publication, need["destination"]))
+    normal = normal_month(publication, need["destination"], _begin_of(need))
+    return max(float(need["tonnes"]), normal)
+
+
+def _begin_of(need: Record) -> pd.Timestamp:
+    """When the share of a need in its country's trade is fixed: recorded, or earlier begun."""
+    begin = pd.Timestamp(need["period_from"], tz="UTC")
+    return min(_counted_at(need), begin)
 
 
 def firm_outlook(
@@ -74,8 +63,12 @@ def firm_outlook(
     firm: Firm,
     counted_at: pd.Timestamp,
     rows: pd.DataFrame | None = None,
+    *,
+    begin: pd.Timestamp | None = None,
 ) -> FirmOutlook:
     """Outlook of a firm from when its stock was counted, or at the ``rows`` of a scenario.
+
+    ``begin`` is when its need began, by default now.
 
     Raises:
         DataError: The forecast has no month left.
@@ -91,41 +84,9 @@ def firm_outlook(
         )
     return outlook_of(
         firm, list(months["period"]), months[list(QUANTILE_COLUMNS)].to_numpy(float),
-        normal_month(publication, destination),
+        normal_month(publication, destination, begin),
         carry=carry_over_of(publication)[0], as_of=counted_at,
     )  # fmt: skip
-
-
-_FAR_DAYS: Final = 3650
-
-
-@dataclass(frozen=True, slots=True)
-class Cover:
-    """How far a stock reaches if nothing arrives."""
-
-    reach_on: pd.Timestamp
-    order_by: pd.Timestamp
-    """Last day to order so that it is cleared by then."""
-    lead_t: float
-    """Tonnes needed from order to clearance: nothing ordered today comes earlier."""
-    weeks: float
-
-
-def cover_from(counted_at: pd.Timestamp, firm: Firm, lead_days: int) -> Cover:
-    """Cover of a firm's stock that was counted on a day."""
-    day, need = counted_at.tz_convert(None).normalize(), 0.0
-    reach, stock = day, firm.stock
-    while (reach - day).days < _FAR_DAYS:
-        need = firm.by_month.get(f"{reach:%Y-%m}", firm.tonnes) / DAYS_A_MONTH
-        if stock < need:
-            break
-        reach, stock = reach + pd.Timedelta(days=1), stock - need
-    return Cover(
-        reach,
-        order_by=reach - pd.Timedelta(days=lead_days),
-        lead_t=firm.tonnes * lead_days / DAYS_A_MONTH,
-        weeks=((reach - day).days + min(stock / max(need, 1e-9), 1.0)) / 7,
-    )
 
 
 _AS_WRITTEN: Final = ("name", "commodity", "destination", "tonnes", "stock", "lead_days")
@@ -144,13 +105,20 @@ def carry_over_of(publication: Publication) -> tuple[float, str]:
     return float(score["value"]), source
 
 
-def need_documents(publication: Publication, planning: Planning) -> list[Record]:
+def need_documents(
+    publication: Publication, planning: Planning, read_at: pd.Timestamp
+) -> list[Record]:
     """Needs of a commodity, each with its months and safety stocks."""
     return [
-        need_document(publication, need.model_dump(mode="json"))
+        need_document(publication, need.model_dump(mode="json"), read_at)
         for need in planning.needs
         if need.commodity == publication.commodity
     ]
+
+
+def _counted_at(need: Record) -> pd.Timestamp:
+    """Moment for which a need's stock is stated."""
+    return pd.Timestamp(need["counted_on"] or f"{need['period_from']}-01", tz="UTC")
 
 
 def need_outlook(publication: Publication, need: Record, since: pd.Timestamp) -> FirmOutlook | None:
@@ -163,19 +131,22 @@ def need_outlook(publication: Publication, need: Record, since: pd.Timestamp) ->
     if not rows["period"].ge(_month_of(counted_at)).any():
         return None
     firm = Firm(need["tonnes"], need["stock"])
-    return firm_outlook(publication, need["destination"], firm, counted_at, rows)
+    begin = _begin_of(need)
+    return firm_outlook(publication, need["destination"], firm, counted_at, rows, begin=begin)
 
 
-def _counted_at(need: Record) -> pd.Timestamp:
-    """Moment for which a need's stock is stated."""
-    return pd.Timestamp(need["counted_on"] or f"{need['period_from']}-01", tz="UTC")
+def need_document(publication: Publication, need: Record, read_at: pd.Timestamp) -> Record:
+    """Need with its months; numbers are tonnes, chances are shares.
 
-
-def need_document(publication: Publication, need: Record) -> Record:
-    """Need with its months; numbers are tonnes, chances are shares."""
+    Args:
+        read_at: When it is read, from which an order still arrives.
+    """
+    days = transit_of(need["destination"])
+    most = days[1] if need["transit_days"] is None else need["transit_days"]
     outlook = need_outlook(publication, need, publication.as_of)
     plant = Firm(need["tonnes"], need["stock"])
-    cover = cover_from(_counted_at(need), plant, need["lead_days"])
+    start = max(_counted_at(need), pd.Timestamp(need["period_from"], tz="UTC"))
+    cover = cover_from(start, plant, need["lead_days"], most, today=read_at)
     carry_over, carry_over_source = carry_over_of(publication)
     met_at_t = met_at(publication, need)
     chances = {} if outlook is None else dict(zip(outlook.months, outlook.chances_out, strict=True))
@@ -185,8 +156,9 @@ def need_document(publication: Publication, need: Record) -> Record:
         "period_to": need["period_to"],
         "chance_any_month": outlook and bounded(outlook.chance_short),
         "chance_out": outlook and bounded(outlook.chances_out[-1]),
-        "reach_on": f"{cover.reach_on:%Y-%m-%d}",
-        "order_by": f"{cover.order_by:%Y-%m-%d}",
+        "transit_days": most,
+        "days": days,
+        **order_days(cover),
         "buffer_90_t": outlook and round(max(outlook.stock_90, cover.lead_t), KILOGRAMS),
         "buffer_95_t": outlook and round(max(outlook.stock_95, cover.lead_t), KILOGRAMS),
         "first_month": min(chances, default=None),
@@ -197,12 +169,19 @@ def need_document(publication: Publication, need: Record) -> Record:
         "destination_name": name_of(need["destination"]),
         "met_in_full_at_t": round(met_at_t, KILOGRAMS),
         "months": [
-            {**month, "chance_out": chance if chance is None else bounded(chance)}
+            {**month, "arrives": arrival_months(month["period"], days), "chance_out": chance if chance is None else bounded(chance)}
             for row in months_needed(publication, need).to_dict("records")
             for month in [_month(row, met_at_t, publication)]
             for chance in [chances.get(month["period"])]
         ],
     }
+
+
+def order_days(cover: Cover) -> Record:
+    """Days of a cover, as documents have them."""
+    names = ("reach_on", "order_by", "arrives_on")
+    days = {name: f"{getattr(cover, name):%Y-%m-%d}" for name in names}
+    return {**days, "days_late": cover.days_late}
 
 
 def bounded(chance: float) -> float:

@@ -241,7 +241,11 @@ class ScenarioAct(_Lever):
         None, ge=0, le=100, description="Percent of what it stops that other destinations get."
     )
     probability: float | None = Field(
-        None, ge=0, le=1, description="That it comes as announced; estimated by default."
+        None,
+        ge=0,
+        le=1,
+        description="0 to 1, that it comes as announced; else it never does. By default estimated "
+        "for an announced act, and 1 for a new one or other days.",
     )
 
     @property
@@ -270,6 +274,12 @@ class ScenarioAct(_Lever):
             columns["kept_pct"] = 0.0
         direction = "easing" if self.instrument in _EASING else "restrictive"
         return {"direction": direction, **columns, "announced_on": self.announced}
+
+    @property
+    def never(self) -> "ScenarioAct":
+        """Known act that does not come."""
+        changes = dict.fromkeys({*type(self).model_fields} - {"event_id", "announced_on"})
+        return self.model_copy(update={**changes, "probability": 0.0})
 
     def _faults(self, context: ScenarioContext) -> Iterator[Fault]:
         stored, columns = self._known, self.given
@@ -370,6 +380,27 @@ class Scenario(_Part):
     @property
     def levers(self) -> tuple[ScenarioAct | ScenarioTariff, ...]:
         return (*self.events, *self.tariffs)
+
+    @property
+    def branches(self) -> list[tuple[float, "Scenario"]]:
+        """Ways it may turn out, each with its acts certain, by the share of draws up to which.
+
+        First all acts of a probability above 0 come; of two, the less probable one comes only with
+        the other.
+        """
+        chances = {act.probability for act in self.events if act.probability is not None}
+        return [(most, self._with_acts_from(most)) for most in sorted({*chances, 1.0} - {0.0})]
+
+    def _with_acts_from(self, least: float) -> "Scenario":
+        acts = []
+        for act in self.events:
+            if act.probability is None:
+                acts.append(act)
+            elif act.probability >= least:
+                acts.append(act.model_copy(update={"probability": 1.0}))
+            elif not act.is_new:
+                acts.append(act.never)
+        return self.model_copy(update={"events": acts})
 
     @model_validator(mode="after")
     def _changes_each_act_once(self) -> Self:

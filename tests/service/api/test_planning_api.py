@@ -15,11 +15,13 @@ from starlette.testclient import TestClient
 
 from models.forecasting.joint_paths import USUAL_CARRY
 from service.api.response_models import Page, Problem
-from publication.tables import json_answer
-from publication.planning import entries
-from publication.planning.rivals import RivalResponse, rival_cells, rival_scores
+from service.charts.fan import fan_of
+from service.http.responses import json_answer
+from service.planning import entries
+from service.planning.rivals import RivalResponse, rival_cells, rival_scores
+from service.queries.destination_months import normal_month
 from service.state import may_write
-from publication.words import chance_below
+from service.words import chance_below
 from store.database import open_store
 from store.planning.audit import Actor, create_token, revoke_token
 from store.planning.planning_rows import (
@@ -45,6 +47,8 @@ from tests.service.stores import EARLIER, NEWEST, NOW, make_app, make_live
 AT = datetime(2026, 11, 25, tzinfo=UTC)
 NEED = {"name": "Motor plant", "destination": "USA", "period_from": "2026-12",
         "period_to": "2027-03", "tonnes": 600.0}  # fmt: skip
+PLANT = {**NEED, "destination": "KOR", "period_to": "2027-11", "tonnes": 20.0, "stock": 30.0,
+         "lead_days": 60}  # fmt: skip
 RULE = {"name": "down", "measure": "median", "destination": "USA", "points": 5.0}
 RIVAL = {"name": "Example Bank", "source": "two licences", "made_on": "2026-11-24",
          "destination": "USA", "period": "2026-12", "tonnes": 450.5}  # fmt: skip
@@ -431,7 +435,9 @@ def test_a_stock_outlook_is_computed_and_nothing_is_stored(untouched: TestClient
     assert answer["lead_t"] <= answer["stock_90_t"] <= answer["stock_95_t"]
     assert answer["weeks_of_cover"] == 8.7
     days = [date.fromisoformat(answer[name]) for name in ("order_by", "reach_on")]
-    assert (days[1] - days[0]).days == 45
+    assert (days[1] - days[0]).days == 45 + 45, "to clearance, and to a German port at most"
+    flown = untouched.get(f"{asked}&transit_days=4").json()
+    assert (date.fromisoformat(flown["order_by"]) - days[0]).days == 45 - 4
     free = untouched.get(f"{asked}&controlled=false").json()
     assert (free["next_date"], free["stock_90_t"]) == (None, max(17.7, free["stock_90_t"]))
     weeks = untouched.get(f"{API}/stock-outlook?destination=DEU&tonnes=12&stock_weeks=8.6667")
@@ -445,6 +451,54 @@ def test_a_stock_outlook_is_computed_and_nothing_is_stored(untouched: TestClient
     assert idle["reach_on"] > answer["reach_on"]
     assert idle["weeks_of_cover"] > answer["weeks_of_cover"]
     assert planned(untouched).needs.empty
+
+
+def test_a_need_draws_on_its_stock_from_its_first_month(planner: TestClient) -> None:
+    now, later = (
+        posted(planner, "needs", {**PLANT, "name": first, "period_from": first})
+        for first in ("2026-11", "2027-06")
+    )
+
+    assert (later["reach_on"], later["order_by"]) == ("2027-07-16", "2027-05-07")
+    assert (later["transit_days"], later["days_late"]) == (10, 0)
+    late = date.fromisoformat(now["arrives_on"]) - date.fromisoformat(now["reach_on"])
+    assert 0 < now["days_late"] == late.days
+
+
+@pytest.mark.parametrize(
+    ("code", "order", "late"),
+    [
+        ("en", "Order by 7 May 2027: 60 days to clearance and up to 10 in transit.",
+         ("An order today is 25 days too late: without magnets from 9 Jan 2027 to 3 Feb 2027, "
+         "unless goods ordered earlier arrive.")),
+        ("de", ("Bestellen Sie bis 7. Mai 2027: 60 Tage bis zur Abfertigung und bis zu 10 Tage "
+         "Transport."),
+         ("Eine Bestellung von heute kommt 25 Tage zu spät: ohne Magnete von 9. Jan. 2027 bis "
+         "3. Feb. 2027, sofern nicht früher bestellte Ware eintrifft.")),
+    ],
+)  # fmt: skip
+def test_a_page_of_needs_says_when_to_order_or_how_late_it_is(
+    planner: TestClient, code: str, order: str, late: str
+) -> None:
+    posted(planner, "needs", {**PLANT, "period_from": "2027-06"})
+    posted(planner, "needs", {**PLANT, "period_from": "2026-11"})
+
+    shown = planner.get(f"/needs?lang={code}").text
+
+    assert order in shown
+    assert late in shown
+
+
+def test_what_comes_out_after_a_need_began_leaves_its_normal_month(untouched: TestClient) -> None:
+    publication = untouched.app.state.shared.live.publication
+    months = fan_of(publication, "DEU").history
+    begin = months["available_at"].sort_values().iloc[-1] - pd.Timedelta(days=1)
+    known = months.loc[months["available_at"].le(begin), "period"].max()
+    expected = months.loc[months["period"].le(known), "tonnes"].tail(36).median()
+
+    assert known < months["period"].max()
+    assert normal_month(publication, "DEU", begin) == pytest.approx(expected)
+    assert normal_month(publication, "DEU") == pytest.approx(months["tonnes"].tail(36).median())
 
 
 def test_a_stock_is_counted_today_however_old_the_forecast_is(

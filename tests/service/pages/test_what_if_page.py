@@ -79,7 +79,7 @@ def test_levers_make_the_scenario_they_say() -> None:
 
 
 def test_announced_acts_get_the_probability_typed() -> None:
-    found = checked(("chance.2025-10-duty", "0.3"), ("chance.2026-11-list", "0"))
+    found = checked(("chance.2025-10-duty", "30"), ("chance.2026-11-list", "0"))
 
     assert found.errors == {}
     assert found.title == "Licence duty, probability 30%; New list, probability 0%"
@@ -108,7 +108,9 @@ def test_announced_acts_get_the_probability_typed() -> None:
         ({ACTS: "unknown", "suspension_to": "2027-01"}, ACTS,
          "'unknown' is not a suspended measure. Choose one of those shown"),
         ({ACTS: "2025-10-duty"}, "suspension_to", "Missing"),
-        ({"chance.2025-10-duty": "2"}, "chance.2025-10-duty", "'2' is out of range"),
+        ({"chance.2025-10-duty": "101"}, "chance.2025-10-duty",
+         "'101' is out of range. Expected 0 to 100 percent"),
+        ({**BAN, "licence_probability": "-1"}, "licence_probability", "'-1' is out of range"),
         ({"chance.none": "1"}, "chance.none", "'none' is not a known act"),
         ({f"chance.{number}": "1" for number in range(51)}, ACTS, "at most 50 items"),
         ({"chance.2025-10-duty": "1", ACTS: "2025-10-duty", "suspension_to": "2027-01"},

@@ -4,13 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.forecasting.firm_needs import Firm, FirmOutlook, outlook_of, running_gap
+from models.forecasting.firm_needs import (
+    SHIPPING_DAYS,
+    Firm,
+    FirmOutlook,
+    cover_from,
+    normal_of,
+    outlook_of,
+    running_gap,
+)
 from models.forecasting.joint_paths import quantiles_of_sums
-from publication.language.choice import in_language
-from service.stock import question_in
-from publication.planning.typed import typed_months
-from publication.queries.needs import cover_from
-from publication.words import message_of
+from service.language.choice import in_language
+from service.planning.firm import question_in
+from service.planning.typed import typed_months
+from service.queries.needs import transit_of
+from service.words import message_of
 from store.errors import DataError
 from tests.data.builders import at
 
@@ -123,13 +131,71 @@ def test_grade_licence_rule_and_single_months_change_what_a_firm_gets() -> None:
 
 
 def test_a_stock_reaches_as_far_as_the_need_lets_it_and_is_ordered_a_lead_time_before() -> None:
-    cover = cover_from(at("2026-11-25"), Firm(12.0, stock=24.0), 45)
-    idle = cover_from(at("2026-12-01"), Firm(12.0, stock=24.0, by_month={"2026-12": 0.0}), 0)
+    day, other = at("2026-11-25"), at("2026-12-01")
+    cover = cover_from(day, Firm(12.0, stock=24.0), 30, 15, today=day)
+    idle = cover_from(
+        other, Firm(12.0, stock=24.0, by_month={"2026-12": 0.0}), 0, 0, today=other
+    )  # fmt: skip
 
     assert f"{cover.reach_on:%Y-%m-%d} {cover.order_by:%Y-%m-%d}" == "2027-01-24 2026-12-10"
-    assert cover.lead_t == pytest.approx(17.74, abs=0.01)
+    assert f"{cover.arrives_on:%Y-%m-%d} {cover.days_late}" == "2027-01-09 0"
+    assert cover.lead_t == pytest.approx(11.83, abs=0.01)
     assert cover.weeks == pytest.approx(24 / 12 * 30.44 / 7)
     assert f"{idle.reach_on:%Y-%m-%d}" == "2027-03-02", "December needs nothing"
+
+
+PLANT = Firm(20.0, stock=30.0)
+"""A month and a half of stock."""
+
+
+def test_a_stock_lasts_from_the_start_of_its_need() -> None:
+    today = at("2026-12-01")
+
+    now, later = (
+        cover_from(start, PLANT, 60, 45, today=today) for start in (today, at("2027-06-01"))
+    )
+
+    assert f"{now.reach_on:%Y-%m-%d} {later.reach_on:%Y-%m-%d}" == "2027-01-15 2027-07-16"
+    assert f"{later.order_by:%Y-%m-%d}" == "2027-04-02"
+    assert later.days_late == 0
+
+
+def test_an_order_that_comes_too_late_leaves_the_plant_without_magnets_for_as_many_days() -> None:
+    today = at("2026-12-01")
+
+    cover = cover_from(today, PLANT, 15, 45, today=today)
+
+    assert cover.days_late == 15
+    assert f"{cover.reach_on:%Y-%m-%d} {cover.arrives_on:%Y-%m-%d}" == "2027-01-15 2027-01-30"
+
+
+@pytest.mark.parametrize(("name", "most"), [("DEU", 45), ("KOR", 10), ("WLD", 50), ("BRA", 50)])
+def test_every_destination_has_a_transit_time(name: str, most: int) -> None:
+    assert transit_of(SHIPPING_DAYS, name)[1] == most
+
+
+def test_a_collapse_of_three_months_hardly_moves_a_normal_month() -> None:
+    months = np.linspace(1_000.0, 1_200.0, 36)
+
+    after = normal_of([*months, 663.0, 660.0, 606.0])
+
+    assert normal_of(months) == pytest.approx(1_100.0)
+    assert after == pytest.approx(1_100.0, rel=0.01)
+    assert np.mean([*months[-9:], 663.0, 660.0, 606.0]) < 1_050.0
+
+
+@given(st.lists(st.floats(1.0, 1e4), min_size=3, max_size=3), st.floats(0.0, 1.0))
+def test_lower_exports_never_lower_the_chance_of_running_out(
+    falls: list[float], kept: float
+) -> None:
+    lower = EVEN * np.array([[1.0 - kept * fall / 1e4] for fall in falls])
+    wide = np.linspace(0.4, 1.6, 7)
+
+    chances = [outlook(Firm(10.0, stock=4.0), months * wide) for months in (EVEN, lower)]
+
+    before, after = chances
+    assert all(np.array(after.chances_out) >= np.array(before.chances_out))
+    assert after.chance_short >= before.chance_short
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,55 @@ def test_a_scenario_states_how_probable_an_act_is_and_what_that_changes() -> Non
     assert any("to-come" in note and "10% as announced" in note for note in map(str, found.notes))
 
 
+NEW_BAN = (
+    "events: [{event_id: ban, instrument: export_ban, destinations: [JPN], "
+    "effective_from: 2020-09-01, covers: magnets, covered_share: 1, covered_because: a test"
+)
+ANNOUNCED = "events: [{event_id: to-come"
+
+
+def means_at(text: str, probability: float) -> pd.DataFrame:
+    """Return means of all months of Japan under a scenario with a probability."""
+    asked = snapshot()
+    scenario = make_scenario(f"{text}, probability: {probability}}}]", asked)
+    return paired(asked, scenario, draws=400).table.set_index("destination").loc["JPN"]
+
+
+def test_at_probability_zero_a_new_act_does_nothing() -> None:
+    table = means_at(NEW_BAN, 0.0)
+
+    assert (table["scenario_mean"] == table["base_mean"]).all()
+    assert (table["scenario_p50"] == table["base_p50"]).all()
+    assert not table[["difference_p10", "difference_p90"]].any(axis=None)
+
+
+@pytest.mark.parametrize("text", [NEW_BAN, ANNOUNCED], ids=["new", "announced"])
+@pytest.mark.parametrize("probability", [0.25, 0.5, 0.75])
+def test_the_mean_moves_in_proportion_to_the_probability(text: str, probability: float) -> None:
+    never, sure = (means_at(text, share)["scenario_mean"] for share in (0.0, 1.0))
+
+    table = means_at(text, probability)
+
+    expected = probability * sure + (1.0 - probability) * never
+    np.testing.assert_allclose(table["scenario_mean"], expected, rtol=1e-12)
+    np.testing.assert_array_equal(table["certain_mean"], sure)
+    np.testing.assert_array_equal(table["never_mean"], never)
+    assert (sure < never).any()
+
+
+def test_of_two_acts_each_has_its_own_probability() -> None:
+    asked = snapshot()
+    both = f"{ANNOUNCED}, probability: 0.2}}, {NEW_BAN.removeprefix('events: [')}"
+    scenario = make_scenario(f"{both}, probability: 0.7}}]", asked)
+
+    (first, most), (second, one), (last, none) = scenario.branches
+
+    assert (first, second, last) == (0.2, 0.7, 1.0)
+    assert [act.probability for act in most.events] == [1.0, 1.0]
+    assert [(act.event_id, act.probability) for act in one.events] == [("to-come", 0.0), ("ban", 1)]
+    assert [act.event_id for act in none.events] == ["to-come"]
+
+
 def test_an_announced_rise_of_a_tariff_comes_in_as_many_draws_as_probable() -> None:
     rise = {
         "component": "S1", "rate_pct": 60.0, "announced_on": "2020-06-20",
