@@ -17,10 +17,13 @@ from store.arrays import Flags, Floats, Ints
 from store.errors import SHOWN, DataError, counted, first_few, shown
 from store.months import YEAR, month_label
 
-OURS: Final = ("destination", "period", "tonnes")
+Names = tuple[str, str, str]
+"""Of the columns of series, date and value."""
+
+OURS: Final[Names] = ("destination", "period", "tonnes")
 """What the columns of a panel are called here."""
 
-NIXTLA: Final = ("unique_id", "ds", "y")
+NIXTLA: Final[Names] = ("unique_id", "ds", "y")
 """What Nixtla's tools call them."""
 
 MISSING_MARKS: Final = ("nan", "na", "n/a", "#n/a", "null", "none")
@@ -40,7 +43,7 @@ def our_names(header: Sequence[str], called: Sequence[str] | None = None) -> lis
     return [ours.get(name, name) for name in header]
 
 
-def names_of(text: str | None) -> tuple[str, str, str] | None:
+def names_of(text: str | None) -> Names | None:
     """Names of series, date and value in ``--columns``."""
     if text is None:
         return None
@@ -207,18 +210,6 @@ class Panel:
     """Column ``part_of`` by destination of the table, "" where empty; None without the column."""
 
 
-@dataclass(frozen=True, slots=True)
-class PanelOptions:
-    """How a panel is to be read."""
-
-    columns: tuple[str, str, str] | None = None
-    """What it calls ``OURS``; None takes these or those of Nixtla's tools."""
-    allow_negative: bool = False
-
-
-READ_AS_IS: Final = PanelOptions()
-
-
 @dataclass(slots=True)
 class _Faults:
     rows: pd.DataFrame
@@ -243,26 +234,28 @@ class _Faults:
             yield name, f"{few}; ... ({self.counts[name]} in all)" if is_cut else few
 
 
-def read_panel(source: Path | pd.DataFrame, options: PanelOptions = READ_AS_IS) -> Panel:
+def read_panel(
+    source: Path | pd.DataFrame, columns: Names | None = None, *, allow_negative: bool = False
+) -> Panel:
     """Valid series of a panel as a dense table, with refused series and notes.
 
     Args:
         source: File or frame with ``destination, period, tonnes`` and perhaps ``part_of``; further
             columns are ignored. Rows may come in any order; an empty ``tonnes`` is a gap; duplicate
             rows are read once. The first row of a frame is row 0.
-        options: Other names of columns, and whether values may be negative.
+        columns: What it calls ``OURS``; None takes these or those of Nixtla's tools.
     """
     name = named(source, "Panel")
     is_theirs = isinstance(source, pd.DataFrame) and NIXTLA[0] in source.columns
-    called = options.columns or (NIXTLA if is_theirs else OURS)
-    rows = read_rows(source, "Panel", called=options.columns)
+    called = columns or (NIXTLA if is_theirs else OURS)
+    rows = read_rows(source, "Panel", called=columns)
     _check_columns(name, rows, called)
     has_tree = PART_OF in rows
     rows = rows[[*OURS, PART_OF] if has_tree else list(OURS)]
     labels = rows["destination"]
     rows = rows.assign(destination=labels.where(labels.str.strip() != ""))
     faults = _Faults(rows)
-    values, again = _known(rows, faults, name, options, called[2])
+    values, again = _known(rows, faults, name, called[2], allow_negative=allow_negative)
     if has_tree:
         _check_parents(rows, faults)
     reasons = dict(faults.reasons())
@@ -282,7 +275,7 @@ def read_panel(source: Path | pd.DataFrame, options: PanelOptions = READ_AS_IS) 
     return Panel(table, reasons, tuple(_notes(rows, again, table)), tree)
 
 
-def _check_columns(name: str, rows: pd.DataFrame, called: tuple[str, str, str]) -> None:
+def _check_columns(name: str, rows: pd.DataFrame, called: Names) -> None:
     expected = dict(zip(OURS, called, strict=True))
     if missing := [their for our, their in expected.items() if our not in rows]:
         raise DataError(
@@ -293,7 +286,7 @@ def _check_columns(name: str, rows: pd.DataFrame, called: tuple[str, str, str]) 
 
 
 def _known(
-    rows: pd.DataFrame, faults: _Faults, name: str, options: PanelOptions, called: str
+    rows: pd.DataFrame, faults: _Faults, name: str, called: str, *, allow_negative: bool
 ) -> tuple[pd.DataFrame, int]:
     """Destination, month and tonnes of the rows with a value, and the count of repeated rows."""
     months, month_faults = months_in(rows, name)
@@ -303,7 +296,7 @@ def _known(
     faults.note(wrong, lambda place: f"{called} {shown(cells[place])!r} is no number")
     faults.note(np.isinf(values), lambda place: f"{called} {values[place]} is not finite")
     finite = np.isfinite(values)
-    if not options.allow_negative:
+    if not allow_negative:
         faults.note(finite & (values < 0), lambda place: f"{values[place]} {called}{NEGATIVE}")
     large = finite & (np.abs(values) > _LARGEST)
     faults.note(large, lambda place: f"{values[place]} {called} is over {_LARGEST:g}")
