@@ -17,8 +17,7 @@ from features.families.trade import compute
 from features.panel.estimation import evidence_panel
 from features.statistical.base_forecasts import BASE_FORECASTS
 from features.statistical.seasonality import season_profiles
-from models.engine.panel_view import PanelView
-from models.engine.training import trained
+from models.engine.panel_view import PanelView, trained
 from service.http.responses import csv_answer, json_answer
 from service.live.documents import FILE_COLUMNS, flat_rows, forecast_document
 from store.asof import OBSERVATION_KEY, known_at

@@ -25,7 +25,7 @@ from flows.ingest.sources import (
 from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import PublishedFigures, typed_figure
 from sources.bundled.release_calendar import ReleaseCalendar
-from sources.files.handwritten import parse_day
+from sources.files.file_reader import parse_day
 from sources.providers.customs import CustomsDownload, Flow, refuse_other_table
 from sources.providers.downloads import download
 from sources.providers.live_sources import BY_CODE, LIVE

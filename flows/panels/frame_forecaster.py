@@ -26,8 +26,7 @@ from models.engine.custom_features import (
     date_features,
     lag_features,
 )
-from models.engine.panel_view import validation_start
-from models.engine.training import before_validation
+from models.engine.panel_view import before_validation, validation_start
 from models.forecasting.model_names import MODEL
 from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
 from models.forecasting.residual_history import PLAIN_SIDE

@@ -17,7 +17,6 @@ from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import ModelParameters
 from models.reconciliation.tree import add_sums, contradictions, tree_of
 from sources.files.covariates import read_covariates
-from sources.files.hierarchy import sums_in
 from sources.files.panel import (
     NEGATIVE,
     TAKES_NEGATIVE,
@@ -27,6 +26,7 @@ from sources.files.panel import (
     names_in,
     read_panel,
     read_rows,
+    sums_in,
 )
 from store.errors import DataError, first_few
 from store.progress import Progress

@@ -13,16 +13,14 @@ from features.series import mean_known
 from features.statistical.base_forecasts import BASELINES, PANEL_FORECASTS
 from models import quantile_model
 from models.engine.custom_features import CustomFeatures
-from models.engine.panel_view import PanelView
-from models.engine.training import trained
+from models.engine.panel_view import PanelView, trained
 from models.forecasting.conditioning import reconciled
 from models.forecasting.model_names import BASE_MEDIAN, MODEL, REFERENCE
 from models.forecasting.residual_history import PLAIN_SIDE, plain_distances
 from models.forecasting.snapshot import Snapshot
-from models.learning.boosters import Boosters, too_few
+from models.learning.boosters import Boosters, TrainingSet, too_few
 from models.learning.calibration import PastErrors, metadata_of
 from models.learning.parameters import PANEL_PRESET, ModelParameters
-from models.learning.training_set import TrainingSet
 from models.quantile_model import TrainedModel, quantiles_of
 from sources.files.covariates import Covariates
 from store.arrays import Flags, Floats, Ints

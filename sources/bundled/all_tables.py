@@ -19,7 +19,7 @@ from sources.bundled.published_figures import (
     read_figures,
 )
 from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates, latest_plausible_day
-from sources.files.handwritten import Row, read_table
+from sources.files.file_reader import Row, read_table
 from store.facts.batch import Batch, FileRows
 from store.schema.frames import typed_frame
 from store.vocabulary import COMMODITY, ORIGIN, UNITS

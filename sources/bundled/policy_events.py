@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 import pandas as pd
 
 from sources.bundled.notation import COUNTRIES, parse_areas, parse_covers
-from sources.files.handwritten import Row, read_table
+from sources.files.file_reader import Row, read_table
 from store.facts.batch import FileRows
 from store.schema.frames import typed_frame
 from store.schema.scenario import HIGHEST_RATE_PCT

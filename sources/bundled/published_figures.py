@@ -12,8 +12,7 @@ import pandas as pd
 
 from sources.bundled.notation import Period, half_width, parse_destination, parse_period
 from sources.bundled.release_calendar import ReleaseCalendar, latest_plausible_day, stated_day
-from sources.files.file_reader import Problems
-from sources.files.handwritten import Row, Table, read_table
+from sources.files.file_reader import Problems, Row, Table, read_table
 from store.facts.batch import FileRows
 from store.numbers import plain_number
 from store.schema.frames import typed_frame

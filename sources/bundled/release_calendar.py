@@ -9,7 +9,7 @@ from typing import ClassVar, Final, Self
 import pandas as pd
 
 from sources.bundled.notation import end_of_month, month, parse_period
-from sources.files.handwritten import Row, parse_day, read_table
+from sources.files.file_reader import Row, parse_day, read_table
 from store.facts.batch import FileRows
 from store.schema.frames import typed_frame
 

@@ -7,8 +7,7 @@ from urllib.parse import urlencode
 
 import pandas as pd
 
-from sources.base import MonthRange
-from sources.http import KEY_PAGES, ApiKeys, HttpClient, HttpSource, sent_as
+from sources.http import KEY_PAGES, ApiKeys, HttpClient, HttpSource, MonthRange, sent_as
 from sources.providers.rows import (
     USUAL_LAG,
     left_out,

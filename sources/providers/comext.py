@@ -16,8 +16,7 @@ from xml.etree import ElementTree as ET
 
 import pandas as pd
 
-from sources.base import MonthRange
-from sources.http import MOST_BODY, HttpClient, HttpSource, Refusal
+from sources.http import MOST_BODY, HttpClient, HttpSource, MonthRange, Refusal
 from sources.providers.countries import comext_members, comext_place
 from sources.providers.rows import (
     USUAL_LAG,

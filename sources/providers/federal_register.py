@@ -9,10 +9,14 @@ from typing import ClassVar, Final
 
 import pandas as pd
 
-from sources.base import MonthRange
-from sources.http import HttpClient, HttpSource, Params
-from sources.providers.coverage import proposed_coverage
-from sources.providers.rows import Proposal, proposals, records_in, refuse_missing
+from sources.http import HttpClient, HttpSource, MonthRange, Params
+from sources.providers.rows import (
+    Proposal,
+    proposals,
+    proposed_coverage,
+    records_in,
+    refuse_missing,
+)
 from store.errors import SourceError
 from store.facts.batch import FileRows
 

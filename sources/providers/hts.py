@@ -8,8 +8,7 @@ from typing import ClassVar, Final, cast
 
 import pandas as pd
 
-from sources.base import MonthRange
-from sources.http import HttpClient, HttpSource
+from sources.http import HttpClient, HttpSource, MonthRange
 from sources.providers.rows import Proposal, proposals, records_in
 from store.errors import SourceError
 from store.facts.batch import FileRows

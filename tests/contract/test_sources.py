@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 from pydantic import SecretStr
 
-from sources.base import MonthRange
 from sources.bundled.all_tables import Bundled, bundled_sources
-from sources.http import HttpSource
+from sources.http import HttpSource, MonthRange
 from sources.providers.live_sources import LIVE, live_source
 from store.database import open_store
 from store.errors import SourceError

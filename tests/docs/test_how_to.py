@@ -20,11 +20,10 @@ from features.statistical import base_forecasts
 from features.statistical.base_forecasts import BASE_FORECASTS, IN_MEDIAN
 from flows.context.stores import made_store
 from service.words import DESTINATION_NAMES
-from sources.base import MonthRange
 from sources.bundled.published_figures import PublishedFigures
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.checks import objections
-from sources.http import HttpSource
+from sources.http import HttpSource, MonthRange
 from sources.providers.customs import partner_place
 from store.facts.batch import Batch
 from store.facts.reading import read_observations

@@ -24,9 +24,8 @@ from sources.bundled.policy_events import PolicyEvents, TariffRates
 from sources.bundled.published_figures import PublishedFigures
 from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
 from sources.files.covariates import read_covariates
-from sources.files.handwritten import read_scenario
-from sources.files.hierarchy import sums_in
-from sources.files.panel import read_panel, read_rows
+from sources.files.file_reader import read_scenario
+from sources.files.panel import read_panel, read_rows, sums_in
 from sources.providers.customs import CustomsDownload
 from sources.providers.downloads import download
 from store.archive import extract_archive
