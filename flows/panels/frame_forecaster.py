@@ -3,7 +3,7 @@
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, make_dataclass, replace
 from functools import reduce
 from importlib.metadata import version
 from io import StringIO
@@ -51,8 +51,18 @@ _UNUSED: Final = {"static_features", "dropna", "max_horizon", "prediction_interv
 """Arguments of mlforecast that change nothing here (docs/tutorials/python.md)."""
 
 
+_Engine: Final[Any] = make_dataclass(
+    "_Engine",
+    [(name, type(value), field(default=value)) for name, value in PANEL_PRESET.by_name.items()],
+    kw_only=True,
+    eq=False,
+    repr=False,
+)
+"""The parameters of the engine, declared in ``models.learning.parameters``, as arguments."""
+
+
 @dataclass(eq=False, repr=False)
-class Forecaster(BaseEstimator):  # type: ignore[misc]
+class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
     """Quantile forecasts of every series of a panel by one global model.
 
     Takes and returns Nixtla's long format (``unique_id``, ``ds``, ``y``), or ours (``destination``,
@@ -85,18 +95,6 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
     date_features: Sequence[str | Callable[[pd.DatetimeIndex], Any]] | None = None
     target_transforms: Sequence[Any] | None = None
     features: Mapping[str, Function] | None = None
-    num_iterations: int = PANEL_PRESET.num_iterations
-    learning_rate: float = PANEL_PRESET.learning_rate
-    num_leaves: int = PANEL_PRESET.num_leaves
-    min_data_in_leaf: int = PANEL_PRESET.min_data_in_leaf
-    lambda_l2: float = PANEL_PRESET.lambda_l2
-    feature_fraction: float = PANEL_PRESET.feature_fraction
-    half_life_months: float = PANEL_PRESET.half_life_months
-    span: int = PANEL_PRESET.span
-    step: int = PANEL_PRESET.step
-    ensemble_weight: float = PANEL_PRESET.ensemble_weight
-    seed: int = PANEL_PRESET.seed
-    threads: int = PANEL_PRESET.threads
     allow_negative: bool = False
 
     def fit(
@@ -498,9 +496,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
     def _parameters(self) -> ModelParameters:
         if self.freq not in {"MS", "ME", "M"}:
             raise DataError(f"freq={self.freq!r} is not monthly. Expected MS or ME. Correct it.")
-        changes = self.get_params(deep=False)
-        for name in (*_FUNCTIONS, "freq", "lags", "date_features", "allow_negative"):
-            del changes[name]
+        changes = {name: getattr(self, name) for name in PANEL_PRESET.by_name}
         return with_changes(PANEL_PRESET, changes, where="Forecaster")
 
 
