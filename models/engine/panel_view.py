@@ -1,6 +1,6 @@
 """A panel as it was at past origins, and training on it: boosters, bands on a window's errors."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from features.build import OriginFeatures, features_of
 from features.origin import Origin, bare_origin
-from features.series import PanelStats, SeriesStats, panel_momentum, series_stats
+from features.series import SeriesStats, panel_momentum, series_stats
 from features.statistical.seasonality import common_profile
 from models import quantile_model
 from models.learning.boosters import (
@@ -45,8 +45,8 @@ class PanelView:
     horizon: int
     extra: Extra | None = None
     extra_names: tuple[str, ...] = ()
-    common: Mapping[int, PanelStats] = field(default_factory=dict)
-    """Statistics of the whole panel by origin, if these are some of its series; else computed."""
+    common: tuple[Floats, float] | None = None
+    """Season and momentum of the whole panel at the cutoff, if these are some of its series."""
     _stats: dict[int, SeriesStats] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -75,20 +75,16 @@ class PanelView:
     def stats(self, origin: int) -> SeriesStats:
         """Statistics of all series at an origin, cached."""
         if origin not in self._stats:
-            common = self.common.get(origin)
-            profile = None if common is None else common.profile
+            profile = None if self.common is None else self.common[0]
             self._stats[origin] = series_stats(self.tonnes[:, : origin + 1], profile)
         return self._stats[origin]
 
-    def common_at(self, origin: int) -> PanelStats:
-        """Statistics of the whole panel at an origin."""
-        if origin in self.common:
-            return self.common[origin]
-        return PanelStats(common_profile(self.tonnes[:, : origin + 1]), self._momentum(origin))
+    def at_cutoff(self) -> tuple[Floats, float]:
+        """Season, by month of the year, and median momentum of the whole panel at the cutoff."""
+        return self.common or (common_profile(self.tonnes), self._momentum(self.last))
 
     def _momentum(self, origin: int) -> float:
-        common = self.common.get(origin)
-        return panel_momentum(self.stats(origin).momentum) if common is None else common.momentum
+        return self.common[1] if self.common else panel_momentum(self.stats(origin).momentum)
 
     def at(self, origin: int, rows: Ints | slice) -> OriginFeatures:
         """Features of some series at an origin.

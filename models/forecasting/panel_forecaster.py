@@ -259,8 +259,7 @@ class FittedPanel:
         if self.shift is not None:
             shift = shift_of(values)
             values = values + shift[:, None]
-        common = {self.view.last: self.view.common_at(self.view.last)}
-        view = replace(self.view, tonnes=values, common=common)
+        view = replace(self.view, tonnes=values, common=self.view.at_cutoff())
         return replace(
             self, snapshot=Snapshot.of_panel(table, self.snapshot.horizon), view=view, shift=shift
         )

@@ -15,7 +15,7 @@ import math
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -27,6 +27,8 @@ import pandas as pd
 import yaml
 
 from store.errors import DataError, counted, first_few
+from store.facts.batch import FileRows
+from store.schema.frames import typed_frame
 from store.schema.scenario import Place, Scenario, ScenarioContext, checked_scenario
 
 Line = tuple[int, list[str]]
@@ -437,6 +439,18 @@ class Table:
     sha256: str
     rows: tuple[Row, ...]
     problems: Problems
+
+    def file(
+        self,
+        source: str,
+        name: str,
+        rows: Sequence[Mapping[str, object]],
+        ignored: tuple[str, ...] = (),
+    ) -> FileRows:
+        """Rows of one table of facts, read from this one; its problems are raised."""
+        self.problems.raise_if_any()
+        tables = {name: typed_frame(rows, name)}
+        return FileRows(source, self.problems.file, self.sha256, tables, ignored)
 
     def note_repeats(self, key: Sequence[str]) -> None:
         """Note rows whose key an earlier row has."""
