@@ -4,7 +4,7 @@ A series with a bad row is refused by name; the others are used.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -90,6 +90,19 @@ def read_rows(
     if OURS[0] in frame:
         frame = frame.assign(destination=names_in(frame[OURS[0]]))
     return frame.set_axis(pd.RangeIndex(first, first + len(frame)))
+
+
+def require_columns(
+    table: str, header: Iterable[Hashable], needed: Sequence[str], expected: str = ""
+) -> None:
+    """Refuse a table that lacks a column; ``expected`` says more than the needed ones."""
+    names = [str(name) for name in header]
+    if missing := [name for name in needed if name not in names]:
+        raise DataError(
+            f"{table} has no column {', '.join(missing)}. Expected "
+            f"{expected or ', '.join(needed)}. It has {', '.join(names[:8])}. Rename or add the "
+            "column."
+        )
 
 
 def names_in(ids: "pd.Series[Any]") -> "pd.Series[str]":
@@ -250,7 +263,8 @@ def read_panel(
     is_theirs = isinstance(source, pd.DataFrame) and NIXTLA[0] in source.columns
     called = columns or (NIXTLA if is_theirs else OURS)
     rows = read_rows(source, "Panel", called=columns)
-    _check_columns(name, rows, called)
+    theirs = dict(zip(OURS, called, strict=True))
+    require_columns(name, [theirs.get(str(column), column) for column in rows], called)
     has_tree = PART_OF in rows
     rows = rows[[*OURS, PART_OF] if has_tree else list(OURS)]
     labels = rows["destination"]
@@ -274,16 +288,6 @@ def read_panel(
         by_name = rows[PART_OF].astype("str").groupby(rows["destination"]).first()
         tree = by_name.reindex(table.index).fillna("").rename(PART_OF)
     return Panel(table, reasons, tuple(_notes(rows, again, table)), tree)
-
-
-def _check_columns(name: str, rows: pd.DataFrame, called: Names) -> None:
-    expected = dict(zip(OURS, called, strict=True))
-    if missing := [their for our, their in expected.items() if our not in rows]:
-        raise DataError(
-            f"{name} has no column {', '.join(missing)}. Expected {', '.join(expected.values())}. "
-            f"It has {', '.join(expected.get(column, column) for column in rows.columns[:8])}. "
-            "Rename or add the column."
-        )
 
 
 def _known(
@@ -399,11 +403,7 @@ def sums_in(rows: pd.DataFrame, table: str, *, left_out: Collection[str] = ()) -
         left_out: Destinations that cannot be used: never parts of a sum, and a sum without other
             parts is left out with them.
     """
-    if missing := set(_COLUMNS) - set(rows.columns):
-        raise DataError(
-            f"{table} has no column {', '.join(sorted(missing))}. Expected destination, part_of. "
-            "Rename or add the column."
-        )
+    require_columns(table, rows, _COLUMNS)
     links = rows[list(_COLUMNS)].dropna().astype("str")
     pairs = links.assign(part_of=links["part_of"].str.split(";")).explode("part_of")
     pairs["part_of"] = pairs["part_of"].str.strip()

@@ -1,11 +1,11 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from sources.bundled.policy_events import policy_events, tariff_rates
-from store.facts.batch import FileRows
 from tests.data.store_builders import EVENT, TARIFF, write_csv
 
 
@@ -60,10 +60,7 @@ ENDED = {"effective_to": "2025-12-31"}
 )
 @pytest.mark.parametrize("source", [policy_events, tariff_rates])
 def test_the_end_of_an_act_or_a_rate_is_a_later_version(
-    tmp_path: Path,
-    source: Callable[[Path], FileRows],
-    end: dict[str, str],
-    known: list[tuple[str, str]],
+    tmp_path: Path, source: Callable[..., Any], end: dict[str, str], known: list[tuple[str, str]]
 ) -> None:
     act = EVENT if source is policy_events else {**TARIFF, "announced_on": "2025-04-04"}
     (frame,) = source(write_csv(tmp_path / "a.csv", act, ENDED | end)).tables.values()
