@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from xml.etree import ElementTree as ET
@@ -99,6 +100,12 @@ def content_of(path: Path) -> bytes:
             "Correct the path; for a bundled table restore it, or point MAGNETCAST_DATA_DIR at the "
             "folder that holds it."
         ) from err
+
+
+@cache
+def package_table(name: str) -> Any:  # noqa: ANN401 - as YAML was read
+    """A table of words that comes with this package, such as ``checks.yaml``."""
+    return yaml.safe_load((Path(__file__).parents[1] / name).read_text(encoding="utf-8"))
 
 
 def texts_of(

@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from itertools import chain
-from typing import ClassVar, Final
+from typing import Final
 
 import pandas as pd
 
@@ -19,8 +18,6 @@ from sources.providers.rows import (
 )
 from store.errors import SourceError
 from store.facts.batch import FileRows
-
-_PROVIDER: Final = "federal_register"
 
 TERMS: Final = (
     '"8505.11"', '"rare earth magnets"', '"neodymium-iron-boron"', '"permanent magnets" China',
@@ -43,12 +40,10 @@ _NEEDED: Final = ("document_number", "title", "publication_date", "html_url")
 Document = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
 class FederalRegister(HttpSource):
     """Documents that may change a tariff or a control on magnets."""
 
-    id: ClassVar = _PROVIDER
-    provider: ClassVar = _PROVIDER
+    id = provider = "federal_register"
 
     def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
         """Documents of each watched term; as ``HttpSource.fetch``."""
@@ -61,7 +56,7 @@ class FederalRegister(HttpSource):
                     documents.setdefault(number, document)
                     terms.setdefault(number, []).append(term)
         items = [_proposal(document, terms[number]) for number, document in documents.items()]
-        tables = {"proposals": proposals(items, source=_PROVIDER, ingested_at=ingested_at)}
+        tables = {"proposals": proposals(items, source=self.id, ingested_at=ingested_at)}
         return self.file(span, http, tables, wanted=f"documents with {', '.join(TERMS)}")
 
 
