@@ -121,15 +121,15 @@ def counts() -> Iterator[tuple[str, int, int | None, str]]:
 
 
 BUDGET: Final = {
-    "product lines": 47_150,
-    "product modules": 284,
+    "product lines": 46_911,
+    "product modules": 275,
     "classes": 0,
-    "constants": 20,
+    "constants": 19,
     "words": 0,
-    "vague names": 28,
+    "vague names": 27,
     "vaguest": 0,
     "tests": 31_752,
-    "benchmarks": 4_870,
+    "benchmarks": 4_859,
 }
 """The figures reached; 44,000 lines of product and 29,000 of tests were the aims."""
 
