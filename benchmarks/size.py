@@ -121,7 +121,7 @@ def counts() -> Iterator[tuple[str, int, int | None, str]]:
 
 
 BUDGET: Final = {
-    "product lines": 46_911,
+    "product lines": 46_912,
     "product modules": 275,
     "classes": 0,
     "constants": 19,

@@ -117,6 +117,7 @@ def panel(
         Path,
         Parameter(help="Series by month: destination, period, tonnes; a file or a Parquet folder."),
     ],
+    /,
     *,
     columns: Annotated[
         str | None,
