@@ -247,7 +247,7 @@ def shown(items: Sequence[Item], label: str) -> Sequence[Item]:
 
 
 INTRODUCTION = """
-Each panel is replayed as `magnetcast backtest --panel` does it: at each cutoff the engine is
+Each panel is replayed as `magnetcast panel --cutoffs` does it: at each cutoff the engine is
 trained anew on what lies up to it, with nothing but the panel itself. Peers' forecasts are those of
 statsforecast (AutoETS, DynamicOptimizedTheta, SeasonalNaive, the mean of ETS and Theta,
 StatEnsemble: the median of ARIMA, ETS, CES and Theta) and mlforecast (LightGBM on log differences,

@@ -40,7 +40,7 @@ class Case:
         return [month_number(cutoff) for cutoff in self.cutoffs]
 
     def task(self, folder: Path) -> Snapshot:
-        """Return what to forecast, as `magnetcast backtest --panel` reads it."""
+        """Return what to forecast, as `magnetcast panel --cutoffs` reads it."""
         return Snapshot.of_panel(read_panel(self.file(folder)).table, self.horizon)
 
     def file(self, folder: Path) -> Path:

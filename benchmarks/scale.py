@@ -51,7 +51,7 @@ WORKERS = ("", "local:2")
 """MAGNETCAST_DASK of each measurement."""
 
 INTRODUCTION = (
-    "`magnetcast predict --panel FOLDER --out FOLDER` on generated series of {months} months: the "
+    "`magnetcast panel FOLDER --out FOLDER` on generated series of {months} months: the "
     "engine learns from 6,000 of them and forecasts six months of each. Both ways give the same "
     "numbers to nine digits, file by file."
 )
@@ -73,7 +73,7 @@ def measured(folder: Path, size: int) -> list[str]:
         write_panel(folder / "panel" / f"{first:07d}.parquet", each, first=first)
     rows = []
     for dask in WORKERS:
-        command = [*CLI, "predict", "--panel", str(folder / "panel"), "--out"]
+        command = [*CLI, "panel", str(folder / "panel"), "--out"]
         command.append(str(folder / f"out{dask[:5]}"))
         environment = home_below(folder) | {"MAGNETCAST_DASK": dask}
         took = measure(command, log=folder / "log", environment=environment)

@@ -206,7 +206,7 @@ def race_lines(folder: Path, python: str | None) -> list[str]:
         fact += f" Peers were not timed: {PYTHON} is not set."
     whole = whole_command(IMPORTS.file(folder))
     command = f"""
-        The whole command once, `magnetcast predict --panel` of the same file with its start:
+        The whole command once, `magnetcast panel` of the same file with its start:
         {whole.seconds:.1f} s and {whole.peak_mb:,.0f} MB.
     """
     return [
@@ -221,7 +221,7 @@ def race_lines(folder: Path, python: str | None) -> list[str]:
 def whole_command(panel: Path) -> Measured:
     with tempfile.TemporaryDirectory(prefix="magnetcast-") as name:
         folder = Path(name)
-        words = ["predict", "--panel", str(panel), "--horizon", str(IMPORTS.horizon)]
+        words = ["panel", str(panel), "--horizon", str(IMPORTS.horizon)]
         command = [*CLI, *words, "--out", str(folder / "forecast.csv")]
         return measure(command, log=folder / "log", environment=home_below(folder))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.controls.adjusted_history import adjusted_history
+from features.controls.controls import adjusted_history
 from features.families import calendar, dynamics, policy, tariffs, trade
 from features.origin import Feature, Origin
 from features.series import SeriesStats, panel_momentum, series_stats

@@ -49,16 +49,6 @@ class SeriesStats:
     """Whether there is one in the last year."""
 
 
-@dataclass(frozen=True, slots=True)
-class PanelStats:
-    """Statistics over all series of a panel at one origin."""
-
-    profile: Floats
-    """Season, by month of the year."""
-    momentum: float
-    """Median momentum, in spreads."""
-
-
 def series_stats(values: Floats, profile: Floats | None = None) -> SeriesStats:
     """Level, spread and seasonality, the season shrunk towards the panel's.
 

@@ -5,26 +5,30 @@ Public: the names in ``__all__``. Not here: computation.
 
 from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from flows.context.library_defaults import set_defaults
 from store.errors import DataError
 
 if TYPE_CHECKING:
     from flows.panels.frame_forecaster import Forecaster
-    from magnetcast.model_inputs import features, panel
-    from magnetcast.reads import backtest, explain, forecast, scenario
-    from magnetcast.versions import compare, promote, rollback, train
+    from magnetcast.verbs import (
+        backtest,
+        compare,
+        explain,
+        features,
+        forecast,
+        panel,
+        promote,
+        rollback,
+        scenario,
+        train,
+    )
 
 __all__ = [
     "DataError", "Forecaster", "backtest", "compare", "explain", "features", "forecast", "panel",
     "promote", "rollback", "scenario", "train",
 ]  # fmt: skip
-
-_PLACES: Final = {
-    **dict.fromkeys(("panel", "features"), "model_inputs"),
-    **dict.fromkeys(("compare", "promote", "rollback", "train"), "versions"),
-}
 
 
 def __dir__() -> list[str]:
@@ -43,7 +47,7 @@ def __getattr__(name: str) -> object:
 
         return Forecaster
     try:
-        return getattr(import_module(f"{__name__}.{_PLACES.get(name, 'reads')}"), name)
+        return getattr(import_module(f"{__name__}.verbs"), name)
     except ModuleNotFoundError as err:
         raise DataError(
             f"mc.{name} needs {err.name}. Expected the packages of the forecasting system. "

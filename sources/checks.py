@@ -6,15 +6,13 @@ however short, sparse or volatile.
 """
 
 from collections.abc import Iterable
-from functools import cache
-from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from sources.bundled.notation import COUNTRIES
+from sources.files.file_reader import package_table
 from sources.providers.live_sources import BY_CODE
 from store.errors import DataError, first_few
 from store.facts.batch import FileRows, is_sum
@@ -163,12 +161,6 @@ def _with_new(cells: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     return cells[cells.groupby(key)["is_new"].transform("any").astype(bool)]
 
 
-@cache
-def _sentences() -> dict[str, dict[str, str]]:
-    text = Path(__file__).with_name("checks.yaml").read_text(encoding="utf-8")
-    return cast("dict[str, dict[str, str]]", yaml.safe_load(text))
-
-
 def _objection(
     check: str, rows: Iterable[str], file: FileRows, *, of: int = 0, **values: object
 ) -> list[str]:
@@ -176,7 +168,9 @@ def _objection(
     if not (names := sorted(rows)):
         return []
     parts = {"count": len(names), "of": of, **values}
-    fault, expected, remedy = (text.format(**parts) for text in _sentences()[check].values())
+    fault, expected, remedy = (
+        text.format(**parts) for text in package_table("checks.yaml")[check].values()
+    )
     named = f": {first_few(names)}" if any(names) else ""
     return [f"{fault}{named}, in {file.file_name} of {file.source}. Expected {expected}. {remedy}"]
 

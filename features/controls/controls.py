@@ -9,7 +9,7 @@ import pandas as pd
 
 from features.families.policy import INSTRUMENT_STRENGTH, STRONG, act_strength, covered_share
 from features.families.trade import base_of
-from features.origin import Origin
+from features.origin import LEVEL_MONTHS, Origin
 from features.track_record import (
     CERTAIN,
     RELAXATION,
@@ -348,3 +348,31 @@ def levels_without(origin: Origin, controls: Sequence[Control]) -> Floats:
 def _is_in_force(control: Control, origin: Origin) -> bool:
     over = control.ends is not None and month_number(control.ends) <= origin.cutoff
     return not over and control.seen(origin) <= _LONGEST_MONTHS
+
+
+TRANSIENT_MONTHS: Final = 6
+"""Months after a control begins that are adjusted; later ones are the new level."""
+
+
+def adjusted_history(origin: Origin) -> Floats:
+    """Tonnes of an origin, series x months, with the first months of each control adjusted.
+
+    They are the origin's own where no observed control follows a full year of history.
+    """
+    if not (controls := controls_at(origin)):
+        return origin.tonnes
+    levels, adjusted = dict[int, Floats](), origin.tonnes.copy()
+    for row in np.flatnonzero(~origin.is_sum).tolist():
+        for control in control_episodes(controls, row, origin):
+            start = control.month - origin.first
+            stop = min(start + TRANSIENT_MONTHS, adjusted.shape[1])
+            if start <= LEVEL_MONTHS:
+                continue
+            if control.month not in levels:
+                levels[control.month] = tonnes_without(origin, control)
+            level = levels[control.month][row, : stop - start]
+            adjusted[row, start:stop] = np.fmax(adjusted[row, start:stop], level)
+    raised = adjusted - origin.tonnes
+    for row in np.flatnonzero(origin.is_sum).tolist():
+        adjusted[row] += np.nansum(raised[origin.groups[row]], axis=0)
+    return adjusted if levels else origin.tonnes

@@ -19,7 +19,7 @@ from models.policy.paired_forecast import (
 from models.policy.policy_effect import effect_at
 from models.registry import model_registry
 from service.scenario_pool import ANSWER_COLUMNS, Compute, ScenarioResult
-from sources.files.handwritten import read_scenario
+from sources.files.file_reader import read_scenario
 from store.errors import DataError
 from store.settings import Settings
 

@@ -27,7 +27,7 @@ set_defaults()  # before a verb loads Prefect or MLflow
 
 VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "Forecast": {
-        "forecast_commands": ("run", "predict", "backtest"),
+        "forecast_commands": ("run", "predict", "backtest", "panel"),
         "scenario_commands": ("scenario",),
     },
     "Explain": {"explain_commands": ("explain",)},
@@ -51,7 +51,7 @@ _FAMILIES: Final = {
 }
 """Verbs that have verbs of their own."""
 
-_MOVED: Final = ("diff", "gaps", "panel", "quarantine", "review", "vintages")
+_MOVED: Final = ("diff", "gaps", "quarantine", "review", "vintages")
 """Verbs of ``data`` by names that go with 0.2."""
 
 app: Final = App(
@@ -152,6 +152,12 @@ def _check_words(words: Sequence[str]) -> None:
                 f"{word!a} is not UTF-8 text. Expected words and file names in UTF-8. "
                 "Rename the file, or choose a locale such as C.UTF-8. Nothing was done."
             )
+    verb = next((word for word in words if word in {"predict", "backtest"}), None)
+    if verb and any(word.partition("=")[0] == "--panel" for word in words):
+        raise DataError(
+            f"`magnetcast {verb}` has no option --panel. Expected `magnetcast panel FILE`, with "
+            "--cutoffs for a backtest. Use that verb."
+        )
 
 
 def _of_settings(err: Exception) -> str:

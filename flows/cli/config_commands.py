@@ -47,7 +47,7 @@ def show_config(
     """List every setting and parameter with its value, unit, source and meaning.
 
     A source is `default`, an environment variable, the champion, a parameter file or --set. With
-    --set or --parameters it shows what `train` would use, or `predict --panel` with --model panel.
+    --set or --parameters it shows what `train` would use, or `panel` with --model panel.
     """
     settings, changes = Settings(), (parameters, set or ())
     if model not in {None, *PRESETS}:

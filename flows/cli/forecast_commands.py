@@ -1,4 +1,4 @@
-"""``magnetcast run``, ``predict`` and ``backtest``: forecasts and their past errors."""
+"""``magnetcast run``, ``predict``, ``backtest`` and ``panel``: forecasts and their errors."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,30 +14,6 @@ from flows.context.run_config import config_of
 from store.errors import DataError
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS
-
-Covariates = Annotated[
-    Path | None,
-    Parameter(
-        help="Values known ahead: destination, period, name, value, optionally available_at."
-    ),
-]
-Sums = Annotated[
-    Path | None, Parameter(help="Table of sums and their parts: destination, part_of.")
-]
-
-PanelFile = Annotated[Path | None, Parameter(help="Panel file: destination, period, tonnes.")]
-
-Columns = Annotated[
-    str | None,
-    Parameter(
-        help="Names of the columns of series, date and value, e.g. sku,month,sales; not needed for "
-        "destination,period,tonnes or unique_id,ds,y."
-    ),
-]
-
-Negative = Annotated[
-    bool, Parameter(help="Forecast series with negative values; they are refused otherwise.")
-]
 
 
 def run(
@@ -67,73 +43,37 @@ def predict(
     *,
     as_of: AsOf = None,
     commodity: Commodity = None,
-    panel: PanelFile = None,
-    columns: Columns = None,
-    allow_negative: Negative = False,
-    horizon: Annotated[
-        int | None, Parameter(help="Months to forecast for a panel; 6 if left out.")
-    ] = None,
-    covariates: Covariates = None,
-    tree: Sums = None,
     set: Sets = None,
     parameters: ParametersFile = None,
     out: Out = None,
     format: Form = "table",
 ) -> None:
-    """Forecast without publishing: from data known on a day, or for any panel file.
+    """Forecast from data known on a day, without publishing.
 
     --commodity forecasts the partner table of that commodity instead of the magnets. --set or
     --parameters trains a model with these parameters for this forecast; otherwise the champion is
-    used. Dask forecasts a panel that is a folder of Parquet files into a new folder of such files.
+    used.
     """
     settings, changes = Settings(), (parameters, set or ())
-    if panel is None:
-        as_of_time, config = moment(as_of), config_of(commodity)
-        values = parameters_for(settings, as_of_time, *changes, config=config).parameters
-        from flows.context.workspace import workspace_of
-        from flows.ingest.ingest import ingest_if_empty
-        from flows.training.predict import predict as flow
-        from flows.training.predict import trial_forecast
+    as_of_time, config = moment(as_of), config_of(commodity)
+    values = parameters_for(settings, as_of_time, *changes, config=config).parameters
+    from flows.context.workspace import workspace_of
+    from flows.ingest.ingest import ingest_if_empty
+    from flows.training.predict import predict as flow
+    from flows.training.predict import trial_forecast
 
-        ingest_if_empty(settings)
-        if any(changes):
-            forecasts = trial_forecast(
-                workspace_of(settings, as_of_time, config, parameters=values)
-            )
-        else:
-            forecasts = flow(settings, as_of_time, config)
-        write_result(forecasts[list(FORECAST_COLUMNS)], out=out, form=format)
-        return
-    values = panel_parameters(settings, *changes).parameters
-    from flows.panels.panel_files import PanelFiles, forecast_panel
-    from sources.files.panel import PanelOptions, names_of
-
-    files = PanelFiles(panel, covariates, tree, PanelOptions(names_of(columns), allow_negative))
-    if panel.is_dir():
-        from flows.panels.partitions import predict_folder
-
-        predict_folder(settings, files, horizon=horizon, out=out, parameters=values)
-        return
-    write_result(
-        forecast_panel(files, horizon=horizon, track=track, parameters=values), out=out, form=format
-    )
+    ingest_if_empty(settings)
+    if any(changes):
+        forecasts = trial_forecast(workspace_of(settings, as_of_time, config, parameters=values))
+    else:
+        forecasts = flow(settings, as_of_time, config)
+    write_result(forecasts[list(FORECAST_COLUMNS)], out=out, form=format)
 
 
 def backtest(
     *,
     as_of: AsOf = None,
     commodity: Commodity = None,
-    panel: PanelFile = None,
-    columns: Columns = None,
-    allow_negative: Negative = False,
-    horizon: Annotated[
-        int | None, Parameter(help="Months to forecast from each cutoff of a panel; 6 if left out.")
-    ] = None,
-    cutoffs: Annotated[
-        str | None, Parameter(help="Last known months of a panel, e.g. 2022-06,2022-12.")
-    ] = None,
-    covariates: Covariates = None,
-    tree: Sums = None,
     since: Annotated[
         str | None,
         Parameter(
@@ -147,36 +87,94 @@ def backtest(
         Path | None, Parameter(help="Folder for forecasts, scores and differences.")
     ] = None,
 ) -> None:
-    """Forecast past months from data known then and score them: magnets, a table or any panel.
+    """Forecast past months of the magnets or a table from data known then, and score them.
 
-    The model of magnets or of a --commodity has the champion's parameters, changed by --set, unless
-    --parameters names a file.
+    The model has the champion's parameters, changed by --set, unless --parameters names a file.
     """
     settings, changes = Settings(), (parameters, set or ())
-    if panel is None:
-        as_of_time, config = moment(as_of), config_of(commodity)
-        first = first_origin(since, as_of_time)
-        values = parameters_for(settings, as_of_time, *changes, config=config).parameters
-        from flows.context.workspace import workspace_of
-        from flows.panels.backtest_files import write_files
-        from flows.training.backtest_records import backtest as flow
+    as_of_time, config = moment(as_of), config_of(commodity)
+    first = first_origin(since, as_of_time)
+    values = parameters_for(settings, as_of_time, *changes, config=config).parameters
+    from flows.context.workspace import workspace_of
+    from flows.panels.backtest_files import write_files
+    from flows.training.backtest_records import backtest as flow
 
-        # Without data this fails before Prefect records a run.
-        workspace = workspace_of(settings, as_of_time, config, parameters=values)
-        result = in_prefect(
-            "backtest",
-            lambda: flow(workspace, first),
-            home=settings.home,
-            as_of=as_of_time,
-            about=config.published_as,
+    # Without data this fails before Prefect records a run.
+    workspace = workspace_of(settings, as_of_time, config, parameters=values)
+    result = in_prefect(
+        "backtest",
+        lambda: flow(workspace, first),
+        home=settings.home,
+        as_of=as_of_time,
+        about=config.published_as,
+    )
+    if out is not None:
+        write_files(result, out)
+
+
+def panel(
+    file: Annotated[
+        Path,
+        Parameter(help="Series by month: destination, period, tonnes; a file or a Parquet folder."),
+    ],
+    /,
+    *,
+    columns: Annotated[
+        str | None,
+        Parameter(
+            help="Names of the columns of series, date and value, e.g. sku,month,sales; not needed "
+            "for destination,period,tonnes or unique_id,ds,y."
+        ),
+    ] = None,
+    allow_negative: Annotated[
+        bool, Parameter(help="Forecast series with negative values; they are refused otherwise.")
+    ] = False,
+    horizon: Annotated[int | None, Parameter(help="Months to forecast; 6 if left out.")] = None,
+    cutoffs: Annotated[
+        str | None,
+        Parameter(help="Backtest instead, from these last known months, e.g. 2022-06,2022-12."),
+    ] = None,
+    covariates: Annotated[
+        Path | None,
+        Parameter(
+            help="Values known ahead: destination, period, name, value, optionally available_at."
+        ),
+    ] = None,
+    tree: Annotated[
+        Path | None, Parameter(help="Table of sums and their parts: destination, part_of.")
+    ] = None,
+    set: Sets = None,
+    parameters: ParametersFile = None,
+    out: Annotated[
+        Path | None,
+        Parameter(help="File for the forecasts; a folder of a folder or with --cutoffs."),
+    ] = None,
+    format: Form = "table",
+) -> None:
+    """Forecast any panel of monthly series in a file, or backtest it with --cutoffs.
+
+    It uses none of the store's facts; `magnetcast data panel` writes the panel of the magnets. Dask
+    forecasts a folder of Parquet files into a new folder of such files.
+    """
+    settings = Settings()
+    values = panel_parameters(settings, parameters, set or ()).parameters
+    from flows.panels.panel_files import PanelFiles, forecast_panel
+    from sources.files.panel import names_of
+
+    files = PanelFiles(file, covariates, tree, names_of(columns), allow_negative)
+    if format != "table" and (cutoffs or file.is_dir()):
+        raise DataError(
+            f"--format {format} has nothing to show: a backtest and a folder are written to --out. "
+            "Expected it with one file and no --cutoffs. Leave it out."
         )
-        if out is not None:
-            write_files(result, out)
-        return
-    values = panel_parameters(settings, *changes).parameters
-    from flows.panels.backtest_files import replay_panel
-    from flows.panels.panel_files import PanelFiles
-    from sources.files.panel import PanelOptions, names_of
+    if cutoffs:
+        from flows.panels.backtest_files import replay_panel
 
-    files = PanelFiles(panel, covariates, tree, PanelOptions(names_of(columns), allow_negative))
-    replay_panel(settings, files, horizon=horizon, cutoffs=cutoffs, out=out, parameters=values)
+        replay_panel(settings, files, horizon=horizon, cutoffs=cutoffs, out=out, parameters=values)
+    elif file.is_dir():
+        from flows.panels.partitions import predict_folder
+
+        predict_folder(settings, files, horizon=horizon, out=out, parameters=values)
+    else:
+        forecasts = forecast_panel(files, horizon=horizon, track=track, parameters=values)
+        write_result(forecasts, out=out, form=format)

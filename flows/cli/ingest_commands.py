@@ -22,10 +22,10 @@ from flows.ingest.sources import (
     live,
     months_to_fetch,
 )
-from sources.bundled.policy_events import PolicyEvents, TariffRates
-from sources.bundled.published_figures import PublishedFigures, typed_figure
+from sources.bundled.policy_events import policy_events, tariff_rates
+from sources.bundled.published_figures import published_figures, typed_figure
 from sources.bundled.release_calendar import ReleaseCalendar
-from sources.files.handwritten import parse_day
+from sources.files.file_reader import parse_day
 from sources.providers.customs import CustomsDownload, Flow, refuse_other_table
 from sources.providers.downloads import download
 from sources.providers.live_sources import BY_CODE, LIVE
@@ -126,21 +126,25 @@ def figures(
 ) -> None:
     """Load a table of published figures (CSV or YAML, columns as data/published_figures.csv)."""
     settings = Settings()
-    source = PublishedFigures(file, calendar_of(settings), materials)
+    calendar = calendar_of(settings)
     past: Past = "source" if materials else "magnets"
-    order = by_hand(lambda _: source.load(), f"in {file.name}", past=past)
+    order = by_hand(
+        lambda _: published_figures(file, calendar, materials=materials),
+        f"in {file.name}",
+        past=past,
+    )
     _ingest(settings, order, dry_run=dry_run)
 
 
 def events(file: Table, /, *, dry_run: DryRun = False) -> None:
     """Load policy events (CSV or YAML, columns as data/policy_events.csv)."""
-    order = by_hand(lambda _: PolicyEvents(file).load(), f"in {file.name}", past="nothing")
+    order = by_hand(lambda _: policy_events(file), f"in {file.name}", past="nothing")
     _ingest(Settings(), order, dry_run=dry_run)
 
 
 def tariffs(file: Table, /, *, dry_run: DryRun = False) -> None:
     """Load tariff steps (CSV or YAML, columns as data/tariff_rates.csv)."""
-    order = by_hand(lambda _: TariffRates(file).load(), f"in {file.name}", past="nothing")
+    order = by_hand(lambda _: tariff_rates(file), f"in {file.name}", past="nothing")
     _ingest(Settings(), order, dry_run=dry_run)
 
 

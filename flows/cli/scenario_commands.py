@@ -8,8 +8,7 @@ from cyclopts import Parameter
 from flows.cli.options import AsOf, Form, Out, moment
 from flows.context.console import echo
 from flows.context.output import write_result
-from sources.files.file_reader import content_of
-from sources.files.handwritten import read_scenario
+from sources.files.file_reader import content_of, read_scenario
 from store.settings import Settings
 
 UNSHOWN = ("base_mean", "scenario_mean", "warning")

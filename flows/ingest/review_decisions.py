@@ -13,7 +13,7 @@ from flows.context.console import echo
 from flows.context.provenance import actor
 from flows.context.stores import store_of
 from flows.ingest.ingest import describe
-from sources.bundled.policy_events import COVERAGE, EVENT_COLUMNS, PolicyEvents
+from sources.bundled.policy_events import COVERAGE, EVENT_COLUMNS, policy_events
 from sources.checks import objections
 from store.errors import DataError
 from store.facts.batch import Batch, FileRows, WriteReport
@@ -38,7 +38,7 @@ def accept(settings: Settings, number: int, event: Path, note: str = "") -> Writ
     """
     engine, moment, author = store_of(settings), utc_now(), actor()
     open_item(engine, number)
-    file = known_from(PolicyEvents(event).load(), moment)
+    file = known_from(policy_events(event), moment)
     if reasons := objections(file, stored=typed_frame([], "observations"), ingested_at=moment):
         raise DataError("\n".join(reasons))
     report = write_batch(engine, Batch((file,)), ingested_at=moment, actor=author, revises=True)

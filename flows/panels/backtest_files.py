@@ -33,18 +33,14 @@ def replay_panel(
     files: PanelFiles,
     *,
     horizon: int | None,
-    cutoffs: str | None,
+    cutoffs: str,
     out: Path | None,
     parameters: ModelParameters,
 ) -> None:
     """Backtest any panel at given cutoffs, log the scores to MLflow and write its files."""
-    if not cutoffs:
-        raise DataError(
-            "--cutoffs is missing. Expected last known months, e.g. --cutoffs 2022-06,2022-12."
-        )
     snapshot = panel_snapshot(files, horizon)
     past = _periods(cutoffs)
-    forecaster = PanelForecaster(parameters, shifts_negative=files.options.allow_negative)
+    forecaster = PanelForecaster(parameters, shifts_negative=files.allow_negative)
     truth = published_months(files, snapshot.published_months)
     result = backtest_panel(forecaster, snapshot, past, truth=truth, executor=Executor(track))
     say_left_out(set(snapshot.series) - set(result.forecasts["destination"]))
@@ -57,7 +53,7 @@ def replay_panel(
 
 def published_months(files: PanelFiles, months: pd.DataFrame) -> pd.DataFrame:
     """Months to score on: all but those that the panel marks as estimated."""
-    rows = read_rows(files.panel, "Panel", called=files.options.columns)
+    rows = read_rows(files.panel, "Panel", called=files.columns)
     if "kind" not in rows:
         return months
     rows = rows.loc[rows["kind"].eq("estimated")]
@@ -78,16 +74,17 @@ def _record(
     result: Backtest,
     parameters: ModelParameters,
 ) -> None:
+    name = Path(str(files.panel)).name
     tags = {
         "flow": "backtest-panel",
-        "panel": files.panel.name,
+        "panel": name,
         "cutoffs": ",".join(month_label(cutoff) for cutoff in cutoffs),
         "horizon": str(snapshot.horizon),
         "spec": parameters.digest,
         "git_commit": git_commit(),
     }
-    with open_run(settings, name=f"backtest {files.panel.name}", tags=tags):
-        log_months(snapshot.published_months, files.panel.name, source=str(files.panel))
+    with open_run(settings, name=f"backtest {name}", tags=tags):
+        log_months(snapshot.published_months, name, source=str(files.panel))
         log_backtest(result, parameters)
 
 

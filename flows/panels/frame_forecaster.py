@@ -3,7 +3,7 @@
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, make_dataclass, replace
 from functools import reduce
 from importlib.metadata import version
 from io import StringIO
@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from features.series import seasonal_scale
-from flows.panels.panel_files import Sums, months_ahead, opened, refusal
+from flows.panels.panel_files import PanelFiles, Sums, months_ahead, refusal
 from models.engine.custom_features import (
     CustomFeatures,
     Function,
@@ -26,8 +26,7 @@ from models.engine.custom_features import (
     date_features,
     lag_features,
 )
-from models.engine.panel_view import validation_start
-from models.engine.training import before_validation
+from models.engine.panel_view import before_validation, validation_start
 from models.forecasting.model_names import MODEL
 from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
 from models.forecasting.residual_history import PLAIN_SIDE
@@ -37,16 +36,7 @@ from models.learning.calibration import TAILS, metadata_of
 from models.learning.parameters import PANEL_PRESET, ModelParameters, with_changes
 from models.quantile_model import feature_names, mean_of_quantiles, quantiles_of
 from sources.files.covariates import read_covariates
-from sources.files.panel import (
-    NIXTLA,
-    OURS,
-    PART_OF,
-    PanelOptions,
-    names_in,
-    our_names,
-    read_panel,
-    read_rows,
-)
+from sources.files.panel import NIXTLA, OURS, PART_OF, Names, names_in, our_names, read_rows
 from store.arrays import Floats
 from store.errors import DataError, first_few
 from store.months import month_label, month_starts
@@ -61,8 +51,18 @@ _UNUSED: Final = {"static_features", "dropna", "max_horizon", "prediction_interv
 """Arguments of mlforecast that change nothing here (docs/tutorials/python.md)."""
 
 
+_Engine: Final[Any] = make_dataclass(
+    "_Engine",
+    [(name, type(value), field(default=value)) for name, value in PANEL_PRESET.by_name.items()],
+    kw_only=True,
+    eq=False,
+    repr=False,
+)
+"""The parameters of the engine, declared in ``models.learning.parameters``, as arguments."""
+
+
 @dataclass(eq=False, repr=False)
-class Forecaster(BaseEstimator):  # type: ignore[misc]
+class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
     """Quantile forecasts of every series of a panel by one global model.
 
     Takes and returns Nixtla's long format (``unique_id``, ``ds``, ``y``), or ours (``destination``,
@@ -95,18 +95,6 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
     date_features: Sequence[str | Callable[[pd.DatetimeIndex], Any]] | None = None
     target_transforms: Sequence[Any] | None = None
     features: Mapping[str, Function] | None = None
-    num_iterations: int = PANEL_PRESET.num_iterations
-    learning_rate: float = PANEL_PRESET.learning_rate
-    num_leaves: int = PANEL_PRESET.num_leaves
-    min_data_in_leaf: int = PANEL_PRESET.min_data_in_leaf
-    lambda_l2: float = PANEL_PRESET.lambda_l2
-    feature_fraction: float = PANEL_PRESET.feature_fraction
-    half_life_months: float = PANEL_PRESET.half_life_months
-    span: int = PANEL_PRESET.span
-    step: int = PANEL_PRESET.step
-    ensemble_weight: float = PANEL_PRESET.ensemble_weight
-    seed: int = PANEL_PRESET.seed
-    threads: int = PANEL_PRESET.threads
     allow_negative: bool = False
 
     def fit(
@@ -141,11 +129,12 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         parameters, columns = self._parameters(), None
         if id_col or time_col or target_col:
             columns = (id_col or NIXTLA[0], time_col or NIXTLA[1], target_col or NIXTLA[2])
-        options = PanelOptions(columns, self.allow_negative or bool(self.target_transforms))
-        panel, given = _ours(df, options), self._forward(df, options)
+        allow_negative = self.allow_negative or bool(self.target_transforms)
+        panel, given = _ours(df, columns), self._forward(df, columns)
         exogenous = _exogenous(panel, covariates)
-        contents = opened(given, covariates=covariates, tree=tree, options=options)
-        _warn([*contents.notes, refusal(contents.panel)])
+        files = PanelFiles(given, covariates, tree, columns, allow_negative)
+        contents, snapshot = files.open()
+        _warn([*contents.notes, refusal(contents)])
         dates = panel[OURS[1]].dropna()
         is_dated = pd.api.types.is_datetime64_any_dtype(dates)
         self.freq_ = "ME" if is_dated and dates.dt.is_month_end.all() else "MS"
@@ -155,15 +144,19 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         of_dates = date_features(self.date_features or (), self.freq_)
         custom = CustomFeatures({**of_dates, **(self.features or {})}, {**lags, **functions})
         self.columns_ = columns or (OURS if OURS[0] in df.columns else NIXTLA)
-        self.parameters_, self.snapshot_, self.options_ = parameters, contents.snapshot, options
+        self.parameters_, self.snapshot_, self._files = (
+            parameters,
+            snapshot,
+            replace(files, panel=given[:0]),
+        )
         ids = panel[OURS[0]].drop_duplicates()
         sums = {str(total): total for total in tree} if isinstance(tree, Mapping) else {}
         self.ids_ = {**sums, **dict(zip(names_in(ids), ids, strict=True))}
-        self.table_, self.refused_ = contents.snapshot.table, contents.panel.refused
+        self.table_, self.refused_ = snapshot.table, contents.refused
         self._exogenous = exogenous
         self._models: dict[int, _Model] = {}
         self._given = {"panel": df.copy(), "covariates": covariates, "tree": tree}
-        self._forecaster = PanelForecaster(parameters, (), options.allow_negative, custom)
+        self._forecaster = PanelForecaster(parameters, (), allow_negative, custom)
         return self
 
     def predict(
@@ -257,7 +250,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
     def score(self, df: pd.DataFrame, y: None = None) -> float:  # noqa: ARG002 - as of ``fit``
         """Negative mean absolute scaled error in the months of ``df`` after those of ``fit``."""
         check_is_fitted(self, "table_")
-        truth = Snapshot.of_panel(read_panel(df, self.options_).table, 1)
+        truth = Snapshot.of_panel(self._files.read(df).table, 1)
         last = self.snapshot_.cutoff
         if truth.cutoff <= last:
             raise DataError(
@@ -368,7 +361,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         if (past := self._exogenous) is None:
             return snapshot
         months = pd.DataFrame({"period": month_starts(snapshot.origin.targets)})
-        future = None if X_df is None else _ours(X_df, self.options_).filter(list(past))
+        future = None if X_df is None else _ours(X_df, self._files.columns).filter(list(past))
         lacking = [name for name in past.columns[2:] if future is None or name not in future]
         values = past.groupby(OURS[0])[lacking].nunique().max()
         static = past[[OURS[0], *values.index[values <= 1]]].drop_duplicates(OURS[0])
@@ -475,12 +468,12 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
         edge = np.clip(wanted, QUANTILES[0], QUANTILES[-1])
         tail, outer = (np.where(edge == wanted, 1.0, TAILS.ppf(each)) for each in (wanted, edge))
         values = np.where(edge == wanted, inner, middle + (inner - middle) * tail / outer)
-        values = values if self.options_.allow_negative else np.maximum(values, 0.0)
+        values = values if self._files.allow_negative else np.maximum(values, 0.0)
         return np.asarray(self._backward(values))
 
-    def _forward(self, df: pd.DataFrame, options: PanelOptions) -> pd.DataFrame:
+    def _forward(self, df: pd.DataFrame, names: Names | None) -> pd.DataFrame:
         """A panel with transformed values."""
-        columns = dict(zip(_ours(df, options), df.columns, strict=True))
+        columns = dict(zip(_ours(df, names), df.columns, strict=True))
         if not self.target_transforms or (target := columns.get(OURS[2])) is None:
             return df
         transforms = [forward for forward, _ in map(_pair, self.target_transforms)]
@@ -503,9 +496,7 @@ class Forecaster(BaseEstimator):  # type: ignore[misc]
     def _parameters(self) -> ModelParameters:
         if self.freq not in {"MS", "ME", "M"}:
             raise DataError(f"freq={self.freq!r} is not monthly. Expected MS or ME. Correct it.")
-        changes = self.get_params(deep=False)
-        for name in (*_FUNCTIONS, "freq", "lags", "date_features", "allow_negative"):
-            del changes[name]
+        changes = {name: getattr(self, name) for name in PANEL_PRESET.by_name}
         return with_changes(PANEL_PRESET, changes, where="Forecaster")
 
 
@@ -565,8 +556,8 @@ def _text_of(part: Any, name: str) -> Any:  # noqa: ANN401 - as of ``Forecaster.
     return rows.to_json(orient="table", index=False, double_precision=15)
 
 
-def _ours(df: pd.DataFrame, options: PanelOptions) -> pd.DataFrame:
-    return df.set_axis(our_names([str(name) for name in df.columns], options.columns), axis=1)
+def _ours(df: pd.DataFrame, names: Names | None) -> pd.DataFrame:
+    return df.set_axis(our_names([str(name) for name in df.columns], names), axis=1)
 
 
 def _exogenous(panel: pd.DataFrame, covariates: object) -> pd.DataFrame | None:

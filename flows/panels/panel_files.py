@@ -4,7 +4,7 @@ Prefect is not imported: its start takes longer than a forecast.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,17 +17,16 @@ from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import ModelParameters
 from models.reconciliation.tree import add_sums, contradictions, tree_of
 from sources.files.covariates import read_covariates
-from sources.files.hierarchy import sums_in
 from sources.files.panel import (
     NEGATIVE,
-    READ_AS_IS,
     TAKES_NEGATIVE,
+    Names,
     Panel,
-    PanelOptions,
     named,
     names_in,
     read_panel,
     read_rows,
+    sums_in,
 )
 from store.errors import DataError, first_few
 from store.progress import Progress
@@ -42,50 +41,38 @@ Sums = pd.DataFrame | Path | Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class PanelFiles:
-    """Paths of a panel, its covariates and its tree of sums."""
+    """A panel, its covariates and its tree of sums, as files or tables, and how it is read."""
 
-    panel: Path
-    covariates: Path | None = None
-    tree: Path | None = None
-    options: PanelOptions = READ_AS_IS
+    panel: Path | pd.DataFrame
+    covariates: Path | pd.DataFrame | None = None
+    tree: Sums | None = None
+    columns: Names | None = None
+    allow_negative: bool = False
 
+    def read(self, panel: Path | pd.DataFrame) -> Panel:
+        """A panel, or a part of it, read with these names of columns."""
+        return read_panel(panel, self.columns, allow_negative=self.allow_negative)
 
-@dataclass(frozen=True, slots=True)
-class OpenedPanel:
-    """A panel, its snapshot with sums and covariates, and notes about them."""
-
-    panel: Panel
-    snapshot: Snapshot
-    notes: tuple[str, ...]
-
-
-def opened(
-    source: Path | pd.DataFrame,
-    *,
-    horizon: int | None = None,
-    covariates: Path | pd.DataFrame | None = None,
-    tree: Sums | None = None,
-    options: PanelOptions = READ_AS_IS,
-) -> OpenedPanel:
-    """A panel, checked, with its sums and covariates."""
-    ahead = months_ahead(horizon)
-    panel = read_panel(source, options)
-    parts = _parts(panel, tree)
-    sums = tree_of(parts, panel.table.index) if parts else None
-    if sums is not None and options.allow_negative:
-        raise DataError(
-            "Negative values cannot be combined with sums (tree, part_of), which need values of at "
-            "least 0. Expected one of them. Leave one out."
-        )
-    notes = [f"panel: {note}" for note in panel.notes]
-    table, covariate_values = panel.table, None
-    if sums is not None:
-        notes += [f"tree: {gap}" for gap in contradictions(table, sums)]
-        table = add_sums(table, sums)
-    if covariates is not None:
-        covariate_values = read_covariates(covariates, table=table)
-        notes += [f"covariates: {note}" for note in covariate_values.notes]
-    return OpenedPanel(panel, Snapshot.of_panel(table, ahead, covariate_values, sums), tuple(notes))
+    def open(self, horizon: int | None = None) -> tuple[Panel, Snapshot]:
+        """The panel, with notes on all files, and its snapshot with sums and covariates."""
+        ahead, panel = months_ahead(horizon), self.read(self.panel)
+        parts = _parts(panel, self.tree)
+        sums = tree_of(parts, panel.table.index) if parts else None
+        if sums is not None and self.allow_negative:
+            raise DataError(
+                "Negative values cannot be combined with sums (tree, part_of), which need values "
+                "of at least 0. Expected one of them. Leave one out."
+            )
+        notes = [f"panel: {note}" for note in panel.notes]
+        table, covariates = panel.table, None
+        if sums is not None:
+            notes += [f"tree: {gap}" for gap in contradictions(table, sums)]
+            table = add_sums(table, sums)
+        if self.covariates is not None:
+            covariates = read_covariates(self.covariates, table=table)
+            notes += [f"covariates: {note}" for note in covariates.notes]
+        snapshot = Snapshot.of_panel(table, ahead, covariates, sums)
+        return replace(panel, notes=tuple(notes)), snapshot
 
 
 def _parts(panel: Panel, tree: Sums | None) -> dict[str, tuple[str, ...]]:
@@ -113,18 +100,12 @@ def refusal(panel: Panel) -> str:
 
 def panel_snapshot(files: PanelFiles, horizon: int | None) -> Snapshot:
     """Snapshot to forecast; notes about the files go to stderr."""
-    contents = opened(
-        files.panel,
-        horizon=horizon,
-        covariates=files.covariates,
-        tree=files.tree,
-        options=files.options,
-    )
-    for note in contents.notes:
+    panel, snapshot = files.open(horizon)
+    for note in panel.notes:
         echo(note)
-    if text := refusal(contents.panel):
+    if text := refusal(panel):
         echo(f"panel: {text}")
-    return contents.snapshot
+    return snapshot
 
 
 def forecast_panel(
@@ -132,7 +113,7 @@ def forecast_panel(
 ) -> pd.DataFrame:
     """Forecasts of the months after a panel, with the columns of a forecast file."""
     snapshot = panel_snapshot(files, horizon)
-    fitted = PanelForecaster(parameters, shifts_negative=files.options.allow_negative).fit(snapshot)
+    fitted = PanelForecaster(parameters, shifts_negative=files.allow_negative).fit(snapshot)
     forecasts = pd.concat(list(fitted.predict(track)) or [fitted.nothing()], ignore_index=True)
     say_left_out(set(snapshot.series) - set(forecasts["destination"]))
     return forecast_file(forecasts, status="panel")

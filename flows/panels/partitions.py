@@ -6,7 +6,7 @@ The engine is trained on a sample of the series and forecasts all series, partit
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,12 +16,12 @@ import pyarrow.dataset as pads
 
 from flows.context.console import echo
 from flows.panels.panel_files import PanelFiles, months_ahead
-from models.engine.training import training_series
+from models.engine.panel_view import training_series
 from models.forecasting.model_names import forecast_file
 from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import ModelParameters
-from sources.files.panel import OURS, PanelOptions, names_in, our_names, read_panel
+from sources.files.panel import OURS, Panel, names_in, our_names
 from store.errors import DataError, first_few
 from store.settings import Settings
 
@@ -30,17 +30,6 @@ if TYPE_CHECKING:
 
 LOCAL: Final = "local"
 HOST: Final = "127.0.0.1"
-
-
-@dataclass(frozen=True, slots=True)
-class Partition:
-    """Series and months of a partition, from the first pass."""
-
-    names: tuple[str, ...]
-    refused: dict[str, str]
-    first: int
-    last: int
-    """First and last month with a value."""
 
 
 def predict_folder(
@@ -58,13 +47,9 @@ def predict_folder(
     try:
         with _scheduler(settings.dask):
             rows, partitions = _opened(files)
-            fitted = _trained(
-                rows, partitions, files.options, horizon=horizon, parameters=parameters
-            )
+            fitted = _trained(rows, partitions, files, horizon=horizon, parameters=parameters)
             meta = _texts(forecast_file(fitted.nothing(), status="panel"))
-            forecasts = rows.map_partitions(
-                forecast_rows, fitted.on_none(), files.options, meta=meta
-            )
+            forecasts = rows.map_partitions(forecast_rows, fitted.on_none(), files, meta=meta)
             forecasts.to_parquet(str(unfinished), write_index=False)
         count = pads.dataset(unfinished).count_rows()
         unfinished.replace(target)
@@ -73,9 +58,9 @@ def predict_folder(
     echo(f"wrote {count:,} rows to {target}")
 
 
-def forecast_rows(rows: pd.DataFrame, fitted: FittedPanel, options: PanelOptions) -> pd.DataFrame:
+def forecast_rows(rows: pd.DataFrame, fitted: FittedPanel, files: PanelFiles) -> pd.DataFrame:
     """Forecasts of a partition, with the columns of a forecast file."""
-    parts = [] if rows.empty else list(fitted.on(read_panel(rows, options).table).predict())
+    parts = [] if rows.empty else list(fitted.on(files.read(rows).table).predict())
     if not parts:
         return _texts(forecast_file(fitted.nothing(), status="panel"))
     return _texts(forecast_file(pd.concat(parts, ignore_index=True), status="panel"))
@@ -85,14 +70,14 @@ def _texts(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.astype(dict.fromkeys(("destination", "cutoff", "period", "model", "status"), "str"))
 
 
-def _opened(files: PanelFiles) -> "tuple[dd.DataFrame, list[Partition]]":
+def _opened(files: PanelFiles) -> "tuple[dd.DataFrame, list[Panel]]":
     """A panel with each series in one partition, and its partitions."""
     import dask.dataframe as dd  # noqa: PLC0415 - loaded for folders only
     from dask.base import compute  # noqa: PLC0415
     from dask.delayed import delayed  # noqa: PLC0415
 
     rows = dd.read_parquet(str(files.panel), index=False, split_row_groups=False)
-    names = our_names([str(name) for name in rows.columns], files.options.columns)
+    names = our_names([str(name) for name in rows.columns], files.columns)
     place = names.index(OURS[0]) if OURS[0] in names else 0
     series = rows.columns[place]
     wanted = [column for column, name in zip(rows.columns, names, strict=True) if name in OURS]
@@ -102,7 +87,7 @@ def _opened(files: PanelFiles) -> "tuple[dd.DataFrame, list[Partition]]":
         echo("panel     series are spread over several files: Dask moves each into one partition")
         rows = rows.shuffle(series)
     look = delayed(_looked_at)
-    results = compute(*[look(part, files.options) for part in rows.to_delayed()])
+    results = compute(*[look(part, files) for part in rows.to_delayed()])
     partitions = [partition for partition in results if partition is not None]
     refused = [
         f"{name}: {reason}"
@@ -114,36 +99,36 @@ def _opened(files: PanelFiles) -> "tuple[dd.DataFrame, list[Partition]]":
     return rows, partitions
 
 
-def _looked_at(rows: pd.DataFrame, options: PanelOptions) -> Partition | None:
+def _looked_at(rows: pd.DataFrame, files: PanelFiles) -> Panel | None:
+    """A partition with its first and its last month alone, from the first pass."""
     if rows.empty:
         return None
-    panel = read_panel(rows, options)
-    months = panel.table.columns
-    return Partition(tuple(panel.table.index), panel.refused, int(months[0]), int(months[-1]))
+    panel = files.read(rows)
+    return replace(panel, table=panel.table.iloc[:, [0, -1]])
 
 
 def _trained(
     rows: "dd.DataFrame",
-    partitions: Sequence[Partition],
-    options: PanelOptions,
+    partitions: Sequence[Panel],
+    files: PanelFiles,
     *,
     horizon: int | None,
     parameters: ModelParameters,
 ) -> FittedPanel:
-    forecaster = PanelForecaster(parameters, baselines=(), shifts_negative=options.allow_negative)
+    forecaster = PanelForecaster(parameters, baselines=(), shifts_negative=files.allow_negative)
     names = np.array(
-        sorted(name for partition in partitions for name in partition.names), dtype=object
+        sorted(name for partition in partitions for name in partition.table.index), dtype=object
     )
     sample_places = training_series(len(names), parameters)
     some = names if sample_places is None else names[sample_places]
-    place = our_names([str(name) for name in rows.columns], options.columns).index(OURS[0])
+    place = our_names([str(name) for name in rows.columns], files.columns).index(OURS[0])
     column, sampled = rows.columns[place], set(some)
     sample = rows.map_partitions(lambda part: part[names_in(part[column]).isin(sampled)]).compute()
     months = range(
-        min(partition.first for partition in partitions),
-        max(partition.last for partition in partitions) + 1,
+        min(int(partition.table.columns[0]) for partition in partitions),
+        max(int(partition.table.columns[-1]) for partition in partitions) + 1,
     )
-    table = read_panel(sample, options).table.reindex(columns=months)
+    table = files.read(sample).table.reindex(columns=months)
     return forecaster.fit(Snapshot.of_panel(table, months_ahead(horizon)))
 
 

@@ -1,6 +1,6 @@
-"""A panel as it was at past origins: features of its series, and the outcomes known by now."""
+"""A panel as it was at past origins, and training on it: boosters, bands on a window's errors."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -10,12 +10,21 @@ from numpy.typing import NDArray
 
 from features.build import OriginFeatures, features_of
 from features.origin import Origin, bare_origin
-from features.series import PanelStats, SeriesStats, panel_momentum, series_stats
+from features.series import SeriesStats, panel_momentum, series_stats
 from features.statistical.seasonality import common_profile
 from models import quantile_model
+from models.learning.boosters import (
+    Boosters,
+    OriginTargets,
+    TrainingSet,
+    drawn,
+    fitted,
+    training_set,
+)
+from models.learning.calibration import HALF_KEPT, PastErrors, metadata_of
 from models.learning.parameters import ModelParameters
-from models.learning.training_set import OriginTargets, drawn
-from store.arrays import Floats, Ints, take
+from models.quantile_model import recentred
+from store.arrays import Flags, Floats, Ints, take
 
 LEAST_SCALE: Final = 0.3
 """Scale of the errors of a series, in spreads, below which its sample weight grows no more."""
@@ -36,8 +45,8 @@ class PanelView:
     horizon: int
     extra: Extra | None = None
     extra_names: tuple[str, ...] = ()
-    common: Mapping[int, PanelStats] = field(default_factory=dict)
-    """Statistics of the whole panel by origin, if these are some of its series; else computed."""
+    common: tuple[Floats, float] | None = None
+    """Season and momentum of the whole panel at the cutoff, if these are some of its series."""
     _stats: dict[int, SeriesStats] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -66,20 +75,16 @@ class PanelView:
     def stats(self, origin: int) -> SeriesStats:
         """Statistics of all series at an origin, cached."""
         if origin not in self._stats:
-            common = self.common.get(origin)
-            profile = None if common is None else common.profile
+            profile = None if self.common is None else self.common[0]
             self._stats[origin] = series_stats(self.tonnes[:, : origin + 1], profile)
         return self._stats[origin]
 
-    def common_at(self, origin: int) -> PanelStats:
-        """Statistics of the whole panel at an origin."""
-        if origin in self.common:
-            return self.common[origin]
-        return PanelStats(common_profile(self.tonnes[:, : origin + 1]), self._momentum(origin))
+    def at_cutoff(self) -> tuple[Floats, float]:
+        """Season, by month of the year, and median momentum of the whole panel at the cutoff."""
+        return self.common or (common_profile(self.tonnes), self._momentum(self.last))
 
     def _momentum(self, origin: int) -> float:
-        common = self.common.get(origin)
-        return panel_momentum(self.stats(origin).momentum) if common is None else common.momentum
+        return self.common[1] if self.common else panel_momentum(self.stats(origin).momentum)
 
     def at(self, origin: int, rows: Ints | slice) -> OriginFeatures:
         """Features of some series at an origin.
@@ -167,3 +172,69 @@ def _of_origin(view: PanelView, origin: int, rows: Ints, last: int) -> OriginTar
             for name, forecast in point.base_forecasts.items()
         },
     )
+
+
+def before_validation(rows: TrainingSet, start: int) -> Flags:
+    """Mask of the training rows whose outcome was known when the validation window began."""
+    return rows.origin + rows.horizon <= start
+
+
+def past_errors(
+    boosters: Boosters | None,
+    rows: TrainingSet,
+    *,
+    horizon: int,
+    last: int,
+    parameters: ModelParameters,
+) -> PastErrors:
+    """Errors of the validation window.
+
+    Args:
+        boosters: Fitted to the cells of ``before_validation``.
+        rows: All training rows.
+        last: Column of the last month known.
+    """
+    window = take(rows, rows.origin >= validation_start(last, horizon, parameters))
+    if boosters is None or not len(window):
+        return PastErrors.none()
+    distances = quantile_model.in_order(quantile_model.predicted(boosters, window.features, 1))
+    centred = recentred(distances, np.array([parameters.ensemble_weight]), np.zeros(1))
+    distance = window.target - np.maximum(centred[1], window.lower_bound)
+    below, above = quantile_model.sides(centred, parameters.floor_spread, HALF_KEPT)
+    return PastErrors(
+        horizon=window.horizon.astype(float),
+        age=(last - window.origin).astype(float),
+        distance=distance,
+        spread=np.where(distance < 0, below, above),
+    )
+
+
+def trained(
+    view: PanelView, parameters: ModelParameters
+) -> tuple[Boosters | None, dict[str, object], TrainingSet]:
+    """Boosters that learn from a panel, their metadata, and the training rows.
+
+    With too little to train on there are no boosters, and the bands are the default's.
+    """
+    rows, last = training_rows(view, parameters), view.last
+    before = before_validation(rows, validation_start(last, view.horizon, parameters))
+    before_window, final = fitted(rows, [before, np.ones(len(rows), dtype=bool)], last, parameters)
+    errors = past_errors(
+        before_window, rows, horizon=view.horizon, last=last, parameters=parameters
+    )
+    return final, metadata_of(rows.names, errors, parameters, view.horizon), rows
+
+
+def training_rows(view: PanelView, parameters: ModelParameters) -> TrainingSet:
+    """Training rows of the past origins of a panel."""
+    series = training_series(len(view.tonnes), parameters)
+    trained_view = view if series is None else view.part(series)
+    return training_set(panel_targets(trained_view, view.last, parameters))
+
+
+def training_series(count: int, parameters: ModelParameters) -> Ints | None:
+    """Numbers of the series that are trained on, ascending; None for all."""
+    if count <= parameters.most_series:
+        return None
+    draw = np.random.default_rng(parameters.seed)
+    return np.sort(draw.choice(count, parameters.most_series, replace=False))

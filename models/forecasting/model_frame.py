@@ -13,9 +13,15 @@ from features.build import features_at, frame_of
 from features.families.trade import base_of
 from features.origin import Origin
 from models.engine.panel_view import PanelView
-from models.learning.boosters import Boosters, fitted, too_few
+from models.learning.boosters import (
+    Boosters,
+    OriginTargets,
+    TrainingSet,
+    fitted,
+    too_few,
+    training_set,
+)
 from models.learning.parameters import ModelParameters
-from models.learning.training_set import OriginTargets, TrainingSet, training_set
 from models.quantile_model import BASE_TONNES
 from store.arrays import Floats
 from store.months import month_starts

@@ -13,8 +13,7 @@ from features.series import mean_known
 from features.statistical.base_forecasts import BASELINES, PANEL_FORECASTS
 from models import quantile_model
 from models.engine.custom_features import CustomFeatures
-from models.engine.panel_view import PanelView
-from models.engine.training import trained, training_rows
+from models.engine.panel_view import PanelView, trained, training_rows
 from models.forecasting.conditioning import reconciled
 from models.forecasting.model_names import (
     BASE_MEDIAN,
@@ -25,10 +24,9 @@ from models.forecasting.model_names import (
 )
 from models.forecasting.residual_history import PLAIN_SIDE, plain_distances
 from models.forecasting.snapshot import Snapshot
-from models.learning.boosters import Boosters, too_few
+from models.learning.boosters import Boosters, TrainingSet, too_few
 from models.learning.calibration import PastErrors, metadata_of
 from models.learning.parameters import PANEL_PRESET, ModelParameters
-from models.learning.training_set import TrainingSet
 from models.quantile_model import TrainedModel, quantiles_of
 from sources.files.covariates import Covariates
 from store.arrays import Flags, Floats, Ints
@@ -268,8 +266,7 @@ class FittedPanel:
         if self.shift is not None:
             shift = shift_of(values)
             values = values + shift[:, None]
-        common = {self.view.last: self.view.common_at(self.view.last)}
-        view = replace(self.view, tonnes=values, common=common)
+        view = replace(self.view, tonnes=values, common=self.view.at_cutoff())
         return replace(
             self, snapshot=Snapshot.of_panel(table, self.snapshot.horizon), view=view, shift=shift
         )

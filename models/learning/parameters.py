@@ -5,15 +5,18 @@ import json
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from store.errors import DataError
 
 if TYPE_CHECKING:
     from optuna import Trial
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,10 @@ OF_PANELS: Final = "panel"
 """Names of the models: of the evidence panel, and of partner tables and panel files."""
 
 
+def _bounded(default: T, span: tuple[float, float], unit: str, meaning: str, model: str = "") -> T:
+    return field(default=default, metadata={"bounds": Bounds(*span, unit, meaning, model)})
+
+
 @dataclass(frozen=True, slots=True)
 class ModelParameters:
     """Parameters of a model; ``MAGNETS_PRESET`` and ``PANEL_PRESET`` differ in values alone.
@@ -42,94 +49,85 @@ class ModelParameters:
     """
 
     model: str = OF_PANELS
-    num_iterations: Annotated[int, Bounds(1, 5_000, "trees", "trees of each quantile model")] = 40
-    learning_rate: Annotated[float, Bounds(1e-4, 1, "share", "step of each tree")] = 0.1
-    num_leaves: Annotated[int, Bounds(2, 1_024, "leaves", "leaves of a tree, at most")] = 15
-    min_data_in_leaf: Annotated[int, Bounds(1, 100_000, "rows", "rows in a leaf, at least")] = 100
-    lambda_l2: Annotated[float, Bounds(0, 1e6, "", "pull of the leaves towards zero")] = 1.0
-    feature_fraction: Annotated[float, Bounds(0.01, 1, "share", "features that a tree may use")] = (
-        0.3
+    num_iterations: int = _bounded(40, (1, 5_000), "trees", "trees of each quantile model")
+    learning_rate: float = _bounded(0.1, (1e-4, 1), "share", "step of each tree")
+    num_leaves: int = _bounded(15, (2, 1_024), "leaves", "leaves of a tree, at most")
+    min_data_in_leaf: int = _bounded(100, (1, 100_000), "rows", "rows in a leaf, at least")
+    lambda_l2: float = _bounded(1.0, (0, 1e6), "", "pull of the leaves towards zero")
+    feature_fraction: float = _bounded(0.3, (0.01, 1), "share", "features that a tree may use")
+    bagging_fraction: float = _bounded(0.7, (0.01, 1), "share", "rows that a tree may use")
+    max_bin: int = _bounded(63, (3, 255), "bins", "bins of a feature, at most")
+    smoothing: float = _bounded(
+        0.0, (0, 5), "log units", "width within which the quantile loss is rounded off"
     )
-    bagging_fraction: Annotated[float, Bounds(0.01, 1, "share", "rows that a tree may use")] = 0.7
-    max_bin: Annotated[int, Bounds(3, 255, "bins", "bins of a feature, at most")] = 63
-    smoothing: Annotated[
-        float, Bounds(0, 5, "log units", "width within which the quantile loss is rounded off")
-    ] = 0.0
-    half_life_months: Annotated[
-        float, Bounds(0.1, 1_200, "months", "age at which a past origin counts half")
-    ] = 60.0
-    ensemble_weight: Annotated[
-        float, Bounds(0, 1, "share", "weight of the trees; the base forecasts have the rest")
-    ] = 0.7
-    bias_correction: Annotated[
-        float, Bounds(0, 1, "share", "share of the median past error that corrects a forecast")
-    ] = 0.0
-    calibration_half_life_months: Annotated[
-        float, Bounds(0.1, 1_200, "months", "age at which an error counts half in the bands")
-    ] = 12.0
-    calibration_prior: Annotated[
-        float, Bounds(0.01, 1e6, "forecasts", "weight of the quantile models' own bands")
-    ] = 300.0
-    horizon_growth: Annotated[
-        float, Bounds(0, 1, "", "power of the horizon that bands grow with, as errors do")
-    ] = 0.3
-    floor_spread: Annotated[
-        float, Bounds(1e-3, 5, "", "least spread of the quantile models that errors are scaled by")
-    ] = 0.05
-    cell_noise: Annotated[
-        float,
-        Bounds(
-            1e-3,
-            10,
-            "log units",
-            "spread of the log ratio where a cell is known exactly; sets how fast uncertain cells "
-            "lose weight",
-            OF_MAGNETS,
-        ),
-    ] = 0.25
-    stderr_limit: Annotated[
-        float,
-        Bounds(1e-3, 10, "log units", "cells less certain than this train nothing", OF_MAGNETS),
-    ] = 0.5
-    history_weight: Annotated[
-        float,
-        Bounds(
-            0,
-            2,
-            "share",
-            "share of the last months' standard error that enters the bands",
-            OF_MAGNETS,
-        ),
-    ] = 0.5
-    pairs: Annotated[
-        int,
-        Bounds(0, 1e6, "pairs", "pairs of series and past origin to train on, at most", OF_PANELS),
-    ] = 8_000
-    most_series: Annotated[
-        int, Bounds(1, 1e6, "series", "series that past origins look at, at most", OF_PANELS)
-    ] = 6_000
+    half_life_months: float = _bounded(
+        60.0, (0.1, 1_200), "months", "age at which a past origin counts half"
+    )
+    ensemble_weight: float = _bounded(
+        0.7, (0, 1), "share", "weight of the trees; the base forecasts have the rest"
+    )
+    bias_correction: float = _bounded(
+        0.0, (0, 1), "share", "share of the median past error that corrects a forecast"
+    )
+    calibration_half_life_months: float = _bounded(
+        12.0, (0.1, 1_200), "months", "age at which an error counts half in the bands"
+    )
+    calibration_prior: float = _bounded(
+        300.0, (0.01, 1e6), "forecasts", "weight of the quantile models' own bands"
+    )
+    horizon_growth: float = _bounded(
+        0.3, (0, 1), "", "power of the horizon that bands grow with, as errors do"
+    )
+    floor_spread: float = _bounded(
+        0.05, (1e-3, 5), "", "least spread of the quantile models that errors are scaled by"
+    )
+    cell_noise: float = _bounded(
+        0.25,
+        (1e-3, 10),
+        "log units",
+        "spread of the log ratio of a cell known exactly; sets how fast uncertain ones lose weight",
+        OF_MAGNETS,
+    )
+    stderr_limit: float = _bounded(
+        0.5, (1e-3, 10), "log units", "cells less certain than this train nothing", OF_MAGNETS
+    )
+    history_weight: float = _bounded(
+        0.5,
+        (0, 2),
+        "share",
+        "share of the last months' standard error that enters the bands",
+        OF_MAGNETS,
+    )
+    pairs: int = _bounded(
+        8_000, (0, 1e6), "pairs", "pairs of series and past origin to train on, at most", OF_PANELS
+    )
+    most_series: int = _bounded(
+        6_000, (1, 1e6), "series", "series that past origins look at, at most", OF_PANELS
+    )
     """More are not worth their time."""
-    rows: Annotated[
-        int, Bounds(100, 1e7, "rows", "cells of past origins that a fit sees, at most")
-    ] = 10_000
-    step: Annotated[int, Bounds(1, 24, "months", "months between past origins", OF_PANELS)] = 2
-    span: Annotated[
-        int,
-        Bounds(
-            1, 1_200, "months", "months back to the earliest origin, besides the horizon", OF_PANELS
-        ),
-    ] = 60
-    least_history: Annotated[
-        int,
-        Bounds(
-            14, 1_200, "months", "months of the panel that a past origin needs behind it", OF_PANELS
-        ),
-    ] = 14
-    validation_months: Annotated[
-        int, Bounds(1, 1_200, "months", "the validation window, at least the horizon", OF_PANELS)
-    ] = 12
-    seed: Annotated[int, Bounds(0, 2**31 - 1, "", "of every random draw")] = 20250404
-    threads: Annotated[int, Bounds(1, 64, "threads", "threads that fit trees")] = 2
+    rows: int = _bounded(
+        10_000, (100, 1e7), "rows", "cells of past origins that a fit sees, at most"
+    )
+    step: int = _bounded(2, (1, 24), "months", "months between past origins", OF_PANELS)
+    span: int = _bounded(
+        60,
+        (1, 1_200),
+        "months",
+        "months back to the earliest origin, besides the horizon",
+        OF_PANELS,
+    )
+    least_history: int = _bounded(
+        14,
+        (14, 1_200),
+        "months",
+        "months of the panel that a past origin needs behind it",
+        OF_PANELS,
+    )
+    validation_months: int = _bounded(
+        12, (1, 1_200), "months", "the validation window, at least the horizon", OF_PANELS
+    )
+    seed: int = _bounded(20250404, (0, 2**31 - 1), "", "of every random draw")
+    threads: int = _bounded(2, (1, 64), "threads", "threads that fit trees")
     """The numbers are the same with any number of them."""
 
     @property
@@ -172,9 +170,9 @@ _FIRST_NAMES: Final = {"ensemble_weight": "trees_weight", "bias_correction": "sh
 _RENAMED: Final = {first: name for name, first in _FIRST_NAMES.items()}
 
 _BOUNDS: Final[dict[str, Bounds]] = {
-    name: hint.__metadata__[0]
-    for name, hint in get_type_hints(ModelParameters, include_extras=True).items()
-    if hasattr(hint, "__metadata__")
+    declared.name: declared.metadata["bounds"]
+    for declared in fields(ModelParameters)
+    if declared.metadata
 }
 
 _LIGHTGBM: Final = frozenset(
@@ -216,52 +214,34 @@ _DIGITS: Final = 3
 """Significant digits of a tuned parameter: more would fit the panel's noise."""
 
 
-@dataclass(frozen=True, slots=True)
-class SearchRange:
-    """A parameter and the range in which a search draws it."""
+SEARCH_SPACE: Final = {
+    "num_iterations": (40, 160), "learning_rate": (0.02, 0.2), "num_leaves": (3, 15),
+    "min_data_in_leaf": (30, 300), "lambda_l2": (0.5, 50.0), "feature_fraction": (0.2, 0.9),
+    "half_life_months": (12.0, 120.0), "cell_noise": (0.05, 1.0), "ensemble_weight": (0.2, 0.9),
+    "calibration_half_life_months": (4.0, 48.0), "calibration_prior": (10.0, 200.0),
+}  # fmt: skip
+"""Range of each parameter that a search draws; widened to hold the value it starts from."""
 
-    name: str
-    low: float
-    high: float
-    log: bool = False
-    """Whether it is drawn on a logarithmic scale."""
-
-    def suggested(self, trial: "Trial", start: float) -> int | float:
-        """Value that a trial draws, from a range widened to hold the start."""
-        low, high = min(self.low, start), max(self.high, start)
-        if isinstance(start, int):
-            return trial.suggest_int(self.name, int(low), int(high), log=self.log)
-        number = trial.suggest_float(self.name, low, high, log=self.log)
-        return float(f"{number:.{_DIGITS}g}")
-
-
-SEARCH_SPACE: Final = (
-    SearchRange("num_iterations", 40, 160, log=True),
-    SearchRange("learning_rate", 0.02, 0.2, log=True),
-    SearchRange("num_leaves", 3, 15, log=True),
-    SearchRange("min_data_in_leaf", 30, 300, log=True),
-    SearchRange("lambda_l2", 0.5, 50.0, log=True),
-    SearchRange("feature_fraction", 0.2, 0.9),
-    SearchRange("half_life_months", 12.0, 120.0, log=True),
-    SearchRange("cell_noise", 0.05, 1.0, log=True),
-    SearchRange("ensemble_weight", 0.2, 0.9),
-    SearchRange("calibration_half_life_months", 4.0, 48.0, log=True),
-    SearchRange("calibration_prior", 10.0, 200.0, log=True),
-)
+_LINEAR: Final = {"feature_fraction", "ensemble_weight"}
+"""Parameters drawn on a linear scale, the others on a logarithmic one."""
 
 
 def suggested(trial: "Trial", parameters: ModelParameters) -> ModelParameters:
     """Parameters that a trial draws; those outside the search space stay."""
-    start = parameters.by_name
-    drawn: dict[str, Any] = {
-        searched.name: searched.suggested(trial, start[searched.name]) for searched in SEARCH_SPACE
-    }
+    drawn: dict[str, Any] = {}
+    for name, start in search_values(parameters).items():
+        low, high = min(SEARCH_SPACE[name][0], start), max(SEARCH_SPACE[name][1], start)
+        if isinstance(start, int):
+            drawn[name] = trial.suggest_int(name, int(low), int(high), log=name not in _LINEAR)
+        else:
+            number = trial.suggest_float(name, low, high, log=name not in _LINEAR)
+            drawn[name] = float(f"{number:.{_DIGITS}g}")
     return replace(parameters, **drawn)
 
 
 def search_values(parameters: ModelParameters) -> dict[str, int | float]:
     """Values of the parameters in the search space, by name."""
-    return {searched.name: parameters.by_name[searched.name] for searched in SEARCH_SPACE}
+    return {name: parameters.by_name[name] for name in SEARCH_SPACE}
 
 
 FORMAT: Final = 1

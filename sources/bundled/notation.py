@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import pandas as pd
 import pycountry
 
-from sources.files.handwritten import check_year
+from sources.files.file_reader import check_year
 from store.vocabulary import CONTINENTS, COVERED, EU27, UNKNOWN, WORLD, is_covered
 
 COUNTRIES: Final = frozenset(str(country.alpha_3) for country in pycountry.countries)

@@ -1,16 +1,14 @@
 """Policy events and tariffs as versions: the known facts of each act or rate, and since when."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Final
 
 import pandas as pd
 
 from sources.bundled.notation import COUNTRIES, parse_areas, parse_covers
-from sources.files.handwritten import Row, read_table
+from sources.files.file_reader import Row, read_table
 from store.facts.batch import FileRows
-from store.schema.frames import typed_frame
 from store.schema.scenario import HIGHEST_RATE_PCT
 from store.vocabulary import EU27, INSTRUMENTS, UNKNOWN
 
@@ -30,30 +28,18 @@ EVENT_COLUMNS: Final = (
 Record = dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyEvents:
-    """A table of acts on magnets or, with a column ``material``, on other minerals."""
-
-    path: Path
-    materials: bool = False
-
-    @property
-    def id(self) -> str:
-        return "analog_events" if self.materials else "policy_events"
-
-    def load(self) -> FileRows:
-        """Events, one row per version."""
-        analog_columns = ("material", "exempt", *(n for n in EVENT_COLUMNS if n != "covers"))
-        table = read_table(self.path, analog_columns if self.materials else EVENT_COLUMNS)
-        table.note_repeats(["event_id"])
-        versions = [version for row in table.rows for version in _act_versions(row)]
-        table.problems.raise_if_any()
-        tables = {self.id: typed_frame(versions, self.id)}
-        open_acts = {str(act["event_id"]) for act in versions if act.get("covers") == UNKNOWN}
-        notes = tuple(  # shown after "left out"
-            f"{act} from the forecast: what it covers is unknown" for act in sorted(open_acts)
-        )
-        return FileRows(self.id, self.path.name, table.sha256, tables, notes)
+def policy_events(path: Path, *, materials: bool = False) -> FileRows:
+    """Acts on magnets or, with a column ``material``, on other minerals; one row per version."""
+    analog_columns = ("material", "exempt", *(n for n in EVENT_COLUMNS if n != "covers"))
+    table = read_table(path, analog_columns if materials else EVENT_COLUMNS)
+    table.note_repeats(["event_id"])
+    versions = [version for row in table.rows for version in _act_versions(row)]
+    open_acts = {str(act["event_id"]) for act in versions if act.get("covers") == UNKNOWN}
+    notes = tuple(  # shown after "left out"
+        f"{act} from the forecast: what it covers is unknown" for act in sorted(open_acts)
+    )
+    name = "analog_events" if materials else "policy_events"
+    return table.file(name, name, versions, notes)
 
 
 def latest_of(
@@ -139,24 +125,15 @@ _TARIFF_KEY: Final = ("importer", "origin", "component", "product_scope", "effec
 _TARIFF_WORDS: Final = ("legal_reference", "source_url", "note")
 
 
-@dataclass(frozen=True, slots=True)
-class TariffRates:
-    """A table of tariff components of importers."""
-
-    id: ClassVar = "tariff_rates"
-    path: Path
-
-    def load(self) -> FileRows:
-        """Components, one row per version; sums are left out."""
-        table = read_table(self.path, TARIFF_COLUMNS)
-        table.note_repeats(_TARIFF_KEY)
-        steps = [row for row in table.rows if not row.text("component").startswith(TOTAL)]
-        versions = [version for row in steps for version in _step_versions(row)]
-        sums = len(table.rows) - len(steps)
-        table.problems.raise_if_any()
-        frame = typed_frame(versions, "tariff_steps")
-        ignored = (f"{sums} lines {TOTAL}*: sums of other lines",) if sums else ()
-        return FileRows(self.id, self.path.name, table.sha256, {"tariff_steps": frame}, ignored)
+def tariff_rates(path: Path) -> FileRows:
+    """Tariff components of importers, one row per version; sums are left out."""
+    table = read_table(path, TARIFF_COLUMNS)
+    table.note_repeats(_TARIFF_KEY)
+    steps = [row for row in table.rows if not row.text("component").startswith(TOTAL)]
+    versions = [version for row in steps for version in _step_versions(row)]
+    sums = len(table.rows) - len(steps)
+    ignored = (f"{sums} lines {TOTAL}*: sums of other lines",) if sums else ()
+    return table.file("tariff_rates", "tariff_steps", versions, ignored)
 
 
 def _step_versions(row: Row) -> list[Record]:

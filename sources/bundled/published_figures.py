@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -12,12 +12,12 @@ import pandas as pd
 
 from sources.bundled.notation import Period, half_width, parse_destination, parse_period
 from sources.bundled.release_calendar import ReleaseCalendar, latest_plausible_day, stated_day
-from sources.files.file_reader import Problems
-from sources.files.handwritten import Row, Table, read_table
+from sources.files.file_reader import Problems, Row, Table, read_table
 from store.facts.batch import FileRows
 from store.numbers import plain_number
-from store.schema.frames import typed_frame
 from store.vocabulary import COMMODITY, MEASURES, ORIGIN, UNITS
+
+Record = dict[str, object]
 
 COLUMNS: Final = (
     "period", "destination", "measure", "value", "kind", "derivation", "published_on",
@@ -56,27 +56,12 @@ class Figure:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedFigures:
-    """A table of published figures on magnets or, with a column ``material``, on other minerals."""
-
-    path: Path
-    calendar: ReleaseCalendar
-    materials: bool = False
-
-    @property
-    def id(self) -> str:
-        return self.path.stem
-
-    def load(self) -> FileRows:
-        """Observations of the figures."""
-        table = read_table(self.path, (*COLUMNS, "material") if self.materials else COLUMNS)
-        frame = self.rows_of(table)
-        return FileRows(self.id, self.path.name, table.sha256, {"observations": frame})
-
-    def rows_of(self, table: Table) -> pd.DataFrame:
-        """Observations of a table of figures."""
-        return _observations(read_figures(table), self.calendar)
+def published_figures(
+    path: Path, calendar: ReleaseCalendar, *, materials: bool = False
+) -> FileRows:
+    """Published figures on magnets or, with a column ``material``, on other minerals."""
+    table = read_table(path, (*COLUMNS, "material") if materials else COLUMNS)
+    return table.file(path.stem, "observations", _observations(read_figures(table), calendar))
 
 
 def read_figures(table: Table) -> list[Figure]:
@@ -121,7 +106,7 @@ def _figure(row: Row) -> Figure | None:
     )  # fmt: skip
 
 
-def _observations(figures: list[Figure], calendar: ReleaseCalendar) -> pd.DataFrame:
+def _observations(figures: list[Figure], calendar: ReleaseCalendar) -> list[Record]:
     addresses = latest_by_address(figures)
     inputs = _latest_inputs(figures, calendar)
     rows = []
@@ -135,7 +120,7 @@ def _observations(figures: list[Figure], calendar: ReleaseCalendar) -> pd.DataFr
             figure.published_on, figure.period.last, calendar, otherwise=otherwise
         )
         rows.append(_observation(figure, day))
-    return typed_frame(rows, "observations")
+    return rows
 
 
 def _places(figure: Figure) -> list[tuple[str, str, int]]:
@@ -156,7 +141,7 @@ def _latest_inputs(
     return latest
 
 
-def _observation(figure: Figure, day: pd.Timestamp) -> dict[str, object]:
+def _observation(figure: Figure, day: pd.Timestamp) -> Record:
     row, unit = figure.row, UNITS[figure.measure]
     note, derivation = row.text("note"), row.text("derivation")
     return {
@@ -216,8 +201,9 @@ def typed_figure(
     content = json.dumps({**cells, "published_on": published_on}, ensure_ascii=False)
     digest = hashlib.sha256(content.encode()).hexdigest()
     row = Row(1, cells, Problems(WHERE), plain_number)
-    frame = PublishedFigures(Path(WHERE), calendar).rows_of(Table(digest, (row,), row.problems))
-    return FileRows("figures", f"figure {period} {destination}", digest, {"observations": frame})
+    table = Table(digest, (row,), row.problems)
+    file = table.file("figures", "observations", _observations(read_figures(table), calendar))
+    return replace(file, file_name=f"figure {period} {destination}")
 
 
 def _site(source: str) -> str:

@@ -4,14 +4,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final, Self
+from typing import Final, Self
 
 import pandas as pd
 
 from sources.bundled.notation import end_of_month, month, parse_period
-from sources.files.handwritten import Row, parse_day, read_table
+from sources.files.file_reader import Row, parse_day, read_table
 from store.facts.batch import FileRows
-from store.schema.frames import typed_frame
 
 _RELEASE_DAY: Final = 20
 """Day of the following month that detail by destination comes. Source: data/release_dates.csv."""
@@ -55,20 +54,11 @@ class ReleaseCalendar:
         return described
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseDates:
-    """Table of releases on record."""
-
-    id: ClassVar = "release_dates"
-    path: Path
-
-    def load(self) -> FileRows:
-        """Read the releases; of a vague date the latest day is used."""
-        table = read_table(self.path, _COLUMNS)
-        rows = [_release(row) for row in table.rows]
-        table.problems.raise_if_any()
-        frame = typed_frame(rows, "release_calendar").drop_duplicates(ignore_index=True)
-        return FileRows(self.id, self.path.name, table.sha256, {"release_calendar": frame})
+def release_dates(path: Path) -> FileRows:
+    """Releases on record; of a vague date the latest day is used."""
+    table = read_table(path, _COLUMNS)
+    rows = {tuple(release.items()): release for release in map(_release, table.rows)}
+    return table.file("release_dates", "release_calendar", [*rows.values()])
 
 
 def latest_named_day(text: str) -> pd.Timestamp:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from sources.files.panel import PART_OF, months_in, named, numbers_of, read_rows
+from sources.files.panel import PART_OF, months_in, named, numbers_of, read_rows, require_columns
 from store.arrays import Flags, Floats, Ints
 from store.errors import SHOWN, DataError, counted, first_few, shown
 from store.months import month_label, month_numbers
@@ -142,16 +142,11 @@ def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Cova
 def _long(rows: pd.DataFrame, source: str) -> pd.DataFrame:
     """One row per value: destination, period, name, value and, if dated, available_at."""
     needed = [*_KEY, *(LONG if "name" in rows else ())]
-    missing = [name for name in needed if name not in rows]
     dated = [AVAILABLE_AT] if AVAILABLE_AT in rows else []
     further = [name for name in rows if name not in (*_KEY, "tonnes", PART_OF, AVAILABLE_AT)]
-    if missing or not further:
-        lacking = f"has no column {', '.join(missing)}" if missing else "has no column of values"
-        raise DataError(
-            f"{source} {lacking}. Expected {', '.join((*_KEY, *LONG))} and perhaps {AVAILABLE_AT}, "
-            "or, without name, a column a covariate. It has "
-            f"{', '.join(map(str, rows.columns[:8]))}. Rename or add the column."
-        )
+    forms = f"{', '.join((*_KEY, *LONG))} and perhaps {AVAILABLE_AT}, or, without name, a column a "
+    values = [] if further else ["of values"]
+    require_columns(source, rows, [*needed, *values], expected=f"{forms}covariate")
     if "name" in rows:
         return rows[[*needed, *dated]]
     melted = rows.melt([*_KEY, *dated], further, "name", "value", ignore_index=False)

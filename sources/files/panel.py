@@ -4,8 +4,9 @@ A series with a bad row is refused by name; the others are used.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,10 +18,13 @@ from store.arrays import Flags, Floats, Ints
 from store.errors import SHOWN, DataError, counted, first_few, shown
 from store.months import YEAR, month_label
 
-OURS: Final = ("destination", "period", "tonnes")
+Names = tuple[str, str, str]
+"""Of the columns of series, date and value."""
+
+OURS: Final[Names] = ("destination", "period", "tonnes")
 """What the columns of a panel are called here."""
 
-NIXTLA: Final = ("unique_id", "ds", "y")
+NIXTLA: Final[Names] = ("unique_id", "ds", "y")
 """What Nixtla's tools call them."""
 
 MISSING_MARKS: Final = ("nan", "na", "n/a", "#n/a", "null", "none")
@@ -40,7 +44,7 @@ def our_names(header: Sequence[str], called: Sequence[str] | None = None) -> lis
     return [ours.get(name, name) for name in header]
 
 
-def names_of(text: str | None) -> tuple[str, str, str] | None:
+def names_of(text: str | None) -> Names | None:
     """Names of series, date and value in ``--columns``."""
     if text is None:
         return None
@@ -86,6 +90,19 @@ def read_rows(
     if OURS[0] in frame:
         frame = frame.assign(destination=names_in(frame[OURS[0]]))
     return frame.set_axis(pd.RangeIndex(first, first + len(frame)))
+
+
+def require_columns(
+    table: str, header: Iterable[Hashable], needed: Sequence[str], expected: str = ""
+) -> None:
+    """Refuse a table that lacks a column; ``expected`` says more than the needed ones."""
+    names = [str(name) for name in header]
+    if missing := [name for name in needed if name not in names]:
+        raise DataError(
+            f"{table} has no column {', '.join(missing)}. Expected "
+            f"{expected or ', '.join(needed)}. It has {', '.join(names[:8])}. Rename or add the "
+            "column."
+        )
 
 
 def names_in(ids: "pd.Series[Any]") -> "pd.Series[str]":
@@ -207,18 +224,6 @@ class Panel:
     """Column ``part_of`` by destination of the table, "" where empty; None without the column."""
 
 
-@dataclass(frozen=True, slots=True)
-class PanelOptions:
-    """How a panel is to be read."""
-
-    columns: tuple[str, str, str] | None = None
-    """What it calls ``OURS``; None takes these or those of Nixtla's tools."""
-    allow_negative: bool = False
-
-
-READ_AS_IS: Final = PanelOptions()
-
-
 @dataclass(slots=True)
 class _Faults:
     rows: pd.DataFrame
@@ -243,26 +248,29 @@ class _Faults:
             yield name, f"{few}; ... ({self.counts[name]} in all)" if is_cut else few
 
 
-def read_panel(source: Path | pd.DataFrame, options: PanelOptions = READ_AS_IS) -> Panel:
+def read_panel(
+    source: Path | pd.DataFrame, columns: Names | None = None, *, allow_negative: bool = False
+) -> Panel:
     """Valid series of a panel as a dense table, with refused series and notes.
 
     Args:
         source: File or frame with ``destination, period, tonnes`` and perhaps ``part_of``; further
             columns are ignored. Rows may come in any order; an empty ``tonnes`` is a gap; duplicate
             rows are read once. The first row of a frame is row 0.
-        options: Other names of columns, and whether values may be negative.
+        columns: What it calls ``OURS``; None takes these or those of Nixtla's tools.
     """
     name = named(source, "Panel")
     is_theirs = isinstance(source, pd.DataFrame) and NIXTLA[0] in source.columns
-    called = options.columns or (NIXTLA if is_theirs else OURS)
-    rows = read_rows(source, "Panel", called=options.columns)
-    _check_columns(name, rows, called)
+    called = columns or (NIXTLA if is_theirs else OURS)
+    rows = read_rows(source, "Panel", called=columns)
+    theirs = dict(zip(OURS, called, strict=True))
+    require_columns(name, [theirs.get(str(column), column) for column in rows], called)
     has_tree = PART_OF in rows
     rows = rows[[*OURS, PART_OF] if has_tree else list(OURS)]
     labels = rows["destination"]
     rows = rows.assign(destination=labels.where(labels.str.strip() != ""))
     faults = _Faults(rows)
-    values, again = _known(rows, faults, name, options, called[2])
+    values, again = _known(rows, faults, name, called[2], allow_negative=allow_negative)
     if has_tree:
         _check_parents(rows, faults)
     reasons = dict(faults.reasons())
@@ -282,18 +290,8 @@ def read_panel(source: Path | pd.DataFrame, options: PanelOptions = READ_AS_IS) 
     return Panel(table, reasons, tuple(_notes(rows, again, table)), tree)
 
 
-def _check_columns(name: str, rows: pd.DataFrame, called: tuple[str, str, str]) -> None:
-    expected = dict(zip(OURS, called, strict=True))
-    if missing := [their for our, their in expected.items() if our not in rows]:
-        raise DataError(
-            f"{name} has no column {', '.join(missing)}. Expected {', '.join(expected.values())}. "
-            f"It has {', '.join(expected.get(column, column) for column in rows.columns[:8])}. "
-            "Rename or add the column."
-        )
-
-
 def _known(
-    rows: pd.DataFrame, faults: _Faults, name: str, options: PanelOptions, called: str
+    rows: pd.DataFrame, faults: _Faults, name: str, called: str, *, allow_negative: bool
 ) -> tuple[pd.DataFrame, int]:
     """Destination, month and tonnes of the rows with a value, and the count of repeated rows."""
     months, month_faults = months_in(rows, name)
@@ -303,7 +301,7 @@ def _known(
     faults.note(wrong, lambda place: f"{called} {shown(cells[place])!r} is no number")
     faults.note(np.isinf(values), lambda place: f"{called} {values[place]} is not finite")
     finite = np.isfinite(values)
-    if not options.allow_negative:
+    if not allow_negative:
         faults.note(finite & (values < 0), lambda place: f"{values[place]} {called}{NEGATIVE}")
     large = finite & (np.abs(values) > _LARGEST)
     faults.note(large, lambda place: f"{values[place]} {called} is over {_LARGEST:g}")
@@ -387,3 +385,46 @@ def _notes(rows: pd.DataFrame, again: int, table: pd.DataFrame) -> Iterator[str]
         yield f"the last month, {last}, has a value of {count} of {len(table)} series only"
     elif count < len(table):
         yield f"no value in the last month, {last}: {first_few(table.index[~has_value[:, -1]])}"
+
+
+_COLUMNS: Final = ("destination", "part_of")
+
+Parts = dict[str, tuple[str, ...]]
+"""Parts of each sum: destinations and smaller sums."""
+
+
+def sums_in(rows: pd.DataFrame, table: str, *, left_out: Collection[str] = ()) -> Parts:
+    """Sums of a table, in its order; a destination reached in several ways counts once.
+
+    Args:
+        rows: ``destination, part_of``: the sums a destination is part of, in one row with ``;``
+            between them or in several rows; a sum may itself be part of larger ones. Not modified.
+        table: Names the table in messages.
+        left_out: Destinations that cannot be used: never parts of a sum, and a sum without other
+            parts is left out with them.
+    """
+    require_columns(table, rows, _COLUMNS)
+    links = rows[list(_COLUMNS)].dropna().astype("str")
+    pairs = links.assign(part_of=links["part_of"].str.split(";")).explode("part_of")
+    pairs["part_of"] = pairs["part_of"].str.strip()
+    named = pairs[pairs["part_of"].ne("")].drop_duplicates().groupby("part_of", sort=False)
+    parts = {str(total): tuple(names) for total, names in named["destination"]}
+    if len(rows) and not parts:
+        raise DataError(
+            f"{table} names no sum: all cells of part_of are empty. Expected the sums that "
+            "destinations are part of. Fill them in, or leave the table out."
+        )
+    try:
+        smaller_first = list(TopologicalSorter(parts).static_order())
+    except CycleError as err:
+        circle = " is part of ".join(err.args[1])
+        raise DataError(
+            f"Sums of {table} run in a circle: {circle}. Expected no sum to be part of itself. "
+            "Remove one of these links."
+        ) from err
+    used: Parts = {}
+    for name in smaller_first:
+        inner = (part for part in parts.get(name, ()) if part in used or part not in parts)
+        if members := tuple(part for part in inner if part not in left_out or part in used):
+            used[name] = members
+    return {name: used[name] for name in parts if name in used}

@@ -10,10 +10,8 @@ from urllib.parse import urljoin, urlsplit
 
 import pandas as pd
 
-from sources.base import MonthRange
-from sources.http import PAGE_TYPE, HttpClient, HttpSource
-from sources.providers.coverage import ELEMENTS, MINERALS, proposed_coverage
-from sources.providers.rows import Proposal, proposals
+from sources.http import PAGE_TYPE, HttpClient, HttpSource, MonthRange
+from sources.providers.rows import ELEMENTS, MINERALS, Proposal, proposals, proposed_coverage
 from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
 

@@ -1,14 +1,12 @@
 """US Census: imports of magnets from China by ten-digit line."""
 
 import json
-from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 from urllib.parse import urlencode
 
 import pandas as pd
 
-from sources.base import MonthRange
-from sources.http import KEY_PAGES, ApiKeys, HttpClient, HttpSource, sent_as
+from sources.http import KEY_PAGES, ApiKeys, HttpClient, HttpSource, MonthRange, sent_as
 from sources.providers.rows import (
     USUAL_LAG,
     left_out,
@@ -21,7 +19,6 @@ from store.errors import SourceError, first_few
 from store.facts.batch import FileRows
 from store.vocabulary import US_LINES
 
-_PROVIDER: Final = "census"
 CHINA: Final = "5700"
 
 _LAG_DAYS: Final = 45
@@ -36,13 +33,11 @@ _HALF_KG: Final = 0.0005
 _HALF_USD: Final = 0.5e-6
 
 
-@dataclass(frozen=True, slots=True)
 class CensusImports(HttpSource):
     """US imports of each magnet line from China: weight and value."""
 
-    id: ClassVar = _PROVIDER
-    completeness: ClassVar = 0.9
-    provider: ClassVar = _PROVIDER
+    id = provider = "census"
+    completeness = 0.9
 
     def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
         """Rows of every line; as ``HttpSource.fetch``."""
@@ -50,7 +45,7 @@ class CensusImports(HttpSource):
         if not key and not self.settings.offline:
             raise SourceError(
                 "Census requires an API key. Expected one in MAGNETCAST_CENSUS_KEY. Sign up, free, "
-                f"at {KEY_PAGES[_PROVIDER]}; nothing was taken over."
+                f"at {KEY_PAGES[self.id]}; nothing was taken over."
             )
         with self.client(ApiKeys(params=key)) as http:
             answers = [_ask(http, line, span) for line in US_LINES]
@@ -61,7 +56,7 @@ class CensusImports(HttpSource):
         broken = sum(count for _, count in parts)
         frame = observations(
             _measured(rows, ingested_at=ingested_at),
-            source=_PROVIDER,
+            source=self.id,
             source_url=f"{self.url}?{urlencode({'CTY_CODE': CHINA})}",
         )
         weightless = int(_lacks_weight(rows).sum())

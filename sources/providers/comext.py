@@ -10,14 +10,12 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import ClassVar, Final, TypeVar
+from typing import Final, TypeVar
 from xml.etree import ElementTree as ET
 
 import pandas as pd
 
-from sources.base import MonthRange
-from sources.http import MOST_BODY, HttpClient, HttpSource, Refusal
+from sources.http import MOST_BODY, HttpClient, HttpSource, MonthRange, Refusal
 from sources.providers.countries import comext_members, comext_place
 from sources.providers.rows import (
     USUAL_LAG,
@@ -35,8 +33,6 @@ T = TypeVar("T")
 
 DATA: Final = "application/vnd.sdmx.genericdata+xml;version=2.1"
 XML: Final = "application/xml"
-
-_PROVIDER: Final = "comext"
 
 _LAG_DAYS: Final = 75
 """Usual lag: six to eight weeks after the month, longer at a year's turn. Source:
@@ -60,13 +56,11 @@ _Rows = tuple[pd.DataFrame, int]
 """``reporter, product, indicators, value, period``, and how many rows cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
 class ComextImports(HttpSource):
     """EU imports of the magnet lines from China: weight and value by member, and their sum."""
 
-    id: ClassVar = _PROVIDER
-    completeness: ClassVar = 0.8
-    provider: ClassVar = _PROVIDER
+    id = provider = "comext"
+    completeness = 0.8
 
     def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
         """Rows of all members; as ``HttpSource.fetch``."""
@@ -79,9 +73,7 @@ class ComextImports(HttpSource):
         filled = [rows for rows, _ in parts if len(rows)] or [parts[0][0]]
         rows, broken = pd.concat(filled, ignore_index=True), sum(count for _, count in parts)
         frame = observations(
-            _measured(rows, ingested_at=ingested_at),
-            source=_PROVIDER,
-            source_url=f"{self.url}/data",
+            _measured(rows, ingested_at=ingested_at), source=self.id, source_url=f"{self.url}/data"
         )
         ignored = (*left_out(broken), *((f"no data for {span}",) if rows.empty else ()))
         wanted = f"imports of {', '.join(EU_LINES)} from China, reported by the members of the EU"

@@ -9,8 +9,7 @@ from urllib.parse import urlencode
 import pandas as pd
 from pydantic import SecretStr
 
-from sources.base import MonthRange
-from sources.http import KEY_PAGES, ApiKeys, HttpClient, HttpSource, LongFetch, sent_as
+from sources.http import KEY_PAGES, ApiKeys, HttpClient, HttpSource, LongFetch, MonthRange, sent_as
 from sources.providers.countries import COMTRADE_GROUPS, comtrade_place
 from sources.providers.rows import (
     USUAL_LAG,

@@ -7,14 +7,13 @@ import unicodedata
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, cast
+from typing import ClassVar, Final, Literal
 
 import pandas as pd
 import pycountry
-import yaml
 
 from sources.bundled.release_calendar import ReleaseCalendar
-from sources.files.file_reader import Line, Problems, content_of, tables_of
+from sources.files.file_reader import Line, Problems, content_of, package_table, tables_of
 from sources.providers.downloads import (
     LEADING,
     amounts_of,
@@ -37,6 +36,9 @@ Flow = Literal["export", "import"]
 
 _COMPLETENESS: Final = 0.6
 _ENCODINGS: Final = ("utf-16", "utf-16-le", "utf-8-sig", "gb18030")
+_WORDS: Final = "providers/customs_words.yaml"
+"""Words of customs: headings by meaning, units by tonnes, partners and regions."""
+
 _SITE: Final = "http://stats.customs.gov.cn/"
 _OTHERS: Final = "85051190"
 """Other metal magnets."""
@@ -388,21 +390,16 @@ def _note_contradictions(amounts: pd.DataFrame, problems: Problems) -> None:
 
 
 @cache
-def customs_words() -> dict[str, Any]:
-    """Words of customs: headings by meaning, units by tonnes, partners and regions."""
-    text = Path(__file__).with_name("customs_words.yaml").read_text(encoding="utf-8")
-    return cast("dict[str, Any]", yaml.safe_load(text))
-
-
-@cache
 def _meanings() -> dict[str, str]:
-    headings = customs_words()["headings"]
+    headings = package_table(_WORDS)["headings"]
     return {word: meaning for meaning, words in headings.items() for word in words}
 
 
 @cache
 def _units() -> dict[str, float]:
-    return {unit: float(t) for t, units in customs_words()["tonnes"].items() for unit in units}
+    return {
+        unit: float(t) for t, units in package_table(_WORDS)["tonnes"].items() for unit in units
+    }
 
 
 def _column(place: int, title: str) -> Column:
@@ -466,7 +463,7 @@ def _codes() -> dict[str, str]:
 
 @cache
 def _regions() -> frozenset[str]:
-    return frozenset(map(_letters, customs_words()["regions"]))
+    return frozenset(map(_letters, package_table(_WORDS)["regions"]))
 
 
 @cache
@@ -480,7 +477,7 @@ def _names() -> dict[str, str]:
             places[_letters(name)] = country.alpha_3
     for partner in partner_codes():
         places |= {_letters(n): partner.destination for n in (partner.name_zh, partner.name_en)}
-    for place, words in customs_words()["partners"].items():
+    for place, words in package_table(_WORDS)["partners"].items():
         places |= {_letters(name): place for name in words}
     return places
 

@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import pandas as pd
-import yaml
 
 from sources.bundled.notation import half_width
-from sources.files.file_reader import Line, Problems, content_of, tables_of
+from sources.files.file_reader import Line, Problems, content_of, package_table, tables_of
 from sources.providers.countries import comext_place, comtrade_place
 from sources.providers.rows import USUAL_LAG, observations, usual_moment
 from store.errors import DataError, first_few
@@ -135,8 +134,7 @@ class Layout:
 @cache
 def layouts() -> tuple[Layout, ...]:
     """Layouts of ``downloads.yaml``."""
-    text = Path(__file__).with_name("downloads.yaml").read_text(encoding="utf-8")
-    return tuple(Layout(**entry) for entry in yaml.safe_load(text))
+    return tuple(Layout(**entry) for entry in package_table("providers/downloads.yaml"))
 
 
 def download(path: Path, ingested_at: pd.Timestamp) -> FileRows | None:
@@ -163,16 +161,10 @@ def download(path: Path, ingested_at: pd.Timestamp) -> FileRows | None:
     return FileRows(layout.source, name, sha256, tables, left_out, asked=request)
 
 
-@cache
-def _other_files() -> list[dict[str, str]]:
-    text = Path(__file__).with_name("other_files.yaml").read_text(encoding="utf-8")
-    return cast("list[dict[str, str]]", yaml.safe_load(text))
-
-
 def refuse_other_file(name: str, content: bytes) -> None:
     """Refuse a file that another verb takes, by what it is."""
     start = content[:4_000].decode("utf-8", "replace").removeprefix("\ufeff")
-    for entry in _other_files():
+    for entry in package_table("providers/other_files.yaml"):
         if match := re.search(entry["says"], start, re.IGNORECASE):
             kind = entry["is"].format(*(group or "no text" for group in match.groups()))
             raise DataError(

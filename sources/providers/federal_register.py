@@ -2,21 +2,22 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from itertools import chain
-from typing import ClassVar, Final
+from typing import Final
 
 import pandas as pd
 
-from sources.base import MonthRange
-from sources.http import HttpClient, HttpSource, Params
-from sources.providers.coverage import proposed_coverage
-from sources.providers.rows import Proposal, proposals, records_in, refuse_missing
+from sources.http import HttpClient, HttpSource, MonthRange, Params
+from sources.providers.rows import (
+    Proposal,
+    proposals,
+    proposed_coverage,
+    records_in,
+    refuse_missing,
+)
 from store.errors import SourceError
 from store.facts.batch import FileRows
-
-_PROVIDER: Final = "federal_register"
 
 TERMS: Final = (
     '"8505.11"', '"rare earth magnets"', '"neodymium-iron-boron"', '"permanent magnets" China',
@@ -39,12 +40,10 @@ _NEEDED: Final = ("document_number", "title", "publication_date", "html_url")
 Document = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
 class FederalRegister(HttpSource):
     """Documents that may change a tariff or a control on magnets."""
 
-    id: ClassVar = _PROVIDER
-    provider: ClassVar = _PROVIDER
+    id = provider = "federal_register"
 
     def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
         """Documents of each watched term; as ``HttpSource.fetch``."""
@@ -57,7 +56,7 @@ class FederalRegister(HttpSource):
                     documents.setdefault(number, document)
                     terms.setdefault(number, []).append(term)
         items = [_proposal(document, terms[number]) for number, document in documents.items()]
-        tables = {"proposals": proposals(items, source=_PROVIDER, ingested_at=ingested_at)}
+        tables = {"proposals": proposals(items, source=self.id, ingested_at=ingested_at)}
         return self.file(span, http, tables, wanted=f"documents with {', '.join(TERMS)}")
 
 

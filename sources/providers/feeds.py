@@ -10,10 +10,8 @@ from xml.etree import ElementTree as ET
 
 import pandas as pd
 
-from sources.base import MonthRange
-from sources.http import HttpClient, HttpSource
-from sources.providers.coverage import proposed_coverage
-from sources.providers.rows import Proposal, proposals
+from sources.http import HttpClient, HttpSource, MonthRange
+from sources.providers.rows import Proposal, proposals, proposed_coverage
 from store.errors import SourceError
 from store.facts.batch import FileRows
 

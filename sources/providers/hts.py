@@ -3,19 +3,16 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Final, cast
+from typing import Final, cast
 
 import pandas as pd
 
-from sources.base import MonthRange
-from sources.http import HttpClient, HttpSource
+from sources.http import HttpClient, HttpSource, MonthRange
 from sources.providers.rows import Proposal, proposals, records_in
 from store.errors import SourceError
 from store.facts.batch import FileRows
 from store.vocabulary import ORIGIN
 
-_PROVIDER: Final = "hts"
 LINE: Final = "8505.11.00"
 
 _NEEDED: Final = ("htsno", "general", "footnotes")
@@ -26,7 +23,6 @@ _ADDED: Final = re.compile(r"(?:\+|\bplus)\s*(\d+(?:\.\d+)?)\s*(?:%|percent)", r
 Line = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
 class TariffSchedule(HttpSource):
     """Current rate of the line in the schedule, and its references to additional rates.
 
@@ -34,8 +30,7 @@ class TariffSchedule(HttpSource):
     the ledger automatically: each new statement is proposed for review.
     """
 
-    id: ClassVar = _PROVIDER
-    provider: ClassVar = _PROVIDER
+    id = provider = "hts"
 
     def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
         """Current line; as ``HttpSource.fetch``, the months only name the file."""
@@ -53,7 +48,7 @@ class TariffSchedule(HttpSource):
             }
         items = [_own_rate(line, self.url) for line in lines if str(line["general"] or "").strip()]
         items += [_added_rate(note, line, self.url) for note, line in chapter.items()]
-        tables = {"proposals": proposals(items, source=_PROVIDER, ingested_at=ingested_at)}
+        tables = {"proposals": proposals(items, source=self.id, ingested_at=ingested_at)}
         return self.file(span, http, tables, wanted=f"the rates of {LINE} today")
 
 

@@ -62,7 +62,7 @@ def test_imports_by_text_neither_climb_nor_close_a_circle() -> None:
 @pytest.mark.parametrize(
     ("module", "call", "fault"),
     [
-        ("models.quantile_model", "import_module('magnetcast.reads')", "climbs to magnetcast"),
+        ("models.quantile_model", "import_module('magnetcast.verbs')", "climbs to magnetcast"),
         ("models.quantile_model", "importlib.import_module(name)", "nobody can tell"),
         ("store.months", "__import__(f'{__package__}.asof')", ""),
         ("store.errors", "import_module(f'{__package__}.database')", "import each other"),

@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 from pydantic import SecretStr
 
-from sources.base import MonthRange
-from sources.bundled.all_tables import Bundled, bundled_sources
-from sources.http import HttpSource
+from sources.bundled.all_tables import load_bundled
+from sources.http import HttpSource, MonthRange
 from sources.providers.live_sources import LIVE, live_source
 from store.database import open_store
 from store.errors import SourceError
@@ -23,20 +22,19 @@ from store.settings import PROJECT_ROOT, Settings
 from tests.providers.answers import Fault
 from tests.providers.server import Providers, at_once, small_world
 
-SOURCES = bundled_sources(PROJECT_ROOT / "data")
+FILES = load_bundled(PROJECT_ROOT / "data").files
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.id)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.source)
 class TestEverySource:
-    def test_it_has_a_data_card(self, source: Bundled) -> None:
-        assert source.load().source == source.id != ""
-        card = (PROJECT_ROOT / "docs" / "data" / f"{source.id}.md").read_text(encoding="utf-8")
+    def test_it_has_a_data_card(self, file: FileRows) -> None:
+        card = (PROJECT_ROOT / "docs" / "data" / f"{file.source}.md").read_text(encoding="utf-8")
 
-        assert source.load().file_name in card
+        assert file.file_name in card
         assert "**Provenance" in card
 
-    def test_its_rows_meet_their_schema_without_coercion_each_once(self, source: Bundled) -> None:
-        for name, frame in source.load().tables.items():
+    def test_its_rows_meet_their_schema_without_coercion_each_once(self, file: FileRows) -> None:
+        for name, frame in file.tables.items():
             pd.testing.assert_frame_equal(validate(frame, name, where="test"), frame)
             assert set(frame.columns) == set(SCHEMAS[name].columns)
             assert not frame.duplicated(list(natural_key(metadata.tables[name]))).any()

@@ -10,8 +10,8 @@ from features.origin import bare_origin
 from models.engine.panel_view import PanelView
 from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
 from models.forecasting.snapshot import Snapshot
+from models.learning.boosters import TrainingSet
 from models.learning.parameters import PANEL_PRESET, ModelParameters
-from models.learning.training_set import TrainingSet
 from store.arrays import Floats, Ints
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 

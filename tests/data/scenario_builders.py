@@ -8,7 +8,7 @@ import pandas as pd
 from features.controls.analogs import Analog
 from features.origin import Origin
 from models.policy.paired_forecast import ScenarioSnapshot, nothing_learned
-from sources.files.handwritten import read_scenario
+from sources.files.file_reader import read_scenario
 from store.schema.scenario import Scenario, ScenarioContext
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import at, make_events, make_origin, make_tariffs

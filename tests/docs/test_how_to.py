@@ -20,11 +20,10 @@ from features.statistical import base_forecasts
 from features.statistical.base_forecasts import BASE_FORECASTS, IN_MEDIAN
 from flows.context.stores import made_store
 from publication.words import DESTINATION_NAMES
-from sources.base import MonthRange
-from sources.bundled.published_figures import PublishedFigures
+from sources.bundled.published_figures import published_figures
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.checks import objections
-from sources.http import HttpSource
+from sources.http import HttpSource, MonthRange
 from sources.providers.customs import partner_place
 from store.facts.batch import Batch
 from store.facts.reading import read_observations
@@ -129,7 +128,7 @@ def test_the_index_of_the_page_is_known_from_the_day_it_was_published(tmp_path: 
     page, world = Page(DOCS / "how-to" / "add-a-feature.md"), make_world(last="2026-09")
     file = tmp_path / "yen.yaml"
     file.write_text(page.files["yen.yaml"], encoding="utf-8")
-    rates = PublishedFigures(file, ReleaseCalendar({}), materials=True).load()
+    rates = published_figures(file, ReleaseCalendar({}), materials=True)
     rows = pd.concat([world.observations, rates.tables["observations"]], ignore_index=True)
     history = EvidenceHistory(rows, world.events, world.tariffs)
     compute = written("add-a-feature")["compute"]

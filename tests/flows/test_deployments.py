@@ -15,7 +15,7 @@ from prefect.server.schemas.schedules import CronSchedule
 from prefect.utilities.schema_tools.validation import ValidationError, validate
 
 from flows.deployments import deployments, ingest_source, post
-from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
+from sources.bundled.release_calendar import ReleaseCalendar, release_dates
 from sources.providers.live_sources import LIVE
 from store.settings import PROJECT_ROOT
 
@@ -41,7 +41,7 @@ def first_after(one: RunnerDeployment, moment: datetime) -> datetime:
 
 
 def calendar() -> ReleaseCalendar:
-    loaded = ReleaseDates(PROJECT_ROOT / "data" / "release_dates.csv").load()
+    loaded = release_dates(PROJECT_ROOT / "data" / "release_dates.csv")
     return ReleaseCalendar.from_frame(loaded.tables["release_calendar"])
 
 

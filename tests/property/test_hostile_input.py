@@ -19,14 +19,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from flows.cli import command_line
-from sources.bundled.all_tables import Rankings
-from sources.bundled.policy_events import PolicyEvents, TariffRates
-from sources.bundled.published_figures import PublishedFigures
-from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
+from sources.bundled.all_tables import rankings
+from sources.bundled.policy_events import policy_events, tariff_rates
+from sources.bundled.published_figures import published_figures
+from sources.bundled.release_calendar import ReleaseCalendar, release_dates
 from sources.files.covariates import read_covariates
-from sources.files.handwritten import read_scenario
-from sources.files.hierarchy import sums_in
-from sources.files.panel import read_panel, read_rows
+from sources.files.file_reader import read_scenario
+from sources.files.panel import read_panel, read_rows, sums_in
 from sources.providers.customs import CustomsDownload
 from sources.providers.downloads import download
 from store.archive import extract_archive
@@ -156,16 +155,16 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "panel.parquet": (PANEL, read_panel),
     "figures.csv": (
         head("published_figures.csv"),
-        lambda path: loaded(PublishedFigures(path, ReleaseCalendar({})).load()),
+        lambda path: loaded(published_figures(path, ReleaseCalendar({}))),
     ),
-    "events.csv": (head("policy_events.csv"), lambda path: loaded(PolicyEvents(path).load())),
-    "tariffs.csv": (head("tariff_rates.csv"), lambda path: loaded(TariffRates(path).load())),
-    "releases.csv": (head("release_dates.csv"), lambda path: loaded(ReleaseDates(path).load())),
+    "events.csv": (head("policy_events.csv"), lambda path: loaded(policy_events(path))),
+    "tariffs.csv": (head("tariff_rates.csv"), lambda path: loaded(tariff_rates(path))),
+    "releases.csv": (head("release_dates.csv"), lambda path: loaded(release_dates(path))),
     "rankings.csv": (
         head("rankings.csv"),
-        lambda path: loaded(Rankings(path, ReleaseCalendar({}), {}).load()),
+        lambda path: loaded(rankings(path, ReleaseCalendar({}), {})),
     ),
-    "events.yaml": (ACT, lambda path: loaded(PolicyEvents(path).load())),
+    "events.yaml": (ACT, lambda path: loaded(policy_events(path))),
     "customs.csv": (
         CUSTOMS,
         lambda path: loaded(CustomsDownload(path, ReleaseCalendar({}), NOW, "export").load()),

@@ -18,8 +18,8 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 import pytest
 
-from sources.base import MonthRange
 from sources.bundled.release_calendar import ReleaseCalendar
+from sources.http import MonthRange
 from sources.providers.customs import CustomsDownload, refuse_other_table
 from sources.providers.downloads import download
 from sources.providers.live_sources import LIVE, live_source

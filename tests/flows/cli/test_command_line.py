@@ -108,13 +108,15 @@ def test_an_as_of_is_a_utc_moment(text: str, stamp: str) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("predict --panel bad.csv", "A: row 2: -1.0 tonnes is negative"),
-        ("predict --panel bad.csv", "in Python Forecaster(allow_negative=True)"),
-        ("backtest --panel bad.csv --cutoffs 2021-06", "A: row 2: -1.0 tonnes is negative"),
-        ("backtest --panel panel.csv --horizon 0 --cutoffs 2021-06", "--horizon 0 is out of range"),
-        ("backtest --panel panel.csv", "--cutoffs is missing"),
-        ("backtest --panel panel.csv --cutoffs soon", "has a month that cannot be read"),
-        ("backtest --panel panel.csv --cutoffs 2031-01", "lies outside the panel"),
+        ("panel bad.csv", "A: row 2: -1.0 tonnes is negative"),
+        ("panel bad.csv", "in Python Forecaster(allow_negative=True)"),
+        ("panel bad.csv --cutoffs 2021-06", "A: row 2: -1.0 tonnes is negative"),
+        ("panel panel.csv --horizon 0 --cutoffs 2021-06", "--horizon 0 is out of range"),
+        ("panel panel.csv --cutoffs 2021-06 --format json", "--format json has nothing to show"),
+        ("predict --panel panel.csv --as-of 2021-06-30", "Expected `magnetcast panel FILE`"),
+        ("backtest --panel=panel.csv", "`magnetcast backtest` has no option --panel"),
+        ("panel panel.csv --cutoffs soon", "has a month that cannot be read"),
+        ("panel panel.csv --cutoffs 2031-01", "lies outside the panel"),
     ],
 )
 def test_a_bad_panel_or_option_is_one_message_and_no_result(
@@ -131,7 +133,7 @@ def test_a_bad_panel_or_option_is_one_message_and_no_result(
 
 @pytest.mark.usefixtures("place")
 def test_predict_of_a_panel_writes_the_months_after_it(magnetcast: Call, panel: Path) -> None:
-    code, out, _ = magnetcast("predict", "--panel", str(panel), "--horizon", "3", *CSV)
+    code, out, _ = magnetcast("panel", str(panel), "--horizon", "3", *CSV)
 
     table = pd.read_csv(io.StringIO(out))
     assert code == 0
@@ -150,7 +152,7 @@ def test_backtest_of_a_panel_writes_forecasts_scores_and_plots(
     folder = tmp_path / "out" / "deep"
 
     code, out, _ = magnetcast(
-        *("backtest", "--panel", str(panel), "--horizon", "3"),
+        *("panel", str(panel), "--horizon", "3"),
         *("--cutoffs", "2021-12,2022-06", "--out", str(folder)),
     )
 
@@ -180,7 +182,7 @@ def test_estimated_months_of_a_panel_are_not_scored_on(
     rows.assign(kind=last.map({True: "estimated", False: "observed"})).to_csv(panel, index=False)
 
     _, _, err = magnetcast(
-        *("backtest", "--panel", str(panel), "--horizon", "3"),
+        *("panel", str(panel), "--horizon", "3"),
         *("--cutoffs", "2022-06", "--out", str(tmp_path / "out")),
     )
 

@@ -248,7 +248,7 @@ def test_a_table_as_of_a_day_is_a_panel_that_predict_takes(place: Path, magnetca
 
     assert magnetcast(*table)[0] == 0
     panel = pd.read_csv(file)
-    assert magnetcast("predict", "--panel", file, "--horizon", "12", "--out", result)[0] == 0
+    assert magnetcast("panel", file, "--horizon", "12", "--out", result)[0] == 0
     forecast = pd.read_csv(result)
 
     assert list(panel.columns) == ["destination", "period", "tonnes"]

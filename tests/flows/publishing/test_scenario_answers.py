@@ -4,7 +4,7 @@ from flows.analysis.scenario_answers import answered, published_scenario_snapsho
 from flows.analysis.scenario_start import scenario_snapshot
 from flows.context.stores import store_of
 from models.policy.paired_forecast import COLUMNS, PublishedDraws, paired
-from sources.files.handwritten import read_scenario
+from sources.files.file_reader import read_scenario
 from store.errors import DataError
 from store.facts.reading import latest_forecast
 from tests.data.builders import at

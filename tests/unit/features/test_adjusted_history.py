@@ -3,8 +3,12 @@ from dataclasses import replace
 import numpy as np
 
 from features.build import features_at
-from features.controls.adjusted_history import TRANSIENT_MONTHS, adjusted_history
-from features.controls.controls import controls_at, tonnes_without
+from features.controls.controls import (
+    TRANSIENT_MONTHS,
+    adjusted_history,
+    controls_at,
+    tonnes_without,
+)
 from features.origin import Origin
 from tests.data.builders import make_events, make_origin
 

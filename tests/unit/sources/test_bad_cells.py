@@ -4,20 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from sources.bundled.all_tables import Rankings
-from sources.bundled.policy_events import PolicyEvents, TariffRates
-from sources.bundled.published_figures import PublishedFigures
-from sources.bundled.release_calendar import ReleaseCalendar, ReleaseDates
+from sources.bundled.all_tables import rankings
+from sources.bundled.policy_events import policy_events, tariff_rates
+from sources.bundled.published_figures import published_figures
+from sources.bundled.release_calendar import ReleaseCalendar, release_dates
 from store.errors import DataError
 from tests.data.store_builders import EVENT, FIGURE, RANKING, RELEASE, TARIFF, write_csv
 
 RULE = ReleaseCalendar({})
 TABLES = {
-    "figures": (FIGURE, lambda path: PublishedFigures(path, RULE)),
-    "rankings": (RANKING, lambda path: Rankings(path, RULE, {})),
-    "events": ({**EVENT, "event_id": "first"}, PolicyEvents),
-    "tariffs": ({**TARIFF, "component": "first"}, TariffRates),
-    "releases": (RELEASE, ReleaseDates),
+    "figures": (FIGURE, lambda path: published_figures(path, RULE)),
+    "rankings": (RANKING, lambda path: rankings(path, RULE, {})),
+    "events": ({**EVENT, "event_id": "first"}, policy_events),
+    "tariffs": ({**TARIFF, "component": "first"}, tariff_rates),
+    "releases": (RELEASE, release_dates),
 }
 OTHER = {"events": {"event_id": "second"}, "tariffs": {"component": "second"}}
 """What makes the second line of a table another entry."""
@@ -70,7 +70,7 @@ def test_a_bad_cell_is_named_with_line_column_and_value(
     column, value = list(change.items())[-1]
 
     with pytest.raises(DataError) as caught:
-        source(write_csv(tmp_path / f"{name}.csv", template, {}, second)).load()
+        source(write_csv(tmp_path / f"{name}.csv", template, {}, second))
 
     place = f"1 bad row in {name}.csv: line 3, column {column!r}: {value!r} is not "
     assert str(caught.value).startswith(place + expected)

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from sources.base import MonthRange
+from sources.http import MonthRange
 
 
 def test_a_span_counts_both_ends() -> None:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from sources import checks
-from sources.bundled.all_tables import bundled_sources
+from sources.bundled.all_tables import load_bundled
 from sources.checks import objections
 from store.facts.batch import FileRows
 from store.schema.frames import typed_frame
@@ -35,9 +35,8 @@ def times(frame: pd.DataFrame, factor: float, **wanted: str) -> pd.DataFrame:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("source", bundled_sources(PROJECT_ROOT / "data"), ids=lambda s: s.id)
-def test_the_bundled_tables_raise_no_objection(source: object) -> None:
-    file = source.load()  # type: ignore[attr-defined]
+@pytest.mark.parametrize("file", load_bundled(PROJECT_ROOT / "data").files, ids=lambda f: f.source)
+def test_the_bundled_tables_raise_no_objection(file: FileRows) -> None:
     known = file.tables.get("observations", NOTHING)
 
     assert objections(file, stored=known, ingested_at=NOW) == ()

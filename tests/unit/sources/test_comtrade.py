@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from pydantic import SecretStr
 
-from sources.base import MonthRange
+from sources.http import MonthRange
 from sources.providers.comtrade import ComtradeExports
 from sources.providers.countries import comtrade_place
 from store.errors import SourceError

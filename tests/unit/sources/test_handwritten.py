@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sources.files.handwritten import parse_day, read_table
+from sources.files.file_reader import parse_day, read_table
 from store.errors import DataError
 
 

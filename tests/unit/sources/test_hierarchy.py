@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from sources.files.hierarchy import sums_in
+from sources.files.panel import sums_in
 from store.errors import DataError
 
 

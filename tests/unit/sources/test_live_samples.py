@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.base import MonthRange
+from sources.http import MonthRange
 from sources.providers.countries import COMTRADE_GROUPS, comtrade_place
 from sources.providers.live_sources import live_source
 from store.errors import SourceError

@@ -8,8 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sources.files.hierarchy import sums_in
-from sources.files.panel import Panel, read_panel
+from sources.files.panel import Panel, read_panel, sums_in
 from store.errors import DataError
 from store.months import month_number
 

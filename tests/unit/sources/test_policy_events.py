@@ -1,15 +1,17 @@
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from sources.bundled.policy_events import PolicyEvents, TariffRates
+from sources.bundled.policy_events import policy_events, tariff_rates
 from tests.data.store_builders import EVENT, TARIFF, write_csv
 
 
 def load(tmp_path: Path, *changes: dict[str, str]) -> pd.DataFrame:
     path = write_csv(tmp_path / "policy_events.csv", EVENT, *changes)
-    return PolicyEvents(path).load().tables["policy_events"]
+    return policy_events(path).tables["policy_events"]
 
 
 def days(frame: pd.DataFrame, *columns: str) -> list[tuple[str, ...]]:
@@ -39,7 +41,7 @@ def test_an_act_on_another_mineral_names_it(tmp_path: Path) -> None:
     mineral = {**act, "material": "gallium", "exempt": ""}
     path = write_csv(tmp_path / "analog_events.csv", mineral, {})
 
-    loaded = PolicyEvents(path, materials=True).load()
+    loaded = policy_events(path, materials=True)
 
     assert loaded.tables["analog_events"]["material"].tolist() == ["gallium"]
 
@@ -56,12 +58,12 @@ ENDED = {"effective_to": "2025-12-31"}
     ],
     ids=["on the last day", "as stated", "not before the announcement"],
 )
-@pytest.mark.parametrize("source", [PolicyEvents, TariffRates])
+@pytest.mark.parametrize("source", [policy_events, tariff_rates])
 def test_the_end_of_an_act_or_a_rate_is_a_later_version(
-    tmp_path: Path, source: type, end: dict[str, str], known: list[tuple[str, str]]
+    tmp_path: Path, source: Callable[..., Any], end: dict[str, str], known: list[tuple[str, str]]
 ) -> None:
-    act = EVENT if source is PolicyEvents else {**TARIFF, "announced_on": "2025-04-04"}
-    (frame,) = source(write_csv(tmp_path / "a.csv", act, ENDED | end)).load().tables.values()
+    act = EVENT if source is policy_events else {**TARIFF, "announced_on": "2025-04-04"}
+    (frame,) = source(write_csv(tmp_path / "a.csv", act, ENDED | end)).tables.values()
 
     assert days(frame, "effective_to") == known
 
@@ -69,7 +71,7 @@ def test_the_end_of_an_act_or_a_rate_is_a_later_version(
 def test_sums_are_left_out_and_counted(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "t.csv", TARIFF, {}, {"component": "TOTAL_8505.11.0070"})
 
-    loaded = TariffRates(path).load()
+    loaded = tariff_rates(path)
 
     assert loaded.tables["tariff_steps"]["component"].tolist() == ["IEEPA"]
     assert loaded.ignored == ("1 lines TOTAL_*: sums of other lines",)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from flows.ingest.review_decisions import template
-from sources.providers.coverage import proposed_coverage
+from sources.providers.rows import proposed_coverage
 from tests.providers.server import Providers
 from tests.unit.sources.conftest import Fetch
 

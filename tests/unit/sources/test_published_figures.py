@@ -3,9 +3,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.bundled.all_tables import Rankings
-from sources.bundled.published_figures import PublishedFigures
+from sources.bundled.all_tables import rankings
+from sources.bundled.published_figures import published_figures
 from sources.bundled.release_calendar import ReleaseCalendar
+from store.facts.batch import FileRows
 from tests.data.store_builders import FIGURE, RANKING, make_observations, write_csv
 
 RULE = ReleaseCalendar({})
@@ -13,7 +14,7 @@ RULE = ReleaseCalendar({})
 
 def load(tmp_path: Path, *changes: dict[str, str]) -> pd.DataFrame:
     path = write_csv(tmp_path / "published_figures.csv", FIGURE, *changes)
-    return PublishedFigures(path, RULE).load().tables["observations"]
+    return published_figures(path, RULE).tables["observations"]
 
 
 def test_a_figure_becomes_an_observation(tmp_path: Path) -> None:
@@ -25,7 +26,7 @@ def test_a_figure_becomes_an_observation(tmp_path: Path) -> None:
 def test_the_material_of_another_mineral_is_its_commodity(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "analog_figures.csv", {**FIGURE, "material": "gallium"}, {})
 
-    loaded = PublishedFigures(path, RULE, materials=True).load()
+    loaded = published_figures(path, RULE, materials=True)
 
     assert loaded.source == "analog_figures"
     assert loaded.tables["observations"]["commodity"].tolist() == ["gallium"]
@@ -63,13 +64,13 @@ def test_an_undated_derived_figure_is_no_older_than_its_inputs(tmp_path: Path) -
     assert rows["available_at"][0] == pd.Timestamp("2026-01-21", tz="UTC")
 
 
-def ranked(tmp_path: Path, *changes: dict[str, str]) -> Rankings:
+def ranked(tmp_path: Path, *changes: dict[str, str]) -> FileRows:
     dated = {"https://example.org/dated": pd.Timestamp("2025-08-02")}
-    return Rankings(write_csv(tmp_path / "rankings.csv", RANKING, *changes), RULE, dated)
+    return rankings(write_csv(tmp_path / "rankings.csv", RANKING, *changes), RULE, dated)
 
 
 def test_an_order_becomes_leads_of_neighbours(tmp_path: Path) -> None:
-    leads = ranked(tmp_path, {}).load().tables["observations"]
+    leads = ranked(tmp_path, {}).tables["observations"]
 
     assert leads["destination"].tolist() == ["DEU-USA", "USA-KOR"]
     assert leads[
@@ -79,14 +80,14 @@ def test_an_order_becomes_leads_of_neighbours(tmp_path: Path) -> None:
 
 
 def test_an_order_with_a_reservation_is_kept_but_unusable(tmp_path: Path) -> None:
-    leads = ranked(tmp_path, {"rank_order": "DEU>KOR (as listed)"}).load().tables["observations"]
+    leads = ranked(tmp_path, {"rank_order": "DEU>KOR (as listed)"}).tables["observations"]
 
     assert (leads["destination"].tolist(), leads["usable"].tolist()) == (["DEU-KOR"], [False])
 
 
 @pytest.mark.parametrize("text", ["DEU first", "DEU,KOR,USA top three (42%)"])
 def test_a_free_text_is_left_out_and_said_so(tmp_path: Path, text: str) -> None:
-    loaded = ranked(tmp_path, {"rank_order": text}).load()
+    loaded = ranked(tmp_path, {"rank_order": text})
 
     assert loaded.tables["observations"].empty
     assert loaded.ignored == (f"line 2: {text!r} is not an order such as DEU>USA>KOR",)

@@ -5,15 +5,15 @@ import pytest
 
 from sources.bundled.release_calendar import (
     ReleaseCalendar,
-    ReleaseDates,
     latest_plausible_day,
+    release_dates,
     stated_day,
 )
 from tests.data.store_builders import RELEASE, write_csv
 
 
 def calendar(tmp_path: Path, *changes: dict[str, str]) -> ReleaseCalendar:
-    loaded = ReleaseDates(write_csv(tmp_path / "release_dates.csv", RELEASE, *changes)).load()
+    loaded = release_dates(write_csv(tmp_path / "release_dates.csv", RELEASE, *changes))
     return ReleaseCalendar.from_frame(loaded.tables["release_calendar"])
 
 
@@ -67,7 +67,7 @@ def test_a_day_on_record_of_the_detail_goes_before_the_rule(
 def test_a_release_is_sorted_by_its_first_word(tmp_path: Path, what: str, kind: str) -> None:
     path = write_csv(tmp_path / "release_dates.csv", RELEASE, {"what": what})
 
-    frame = ReleaseDates(path).load().tables["release_calendar"]
+    frame = release_dates(path).tables["release_calendar"]
 
     assert frame["what"].tolist() == [kind]
 

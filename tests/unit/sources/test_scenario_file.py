@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from sources.files.handwritten import read_scenario
+from sources.files.file_reader import read_scenario
 from store.errors import DataError
 from store.schema.scenario import Scenario, ScenarioContext
 from tests.data.builders import at, make_events

@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sources.bundled.policy_events import PolicyEvents
+from sources.bundled.policy_events import policy_events
 from sources.bundled.published_figures import typed_figure
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import DataError
@@ -61,8 +61,8 @@ def test_events_in_yaml_say_the_same_as_in_csv(tmp_path: Path) -> None:
     entry = {name: value for name, value in EVENT.items() if value}
     ended = {**entry, "effective_to": "2025-12-31", "end_known_on": "2025-11-10"}
 
-    from_csv = PolicyEvents(write_csv(tmp_path / "e.csv", EVENT, ended)).load()
-    from_yaml = PolicyEvents(as_yaml(tmp_path / "e.yaml", ended)).load()
+    from_csv = policy_events(write_csv(tmp_path / "e.csv", EVENT, ended))
+    from_yaml = policy_events(as_yaml(tmp_path / "e.yaml", ended))
 
     pd.testing.assert_frame_equal(
         from_yaml.tables["policy_events"], from_csv.tables["policy_events"]
@@ -78,7 +78,7 @@ def test_every_bad_entry_of_yaml_is_named_with_its_line(tmp_path: Path) -> None:
     )
 
     with pytest.raises(DataError) as caught:
-        PolicyEvents(path).load()
+        policy_events(path)
 
     message = str(caught.value)
     assert "4 bad rows in e.yaml" in message
@@ -99,4 +99,4 @@ def test_what_is_no_list_of_entries_is_refused(tmp_path: Path, text: str, messag
     path.write_text(text, encoding="utf-8")
 
     with pytest.raises(DataError, match=message):
-        PolicyEvents(path).load()
+        policy_events(path)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from models.engine.panel_view import panel_targets, past_origins
+from models.learning.boosters import training_set
 from models.learning.parameters import PANEL_PRESET
-from models.learning.training_set import training_set
 from tests.data.engine_builders import BRIEF, make_values, make_view
 
 NAN = float("nan")

@@ -2,11 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.engine.training import before_validation, past_errors, validation_start
-from models.learning.boosters import Boosters, fitted
+from models.engine.panel_view import before_validation, past_errors, validation_start
+from models.learning.boosters import Boosters, TrainingSet, fitted
 from models.learning.calibration import PastErrors
 from models.learning.parameters import PANEL_PRESET
-from models.learning.training_set import TrainingSet
 from store.arrays import take
 from tests.data.engine_builders import BRIEF, make_training_set
 

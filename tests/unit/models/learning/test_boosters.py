@@ -4,9 +4,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from models.learning.boosters import BOOSTER_LEVELS, LEAST_CELLS, Boosters, fitted
+from models.learning.boosters import BOOSTER_LEVELS, LEAST_CELLS, Boosters, TrainingSet, fitted
 from models.learning.parameters import ModelParameters
-from models.learning.training_set import TrainingSet
 from tests.data.builders import QUICK
 from tests.data.engine_builders import BRIEF, make_training_set
 

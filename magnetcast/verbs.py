@@ -1,12 +1,14 @@
-"""Forecasts, backtests, scenarios and explanations as tidy tables.
+"""The panel, features, forecasts and scores as tidy tables; models trained and promoted.
 
-Each function does the work of the verb of the same name without Prefect: it publishes nothing,
-records no run and starts no server. A home without data gets the bundled facts first. ``as_of`` is
-a day as text or date, counted to its end, or a moment (UTC; always for a ``pd.Timestamp``); now if
-left out. Only data known by then is used. Periods are timestamps of the first day of a month.
+Each function does the work of the verb of the same name without Prefect: it publishes nothing and
+starts no server. A home without data gets the bundled facts first. ``as_of`` is a day as text or
+date, counted to its end, or a moment (UTC; always for a ``pd.Timestamp``); now if left out. Only
+data known by then is used. Periods are timestamps of the first day of a month.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -16,18 +18,79 @@ from flows.analysis.forecast_explanation import changes, why
 from flows.analysis.scenario_start import scenario_snapshot
 from flows.cli.options import first_origin, moment
 from flows.context.run_config import config_of
-from flows.context.workspace import workspace_with
+from flows.context.stores import single_writer, store_of
+from flows.context.workspace import (
+    EvidenceWorkspace,
+    Workspace,
+    open_evidence,
+    workspace_of,
+    workspace_with,
+)
 from flows.ingest.ingest import ingest_if_empty
 from flows.publishing.publication_lookup import ExplainRequest
+from flows.training.compare_runs import compare_runs
 from flows.training.predict import forecast as forecast_in
 from flows.training.predict import trial_forecast
-from magnetcast.model_inputs import Moment, opened
+from flows.training.promote import PromotionOutcome
+from flows.training.promote import promote as promote_in
+from flows.training.promote import rollback as rollback_in
+from flows.training.train import train as train_in
+from models.forecasting.model_frame import rows_of
 from models.policy.paired_forecast import paired
-from sources.files.file_reader import content_of
-from sources.files.handwritten import read_scenario
+from sources.files.file_reader import content_of, read_scenario
 from store.errors import DataError, first_few
+from store.facts.commodities import evidence_digests
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, WORLD
+
+Moment = str | pd.Timestamp | None
+
+
+def panel(as_of: Moment = None, *, commodity: str | None = None) -> pd.DataFrame:
+    """The panel of every month and destination as known at an as-of.
+
+    Args:
+        as_of: Day or UTC moment.
+        commodity: Code of a full partner table, e.g. ``"250410"``; the magnets if left out.
+
+    Returns:
+        One row per destination and month: destination, period, tonnes, stderr_t, kind
+        (``observed``, ``derived`` or ``estimated``), available_at.
+    """
+    return _workspace(as_of, commodity).panel.frame.copy()
+
+
+def features(as_of: Moment = None, *, commodity: str | None = None) -> pd.DataFrame:
+    """Rows that a stored model takes as input at an as-of; arguments as of ``panel``.
+
+    Returns:
+        One row per destination and month to forecast: destination, period, horizon in months, one
+        column per feature, level_tonnes, offset_tonnes and experts_tonnes, the base forecast; of a
+        partner table usual_move_tonnes too, the scale of the series.
+    """
+    return rows_of(_workspace(as_of, commodity).origin)
+
+
+def _workspace(as_of: Moment, commodity: str | None) -> Workspace:
+    at = _opened(as_of)
+    return at if commodity is None else workspace_of(at.settings, at.as_of, config_of(commodity))
+
+
+def _opened(as_of: Moment) -> EvidenceWorkspace:
+    """Workspace of what was known at a moment."""
+    settings = Settings()
+    ingest_if_empty(settings)
+    if as_of is not None:
+        return open_evidence(settings, moment(as_of, option="as_of"))
+    present = moment(None)
+    digest = evidence_digests(store_of(settings), as_of=present).digest
+    return open_evidence(settings, _first_asked(digest, present.date()))
+
+
+@lru_cache(maxsize=1)
+def _first_asked(_known: str, _day: date) -> pd.Timestamp:
+    """One moment for all calls of a day with the same facts, so that they share a history."""
+    return moment(None)
 
 
 def forecast(
@@ -53,7 +116,7 @@ def forecast(
     Raises:
         DataError: A destination is not forecast, or a parameter is unknown or out of range.
     """
-    at = opened(as_of)
+    at = _opened(as_of)
     workspace = workspace_with(at.settings, at.as_of, commodity, parameters)
     forecasts = trial_forecast(workspace) if parameters else forecast_in(workspace)
     rows = _of_destinations(forecasts[list(FORECAST_COLUMNS)], destinations)
@@ -84,7 +147,7 @@ def backtest(
     Raises:
         DataError: A destination is not forecast, or no origin is left to score.
     """
-    at = opened(as_of)
+    at = _opened(as_of)
     first = first_origin(since, at.as_of)
     result = workspace_with(at.settings, at.as_of, commodity, parameters).backtest(first)
     return _of_destinations(result.cells, destinations)
@@ -100,7 +163,7 @@ def scenario(levers: str | Path | Mapping[str, object], as_of: Moment = None) ->
     Raises:
         DataError: The scenario is invalid or contradicts known facts.
     """
-    snapshot = scenario_snapshot(Settings(), opened(as_of).as_of)
+    snapshot = scenario_snapshot(Settings(), _opened(as_of).as_of)
     if isinstance(levers, Mapping):
         name, content = "the scenario", yaml.safe_dump(dict(levers), sort_keys=False).encode()
     else:
@@ -158,3 +221,69 @@ def _of_destinations(table: pd.DataFrame, names: str | Sequence[str] | None) -> 
 def _of_months(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
     names = columns or ("period",)
     return table.assign(**{name: pd.to_datetime(table[name]) for name in names})
+
+
+def train(
+    as_of: Moment = None,
+    *,
+    commodity: str | None = None,
+    file: str | Path | None = None,
+    **parameters: float,
+) -> int:
+    """Train a model, promote it if it passes the gate, and return its version.
+
+    Args:
+        commodity: Code of a full partner table, e.g. ``"250410"``; the magnets if left out.
+        file: Parameter file, as by ``--parameters``.
+        parameters: Changes of its parameters, or of the champion's, as by ``--set``.
+
+    Raises:
+        DataError: A parameter is unknown or out of range.
+    """
+    settings, known_by = Settings(), moment(as_of, option="as_of")
+    place = None if file is None else str(file)
+    ingest_if_empty(settings)
+    with single_writer(settings):
+        return train_in(workspace_with(settings, known_by, commodity, parameters, place))
+
+
+def compare(a: int | str, b: int | str, *, commodity: str | None = None) -> pd.DataFrame:
+    """Scores of two versions or MLflow runs on the cells they share.
+
+    Args:
+        commodity: Commodity of the versions, as in ``train``.
+
+    Returns:
+        One row per scope and metric: A, B, the difference B minus A, and its bounds p05 and p95.
+    """
+    return compare_runs(Settings(), str(a), str(b), config_of(commodity)).scores
+
+
+def promote(
+    version: int | None = None, *, commodity: str | None = None, accept: str | None = None
+) -> PromotionOutcome:
+    """Compare a version with the champion, and promote it if every rule holds.
+
+    Args:
+        version: The challenger if left out.
+        commodity: Commodity of the model, as in ``train``.
+        accept: Reason to promote a version that a rule refuses or that cannot be compared.
+
+    Returns:
+        ``is_champion``, and the ``decision`` with its ``table`` of rules.
+    """
+    settings = Settings()
+    with single_writer(settings):
+        return promote_in(settings, moment(None), version, accept, config=config_of(commodity))
+
+
+def rollback(reason: str, *, commodity: str | None = None) -> int:
+    """Let the previous champion publish again, and return its version.
+
+    Args:
+        reason: Why; kept with the version that is withdrawn.
+        commodity: Commodity of the model, as in ``train``.
+    """
+    settings = Settings()
+    with single_writer(settings):
+        return rollback_in(settings, moment(None), reason, config_of(commodity))[0].version
