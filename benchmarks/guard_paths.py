@@ -120,7 +120,7 @@ def _store_paths() -> Iterator[tuple[str, Path]]:
         document = forecast_document(
             latest_forecast(store, commodity="850511"), "USA", {}, pd.DataFrame(), None
         )
-        return json_answer(document), csv_answer(flat_rows(document), FILE_COLUMNS)
+        return json_text(document), csv_text(flat_rows(document), FILE_COLUMNS)
 
     yield "service answer", answer
 

@@ -159,8 +159,6 @@ def alerts() -> None:
     echo(f"alerts    {alert(Settings(), utc_now())}")
 
 
-
-
 def _checked(reason: str) -> str:
     if not reason.strip():
         raise DataError("--reason is empty. Expected a reason, which is recorded. Add one.")

@@ -26,6 +26,7 @@ from publication.tables import Record
 from publication.words import chance_below, name_of
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS, QUANTILES
 
+
 def transit_of(destination: str) -> Days:
     """Transit days to a destination: its own, or the span of all others."""
     return SHIPPING_DAYS.get(destination, SHIPPING_DAYS[ELSEWHERE])
@@ -169,7 +170,11 @@ def need_document(publication: Publication, need: Record, read_at: pd.Timestamp)
         "destination_name": name_of(need["destination"]),
         "met_in_full_at_t": round(met_at_t, KILOGRAMS),
         "months": [
-            {**month, "arrives": arrival_months(month["period"], days), "chance_out": chance if chance is None else bounded(chance)}
+            {
+                **month,
+                "arrives": arrival_months(month["period"], days),
+                "chance_out": chance if chance is None else bounded(chance),
+            }
             for row in months_needed(publication, need).to_dict("records")
             for month in [_month(row, met_at_t, publication)]
             for chance in [chances.get(month["period"])]

@@ -375,7 +375,8 @@ def _note_contradictions(amounts: pd.DataFrame, problems: Problems) -> None:
     cell = ["destination", "parts", "period", "measure"]
     is_unnamed = distinct.groupby(cell)["code"].transform("min").eq("")
     several = distinct[
-        distinct.duplicated(_PART, keep=False) | (is_unnamed & distinct.duplicated(cell, keep=False))
+        distinct.duplicated(_PART, keep=False)
+        | (is_unnamed & distinct.duplicated(cell, keep=False))
     ]
     filled = amounts["parts"].map(lambda parts: tuple(map(bool, parts)))
     kinds = amounts.assign(filled=filled).groupby(["destination", "period"])["filled"]

@@ -101,7 +101,9 @@ def test_a_list_whose_series_leave_their_bands_is_partial(bundled: pd.DataFrame)
     file = with_world(file, bundled, None, as_of=NOW)
 
     assert worlds(file) == []
-    for words, why in zip(file.world, ("08, it would make ROW", "09, .* JPN 19 t", "10"), strict=True):
+    for words, why in zip(
+        file.world, ("08, it would make ROW", "09, .* JPN 19 t", "10"), strict=True
+    ):
         assert re.match(f"not taken, as the list is partial: 2026-{why}.*outside its own", words)
 
 
@@ -134,9 +136,7 @@ def test_a_sum_waits_where_another_world_is_published(
     earlier = bundled.assign(value=bundled["value"].mask(is_world, published))
 
     file = with_world(listed(FULL, "2026-07-01"), earlier, None, as_of=NOW)
-    reasons = objections(
-        file, stored=earlier[earlier["commodity"].eq("85051110")], ingested_at=NOW
-    )
+    reasons = objections(file, stored=earlier[earlier["commodity"].eq("85051110")], ingested_at=NOW)
 
     assert bool(reasons) == is_refused
     assert all("sum 4,934.5, published 5,375 by " in reason for reason in reasons)
