@@ -99,7 +99,7 @@ def write_missing_folders(settings: Settings) -> None:
         folder = folder_below(root, str(row["commodity"]), int(row["id"]))
         if folder.exists():
             continue
-        state, notes = state_of(settings, row)
+        state, notes = state_of(settings, {str(name): value for name, value in row.items()})
         write_folder(
             state, folder, notes=notes, is_held=is_held,
             is_written_later=bool(row["id"] < newest and not is_held),
