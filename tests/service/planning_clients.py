@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from service.state import Rules
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
-
-from service.state import Rules
-from store.database import open_store
 from store.planning.audit import create_token
+
+from store.database import open_store
 from tests.service.stores import NEWEST, copied, make_app
 
 HOOKED = Rules(open_reads=True, max_body_bytes=4000)

@@ -15,6 +15,8 @@ import httpx
 import pandas as pd
 import uvicorn
 from fastapi import FastAPI
+from service.live.live_publication import LivePublication
+from service.state import Rules
 
 from flows.analysis.scenario_answers import answered
 from flows.analysis.served_scenarios import what_if as scenario_engine
@@ -23,9 +25,7 @@ from flows.publishing.publication_lookup import in_order
 from flows.up import listening_socket, shown
 from models.forecasting.model_frame import rows_of
 from models.policy.paired_forecast import PublishedDraws, ScenarioSnapshot, nothing_learned
-from service.live.live_publication import LivePublication
 from service.scenario_pool import Compute, ScenarioEngine, ScenarioPool
-from service.state import Rules
 from store.database import open_store
 from store.settings import Settings
 from tests.service.stores import copied, make_app

@@ -9,15 +9,15 @@ from typing import Final
 
 import pandas as pd
 from fastapi import FastAPI
+from service.live.live_publication import LivePublication
+from service.state import Rules
 from sqlalchemy import Engine
 
 from features.build import DRIVER_MEANINGS
 from features.panel.estimation import evidence_panel
 from models.monitoring import Alarm, HealthReport
 from service.app import create_app
-from service.live.live_publication import LivePublication
 from service.scenario_pool import Compute, ScenarioEngine
-from service.state import Rules
 from sources.bundled.all_tables import load_bundled
 from store.database import open_store
 from store.facts.commodities import read_evidence

@@ -5,6 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from pydantic import SecretStr
+from store.planning.audit import Actor
+from store.planning.planning_rows import AlertRule, add_rule, read_planning
 
 from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now
@@ -15,8 +17,6 @@ from store.facts.batch import Batch, FileRows
 from store.facts.commodities import save_label
 from store.facts.reading import latest_forecast, read_forecasts, read_runs
 from store.facts.writing import write_batch
-from store.planning.audit import Actor
-from store.planning.planning_rows import AlertRule, add_rule, read_planning
 from store.publications.publication_writing import publish_forecasts
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from starlette.testclient import TestClient
-
 from service.api import response_models
 from service.api.response_models import Page
+from starlette.testclient import TestClient
+
 from publication.documents import RIVALS
 from publication.queries import row_models
 from store.publications.basis import BASIS_COLUMNS

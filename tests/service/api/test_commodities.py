@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from starlette.testclient import TestClient
-
 from service.api import response_models
 from service.api.response_models import Page
+from starlette.testclient import TestClient
+
 from publication.queries import row_models
 from store.database import open_store
 from tests.service.second_commodity import GOODS, PARTNERS, add_commodity

@@ -15,9 +15,9 @@ from schemathesis import Case
 from schemathesis.config import SchemathesisConfig
 from schemathesis.schemas import BaseSchema
 from sqlalchemy import create_engine
+from store.planning.audit import create_token
 
 from store.database import open_store
-from store.planning.audit import create_token
 from tests.service.scenario_service import RULES, answers, online
 from tests.service.stores import NEWEST, copied, make_app
 

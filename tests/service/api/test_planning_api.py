@@ -10,10 +10,6 @@ import pandas as pd
 import pytest
 from fastapi.routing import APIRoute
 from python_calamine import CalamineWorkbook
-from sqlalchemy import Engine
-from starlette.testclient import TestClient
-
-from models.forecasting.joint_paths import USUAL_CARRY
 from service.api.response_models import Page, Problem
 from service.charts.fan import fan_of
 from service.http.responses import json_answer
@@ -22,7 +18,8 @@ from service.planning.rivals import RivalResponse, rival_cells, rival_scores
 from service.queries.destination_months import normal_month
 from service.state import may_write
 from service.words import chance_below
-from store.database import open_store
+from sqlalchemy import Engine
+from starlette.testclient import TestClient
 from store.planning.audit import Actor, create_token, revoke_token
 from store.planning.planning_rows import (
     PlanningRows,
@@ -31,6 +28,9 @@ from store.planning.planning_rows import (
     end_need,
     read_planning,
 )
+
+from models.forecasting.joint_paths import USUAL_CARRY
+from store.database import open_store
 from store.publications.backtests import write_scores
 from store.publications.explanations import Announced, StoredExplanation, save_explanation
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS

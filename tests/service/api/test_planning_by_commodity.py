@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from service.api.response_models import Page
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
+from store.planning.audit import Actor
+from store.planning.planning_rows import AlertRule, add_rule, read_planning
+from tests.publication.planning.conftest import home_of
 
 from flows.alert_delivery import alert
 from flows.context.stores import store_of
-from service.api.response_models import Page
 from publication.planning import entries
 from publication.planning.rivals import RivalResponse
 from store.database import open_store
 from store.facts.commodities import save_label
-from store.planning.audit import Actor
-from store.planning.planning_rows import AlertRule, add_rule, read_planning
 from store.settings import Settings
-from tests.publication.planning.conftest import home_of
 from tests.service.planning_clients import (
     API,
     form,

@@ -2,10 +2,10 @@ import json
 from pathlib import Path
 
 import pytest
+from service.api import response_models
 
 from flows.analysis.served_scenarios import what_if
 from models.policy.paired_forecast import COLUMNS
-from service.api import response_models
 from service.scenario_pool import ANSWER_COLUMNS, WorkedScenario
 from store.settings import Settings
 from tests.service.api.test_api import rows_of

@@ -2,12 +2,12 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi import Body, Depends
-from sqlalchemy import Engine
-from starlette.testclient import TestClient
-
 from service.http.access import is_own_name
 from service.state import Rules, may_write
+from sqlalchemy import Engine
+from starlette.testclient import TestClient
 from store.planning.audit import create_token, read_tokens, revoke_token
+
 from tests.service.stores import NEWEST, make_app
 
 PROBLEM = "application/problem+json"

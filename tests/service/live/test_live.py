@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from service.api.forecast_routes import document_of
 from sqlalchemy import Engine, text
 from starlette.testclient import TestClient
 
-from service.api.forecast_routes import document_of
 from publication.queries.freshness import ages_of
 from store.database import open_store, writing
 from store.publications.panels import NO_PANEL

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from service.live.health import CACHED_FOR, HealthCache
 from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 from starlette.testclient import TestClient
 
 from models.monitoring import HealthReport
-from service.live.health import CACHED_FOR, HealthCache
 from store.database import open_store
 from store.publications.publication_rows import COVERAGE_DRIFT, save_reading
 from tests.service.stores import NEWEST, NOW, condition_at, make_app, plain

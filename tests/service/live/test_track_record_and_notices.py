@@ -6,11 +6,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from publication.charts.fan import pick_steps
-from publication.tables import csv_answer, records
 from publication.language.choice import in_language
-from publication.state import Publication
 from publication.queries import listings, track
 from publication.queries.freshness import ages_of, freshness_of, releases_ahead
+from publication.state import Publication
+from publication.tables import csv_answer, records
 from publication.words import chance_below, chance_words
 from tests.service.stores import EARLIER, NOW
 

@@ -8,7 +8,11 @@ from typing import Final
 
 import pytest
 from fastapi import FastAPI
+from service.web.report import render_page
 from sqlalchemy import create_engine
+from store.planning.audit import Actor, create_token
+from store.planning.planning_rows import AlertRule, NeedRow, add_need, add_rule
+from tests.publication.planning.conftest import LATER
 
 from flows.alert_delivery import alert
 from flows.context.stores import store_of
@@ -16,15 +20,11 @@ from publication.language.choice import LANGUAGES, in_language
 from publication.language.phrases import gettext, translations_of
 from publication.pages.page_charts import CHART_KINDS
 from publication.pages.render import environment
-from service.web.report import render_page
 from service.what_if import CHARTS
 from store.facts.reading import latest_forecast
-from store.planning.audit import Actor, create_token
-from store.planning.planning_rows import AlertRule, NeedRow, add_need, add_rule
 from store.publications.explanations import Precedent, StoredExplanation, save_explanation
 from store.settings import Settings
 from tests.service.builders import make_panel, make_report
-from tests.publication.planning.conftest import LATER
 from tests.service.report.test_table_report import make_table_report
 from tests.service.scenario_service import WhatIf, what_if_over
 from tests.service.second_commodity import GOODS

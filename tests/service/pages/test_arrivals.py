@@ -2,7 +2,7 @@
 
 import pytest
 
-from publication.queries.needs import arrival_months, shipping_days
+from publication.planning.needs import arrival_months, shipping_days
 from store.errors import DataError
 
 

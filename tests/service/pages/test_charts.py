@@ -21,9 +21,9 @@ from publication.charts.fan import fan_of
 from publication.charts.fan_chart import fan_chart
 from publication.charts.record_charts import outcome
 from publication.charts.stills import has_glyphs, still
-from publication.queries.destination_months import month_rows, sums_of
 from publication.pages.page_charts import CHART_KINDS
 from publication.pages.render import CHARTS_ADDRESS, FOR_GOOD, LIBRARY_ADDRESS
+from publication.queries.destination_months import month_rows, sums_of
 from tests.service.builders import make_cells, make_events, make_forecasts, make_panel, make_report
 
 MOST_LIBRARY_BYTES = 320_000

@@ -12,15 +12,15 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.frontend import _parse_mapping_toml, parse_keywords
+from service.web.report import render_page
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
+from store.planning.audit import create_token
 
 from features.panel.partner_table import Listing, PartnerTable, hindsight
 from publication.language.choice import LANGUAGES, choice_for, in_language
 from publication.language.phrases import catalogue_of
-from service.web.report import render_page
 from store.months import month_number
-from store.planning.audit import create_token
 from store.settings import PROJECT_ROOT
 from tests.service.builders import AS_OF, make_panel, make_report
 from tests.service.report.test_table_report import make_table_report

@@ -5,6 +5,7 @@ import re
 
 import pandas as pd
 import pytest
+from service.web.report import render_page
 from starlette.testclient import TestClient
 
 from models.evaluation.scores import Coverage, coverage_of
@@ -12,7 +13,6 @@ from publication.language.choice import in_language
 from publication.language.formats import dated
 from publication.language.phrases import translated
 from publication.pages.page_charts import CHART_KINDS
-from service.web.report import render_page
 from publication.words import name_of, tonnes
 from store.vocabulary import ALL
 from tests.service.builders import make_report, make_scores

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
+from store.planning.audit import create_token
 
 from flows.clock import utc_now
 from store.database import open_store
-from store.planning.audit import create_token
 from tests.service.chromium_pages import Watch, opened, serious_faults
 from tests.service.second_commodity import GOODS
 from tests.service.serve_process import serving

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from service.scenario_pool import WorkedScenario
 from service.lever_form import ACTS, CheckedForm, LeverChoices, LeverForm, form_like, form_of
+from service.scenario_pool import WorkedScenario
 from service.what_if import SCRIPT_ADDRESS, WhatIfView, licence_record
 from store.publications.explanations import Announced, Precedent
 from store.schema.scenario import ScenarioContext

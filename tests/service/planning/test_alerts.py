@@ -10,21 +10,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pandas as pd
 import pytest
 from pydantic import SecretStr
+from service.live.live_publication import PlanningState
 from sqlalchemy import Engine
 from standardwebhooks import Webhook
 from starlette.testclient import TestClient
+from store.planning.audit import Actor
+from store.planning.planning_rows import AlertRule, NeedRow, add_need, add_rule, read_planning
+from tests.publication.planning.conftest import KEY, LATER
 
 from flows.alert_delivery import alert, alert_if_possible
 from flows.context.stores import store_of
 from publication.language.choice import in_language
-from service.live.live_publication import PlanningState
 from publication.planning.alerts import alerts_in_words
-from store.planning.audit import Actor
-from store.planning.planning_rows import AlertRule, NeedRow, add_need, add_rule, read_planning
 from store.publications.publication_writing import PublicationContext, hold_forecasts
 from store.settings import Settings
 from tests.service.builders import make_forecasts
-from tests.publication.planning.conftest import KEY, LATER
 from tests.service.stores import NEWEST, make_app, publish
 
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")

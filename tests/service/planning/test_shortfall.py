@@ -3,6 +3,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from service.language.choice import in_language
+from service.planning.firm import question_in
+from service.planning.typed import typed_months
+from service.queries.needs import transit_of
+from service.words import message_of
 
 from models.forecasting.firm_needs import (
     SHIPPING_DAYS,
@@ -14,11 +19,6 @@ from models.forecasting.firm_needs import (
     running_gap,
 )
 from models.forecasting.joint_paths import quantiles_of_sums
-from service.language.choice import in_language
-from service.planning.firm import question_in
-from service.planning.typed import typed_months
-from service.queries.needs import transit_of
-from service.words import message_of
 from store.errors import DataError
 from tests.data.builders import at
 

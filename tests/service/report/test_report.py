@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from service.web import report as report_module
+from service.web.report import render_page, write_report
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from service.web import report as report_module
-from service.web.report import render_page, write_report
 from store.errors import DataError
 from store.vocabulary import FORECAST_COLUMNS
 from tests.service.builders import (

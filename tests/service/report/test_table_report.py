@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
+from service.web.report import write_report
 
 from publication.state import Publication
-from service.web.report import write_report
 from store.messages import message
 from tests.service.builders import make_forecasts, make_panel, make_report
 

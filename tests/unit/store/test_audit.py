@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import DBAPIError
+from store.planning.audit import create_token
 
 from store.database import open_store, writing
 from store.errors import StoreError
-from store.planning.audit import create_token
 from store.settings import PROJECT_ROOT
 from tests.data.builders import at
 

@@ -7,9 +7,6 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, insert, text
 from sqlalchemy.exc import DatabaseError
-
-from store.database import open_store, writing
-from store.errors import DataError, MissingError, StoreError, TokenError
 from store.planning.audit import Actor, audited, create_token, digest_of, revoke_token
 from store.planning.planning_rows import (
     AlertFinding,
@@ -26,6 +23,9 @@ from store.planning.planning_rows import (
     restore_need,
     save_findings,
 )
+
+from store.database import open_store, writing
+from store.errors import DataError, MissingError, StoreError, TokenError
 from store.publications.publication_writing import publish_forecasts
 from store.schema.database_tables import needs
 from tests.service.builders import make_forecasts

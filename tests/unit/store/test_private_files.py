@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from store.planning.audit import create_token
 
 from models.registry.runs import connect
 from store.database import open_store, writing
-from store.planning.audit import create_token
 from store.settings import Settings
 from tests.data.builders import at
 

@@ -3,8 +3,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, select
-
-from store.errors import DataError, TokenError
 from store.planning.audit import (
     Actor,
     audited,
@@ -14,6 +12,8 @@ from store.planning.audit import (
     revoke_token,
     scopes_in_force,
 )
+
+from store.errors import DataError, TokenError
 from store.schema.database_tables import tokens
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
