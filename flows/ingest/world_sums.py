@@ -49,8 +49,8 @@ def with_world(
         for month, part in weights.groupby("period_from")
     }
     is_published = levels["destination"].eq(WORLD) & ~levels["note"].str.startswith(SUM_NOTE)
-    published = levels.loc[is_published, "period_from"]
-    open_months = [m for m, doubt in doubts.items() if not doubt and m not in set(published)]
+    published = {*levels.loc[is_published, "period_from"]}
+    open_months = [m for m, doubt in doubts.items() if not doubt and m not in published]
     complete = weights[weights["period_from"].isin(open_months)]
     members = complete[complete["destination"].isin(EU27_MEMBERS)]
     implied = pd.concat([complete, _sums(complete, WORLD), _sums(members, EU27)])
@@ -65,7 +65,8 @@ def with_world(
     if months:
         before = levels.loc[levels["destination"].eq(WORLD), "period_from"].max()
         newer = "" if max(months) <= before else f"; forecasts start after {max(months):%Y-%m}"
-        named = ", ".join(f"{month:%Y-%m}" for month in months)
+        compared = dict.fromkeys(published, " if it equals the published one")
+        named = ", ".join(f"{month:%Y-%m}{compared.get(month, '')}" for month in months)
         words.insert(0, f"taken as the world's total: {named}{newer}")
     worlds = _sums(parts[parts["period_from"].isin(months)], WORLD)
     tables = {**file.tables, "observations": pd.concat([rows, worlds], ignore_index=True)}
