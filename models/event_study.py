@@ -1,8 +1,7 @@
 """What a past event did: tonnes lost, recovered and displaced against a path without it.
 
 The path is the forecast of the day before the announcement. The same comparison at earlier placebo
-dates shows how far such paths go wrong on their own: it gives bands and ranks. Source:
-docs/adr/0013-attribution.md.
+dates shows how far such paths go wrong on their own: it gives bands and ranks.
 """
 
 from collections.abc import Iterator, Sequence

@@ -57,7 +57,7 @@ class PanelPrior:
     start_share: float = 1.5
     rest_size: float = 3.0
     """Share of the rest of the world, some 190 countries, as a multiple of a destination's, so that
-    it differs from one whose months no figure fixes either. Source: docs/adr/0062."""
+    it differs from one whose months no figure fixes either."""
     unit_value_step: float = 0.035
     """Of the unit value of HS6 850511 from month to month. Source: docs/data/hs6_values.md."""
     start_unit_value: float = 0.3
