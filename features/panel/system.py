@@ -62,7 +62,7 @@ class PanelPrior:
     """Of the unit value of HS6 850511 from month to month. Source: docs/data/hs6_values.md."""
     start_unit_value: float = 0.3
     unit_value_ratio: float = 0.3
-    """Of a destination's unit value to the world's. Source: docs/data/baci_hs6_yearly.md."""
+    """Of a destination's unit value to the world's. Source: docs/data/hs6_values.md."""
 
 
 PRIOR: Final = PanelPrior()

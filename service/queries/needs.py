@@ -30,7 +30,7 @@ SHIPPING_DAYS: Final[Mapping[str, Days]] = {
     "USA": (15, 40), "DEU": (28, 45), "ITA": (30, 50), "EU27": (28, 50), "EU27_REST": (28, 50),
     "JPN": (3, 10), "VNM": (3, 12), "THA": (5, 12), "IND": (20, 28),
 }  # fmt: skip
-"""By sea, as forwarders quote it; others have no default. Source: docs/data/shipping_times.md."""
+"""By sea, as forwarders quote it; others have no default. Source: docs/data/README.md."""
 
 
 _LONGEST: Final = 365
