@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 from store.database import open_store
 from tests.made_once import made_once
 from tests.service.scenario_service import WhatIf, what_if_over
-from tests.service.second_commodity import add_commodity
-from tests.service.stores import copied, fill_store, make_app
+from tests.publication.second_commodity import add_commodity
+from tests.publication.stores import copied, fill_store, make_app
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -72,7 +72,7 @@ def commodity_client(
 @pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
     """Debian's Chromium; skips where there is none."""
-    from tests.service.chromium_pages import chromium  # noqa: PLC0415 - takes a second
+    from tests.publication.chromium_pages import chromium  # noqa: PLC0415 - takes a second
 
     with chromium() as opened:
         yield opened

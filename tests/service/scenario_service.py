@@ -28,7 +28,7 @@ from service.scenario_pool import Compute, ScenarioEngine, ScenarioPool
 from service.state import Rules
 from store.database import open_store
 from store.settings import Settings
-from tests.service.stores import copied, make_app
+from tests.publication.stores import copied, make_app
 
 RULES = Rules(open_reads=True, max_body_bytes=64_000)
 YAML = {"Content-Type": "application/yaml"}

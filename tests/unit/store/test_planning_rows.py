@@ -28,7 +28,7 @@ from store.planning.planning_rows import (
 )
 from store.publications.publication_writing import publish_forecasts
 from store.schema.database_tables import needs
-from tests.service.builders import make_forecasts
+from tests.publication.builders import make_forecasts
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
 AS_OF = datetime(2026, 11, 24, tzinfo=UTC)
