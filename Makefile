@@ -37,8 +37,8 @@ $(READY): requirements.lock pyproject.toml | $(filter .uv/bin/uv,$(UV))
 
 catalogues: setup  ## Bring the catalogues of the languages up to the sentences in code and templates
 	@mkdir -p var
-	$(BIN)/pybabel -q extract -F babel.toml -k marked:1,1t -k message --no-location -o var/messages.pot store sources features models service flows data scenarios
-	for code in de ja ko zh; do $(BIN)/pybabel -q update -N --ignore-obsolete --no-fuzzy-matching -w 100 -i var/messages.pot -l $$code -o service/language/catalogues/$$code.po; done
+	$(BIN)/pybabel -q extract -F babel.toml -k marked:1,1t -k message --no-location -o var/messages.pot store sources features models publication service flows data scenarios
+	for code in de ja ko zh; do $(BIN)/pybabel -q update -N --ignore-obsolete --no-fuzzy-matching -w 100 -i var/messages.pot -l $$code -o publication/language/catalogues/$$code.po; done
 
 run: setup  ## Run the main job on the bundled facts: ingest, backtest, train, publish, report
 	$(BIN)/magnetcast run

@@ -5,6 +5,7 @@ are those of the old one; past publications are linked, never written again.
 """
 
 import filecmp
+import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ import pandas as pd
 from publication.charts.chart import COLOURS, DARK_COLOURS
 from publication.charts.stills import bundle, still
 from publication.data_files import (
+    LICENCE,
     destination_file,
     json_of,
     publication_files,
@@ -81,11 +83,22 @@ class SiteSource:
     read_at: pd.Timestamp
     base_url: str = ""
     """Where the site will lie; empty where that is not known."""
+    state: str = ""
+    """Digest of what the site is made from."""
 
     def publications(self) -> list[Publication]:
         """Newest publication of each commodity, the magnets first."""
         with open_to_read(self.url) as engine:
             return newest_publications(engine, meanings=self.meanings, now=self.read_at)
+
+
+def state_of_site(site: Path) -> str:
+    """Digest of what a site was made from; empty where there is none."""
+    try:
+        index = json.loads((site / "api/v1/index.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(index.get("state", ""))
 
 
 def write_site(
@@ -192,12 +205,11 @@ def _write_shared(
 def _index(
     source: SiteSource, publications: Sequence[Publication], names: Mapping[str, str]
 ) -> str:
-    from publication.data_files import LICENCE  # noqa: PLC0415
-
     return json_text(
         {
             "licence": LICENCE,
             "base_url": source.base_url,
+            "state": source.state,
             "publications": [
                 {
                     "commodity": publication.commodity,

@@ -107,8 +107,8 @@ def _check_not_damaged(settings: Settings) -> None:
         # Opening would make an empty one, and all would begin anew.
         raise StoreError(
             f"{sqlite_file(settings.url)} is gone, and publications are still in "
-            f"{settings.publications_dir}. Expected the database they belong to. Mount its disk or put "
-            "it back, restore a backup into a new home, or remove them to begin anew."
+            f"{settings.publications_dir}. Expected their database. Mount its disk, put it "
+            "back, restore a backup into a new home, or remove them to begin anew."
         )
 
 

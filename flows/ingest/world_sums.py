@@ -54,7 +54,8 @@ def with_world(
     members = complete[complete["destination"].isin(EU27_MEMBERS)]
     implied = pd.concat([complete, _sums(complete, WORLD), _sums(members, EU27)])
     for row in outside_own_bands(implied, earlier, engine, as_of=as_of).itertuples():
-        doubts[row.period_from] = doubts[row.period_from] or (
+        month = pd.Timestamp(str(row.period_from))
+        doubts[month] = doubts[month] or (
             f"it would make {row.destination} {row.value:,.0f} t, outside its own band, "
             f"{row.low:,.0f} to {row.high:,.0f} t"
         )

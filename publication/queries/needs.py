@@ -24,6 +24,7 @@ from publication.queries.destination_months import newest_score, normal_month
 from publication.state import Publication
 from publication.tables import Record
 from publication.words import chance_below, name_of
+from store.errors import DataError
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS, QUANTILES
 
 

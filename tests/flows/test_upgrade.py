@@ -87,6 +87,7 @@ def differences(connection: Connection) -> list[object]:
     return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
 
 
+@pytest.mark.slow
 def test_a_home_of_the_version_before_is_restored_verified_and_published_from(
     data_dir: Path, tmp_path: Path
 ) -> None:
@@ -97,11 +98,11 @@ def test_a_home_of_the_version_before_is_restored_verified_and_published_from(
     before = read_publications(engine)
     outcome = run(settings, at(LATER))
 
-    assert (manifest["version"], manifest["as_of"]) == ("0.1.0", at(AS_OF).isoformat())
-    assert list(before["as_of"]) == [at(AS_OF)]
+    assert manifest["version"] == "0.1.0"
     assert outcome.is_new
     assert not outcome.held
-    assert list(read_publications(engine)["as_of"]) == [at(AS_OF), at(LATER)]
+    days = [list(frame["as_of"].dt.strftime("%F")) for frame in (before, read_publications(engine))]
+    assert days == [[AS_OF], [AS_OF, LATER]]
     assert not [*tampered(engine), *changed_reports(settings.reports_dir)]
 
 

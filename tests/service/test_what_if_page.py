@@ -1,8 +1,11 @@
+import io
 import re
 from dataclasses import replace
 from html import unescape
 from urllib.parse import urlencode
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -156,6 +159,29 @@ def test_a_page_shows_the_answer_and_an_address_that_shows_it_again(what_if: Wha
     both = what_if.client.get(f"/what-if?{urlencode({'destination': 'USA', **TARIFF, **BAN})}")
     told = ["of exports per percentage point" in answer.text for answer in (page, both)]
     assert told == [True, False], "beside a ban no effect is that of the tariff"
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("en", r"t in total on average instead of .*%\) if it takes effect, .* if not"),
+        ("de", r"im Mittel insgesamt .*%\), falls es in Kraft tritt, sonst "),
+    ],
+)
+def test_a_probability_shows_both_branches_and_the_mean(
+    what_if: WhatIf, code: str, words: str
+) -> None:
+    query = urlencode({"destination": "JPN", **BAN, "licence_probability": "25", "lang": code})
+
+    page = what_if.client.get(f"/what-if?{query}")
+
+    assert page.status_code == 200
+    assert re.search(words, page.text)
+    assert yaml.safe_load(yaml_of(page.text))["name"].endswith("10 Feb 2027, probability 25%")
+    rows = pd.read_csv(io.StringIO(what_if.client.get(f"/what-if/answer.csv?{query}").text))
+    japan = rows.loc[rows["destination"].eq("JPN")]
+    mean = 0.25 * japan["certain_mean"] + 0.75 * japan["never_mean"]
+    np.testing.assert_allclose(japan["scenario_mean"], mean, atol=0.002)
 
 
 def test_a_licence_beyond_the_record_is_called_extrapolated() -> None:
