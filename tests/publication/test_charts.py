@@ -1,5 +1,6 @@
 """Each chart is one description: Vega-Lite knows it, numbers are the API's, pictures come of it."""
 
+import gzip
 import json
 import math
 import re
@@ -7,7 +8,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-import gzip
 
 import jsonschema_rs
 import numpy as np
@@ -19,13 +19,18 @@ from publication.charts.fan import fan_of
 from publication.charts.fan_chart import fan_chart
 from publication.charts.record_charts import outcome
 from publication.charts.stills import has_glyphs, still
-from publication.queries.destination_months import month_rows, sums_of
 from publication.language.choice import in_language
 from publication.pages.page_charts import CHART_KINDS, page_chart
 from publication.pages.render import LIBRARY, SCRIPTS, script
-from publication.queries.destination_months import months_of
+from publication.queries.destination_months import month_rows, months_of, sums_of
 from publication.state import Publication
-from tests.publication.builders import make_cells, make_events, make_forecasts, make_panel, make_report
+from tests.publication.builders import (
+    make_cells,
+    make_events,
+    make_forecasts,
+    make_panel,
+    make_report,
+)
 
 MOST_LIBRARY_BYTES = 320_000
 MOST_SCRIPT_BYTES = 10_000

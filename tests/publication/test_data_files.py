@@ -27,7 +27,7 @@ from tests.publication.second_commodity import GOODS, PARTNERS
 from tests.publication.stores import publications_of
 
 
-def json_at(site: Path, path: str) -> Any:
+def json_at(site: Path, path: str) -> Any:  # noqa: ANN401 - of any form
     return json.loads((site / "api/v1" / path).read_text(encoding="utf-8"))
 
 
@@ -130,7 +130,9 @@ def test_history_tells_months_by_how_they_are_known(site: Path) -> None:
 
 def test_months_of_a_table_tell_which_a_source_lists(site: Path) -> None:
     data = f"goods/{GOODS}/destinations"
-    rows = {name: json_at(site, f"{data}/{name}.json")["history"] for name in ("USA", "EU27", "WLD")}
+    rows = {
+        name: json_at(site, f"{data}/{name}.json")["history"] for name in ("USA", "EU27", "WLD")
+    }
 
     assert {name: rows[name][-1]["period"] for name in rows} == dict.fromkeys(rows, "2026-09")
     assert {row["kind"] for row in rows["EU27"]} == {"derived"}

@@ -3,6 +3,7 @@
 import re
 
 import pandas as pd
+
 from publication.language.phrases import catalogue_of
 from publication.planning.rivals import RivalResponse
 from publication.queries import row_models, track

@@ -13,8 +13,8 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.frontend import _parse_mapping_toml, parse_keywords
 
 from features.panel.partner_table import Listing, PartnerTable, hindsight
-from publication.language.choice import LANGUAGES, in_language
 from publication.folder import write_folder
+from publication.language.choice import LANGUAGES, in_language
 from publication.language.phrases import catalogue_of, gettext, translations_of
 from publication.pages.render import environment, folder_of
 from store.months import month_number

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from publication.charts.fan import pick_steps
-from publication.tables import csv_text, records
 from publication.language.choice import in_language
-from publication.state import Publication
 from publication.queries import listings, track
 from publication.queries.freshness import freshness_of, releases_ahead
+from publication.state import Publication
+from publication.tables import csv_text, records
 from publication.words import chance_below, chance_words
 from tests.publication.stores import EARLIER, NOW
 

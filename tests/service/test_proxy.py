@@ -15,12 +15,12 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
+from service.http.limits import server_config
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from service.http.limits import server_config
 from store.settings import PROJECT_ROOT
 
 WAIT_S = 60

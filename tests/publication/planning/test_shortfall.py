@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from publication.planning.typed import typed_months
 
 from models.forecasting.firm_needs import (
-    SHIPPING_DAYS,
     Firm,
     FirmOutlook,
     cover_from,
@@ -14,11 +14,10 @@ from models.forecasting.firm_needs import (
     running_gap,
 )
 from models.forecasting.joint_paths import quantiles_of_sums
-from service.language.choice import in_language
-from service.planning.firm import question_in
-from service.planning.typed import typed_months
-from service.queries.needs import transit_of
-from service.words import message_of
+from publication.language.choice import in_language
+from publication.queries.needs import transit_of
+from publication.words import message_of
+from service.stock import question_in
 from store.errors import DataError
 from tests.data.builders import at
 
@@ -171,7 +170,7 @@ def test_an_order_that_comes_too_late_leaves_the_plant_without_magnets_for_as_ma
 
 @pytest.mark.parametrize(("name", "most"), [("DEU", 45), ("KOR", 10), ("WLD", 50), ("BRA", 50)])
 def test_every_destination_has_a_transit_time(name: str, most: int) -> None:
-    assert transit_of(SHIPPING_DAYS, name)[1] == most
+    assert transit_of(name)[1] == most
 
 
 def test_a_collapse_of_three_months_hardly_moves_a_normal_month() -> None:
