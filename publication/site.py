@@ -13,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -33,6 +33,7 @@ from publication.language.choice import LANGUAGES, in_language
 from publication.language.phrases import gettext
 from publication.pages.destination_pages import destination_page, first_destination
 from publication.pages.page_charts import PageChart, page_chart
+from publication.pages.planning_page import planning_page
 from publication.pages.record_pages import (
     data_page,
     goods_page,
@@ -52,7 +53,6 @@ from publication.pages.render import (
     stylesheet,
 )
 from publication.planning.planning_file import Planning
-from publication.planning.planning_page import planning_page
 from publication.state import Publication, newest_publications
 from publication.tables import json_text
 from publication.words import name_of, slug_of
@@ -253,7 +253,7 @@ def _pages(
 ) -> Iterator[tuple[str, str]]:
     """Yield the path below its language and the content of each file."""
     first, base_url = publications[0], source.base_url
-    about = {"base_url": base_url, "is_planned": source.planning.file is not None}
+    about: dict[str, Any] = {"base_url": base_url, "is_planned": source.planning.file is not None}
     yield "feed.atom", publications_feed(publications, base_url)
     yield "policy.html", policy_page(first, source.read_at, **about)
     yield "data.html", data_page(first, source.read_at, **about)
@@ -283,7 +283,7 @@ def _of_commodity(
     source: SiteSource,
     root: Path,
     old: Path | None,
-    about: Mapping[str, object],
+    about: Mapping[str, Any],
 ) -> Iterator[tuple[str, str]]:
     read_at, planning = source.read_at, source.planning
     dataset = schema_dataset(publication, source.base_url)

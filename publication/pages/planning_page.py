@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from publication.pages.render import page
+from publication.planning.needs import need_documents
 from publication.planning.planning_file import Planning
-from publication.queries.needs import need_documents
 from publication.state import Publication
 
 
