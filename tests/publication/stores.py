@@ -5,23 +5,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pandas as pd
-<<<<<<< HEAD:tests/publication/stores.py
-=======
-from fastapi import FastAPI
-from service.live.live_publication import LivePublication
-from service.state import Rules
->>>>>>> site:tests/service/stores.py
 from sqlalchemy import Engine
 
 from features.build import DRIVER_MEANINGS
 from features.panel.estimation import evidence_panel
-<<<<<<< HEAD:tests/publication/stores.py
 from publication.state import Publication, newest_publications
-=======
-from models.monitoring import Alarm, HealthReport
-from service.app import create_app
-from service.scenario_pool import Compute, ScenarioEngine
->>>>>>> site:tests/service/stores.py
 from sources.bundled.all_tables import load_bundled
 from store.database import open_store
 from store.facts.commodities import read_evidence

@@ -19,7 +19,6 @@ from publication.charts.fan import fan_of
 from publication.charts.fan_chart import fan_chart
 from publication.charts.record_charts import outcome
 from publication.charts.stills import has_glyphs, still
-<<<<<<< HEAD:tests/publication/test_charts.py
 from publication.language.choice import in_language
 from publication.pages.page_charts import CHART_KINDS, page_chart
 from publication.pages.render import LIBRARY, SCRIPTS, script
@@ -32,12 +31,6 @@ from tests.publication.builders import (
     make_panel,
     make_report,
 )
-=======
-from publication.pages.page_charts import CHART_KINDS
-from publication.pages.render import CHARTS_ADDRESS, FOR_GOOD, LIBRARY_ADDRESS
-from publication.queries.destination_months import month_rows, sums_of
-from tests.service.builders import make_cells, make_events, make_forecasts, make_panel, make_report
->>>>>>> site:tests/service/pages/test_charts.py
 
 MOST_LIBRARY_BYTES = 320_000
 MOST_SCRIPT_BYTES = 10_000

@@ -11,23 +11,12 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.frontend import _parse_mapping_toml, parse_keywords
-<<<<<<< HEAD:tests/publication/test_languages.py
 
 from features.panel.partner_table import Listing, PartnerTable, hindsight
 from publication.folder import write_folder
 from publication.language.choice import LANGUAGES, in_language
 from publication.language.phrases import catalogue_of, gettext, translations_of
 from publication.pages.render import environment, folder_of
-=======
-from service.web.report import render_page
-from sqlalchemy import Engine
-from starlette.testclient import TestClient
-from store.planning.audit import create_token
-
-from features.panel.partner_table import Listing, PartnerTable, hindsight
-from publication.language.choice import LANGUAGES, choice_for, in_language
-from publication.language.phrases import catalogue_of
->>>>>>> site:tests/service/pages/test_languages.py
 from store.months import month_number
 from store.settings import PROJECT_ROOT
 from tests.publication.builders import AS_OF, make_panel, make_report

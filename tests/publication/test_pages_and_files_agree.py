@@ -47,13 +47,10 @@ def test_pages_feeds_and_files_have_one_value_for_one_quantity(
             name, p50 = name_of(place), tonnes(month["p50"])
             usual = tonnes(normal_month(publication, place))
             months = [
-                (
-                    dated(pd.Timestamp(one["period"]), "long month"),
-                    tonnes(one["tonnes"]),
-                    one["kind"],
-                )
+                (dated(pd.Timestamp(one["period"]), "long month"), one["tonnes"], one["kind"])
                 for one in data["history"]
             ]
+            written = {amount: tonnes(amount) for _, amount, _ in months}
             estimated, observed = translated("estimated"), translated("observed")
         row = home[home.index(f"destinations/{place}.html") :].split("</tr>")[0]
         assert f">{p50}<span" in row

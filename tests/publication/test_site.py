@@ -29,7 +29,7 @@ from tests.publication.builders import make_drivers, make_forecasts
 from tests.publication.fixtures import source_of
 from tests.publication.pages import Outline
 from tests.publication.second_commodity import GOODS, add_commodity
-from tests.publication.stores import NEWEST, NOW
+from tests.publication.stores import NEWEST, NOW, publications_of
 
 FINE = {"code": 0, "alarms": []}
 PAGES = [

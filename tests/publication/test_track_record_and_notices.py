@@ -7,15 +7,9 @@ import pytest
 from publication.charts.fan import pick_steps
 from publication.language.choice import in_language
 from publication.queries import listings, track
-<<<<<<< HEAD:tests/publication/test_track_record_and_notices.py
 from publication.queries.freshness import freshness_of, releases_ahead
 from publication.state import Publication
 from publication.tables import csv_text, records
-=======
-from publication.queries.freshness import ages_of, freshness_of, releases_ahead
-from publication.state import Publication
-from publication.tables import csv_answer, records
->>>>>>> site:tests/service/live/test_track_record_and_notices.py
 from publication.words import chance_below, chance_words
 from tests.publication.stores import EARLIER, NOW
 

@@ -14,13 +14,7 @@ from pathlib import Path
 import httpx
 import pandas as pd
 import uvicorn
-<<<<<<< HEAD
 from starlette.types import ASGIApp
-=======
-from fastapi import FastAPI
-from service.live.live_publication import LivePublication
-from service.state import Rules
->>>>>>> site
 
 from features.build import DRIVER_MEANINGS
 from flows.analysis.scenario_answers import answered
@@ -30,12 +24,9 @@ from flows.publishing.publication_lookup import in_order
 from flows.up import listening_socket, shown
 from models.forecasting.model_frame import rows_of
 from models.policy.paired_forecast import PublishedDraws, ScenarioSnapshot, nothing_learned
-<<<<<<< HEAD
 from publication.state import Publication
 from service.app import Later, create_app
 from service.questions import Questions, questions_app
-=======
->>>>>>> site
 from service.scenario_pool import Compute, ScenarioEngine, ScenarioPool
 from store.database import open_store
 from store.settings import Settings

@@ -3,19 +3,11 @@ import json
 from pathlib import Path
 
 import pytest
-<<<<<<< HEAD:tests/service/test_scenarios.py
 import yaml
 
 from flows.analysis.served_scenarios import what_if
 from models.policy.paired_forecast import COLUMNS
 from service.scenario_pool import ANSWER_COLUMNS
-=======
-from service.api import response_models
-
-from flows.analysis.served_scenarios import what_if
-from models.policy.paired_forecast import COLUMNS
-from service.scenario_pool import ANSWER_COLUMNS, WorkedScenario
->>>>>>> site:tests/service/api/test_scenarios.py
 from store.settings import Settings
 from tests.service.scenario_service import WhatIf, tariff, what_if_over
 

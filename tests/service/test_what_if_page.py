@@ -11,16 +11,9 @@ import yaml
 
 from service.lever_form import ACTS, CheckedForm, LeverChoices, LeverForm, form_like, form_of
 from service.scenario_pool import WorkedScenario
-<<<<<<< HEAD:tests/service/test_what_if_page.py
 from service.what_if import WhatIfView, licence_record
 from store.publications.explanations import Precedent
 from tests.publication.levers import DUTY, GROUND, context_of
-=======
-from service.what_if import SCRIPT_ADDRESS, WhatIfView, licence_record
-from store.publications.explanations import Announced, Precedent
-from store.schema.scenario import ScenarioContext
-from tests.data.builders import at, make_events
->>>>>>> site:tests/service/pages/test_what_if_page.py
 from tests.service.scenario_service import WhatIf
 
 TARIFF = {

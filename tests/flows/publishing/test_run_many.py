@@ -5,12 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-<<<<<<< HEAD
-=======
-from pydantic import SecretStr
-from store.planning.audit import Actor
-from store.planning.planning_rows import AlertRule, add_rule, read_planning
->>>>>>> site
 
 from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now
@@ -20,10 +14,7 @@ from store.facts.batch import Batch, FileRows
 from store.facts.commodities import save_label
 from store.facts.reading import latest_forecast, read_forecasts
 from store.facts.writing import write_batch
-<<<<<<< HEAD
 from store.planning import read_alerts
-=======
->>>>>>> site
 from store.publications.publication_writing import publish_forecasts
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS

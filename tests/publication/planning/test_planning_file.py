@@ -5,13 +5,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from publication.queries.needs import need_documents
 from sqlalchemy import Engine
 
 from flows.alert_delivery import alert
 from flows.context.stores import store_of
 from publication.planning.planning_file import FILE, Planning, read_planning_file
 from publication.planning.rivals import rival_scores, rivals, rows_of_file
-from publication.queries.needs import need_documents
 from publication.state import Publication
 from store.errors import DataError
 from store.planning import RivalForecast, note_rivals, read_rivals
@@ -96,7 +96,8 @@ def test_a_stock_was_counted_on_its_day(publication: Publication, tmp_path: Path
 
 def rival(tonnes: float, **changes: object) -> RivalForecast:
     about = {"name": "Example Bank", "source": "outlook", "made_on": date(2026, 11, 20),
-             "destination": "USA", "period": date(2026, 12, 1), "commodity": "85051110"}  # fmt: skip
+             "destination": "USA", "period": date(2026, 12, 1),
+             "commodity": "85051110"}  # fmt: skip
     return RivalForecast(**{**about, "tonnes": tonnes, **changes})
 
 

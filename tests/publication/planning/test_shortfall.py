@@ -3,15 +3,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-<<<<<<< HEAD:tests/publication/planning/test_shortfall.py
 from publication.planning.typed import typed_months
-=======
-from service.language.choice import in_language
-from service.planning.firm import question_in
-from service.planning.typed import typed_months
-from service.queries.needs import transit_of
-from service.words import message_of
->>>>>>> site:tests/service/planning/test_shortfall.py
+from publication.queries.needs import transit_of
 
 from models.forecasting.firm_needs import (
     Firm,
@@ -22,13 +15,9 @@ from models.forecasting.firm_needs import (
     running_gap,
 )
 from models.forecasting.joint_paths import quantiles_of_sums
-<<<<<<< HEAD:tests/publication/planning/test_shortfall.py
 from publication.language.choice import in_language
-from publication.queries.needs import transit_of
 from publication.words import message_of
 from service.stock import question_in
-=======
->>>>>>> site:tests/service/planning/test_shortfall.py
 from store.errors import DataError
 from tests.data.builders import at
 

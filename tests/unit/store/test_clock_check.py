@@ -5,15 +5,11 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 from sqlalchemy import Engine
-from store.planning.audit import create_token
 
 from store.errors import DataError
 from store.facts.reading import read_observations
 from store.facts.writing import write_batch
-<<<<<<< HEAD
 from store.planning import RivalForecast, note_rivals
-=======
->>>>>>> site
 from store.publications.publication_writing import PublicationContext, publish_forecasts
 from tests.data.builders import at
 from tests.data.store_builders import make_batch, make_forecasts, make_observations
