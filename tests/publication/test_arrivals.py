@@ -1,7 +1,6 @@
 """Exports are counted on clearance in China; needs say when the goods arrive."""
 
 import pytest
-
 from publication.queries.needs import arrival_months
 
 

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pandas as pd
 import pytest
 import yaml
+from publication.queries.needs import need_documents
 from pydantic import SecretStr
 from sqlalchemy import Engine
 from standardwebhooks import Webhook
@@ -18,7 +19,6 @@ from standardwebhooks import Webhook
 from flows.alert_delivery import alert, alert_if_possible
 from flows.context.stores import store_of
 from publication.planning.planning_file import FILE, Planning, read_planning_file
-from publication.queries.needs import need_documents
 from store.facts.reading import latest_forecast
 from store.planning import read_alerts
 from store.schema.database_tables import alerts
