@@ -54,6 +54,8 @@ class DataFile:
     key: Sequence[str]
     units: Mapping[str, str]
     """Unit by column; others have none."""
+    row: type[ResponseModel] | None = None
+    """What describes the columns."""
 
     @property
     def csv(self) -> str:
@@ -221,11 +223,9 @@ def _field(file: DataFile, name: str) -> Record:
         kind = "integer"
     elif values and all(isinstance(value, int | float) for value in values):
         kind = "number"
-    return {
-        "name": name,
-        "type": kind,
-        **({"unit": file.units[name]} if name in file.units else {}),
-    }
+    about = file.row.model_fields[name].description if file.row else None
+    texts = {"unit": file.units.get(name), "description": about}
+    return {"name": name, "type": kind, **{key: text for key, text in texts.items() if text}}
 
 
 def schema_dataset(publication: Publication, base_url: str) -> str:
@@ -297,14 +297,17 @@ def _dated(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _file(*about: Any) -> DataFile:  # noqa: ANN401 - the fields of a file, units in tonnes
-    return DataFile(*about, *([_TONNES] if len(about) < len(fields(DataFile)) else []))
+def _file(*about: Any) -> DataFile:  # noqa: ANN401 - name to key of a file, then its units
+    return DataFile(*about, *([] if len(about) > _TO_KEY else [_TONNES]))
+
+
+_TO_KEY: Final = 5
 
 
 def _model(
     name: str, title: str, rows: Sequence[Record], row: type[ResponseModel], key: Sequence[str]
 ) -> DataFile:
-    return _file(name, title, rows, columns_of(row), key)
+    return DataFile(name, title, rows, columns_of(row), key, _TONNES, row)
 
 
 def _newest(scores: list[Record]) -> list[Record]:
