@@ -62,7 +62,7 @@ class DataFile:
         return csv_text(self.rows, self.columns)
 
 
-LICENCE: Final = {
+FORECAST_LICENCE: Final = {
     "name": "CC-BY-4.0",
     "title": "Creative Commons Attribution 4.0",
     "path": "https://creativecommons.org/licenses/by/4.0/",
@@ -75,7 +75,7 @@ _TONNES: Final = dict.fromkeys(
 )
 
 CONTRIBUTION_COLUMNS: Final = ("destination", "period", "p50", *CONTRIBUTIONS)
-CHANGE_COLUMNS: Final = ("destination", "period", "since_publication", *CHANGES)
+CAUSE_COLUMNS: Final = ("destination", "period", "since_publication", *CHANGES)
 
 
 def publication_files(publication: Publication) -> list[DataFile]:
@@ -93,7 +93,7 @@ def publication_files(publication: Publication) -> list[DataFile]:
               list(_contributions(publication)), CONTRIBUTION_COLUMNS, ("destination", "period"),
               dict.fromkeys(("p50", *CONTRIBUTIONS), "t")),
         _file("changes", marked("Causes of change since the publication before"),
-              list(_changes(explained)), CHANGE_COLUMNS, ("destination", "period"),
+              list(_changes(explained)), CAUSE_COLUMNS, ("destination", "period"),
               dict.fromkeys(CHANGES, "t")),
         _model("panel", marked("Past months as known then, with their basis"), months,
                HistoryMonth, ("destination", "period")),
@@ -183,7 +183,7 @@ def data_package(publication: Publication, files: Sequence[DataFile]) -> str:
         "description": "Tonnes by month of customs clearance in China and destination.",
         "version": str(publication.number),
         "created": f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}",
-        "licenses": [LICENCE],
+        "licenses": [FORECAST_LICENCE],
         "sources": [
             {"title": "China Customs (GACC)", "path": "http://www.customs.gov.cn"},
             {"title": "The source of each figure is in figures.csv of the site"},
@@ -239,7 +239,7 @@ def schema_dataset(publication: Publication, base_url: str) -> str:
         "behind them and the causes of each number.",
         "dateModified": f"{publication.as_of:%Y-%m-%d}",
         "temporalCoverage": f"{rows['period'].min()}/{rows['period'].max()}",
-        "license": LICENCE["path"],
+        "license": FORECAST_LICENCE["path"],
         "creator": {"@type": "Organization", "name": "magnetcast"},
         "variableMeasured": "exports in tonnes",
         "spatialCoverage": [name_of(code) for code in publication.destinations],
