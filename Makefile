@@ -37,13 +37,13 @@ $(READY): requirements.lock pyproject.toml | $(filter .uv/bin/uv,$(UV))
 
 catalogues: setup  ## Bring the catalogues of the languages up to the sentences in code and templates
 	@mkdir -p var
-	$(BIN)/pybabel -q extract -F babel.toml -k marked:1,1t -k message --no-location -o var/messages.pot store sources features models service flows data scenarios
-	for code in de ja ko zh; do $(BIN)/pybabel -q update -N --ignore-obsolete --no-fuzzy-matching -w 100 -i var/messages.pot -l $$code -o service/language/catalogues/$$code.po; done
+	$(BIN)/pybabel -q extract -F babel.toml -k marked:1,1t -k message --no-location -o var/messages.pot store sources features models publication service flows data scenarios
+	for code in de ja ko zh; do $(BIN)/pybabel -q update -N --ignore-obsolete --no-fuzzy-matching -w 100 -i var/messages.pot -l $$code -o publication/language/catalogues/$$code.po; done
 
-run: setup  ## Run the main job on the bundled facts: ingest, backtest, train, publish, report
+run: setup  ## Run the main job on the bundled facts: ingest, backtest, train, publish, site
 	$(BIN)/magnetcast run
 
-serve: setup  ## Serve the planners' page and API on 127.0.0.1:8510
+serve: setup  ## Serve the site, what-if and the stock question on 127.0.0.1:8510
 	$(BIN)/magnetcast serve
 
 up: setup  ## Run Prefect's server, its schedule and the service on the loopback until Ctrl-C
@@ -91,7 +91,7 @@ docs: setup  ## Rewrite the catalogue of features in docs/features.md (seconds)
 pictures: setup  ## Rewrite the documentation's pictures of what is published in the home (make run first)
 	$(PY) -m docs.screens
 
-site: setup  ## Build the documentation's site into var/site
+site: setup  ## Build the documentation's site into var/documentation
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 
 docs-test: setup  ## Follow every command of the documentation on the bundled facts (minutes)
