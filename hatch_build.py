@@ -15,7 +15,7 @@ from typing import Any, Final
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PUBLIC: Final = "magnetcast"
-ROOMS: Final = ("store", "sources", "features", "models", "service", "flows")
+ROOMS: Final = ("store", "sources", "features", "models", "publication", "service", "flows")
 INTERNAL: Final = f"{PUBLIC}._internal"
 BESIDE: Final = ("data", "scenarios")
 """What the rooms read beside themselves, below ``store.settings.PROJECT_ROOT``."""

@@ -16,7 +16,16 @@ from statistics import median, quantiles
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PRODUCT: Final = ("store", "sources", "features", "models", "service", "flows", "magnetcast")
+PRODUCT: Final = (
+    "store",
+    "sources",
+    "features",
+    "models",
+    "publication",
+    "service",
+    "flows",
+    "magnetcast",
+)
 
 DIALECT: Final = re.compile(
     r"\b(told|(?:un)?felt|speaks|rungs?|strange|ladder|lessons?|standpoint|"

@@ -121,7 +121,7 @@ def is_current(workspace: Workspace, models: set[str]) -> bool:
     except StoreError:
         return True  # no other model could be loaded
     if rule := rule_at(workspace):
-        name = f"{FALLBACK_PREFIXES[rule.rule]}-{workspace.parameters_digest}"
+        name = f"{FALLBACK_PREFIXES[rule['rule']]}-{workspace.parameters_digest}"
         return _was_trained(workspace) and name in models
     if champion is None:
         return not workspace.is_always_trained and all(

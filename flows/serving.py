@@ -1,12 +1,14 @@
 """What the service is made of: the site of the home, and questions that are opened later."""
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 from starlette.types import ASGIApp
 
 from service.app import Later, create_app
+from store.errors import DataError
 from store.settings import Settings
 
 
@@ -48,3 +50,29 @@ def _metrics(site: Path) -> Iterator[str]:
         yield f'magnetcast_alarm{{alarm="{alarm["alarm"]}"}} 1\n'
     for row in index["publications"]:
         yield f'magnetcast_publication{{commodity="{row["commodity"]}"}} {row["publication"]}\n'
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Socket listening at an address; early requests wait in its queue.
+
+    Raises:
+        DataError: The address is not one of this machine, or it is taken.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        is_dual = family == socket.AF_INET6 and socket.has_dualstack_ipv6()  # `::` answers IPv4 too
+        # 512 requests may wait.
+        return socket.create_server(
+            (host, port), family=family, backlog=512, dualstack_ipv6=is_dual
+        )
+    except OSError as err:
+        raise DataError(
+            f"Cannot bind to {host}:{port} ({err}). Expected an address of this machine with a "
+            "free port. Choose another --port, or stop the program that uses it."
+        ) from err
+
+
+def shown(listener: socket.socket) -> str:
+    """Host and port of a socket, as written in a web address."""
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -8,7 +8,6 @@ import contextlib
 import ctypes
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from filelock import Timeout
 
 from flows.context.console import echo
 from flows.context.prefect_runs import EPHEMERAL, PROFILE, auth_string, prefect_folder, up_lock
+from flows.serving import listening_socket
 from store.database import sqlite_file
 from store.errors import DataError, StoreError
 from store.settings import IMPORT_ROOT, PROJECT_ROOT, Settings
@@ -180,29 +180,3 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def listening_socket(host: str, port: int) -> socket.socket:
-    """Socket listening at an address; early requests wait in its queue.
-
-    Raises:
-        DataError: The address is not one of this machine, or it is taken.
-    """
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        is_dual = family == socket.AF_INET6 and socket.has_dualstack_ipv6()  # `::` answers IPv4 too
-        # 512 requests may wait.
-        return socket.create_server(
-            (host, port), family=family, backlog=512, dualstack_ipv6=is_dual
-        )
-    except OSError as err:
-        raise DataError(
-            f"Cannot bind to {host}:{port} ({err}). Expected an address of this machine with a "
-            "free port. Choose another --port, or stop the program that uses it."
-        ) from err
-
-
-def shown(listener: socket.socket) -> str:
-    """Host and port of a socket, as written in a web address."""
-    host, port = listener.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -103,10 +103,11 @@ def publication_files(publication: Publication) -> list[DataFile]:
         _file("backtest", marked("Forecasts of the backtest beside the figures"),
               records(publication.published.cells), CELL_COLUMNS,
               ("destination", "cutoff", "period")),
-        _file("precedents", marked("Precedents of the policy response"), list(_precedents(explained)),
-              [field.name for field in fields(Precedent)], ("event_id",)),
-        _file("calendar", marked("Releases and dates that are due"), list(_calendar(publication, explained)),
-              ("day", "what"), ("day", "what")),
+        _file("precedents", marked("Precedents of the policy response"),
+              list(_precedents(explained)), [field.name for field in fields(Precedent)],
+              ("event_id",)),
+        _file("calendar", marked("Releases and dates that are due"),
+              list(_calendar(publication, explained)), ("day", "what"), ("day", "what")),
     ]  # fmt: skip
 
 
@@ -176,8 +177,8 @@ def data_package(publication: Publication, files: Sequence[DataFile]) -> str:
     package = {
         "profile": "tabular-data-package",
         "name": f"magnetcast-{slug_of(publication.commodity)}-{publication.number}".lower(),
-        "title": f"China's exports of {full_words_of(publication.commodity, publication.published.labels)}",
-        "description": "Forecasts in tonnes by month of customs clearance in China and destination.",
+        "title": f"China's exports of {_goods(publication)}",
+        "description": "Tonnes by month of customs clearance in China and destination.",
         "version": str(publication.number),
         "created": f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}",
         "licenses": [LICENCE],
@@ -188,6 +189,10 @@ def data_package(publication: Publication, files: Sequence[DataFile]) -> str:
         "resources": [_resource(file) for file in files],
     }
     return json.dumps(package, ensure_ascii=False, indent=1)
+
+
+def _goods(publication: Publication) -> str:
+    return full_words_of(publication.commodity, publication.published.labels)
 
 
 def _resource(file: DataFile) -> Record:
@@ -229,7 +234,7 @@ def schema_dataset(publication: Publication, base_url: str) -> str:
     about = {
         "@context": "https://schema.org",
         "@type": "Dataset",
-        "name": f"China's exports of {full_words_of(publication.commodity, publication.published.labels)}: forecast",
+        "name": f"China's exports of {_goods(publication)}: forecast",
         "description": "Monthly forecasts in tonnes by destination, with their bands, the figures "
         "behind them and the causes of each number.",
         "dateModified": f"{publication.as_of:%Y-%m-%d}",
@@ -292,15 +297,8 @@ def _dated(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _file(
-    name: str,
-    title: str,
-    rows: Sequence[Record],
-    columns: Sequence[str],
-    key: Sequence[str],
-    units: Mapping[str, str] = _TONNES,
-) -> DataFile:
-    return DataFile(name, title, rows, columns, key, units)
+def _file(*about: Any) -> DataFile:  # noqa: ANN401 - the fields of a file, units in tonnes
+    return DataFile(*about, *([_TONNES] if len(about) < len(fields(DataFile)) else []))
 
 
 def _model(

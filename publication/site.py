@@ -5,6 +5,7 @@ are those of the old one; past publications are linked, never written again.
 """
 
 import filecmp
+import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,13 +13,14 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
 from publication.charts.chart import COLOURS, DARK_COLOURS
 from publication.charts.stills import bundle, still
 from publication.data_files import (
+    LICENCE,
     destination_file,
     json_of,
     publication_files,
@@ -31,6 +33,7 @@ from publication.language.choice import LANGUAGES, in_language
 from publication.language.phrases import gettext
 from publication.pages.destination_pages import destination_page, first_destination
 from publication.pages.page_charts import PageChart, page_chart
+from publication.pages.planning_page import planning_page
 from publication.pages.record_pages import (
     data_page,
     goods_page,
@@ -50,7 +53,6 @@ from publication.pages.render import (
     stylesheet,
 )
 from publication.planning.planning_file import Planning
-from publication.planning.planning_page import planning_page
 from publication.state import Publication, newest_publications
 from publication.tables import json_text
 from publication.words import name_of, slug_of
@@ -81,11 +83,22 @@ class SiteSource:
     read_at: pd.Timestamp
     base_url: str = ""
     """Where the site will lie; empty where that is not known."""
+    state: str = ""
+    """Digest of what the site is made from."""
 
     def publications(self) -> list[Publication]:
         """Newest publication of each commodity, the magnets first."""
         with open_to_read(self.url) as engine:
             return newest_publications(engine, meanings=self.meanings, now=self.read_at)
+
+
+def state_of_site(site: Path) -> str:
+    """Digest of what a site was made from; empty where there is none."""
+    try:
+        index = json.loads((site / "api/v1/index.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(index.get("state", ""))
 
 
 def write_site(
@@ -192,12 +205,11 @@ def _write_shared(
 def _index(
     source: SiteSource, publications: Sequence[Publication], names: Mapping[str, str]
 ) -> str:
-    from publication.data_files import LICENCE  # noqa: PLC0415
-
     return json_text(
         {
             "licence": LICENCE,
             "base_url": source.base_url,
+            "state": source.state,
             "publications": [
                 {
                     "commodity": publication.commodity,
@@ -241,7 +253,7 @@ def _pages(
 ) -> Iterator[tuple[str, str]]:
     """Yield the path below its language and the content of each file."""
     first, base_url = publications[0], source.base_url
-    about = {"base_url": base_url, "is_planned": source.planning.file is not None}
+    about: dict[str, Any] = {"base_url": base_url, "is_planned": source.planning.file is not None}
     yield "feed.atom", publications_feed(publications, base_url)
     yield "policy.html", policy_page(first, source.read_at, **about)
     yield "data.html", data_page(first, source.read_at, **about)
@@ -271,7 +283,7 @@ def _of_commodity(
     source: SiteSource,
     root: Path,
     old: Path | None,
-    about: Mapping[str, object],
+    about: Mapping[str, Any],
 ) -> Iterator[tuple[str, str]]:
     read_at, planning = source.read_at, source.planning
     dataset = schema_dataset(publication, source.base_url)

@@ -23,8 +23,10 @@ LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 HEADERS: Final = (
     (
         b"content-security-policy",
-        b"default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-        b"script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'",
+        (
+            b"default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+            b"script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'"
+        ),
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),

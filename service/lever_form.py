@@ -17,10 +17,10 @@ from publication.language.choice import DEFAULT, in_language, language
 from publication.language.formats import dated, listed, percentage, separated
 from publication.language.phrases import Sentence, gettext, marked
 from publication.pages.briefing import CHANCE
-from publication.planning.typed import typed_digits
 from publication.state import Publication
 from publication.words import as_clause, in_reading_order, message_of, name_of, rendered
 from service.scenario_pool import WorkedScenario
+from service.typed import typed_digits
 from store.arrays import Floats
 from store.errors import DataError
 from store.publications.explanations import Announced, StoredExplanation

@@ -15,7 +15,6 @@ from publication.language.phrases import gettext
 from publication.pages.destination_pages import first_destination
 from publication.pages.page_charts import PageChart
 from publication.pages.render import page
-from publication.planning.typed import typed_digits
 from publication.queries.destination_months import known_destination
 from publication.queries.freshness import publication_words
 from publication.state import Publication
@@ -44,6 +43,7 @@ from service.lever_form import (
 )
 from service.scenario_chart import Pair, difference_chart, paired_chart
 from service.scenario_pool import SIDES, ScenarioResult, WorkedScenario
+from service.typed import typed_digits
 from store.errors import DataError
 from store.messages import Message
 from store.publications.explanations import Precedent, StoredExplanation

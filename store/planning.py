@@ -51,7 +51,7 @@ def note_rivals(engine: Engine, rows: Iterable[RivalForecast], *, at: datetime) 
 
     One that is stored keeps its moment, however often its file is read.
     """
-    names = [name for name in RivalForecast.__dataclass_fields__]
+    names = [*RivalForecast.__dataclass_fields__]
     with writing(engine) as connection:
         stored = {
             tuple(row)

@@ -26,13 +26,16 @@ from store.schema.database_tables import REVISION, schema_version
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
 
-def upgrade(url: str, copy: Path | None, *, dry_run: bool = False) -> list[str]:
+def upgrade(
+    url: str, copy: Path | None, home: Path | None = None, *, dry_run: bool = False
+) -> list[str]:
     """Migrate a database that an older version made; revision and sentence of each change.
 
     One transaction, and one process at a time: a migration that fails or is killed changes nothing.
 
     Args:
         copy: File that gets the database as it was before.
+        home: Gets what leaves the database for a file.
         dry_run: Only name the changes.
 
     Raises:
@@ -47,7 +50,7 @@ def upgrade(url: str, copy: Path | None, *, dry_run: bool = False) -> list[str]:
                 if changes and not dry_run:
                     if copy is not None:
                         _copy(url, copy)
-                    _migrate(scripts, connection, None if copy is None else copy.parent)
+                    _migrate(scripts, connection, home)
                 return changes
         finally:
             engine.dispose()

@@ -34,7 +34,7 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "Data": {"ingest_commands": ("ingest",), "data_commands": ("data",)},
     "Models": {"model_commands": ("train", "promote", "rollback", "compare")},
     "Publish": {"publication_commands": ("publications", "site", "replay", "alerts")},
-    "Service": {"operation_commands": ("serve",)},
+    "Service": {"serve_commands": ("serve",)},
     "Operate": {
         "operation_commands": ("up", "status", "backup", "restore", "home", "prune"),
         "config_commands": ("config",),

@@ -1,9 +1,8 @@
 """Verbs that run magnetcast: servers, status, backup and pruning."""
 
-import ipaddress
 import sys
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
@@ -13,7 +12,6 @@ from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.prefect_runs import server_of
 from flows.context.stores import store_of, upgrade_store
-from store.errors import DataError
 from store.settings import Settings
 
 
@@ -108,58 +106,3 @@ def upgrade(
     if not upgrade_store(settings, dry_run=dry_run):
         store_of(settings)
         echo("upgrade   nothing to do: the database has the newest schema")
-
-
-def serve(
-    *,
-    host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, Parameter(help="Port to listen on; 0 takes a free one.")] = 8510,
-) -> None:
-    """Serve the site, what-if and the stock question until interrupted; it writes nothing.
-
-    An address that other machines can reach needs a proxy (`MAGNETCAST_PROXIES`), as in deploy/.
-    """
-    import contextlib
-
-    import uvicorn
-
-    from flows.serving import app_of
-    from flows.up import listening_socket, shown
-
-    settings = Settings()
-    if not is_loopback(host) and not settings.proxies:
-        raise DataError(
-            f"--host {host} can be reached by other machines and needs a proxy. Expected a "
-            "loopback address, or MAGNETCAST_PROXIES with the address of a proxy as in deploy/, "
-            "which limits connections and terminates TLS. Set it up first."
-        )
-    config = uvicorn.Config(
-        app_of(settings),
-        http="h11",
-        ws="none",
-        lifespan="off",
-        proxy_headers=bool(settings.proxies),
-        forwarded_allow_ips=settings.proxies,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=ENDING_S,
-    )
-    # uvicorn stops cleanly on Ctrl-C and then raises KeyboardInterrupt again.
-    with listening_socket(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
-        echo(f"serve     http://{shown(listener)}/; stop with Ctrl-C")
-        uvicorn.Server(config).run(sockets=[listener])
-
-
-ENDING_S: Final = 5
-"""Seconds that running answers may still take at shutdown."""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

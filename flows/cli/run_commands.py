@@ -1,7 +1,6 @@
 """`magnetcast run` for the magnets, one table and all tables, and its output on a terminal."""
 
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
@@ -40,10 +39,13 @@ def forecast_table(forecasts: pd.DataFrame) -> Table:
         forecasts: ``FORECAST_COLUMNS`` of one ``as_of``; not modified.
     """
     destinations, reasons = in_reading_order(forecasts["destination"]), _fallback_reasons(forecasts)
+    by_reason = pd.Series(reasons, dtype=str)
+    notes = by_reason.groupby(by_reason, sort=False).groups.items()
     cutoff = ", ".join(sorted(set(forecasts["cutoff"].astype(str))))
     table = Table(
         title=f"Forecast in tonnes, cutoff {cutoff}: median between p90 and p10",
-        caption=Text("\n".join(_footnotes(reasons))) or None,
+        caption=Text("\n".join(f"* {', '.join(names)}: {reason}" for reason, names in notes))
+        or None,
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
@@ -77,14 +79,6 @@ def _fallback_reasons(forecasts: pd.DataFrame) -> dict[str, str]:
         other["status"].astype(str).where(reasons == "", other["status"] + " (" + reasons + ")")
     )
     return {str(d): str(s) for d, s in zip(other["destination"], status, strict=True)}
-
-
-def _footnotes(reasons: Mapping[str, str]) -> list[str]:
-    """One line for each reason, with its destinations."""
-    names: dict[str, list[str]] = {}
-    for name, reason in reasons.items():
-        names.setdefault(reason, []).append(name)
-    return [f"* {', '.join(group)}: {reason}" for reason, group in names.items()]
 
 
 _SHOWN: Final = 10

@@ -79,7 +79,7 @@ def upgrade_store(settings: Settings, *, dry_run: bool = False) -> bool:
     _check_present(settings)
     end = "dump" if sqlite_file(settings.url) is None else "db"
     copy = settings.backups_dir / f"before-schema-{REVISION}.{end}"
-    changes = upgrade(settings.url, copy, dry_run=dry_run)
+    changes = upgrade(settings.url, copy, settings.home, dry_run=dry_run)
     for change in changes:
         echo(f"upgrade   {'would change' if dry_run else 'changed'} {change}")
     if changes and not dry_run:
@@ -107,8 +107,8 @@ def _check_not_damaged(settings: Settings) -> None:
         # Opening would make an empty one, and all would begin anew.
         raise StoreError(
             f"{sqlite_file(settings.url)} is gone, and publications are still in "
-            f"{settings.publications_dir}. Expected the database they belong to. Mount its disk or put "
-            "it back, restore a backup into a new home, or remove them to begin anew."
+            f"{settings.publications_dir}. Expected their database. Mount its disk, put it "
+            "back, restore a backup into a new home, or remove them to begin anew."
         )
 
 

@@ -126,9 +126,7 @@ class Workspace(ABC):
         """Refuse figures so old that a forecast from them would be nonsense."""
 
     @abstractmethod
-    def fallback_metadata(
-        self, name: str, backtest: Backtest | None = None
-    ) -> Mapping[str, object]:
+    def rule_metadata(self, name: str, result: Backtest | None) -> Mapping[str, object]:
         """Metadata of a simple rule: its past errors set its bands, as in a backtest."""
 
     @property
@@ -244,13 +242,11 @@ class EvidenceWorkspace(Workspace):
                 "published."
             )
 
-    def fallback_metadata(
-        self, name: str, backtest: Backtest | None = None
-    ) -> Mapping[str, object]:
+    def rule_metadata(self, name: str, result: Backtest | None) -> Mapping[str, object]:
         """Metadata from errors of the backtest, or of the two years before, forecast anew."""
-        if backtest is None:
+        if result is None:
             echo("predict   the fallback must forecast: learning its bands from the past")
-        history = backtest.residuals if backtest else remembered(self.history, self.as_of)
+        history = result.residuals if result else remembered(self.history, self.as_of)
         errors = history.residuals(name, self.origin)
         return metadata_of((), errors, self.parameters, MAX_HORIZON)
 
@@ -314,11 +310,7 @@ class PartnerTableWorkspace(Workspace):
         """Quantile models with bands from a validation window of the table."""
         return PanelForecaster(self.parameters).train(self.snapshot)
 
-    def fallback_metadata(
-        self,
-        name: str,
-        backtest: Backtest | None = None,  # noqa: ARG002 - no errors
-    ) -> Mapping[str, object]:
+    def rule_metadata(self, name: str, result: Backtest | None) -> Mapping[str, object]:  # noqa: ARG002
         """Metadata from errors at past months of the table."""
         return PanelForecaster(self.parameters).baseline_metadata(self.snapshot, name)
 

@@ -70,14 +70,14 @@ def _stored(settings: Settings, wanted: IngestRequest, *, is_shown: bool) -> Wri
     moment = utc_now()
     with engine.begin() as connection:
         check_clock(connection, vintages.c.ingested_at, moment)
-    known = _known(settings, engine, moment)
-    received = [with_world(file, known, engine, as_of=moment) for file in wanted.receive(moment)]
+    evidence = _evidence(settings, engine, moment)
+    received = [with_world(file, evidence, engine, as_of=moment) for file in wanted.receive(moment)]
     new = [
         file for file in received if not is_known(engine, file, revises=wanted.revises, at=moment)
     ]
     if is_shown:
         _show([line for file in new for line in _lines(wanted.place, file, ())])
-    checked = [(file, _objected(engine, file, wanted, moment, known)) for file in new]
+    checked = [(file, _objected(engine, file, wanted, moment, evidence)) for file in new]
     if refused := [(file, reasons) for file, reasons in checked if reasons]:
         raise _refusal(engine, refused, wanted, moment=moment, actor=author)
     return write_batch(
@@ -149,19 +149,22 @@ def preview(settings: Settings, request: IngestRequest | None) -> None:
     engine = store_of(settings) if has_store(settings) else None
     lines: list[tuple[str, str]] = []
     refused = 0
-    known = _known(settings, engine, moment)
+    evidence = _evidence(settings, engine, moment)
     for received in wanted.receive(moment):
-        file = with_world(received, known, engine, as_of=moment)
+        file = with_world(received, evidence, engine, as_of=moment)
         if engine is not None and is_known(engine, file, revises=wanted.revises, at=moment):
             lines.append((file.file_name, "ingested before: nothing would be written"))
             continue
-        reasons = _objected(engine, file, wanted, moment, known)
+        reasons = _objected(engine, file, wanted, moment, evidence)
         refused += bool(reasons)
         lines += _lines(wanted.place, file, reasons)
         if "observations" in file.tables:
             lines.append(("  changes", _changes(engine, file.tables["observations"])))
-            if not reasons and (doubts := _doubts(known, file, engine, moment)):
-                lines.append(("  doubts", f"{doubts} The next publication would wait for a person"))
+            if wanted.past == "magnets" and not reasons:
+                rows = file.tables["observations"]
+                doubts = doubts_about(rows, evidence, engine, as_of=moment)
+                text = f"{doubts} The next publication would wait for a person."
+                lines += [("  doubts", text)] if doubts else []
         elif not reasons:
             lines.append(("  changes", _new_rows(engine, file, wanted, moment)))
     _show(lines)
@@ -174,25 +177,10 @@ def preview(settings: Settings, request: IngestRequest | None) -> None:
     echo("ingest    a dry run: nothing was written")
 
 
-def _known(settings: Settings, engine: Engine | None, moment: pd.Timestamp) -> pd.DataFrame:
+def _evidence(settings: Settings, engine: Engine | None, moment: pd.Timestamp) -> pd.DataFrame:
     """Figures that are known; the bundled ones before there are any."""
-    rows = typed_frame([], "observations")
-    if engine is not None:
-        rows = read_evidence(engine, as_of=moment)
-    return rows if len(rows) else load_bundled(settings.data_dir).frame("observations")
-
-
-def _doubts(
-    known: pd.DataFrame, file: FileRows, engine: Engine | None, moment: pd.Timestamp
-) -> str:
-    """Doubts about the amounts of a file that are new or revised; empty if there are none."""
-    rows = file.tables["observations"]
-    unchanged = mark_new(month_cells(known), month_cells(rows)).query("not is_new")
-    is_same = pd.MultiIndex.from_frame(rows[CELL]).isin(pd.MultiIndex.from_frame(unchanged[CELL]))
-    try:
-        return str(doubts_about(rows[~is_same], known, engine, as_of=moment) or "")
-    except DataError as err:  # no panel comes of these figures: so says every run
-        return str(err)
+    rows = pd.DataFrame() if engine is None else read_evidence(engine, as_of=moment)
+    return load_bundled(settings.data_dir).frame("observations") if rows.empty else rows
 
 
 def _objected(
@@ -200,12 +188,12 @@ def _objected(
     file: FileRows,
     request: IngestRequest,
     moment: pd.Timestamp,
-    known: pd.DataFrame,
+    evidence: pd.DataFrame,
 ) -> tuple[str, ...]:
     """Objections to a file, held against the rows of the store."""
     stored = typed_frame([], "observations")
     if request.past == "magnets":
-        stored = known[under_china_code(known)]
+        stored = evidence[under_china_code(evidence)]
     elif request.past == "source" and engine is not None:
         stored = read_observations(engine, source=file.source)
     return objections(file, stored=stored, ingested_at=moment)

@@ -76,8 +76,8 @@ def _forecast_of(
     """
     for rule, prefix in FALLBACK_PREFIXES.items():
         if name.startswith(f"{prefix}-") and not workspace.calibrates_fallback:
-            metadata = workspace.fallback_metadata(rule)
-            return plain(rule, workspace.origin, features, metadata).table
+            bands = workspace.rule_metadata(rule, None)
+            return plain(rule, workspace.origin, features, bands).table
     model = model_of(workspace.settings, published_rows)
     if model is None:
         raise DataError(

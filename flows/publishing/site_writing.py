@@ -1,7 +1,9 @@
 """Writes what readers see: the folders of publications, and the site of the newest ones."""
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,10 +18,10 @@ from flows.context.stores import store_of
 from flows.context.workspace import open_workspace
 from flows.monitoring.system_health import examine, status_record
 from models.evaluation.backtest import SCORE_COLUMNS
-from publication.folder import folder_below, write_folder
+from publication.folder import FOLDER, folder_below, remove_folder, write_folder
 from publication.planning.alerts import alert_rows
 from publication.planning.planning_file import Planning, read_planning_file
-from publication.site import SiteSource, write_pages, write_site
+from publication.site import SITE, SiteSource, state_of_site, write_pages, write_site
 from publication.state import Publication, newest_scores, of_one_forecast
 from store.errors import DataError
 from store.facts.commodities import read_labels
@@ -30,6 +32,7 @@ from store.publications.backtests import read_scores
 from store.publications.explanations import read_explanation
 from store.publications.integrity import read_publications
 from store.publications.panels import NO_PANEL, read_panels
+from store.publications.publication_rows import read_mark
 from store.publications.publication_writing import held_forecasts
 from store.settings import Settings
 
@@ -38,13 +41,18 @@ HELD: Final = "held"
 
 
 def show_publications(settings: Settings) -> Path | None:
-    """Write the folders of publications that have none, and the site; never fails a publication.
+    """Write the folders of publications that have none, and the site unless nothing changed.
+
+    It never fails a publication.
 
     Returns:
         The site, or None where it could not be written.
     """
     try:
         write_missing_folders(settings)
+        shown = settings.home / SITE
+        if _source(settings).state == state_of_site(shown):
+            return shown
         return write_shown_site(settings)
     except Exception as err:  # noqa: BLE001 - the publication is stored already
         echo(f"site      not written ({type(err).__name__}: {err}). Run `magnetcast site`")
@@ -72,8 +80,11 @@ def write_site_to(settings: Settings, out: Path, base_url: str) -> None:
 
 
 def _source(settings: Settings, base_url: str = "") -> SiteSource:
-    planning = planning_of(settings)
-    return SiteSource(settings.url, DRIVER_MEANINGS, planning, utc_now(), base_url)
+    planning, now = planning_of(settings), utc_now()
+    rows = [len(planning.rivals), len(planning.alerts), str(planning.file)]
+    inputs = [read_mark(store_of(settings)), *rows, f"{now:%Y-%m-%d}", version("magnetcast")]
+    state = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
+    return SiteSource(settings.url, DRIVER_MEANINGS, planning, now, base_url, state)
 
 
 def _status(settings: Settings) -> Mapping[str, object]:
@@ -89,21 +100,26 @@ def planning_of(settings: Settings) -> Planning:
 
 def write_missing_folders(settings: Settings) -> None:
     """Write the folder of each publication, published or held, that has none."""
-    engine = store_of(settings)
-    recorded = read_publications(engine)
-    newest = recorded["id"].max()
-    for row in recorded.loc[recorded["state"].isin(["published", HELD])].to_dict("records"):
+    recorded = read_publications(store_of(settings))
+    held = recorded["state"].eq(HELD)
+    waiting = {folder_below(settings.home / HELD, *key) for key in _keys(recorded.loc[held])}
+    for folder in (settings.home / HELD).glob(f"{FOLDER}/*/*"):
+        if folder not in waiting:  # decided meanwhile
+            remove_folder(folder)
+    for values in recorded.loc[held | recorded["state"].eq("published")].to_dict("records"):
+        row = {str(name): value for name, value in values.items()}
         is_held = row["state"] == HELD
-        state = None
         root = settings.home / HELD if is_held else settings.home
         folder = folder_below(root, str(row["commodity"]), int(row["id"]))
-        if folder.exists():
-            continue
-        state, notes = state_of(settings, row)
-        write_folder(
-            state, folder, notes=notes, is_held=is_held,
-            is_written_later=bool(row["id"] < newest and not is_held),
-        )  # fmt: skip
+        if not folder.exists():
+            state, notes = state_of(settings, row)
+            age = utc_now() - (row["published_at"] or row["as_of"])
+            is_late = not is_held and age > pd.Timedelta(days=1)
+            write_folder(state, folder, notes=notes, is_held=is_held, is_written_later=is_late)
+
+
+def _keys(recorded: pd.DataFrame) -> Iterator[tuple[str, int]]:
+    return zip(recorded["commodity"].astype(str), recorded["id"].astype(int), strict=True)
 
 
 def state_of(settings: Settings, row: Mapping[str, Any]) -> tuple[Publication, Sequence[Message]]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -36,7 +37,6 @@ from models.forecasting.snapshot import Snapshot
 from models.policy.policy_effect import PolicyEffect, words_of
 from models.quantile_model import TrainedModel
 from models.registry import model_registry
-from models.registry.model_registry import SimpleRule
 from store.errors import StoreError
 from store.months import month_label
 from store.publications.champions import RegisteredVersion
@@ -180,19 +180,19 @@ def fallback_chain(
     A model that lost to a simple rule is not in the chain; that rule is the first.
     """
     if rule := rule_at(workspace):
-        beaten = FallbackStep(CHAMPION, "none", partial(_raise, StoreError(rule.reason)))
-        return [beaten, *_without_model(workspace, snapshot, result, rule.rule)]
+        beaten = FallbackStep(CHAMPION, "none", partial(_raise, StoreError(rule["reason"])))
+        return [beaten, *_without_model(workspace, snapshot, result, rule["rule"])]
     models = _models(workspace, rows_of(snapshot.origin), result, version)
     return [*models, *_without_model(workspace, snapshot, result)]
 
 
-def rule_at(workspace: Workspace) -> SimpleRule | None:
-    """Simple rule that publishes in place of the model at the moment, or None."""
-    try:
+def rule_at(workspace: Workspace) -> dict[str, str]:
+    """Simple rule that publishes in place of the model at the moment, or empty."""
+    with suppress(StoreError):
         rule = model_registry.simple_rule(workspace.settings, workspace.config.model)
-    except StoreError:
-        return None
-    return rule if rule and pd.Timestamp(rule.as_of) <= workspace.as_of else None
+        if rule and pd.Timestamp(rule["as_of"]) <= workspace.as_of:
+            return rule
+    return {}
 
 
 def _without_model(
@@ -205,7 +205,7 @@ def _without_model(
         return FallbackStep(
             status,
             f"{FALLBACK_PREFIXES[name]}-{workspace.parameters_digest}",
-            lambda: plain(name, origin, rows_of(origin), workspace.fallback_metadata(name, result)),
+            lambda: plain(name, origin, rows_of(origin), workspace.rule_metadata(name, result)),
         )
 
     steps = sorted(FALLBACK_MODELS.items(), key=lambda step: step[1] != first)

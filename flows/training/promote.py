@@ -1,7 +1,7 @@
 """Make a challenger champion if the gate allows it, or go back to the champion before."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pandas as pd
@@ -26,7 +26,6 @@ from models.evaluation.promotion import (
 from models.forecasting.fallback import FAULTS, NUMBERS, faults_of, modelled, reason_of
 from models.forecasting.model_frame import rows_of
 from models.registry import model_registry
-from models.registry.model_registry import SimpleRule
 from models.registry.runs import log_table, open_run
 from store.errors import DataError, StoreError, first_few
 from store.publications.champions import RegisteredVersion
@@ -40,8 +39,6 @@ class PromotionOutcome:
     version: int
     decision: PromotionDecision
     is_champion: bool
-    rule: str = ""
-    """Simple rule that publishes in place of the model from now on; empty if none does."""
 
 
 @prefect_step("promote")
@@ -90,19 +87,14 @@ def promote(
     if is_champion:
         model_registry.promote(settings, challenger.version, config.model)
     elif (trial.is_first or trial.is_refit) and not trial.is_older:  # judges the champion too
-        rule = _rule_instead(challenger, decision)
+        rule = {}
+        for loss in (broken for broken in decision.broken if broken.rule == AGAINST_RULES):
+            reason = f"version {challenger.version} lost to a simple rule in the backtest: loss "
+            rule = {"rule": decision.better_rule, "as_of": challenger.as_of}
+            rule["reason"] = f"{reason}{loss.measured}"
+            echo(f"promote   {config.prefix}{decision.better_rule} publishes in place of the model")
         model_registry.set_simple_rule(settings, rule, config.model)
-    rule = model_registry.simple_rule(settings, config.model)
-    return PromotionOutcome(challenger.version, decision, is_champion, rule.rule if rule else "")
-
-
-def _rule_instead(judged: RegisteredVersion, decision: PromotionDecision) -> SimpleRule | None:
-    """Simple rule that beat a version beyond chance, or None."""
-    if not (rule := decision.better_rule):
-        return None
-    [loss] = [broken.measured for broken in decision.broken if broken.rule == AGAINST_RULES]
-    reason = f"version {judged.version} lost to a simple rule in the backtest: loss {loss}"
-    return SimpleRule(rule, judged.as_of, reason)
+    return PromotionOutcome(challenger.version, decision, is_champion)
 
 
 def tell(outcome: PromotionOutcome, name: str, config: RunConfig) -> None:
@@ -113,8 +105,6 @@ def tell(outcome: PromotionOutcome, name: str, config: RunConfig) -> None:
     else:
         echo(f"promote   {version} stays challenger: {decision.reasons}")
     echo(f"promote   {config.prefix}{decision.summary}")
-    if outcome.rule:
-        echo(f"promote   {config.prefix}the simple rule {outcome.rule} publishes in its place")
     if not outcome.is_champion and not decision.is_compared:
         echo(
             f'promote   a person has to decide: `magnetcast promote{config.option} --accept "why"`'
@@ -199,18 +189,12 @@ def _challenge(
     name = config.model
     all_cells = cells_of(settings, challenger.model_version) if result is None else result.cells
     cells, losses = model_cells(all_cells), rule_losses(all_cells)
-    holders = (champion, model_registry.simple_rule(settings, name))
-    moment = pd.Timestamp(challenger.as_of)
-    is_older = any(moment < pd.Timestamp(holder.as_of) for holder in holders if holder)
+    judged = (champion and champion.as_of, model_registry.simple_rule(settings, name).get("as_of"))
+    moments = [pd.Timestamp(as_of) for as_of in judged if as_of]
+    is_older = any(pd.Timestamp(challenger.as_of) < moment for moment in moments)
     if champion is None:
-        return Challenge(
-            pd.DataFrame(),
-            cells,
-            is_first=True,
-            is_refit=False,
-            is_older=is_older,
-            rule_losses=losses,
-        )
+        first = Challenge(pd.DataFrame(), cells, is_first=True, is_refit=False, is_older=is_older)
+        return replace(first, rule_losses=losses)
     pairs = pd.DataFrame()
     if challenger.model_version != champion.model_version:
         pairs = paired_cells(cells, model_cells(cells_of(settings, champion.model_version)))

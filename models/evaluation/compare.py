@@ -1,8 +1,7 @@
 """Differences of scores between models, with confidence intervals.
 
-Public: :func:`differences`, of any two models; :func:`rule_losses`, of a model and simple rules;
-:func:`paired_cells` and :func:`score_differences`, of two backtests. The gate, ``magnetcast
-compare`` and scoreboards use these.
+Public: :func:`differences`, of any two models; :func:`rule_losses`, of the model and simple rules;
+:func:`paired_cells`, :func:`score_differences`, of two backtests. For gate, verb and scoreboards.
 """
 
 from collections.abc import Iterator, Sequence
@@ -154,14 +153,18 @@ def model_cells(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def rule_losses(cells: pd.DataFrame) -> pd.DataFrame:
-    """Loss of the product's model less that of each simple rule of a backtest, best rule first.
+    """Loss of the product's model less that of each simple rule of a backtest.
 
     Returns:
-        Rows of :func:`differences` of the metric sql; empty without a rule on the same months.
+        Rows of :func:`differences`, first the rules that are better beyond chance, best first.
     """
-    scored = set(cells["model"]) if len(cells) else set()
-    table = differences(cells, MODEL, [*filter(scored.__contains__, FALLBACK_MODELS.values())])
-    return table.loc[table["metric"].eq("sql") & table["cells"].gt(0)].sort_values("baseline_score")
+    if cells.empty:
+        return pd.DataFrame(columns=list(DIFFERENCE_COLUMNS))
+    rules = [name for name in FALLBACK_MODELS.values() if name in set(cells["model"])]
+    table = differences(cells, MODEL, rules)
+    table = table.loc[table["metric"].eq("sql") & table["cells"].gt(0)]
+    is_spared = table["verdict"].ne(WORSE)
+    return table.assign(is_spared=is_spared).sort_values(["is_spared", "baseline_score"])
 
 
 def paired_cells(

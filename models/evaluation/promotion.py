@@ -4,12 +4,14 @@ Public: :func:`judge`, :class:`Challenge`, :class:`PromotionDecision`.
 Source: docs/adr/0019-champion-and-challenger.md.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Final, Literal
 
 import pandas as pd
 
-from models.evaluation.compare import CHALLENGER, CHAMPION, WORSE, differences
+from models.evaluation.compare import CHALLENGER, CHAMPION, WORSE, differences, rule_losses
 from models.evaluation.scores import lead_groups
 from models.monitoring import binomial_limits
 
@@ -69,7 +71,7 @@ class Challenge:
     """``cells`` with the best champion of the last year instead, so that margins do not add up."""
     fewest: int = FEWEST_ORIGINS
     """Expected number of paired origins."""
-    rule_losses: pd.DataFrame = field(default_factory=pd.DataFrame)
+    rule_losses: pd.DataFrame = field(default_factory=partial(rule_losses, pd.DataFrame()))
     """Of the challenger's backtest, as ``compare.rule_losses``."""
 
 
@@ -145,12 +147,13 @@ def judge(trial: Challenge) -> PromotionDecision:
     ]
     if trial.is_refit:  # the backtest refits the parameters at every origin
         rules.append(PromotionRule("same parameters", "fitted again", "the champion's", "held"))
-    rules += [_origins(trial), *_simple_rules(trial.rule_losses), _loss(trial)]
+    rules += [_origins(trial), *_simple_rules(trial), _loss(trial)]
     if trial.is_refit and len(trial.best):
         against_best = replace(trial, cells=trial.best)
         rules.append(_loss(against_best, "loss against the best champion of a year"))
     rules += [_worst(trial, "destination"), _worst(trial, "lead"), _calibration(trial)]
-    return PromotionDecision(tuple(rules), _better_rule(trial.rule_losses))
+    beaten_by = trial.rule_losses.loc[trial.rule_losses["verdict"] == WORSE, "baseline"]
+    return PromotionDecision(tuple(rules), "".join(beaten_by.head(1)))
 
 
 def _rule(
@@ -205,27 +208,15 @@ def _loss(trial: Challenge, name: str = "loss against the champion") -> Promotio
     return _rule(name, wording, expected, ratio <= _MARGIN if trial.is_refit else high < 0)
 
 
-def _better_rule(losses: pd.DataFrame) -> str:
-    return (
-        "" if losses.empty else next(iter(losses.loc[losses["verdict"] == WORSE, "baseline"]), "")
-    )
-
-
-def _simple_rules(losses: pd.DataFrame) -> list[PromotionRule]:
-    """Rule on the best simple rule, or on the best that beats the challenger beyond chance.
-
-    A first model is not spared: the rule can publish in its place.
-    """
-    if losses.empty:
-        return []
-    better = _better_rule(losses)
-    row = losses.set_index("baseline").loc[better or losses["baseline"].iloc[0]]
-    ratio, low = row["difference"] / row["baseline_score"], row["p05"] / row["baseline_score"]
-    wording = (
-        f"{row['score']:.3f} against {row['baseline_score']:.3f} of {row.name} ({ratio:+.1%}, with "
-        f"95% above {low:+.1%}, {row['verdict']})"
-    )
-    return [_rule(AGAINST_RULES, wording, "not worse beyond chance", not better)]
+def _simple_rules(trial: Challenge) -> Iterator[PromotionRule]:
+    """Yield the rule on the best simple rule; a first model is not spared."""
+    for row in trial.rule_losses.head(1).to_dict("records"):
+        ratio, low = (row[name] / row["baseline_score"] for name in ("difference", "p05"))
+        wording = (
+            f"{row['score']:.3f} against {row['baseline_score']:.3f} of {row['baseline']} "
+            f"({ratio:+.1%}, with 95% above {low:+.1%}, {row['verdict']})"
+        )
+        yield _rule(AGAINST_RULES, wording, "not worse beyond chance", row["verdict"] != WORSE)
 
 
 def _worst(trial: Challenge, part: Literal["destination", "lead"]) -> PromotionRule:

@@ -15,13 +15,7 @@ from models import quantile_model
 from models.engine.custom_features import CustomFeatures
 from models.engine.panel_view import PanelView, trained, training_rows
 from models.forecasting.conditioning import reconciled
-from models.forecasting.model_names import (
-    BASE_MEDIAN,
-    FALLBACK_MODELS,
-    LAST_VALUE,
-    MODEL,
-    REFERENCE,
-)
+from models.forecasting.model_names import BASE_MEDIAN, LAST_VALUE, MODEL, REFERENCE
 from models.forecasting.residual_history import PLAIN_SIDE, plain_distances
 from models.forecasting.snapshot import Snapshot
 from models.learning.boosters import Boosters, TrainingSet, too_few
@@ -110,7 +104,7 @@ def shift_of(values: Floats) -> Floats:
 ALL_BASE_FORECASTS: Final = (BASE_MEDIAN, *PANEL_FORECASTS)
 """Baselines of a panel from a file."""
 
-PLAIN: Final = tuple(FALLBACK_MODELS.values())
+PLAIN: Final = (BASE_MEDIAN, REFERENCE, LAST_VALUE)
 """Baselines of partner tables."""
 
 CHUNK: Final = 4096

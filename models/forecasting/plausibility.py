@@ -38,8 +38,6 @@ _P95: Final = NormalDist().inv_cdf(0.95)
 _OUTER: Final = NormalDist().inv_cdf(0.9995) / _P95
 """Distance from the median, in logs, of the ends of the 99.9% band to those of the 90% band."""
 
-_BAND: Final = {"p05": -1.0, "p50": 0.0, "p95": 1.0}
-
 _OPEN: Final = 1.05
 """Ratio of p95 to p05 below which a month was not forecast, but already fixed by a figure."""
 
@@ -199,8 +197,9 @@ def panel_bands(panel: EvidencePanel) -> pd.DataFrame:
     """
     months = panel.stored.months
     spread = _P95 * months["stderr_log"].clip(lower=DERIVED_STDERR)
-    ends = {name: months["tonnes"] * np.exp(z * spread) for name, z in _BAND.items()}
-    return months[["destination", "period"]].assign(**ends)
+    low, high = (months["tonnes"] * np.exp(sign * spread) for sign in (-1, 1))
+    band = {"p05": low, "p50": months["tonnes"], "p95": high}
+    return months[["destination", "period"]].assign(**band)
 
 
 def outside_bands(figures: pd.DataFrame, bands: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,6 @@ only if they are what training stored; nothing here executes the code beside the
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
 from shutil import copy
@@ -68,16 +67,6 @@ RULE_TAG: Final = "simple_rule"
 """Tag of the registered model: the simple rule that publishes in its place, as JSON."""
 
 
-@dataclass(frozen=True, slots=True)
-class SimpleRule:
-    """The simple rule that publishes in place of a model that it beat."""
-
-    rule: str
-    as_of: str
-    """Of the version that it beat."""
-    reason: str
-
-
 def champion(settings: Settings, name: str = MODEL) -> RegisteredVersion | None:
     """Version that publishes, or None before the first promotion."""
     return by_alias(settings, CHAMPION, name)
@@ -137,18 +126,17 @@ def nominate(settings: Settings, version: int, name: str = MODEL) -> None:
     client.set_registered_model_alias(name, CHALLENGER, str(version))
 
 
-def simple_rule(settings: Settings, name: str = MODEL) -> SimpleRule | None:
-    """Simple rule that publishes in place of a model, or None."""
+def simple_rule(settings: Settings, name: str = MODEL) -> dict[str, str]:
+    """Simple rule that publishes in place of a model it beat, as_of and reason; or empty."""
     model = _model(settings, name)
-    text = model and model.tags.get(RULE_TAG)
-    return SimpleRule(**json.loads(text)) if text else None
+    return dict(json.loads(model.tags.get(RULE_TAG, "{}"))) if model else {}
 
 
 @with_mlflow_errors
-def set_simple_rule(settings: Settings, rule: SimpleRule | None, name: str = MODEL) -> None:
-    """Let a simple rule publish in place of a model; None lets the model publish."""
+def set_simple_rule(settings: Settings, rule: Mapping[str, str], name: str = MODEL) -> None:
+    """Let a simple rule publish in place of a model; if empty, the model publishes."""
     client, _ = connect(settings)
-    client.set_registered_model_tag(name, RULE_TAG, json.dumps(asdict(rule)) if rule else "")
+    client.set_registered_model_tag(name, RULE_TAG, json.dumps(rule))
 
 
 @with_mlflow_errors
@@ -179,7 +167,7 @@ def _set_champions(settings: Settings, name: str, past: Sequence[int]) -> None:
     champion = at_version(settings, past[-1], name)
     client, _ = connect(settings)
     client.set_registered_model_tag(name, CHAMPIONS_TAG, json.dumps(past))
-    set_simple_rule(settings, None, name)
+    set_simple_rule(settings, {}, name)
     client.set_registered_model_alias(name, CHAMPION, str(past[-1]))
     if len(past) > 1:
         client.set_registered_model_alias(name, PREVIOUS, str(past[-2]))

@@ -1,6 +1,6 @@
 """What every chart is: one Vega-Lite description, the rows it draws and what it says in words.
 
-The browser draws the description, and ``publication.charts.stills`` makes pictures of it. Colours are
+The browser draws the description, ``publication.charts.stills`` makes pictures of it. Colours are
 the page's variables ``--c-NAME``, so that a page in the dark needs no other chart.
 """
 

@@ -13,6 +13,7 @@ from publication.pages.briefing import briefing_of, slump_of
 from publication.pages.median_change import change_of
 from publication.pages.page_charts import PageChart, page_chart
 from publication.pages.render import page
+from publication.planning.needs import need_documents
 from publication.planning.planning_file import Planning
 from publication.queries.destination_months import (
     MonthRow,
@@ -25,7 +26,6 @@ from publication.queries.destination_months import (
 from publication.queries.explanation_sentences import forecast_sentences
 from publication.queries.freshness import basis_words
 from publication.queries.listings import unreported
-from publication.queries.needs import need_documents
 from publication.state import Publication
 from publication.tables import Record
 from publication.words import name_of, slug_of

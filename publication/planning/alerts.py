@@ -11,9 +11,9 @@ from publication.charts.fan import fan_of
 from publication.language.choice import DEFAULT, language
 from publication.language.formats import dated, separated
 from publication.language.phrases import gettext, marked
+from publication.planning.needs import bounded, need_outlook
 from publication.planning.planning_file import AlertRule, Need
 from publication.queries.destination_months import month_rows
-from publication.queries.needs import bounded, need_outlook
 from publication.state import Publication
 from publication.tables import Record, records
 from publication.words import chance_words, name_of, tonnes
@@ -63,7 +63,7 @@ def finding_of(
     }
     if not changes:
         text = "The two publications have no month in common for this rule."
-        none = {"period": None, "before": None, "after": None}
+        none: Record = {"period": None, "before": None, "after": None}
         return AlertFinding(**about, **none, fired=False, message=text)
     month = max(changes, key=changes.__getitem__)  # of equal changes the earliest
     about |= {"period": month.date(), "before": old[month], "after": new[month]}

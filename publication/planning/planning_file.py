@@ -148,9 +148,9 @@ def read_planning_file(home: Path) -> PlanningFile | None:
     except ValidationError as err:
         first = err.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        line = _line_of(node, first["loc"])
+        number = _line_of(node, first["loc"])
         raise DataError(
-            f"{path}, line {line}{f', {place}' if place else ''}: {words_of(first)} "
+            f"{path}, line {number}{f', {place}' if place else ''}: {words_of(first)} "
             "See docs/planning.md."
         ) from err
 

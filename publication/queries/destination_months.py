@@ -246,7 +246,9 @@ class _MonthTable:
         rows = rows.set_index(pd.PeriodIndex(rows["period"], freq="M")).sort_index()
         kinds = past["kind"].map(_BASES.index)
         quantiles = rows[list(QUANTILE_COLUMNS)].to_numpy(float)
-        return cls(past["tonnes"].dropna(), past["stderr_t"], kinds, quantiles, rows.index)
+        return cls(
+            past["tonnes"].dropna(), past["stderr_t"], kinds, quantiles, pd.PeriodIndex(rows.index)
+        )
 
     def sum(self, first: pd.Period, last: pd.Period, paths: Floats) -> Sum | None:
         """Sum over a span of months; None if one of them is neither known nor forecast."""

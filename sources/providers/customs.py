@@ -362,11 +362,9 @@ def _note_other_units(
     for line, unit in table.text("unit")[values.index[values.ne(0)]].items():
         tonnes = _units().get(folded(unit))
         if column.unit and tonnes is not None and tonnes != tonnes_of(column.unit):
-            problems.add(
-                int(str(line)),
-                f"column {table.title('unit')!r}: {unit!r} is not the unit of column "
-                f"{column.title!r}",
-            )
+            title = table.title("unit")
+            text = f"column {title!r}: {unit!r} is not the unit of column {column.title!r}"
+            problems.add(int(str(line)), text)
 
 
 def _note_contradictions(amounts: pd.DataFrame, problems: Problems) -> None:

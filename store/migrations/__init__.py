@@ -1,4 +1,4 @@
-"""Changes of the tables after 0.1.0, one file a revision, run by ``store/upgrade.py``.
+"""Changes of the tables after 0.1.0, one file a revision.
 
 To change a table:
 
@@ -8,4 +8,6 @@ To change a table:
    table of ours, which later revisions change, and runs in one transaction on both databases.
 3. Run ``tests/flows/test_upgrade.py`` (PostgreSQL too): it opens homes that 0.1.0 made, and fails
    where their tables then differ from those of a new home. A new release adds its home.
+
+Not here: how they are run (``store/upgrade.py``) and the tables of a new home (``schema``).
 """

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from store.planning.audit import create_token
 
 from store.database import open_store
-from store.planning.audit import create_token
 from store.settings import PROJECT_ROOT
 from tests.faults.home import PATIENCE_S
-from tests.service.stores import NEWEST, fill_store, make_app
+from tests.publication.stores import NEWEST, fill_store, make_app
 
 pytestmark = pytest.mark.slow
 

@@ -31,8 +31,8 @@ AS_OF = "2020-04-22"
 LATER = "2020-05-22"
 """A release later: the world of April is out."""
 
-COMPARED = ("rows_published", "verdict", "unknowns", "is_new", "held")
-"""What else an outcome tells beside forecasts and report."""
+COMPARED = ("rows_published", "verdict", "notes", "is_new", "held")
+"""What else an outcome tells beside its forecasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,6 @@ def environment(folder: Path, data_dir: Path) -> dict[str, str]:
         "MAGNETCAST_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
         "MAGNETCAST_ARTIFACT_DIR": str(folder / "artifacts"),
         "MAGNETCAST_THREADS": "1",
-        "MAGNETCAST_PICTURES": "false",
         "MAGNETCAST_LOCK_TIMEOUT_S": "300",
     }
 
@@ -132,13 +131,12 @@ def with_mlflow(template: Path, folder: Path) -> Path:
     return folder
 
 
-def ran(folder: Path, data_dir: Path, day: str, *, pictures: bool = False) -> None:
+def ran(folder: Path, data_dir: Path, day: str) -> None:
     """Run the main job in a folder and leave its store as a copier needs it."""
-    settings = settings_of(environment(folder, data_dir)).model_copy(update={"pictures": pictures})
+    settings = settings_of(environment(folder, data_dir))
     outcome = run(settings, at(day))
     store_of(settings).dispose()
     result = {name: getattr(outcome, name) for name in COMPARED}
-    result["report"] = outcome.report.relative_to(folder).as_posix()
     (folder / "outcome.json").write_text(json.dumps(result), encoding="utf-8")
     outcome.forecasts.to_parquet(folder / "outcome.parquet")
 
@@ -146,10 +144,8 @@ def ran(folder: Path, data_dir: Path, day: str, *, pictures: bool = False) -> No
 def published_in(folder: Path, data_dir: Path) -> Published:
     """Return what ``ran`` left in a folder."""
     output = json.loads((folder / "outcome.json").read_text(encoding="utf-8"))
-    report = folder / output.pop("report")
-    outcome = RunOutcome(
-        forecasts=pd.read_parquet(folder / "outcome.parquet"), report=report, **output
-    )
+    forecasts = pd.read_parquet(folder / "outcome.parquet")
+    outcome = RunOutcome(forecasts=forecasts, site=folder / "var" / "site", **output)
     return Published(folder, settings_of(environment(folder, data_dir)), outcome)
 
 
@@ -157,11 +153,11 @@ def published_in(folder: Path, data_dir: Path) -> Published:
 def first_run(
     mlflow_template: Path, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Published:
-    """A store on which the main job ran once, pictures drawn; one for all workers, only copied."""
+    """A store on which the main job ran once; one for all workers, only copied."""
 
     def fill(folder: Path) -> None:
         folder.mkdir()
-        ran(with_mlflow(mlflow_template, folder), data_dir, AS_OF, pictures=True)
+        ran(with_mlflow(mlflow_template, folder), data_dir, AS_OF)
 
     return published_in(made_once(tmp_path_factory, "first-run", fill), data_dir)
 
@@ -195,7 +191,7 @@ def copied(there: Published, folder: Path, data_dir: Path) -> Published:
 def copied_settings(there: Settings, folder: Path, data_dir: Path) -> Settings:
     """Return the settings of a copy of a store and its models, in a folder not there yet."""
     store_of(there).dispose()
-    shutil.copytree(there.home.parent, folder)
+    shutil.copytree(there.home.parent, folder, symlinks=True)
     settings = settings_of(environment(folder, data_dir))
     database = sqlite_file(settings.tracking_uri)
     assert database is not None

@@ -30,7 +30,7 @@ from tests.flows.conftest import AS_OF, Call, Published
 def archive(published: Published, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A backup of the store on which the main job ran."""
     path = tmp_path_factory.mktemp("kept") / "all.tar.gz"
-    cut_off = published.settings.reports_dir / ".2026-11-24.cut"
+    cut_off = published.settings.publications_dir / "85051110" / ".cut"
     cut_off.mkdir()
     (cut_off / "index.html").touch()
     back_up(published.settings, path)
@@ -74,7 +74,7 @@ def test_what_was_restored_is_what_was_backed_up(
     engines = [store_of(settings) for settings in (there, here)]
     pd.testing.assert_frame_equal(*(read_forecasts(engine) for engine in engines))
     assert evidence_digests(engines[0]).digest == evidence_digests(engines[1]).digest
-    for name in ("artifact_dir", "reports_dir"):
+    for name in ("artifact_dir", "publications_dir"):
         first, second = (getattr(settings, name) for settings in (there, here))
         kept = {f.relative_to(first): f.read_bytes() for f in first.rglob("*") if f.is_file()}
         assert kept
@@ -124,7 +124,7 @@ def test_nothing_is_restored_where_anything_is(
     published: Published, archive: Path, tmp_path: Path
 ) -> None:
     here = home_in(tmp_path / "home", published.settings)
-    (here.reports_dir / ".2026-11-24.cut").mkdir(parents=True)  # of a killed run: no report
+    (here.publications_dir / "85051110" / ".cut").mkdir(parents=True)  # of a killed run
     made_store(here)
 
     with pytest.raises(DataError, match="Expected an empty home"):

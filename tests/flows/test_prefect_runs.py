@@ -112,7 +112,7 @@ async def run_with(address: str) -> UUID:
     return runs[0]
 
 
-def test_a_published_table_leaves_its_scores_rules_and_report(
+def test_a_published_table_leaves_its_scores_and_rules(
     new_folder: Callable[[], Path], data_dir: Path
 ) -> None:
     settings = settings_of(environment(new_folder(), data_dir))

@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, inspect, text
 
 from flows.backup import restore
 from flows.context.stores import store_of
 from flows.run import run
+from publication.planning.planning_file import FILE, read_planning_file
 from store.archive import extract_archive
 from store.database import open_store, revision_of
 from store.errors import OldSchemaError, StoreError
-from store.publications.integrity import changed_reports, read_publications, tampered
+from store.publications.integrity import changed_folders, read_publications, tampered
 from store.schema.database_tables import REVISION, metadata, schema_version
 from store.settings import Settings
 from store.upgrade import MIGRATIONS, upgrade
@@ -87,6 +88,7 @@ def differences(connection: Connection) -> list[object]:
     return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
 
 
+@pytest.mark.slow
 def test_a_home_of_the_version_before_is_restored_verified_and_published_from(
     data_dir: Path, tmp_path: Path
 ) -> None:
@@ -97,12 +99,17 @@ def test_a_home_of_the_version_before_is_restored_verified_and_published_from(
     before = read_publications(engine)
     outcome = run(settings, at(LATER))
 
-    assert (manifest["version"], manifest["as_of"]) == ("0.1.0", at(AS_OF).isoformat())
-    assert list(before["as_of"]) == [at(AS_OF)]
+    assert manifest["version"] == "0.1.0"
     assert outcome.is_new
     assert not outcome.held
-    assert list(read_publications(engine)["as_of"]) == [at(AS_OF), at(LATER)]
-    assert not [*tampered(engine), *changed_reports(settings.reports_dir)]
+    days = [list(frame["as_of"].dt.strftime("%F")) for frame in (before, read_publications(engine))]
+    assert days == [[AS_OF], [AS_OF, LATER]]
+    assert not [*tampered(engine), *changed_folders(settings.publications_dir)]
+    folders = settings.publications_dir / "85051110"
+    assert {path.name for path in folders.iterdir()} == {
+        str(n) for n in read_publications(engine)["id"]
+    }
+    assert (settings.home / "site/index.html").is_file()
 
 
 def test_a_migrated_store_has_tables_and_triggers_of_a_new_one(
@@ -129,6 +136,60 @@ def test_a_migrated_store_has_tables_and_triggers_of_a_new_one(
     assert shown[0] == shown[1]
     assert shown[0][0] == []
     assert shown[0][1]
+
+
+PLANNED = (
+    "INSERT INTO needs (id, name, commodity, destination, period_from, period_to, tonnes, stock, "
+    "lead_days, author, created_at, ended_at) VALUES "
+    "(1, 'plant', '85051110', 'USA', '2026-12-01', '2027-02-01', 9.5, 3, 30, 'ann', "
+    "'2026-11-20 00:00:00.000000', NULL), "
+    "(2, 'plant', '85051110', 'DEU', '2026-12-01', '2027-02-01', 5, 0, 0, 'ann', "
+    "'2026-11-20 00:00:00.000000', NULL), "
+    "(3, 'gone', '85051110', 'DEU', '2026-12-01', '2027-02-01', 5, 0, 0, 'ann', "
+    "'2026-11-20 00:00:00.000000', '2026-11-21 00:00:00.000000')"
+)
+RULED = (
+    "INSERT INTO alert_rules (id, uid, name, measure, points, need_id, destination, commodity, "
+    "author, created_at, since, ended_at) VALUES "
+    "(1, 'a', 'short', 'shortfall', 10, 1, '', '85051110', 'ann', '2026-11-20 00:00:00.000000', "
+    "NULL, NULL), "
+    "(2, 'b', 'level', 'median', 5, NULL, 'USA', '85051110', 'ann', '2026-11-20 00:00:00.000000', "
+    "NULL, NULL)"
+)
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["first", "beside one"])
+def test_needs_and_rules_in_force_go_to_the_planning_file_and_their_tables_go(
+    old_url: str, tmp_path: Path, *, is_there: bool
+) -> None:
+    folder = tmp_path / "firm"
+    folder.mkdir()
+    if is_there:
+        (folder / FILE).write_text("needs: []\n")
+    engine = create_engine(old_url)
+    with engine.begin() as connection:
+        for statement in (PLANNED, RULED):
+            connection.execute(text(statement))
+    engine.dispose()
+
+    upgrade(old_url, None, folder)
+
+    if is_there:
+        assert (folder / FILE).read_text() == "needs: []\n"
+        (folder / "planning-before-0.2.yaml").rename(folder / FILE)
+    planning = read_planning_file(folder)
+    assert planning is not None
+    assert [(need.name, need.destination, need.tonnes, need.stock, need.lead_days)
+            for need in planning.needs] == [
+        ("plant", "USA", 9.5, 3.0, 30), ("plant 2", "DEU", 5.0, 0.0, 0),
+    ]  # fmt: skip
+    assert str(planning.needs[0].counted_on) == "2026-11-20"
+    assert [(rule.measure, rule.need, rule.destination) for rule in planning.alert_rules] == [
+        ("shortfall", "plant", None), ("median", None, "USA"),
+    ]  # fmt: skip
+    engine = open_store(old_url)
+    assert not {"needs", "alert_rules", "audit", "tokens"} & {*inspect(engine).get_table_names()}
+    engine.dispose()
 
 
 def test_revisions_are_numbered_without_a_gap() -> None:
@@ -191,9 +252,7 @@ def test_verbs_that_read_an_old_home_say_what_to_run_and_change_nothing(
     assert revision_at(old_home.url) == "0000"
 
 
-@pytest.mark.parametrize(
-    "words", ["home upgrade", "token create me", "publications reject 1 --reason none"]
-)
+@pytest.mark.parametrize("words", ["home upgrade", "publications reject 1 --reason none"])
 def test_verbs_that_write_copy_and_migrate_an_old_home(
     old_home: Settings, magnetcast: Call, words: str
 ) -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 import httpx
 import pandas as pd
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
+from features.build import DRIVER_MEANINGS
 from flows.analysis.scenario_answers import answered
 from flows.analysis.served_scenarios import what_if as scenario_engine
 from flows.context.workspace import open_evidence
@@ -23,14 +24,14 @@ from flows.publishing.publication_lookup import in_order
 from flows.up import listening_socket, shown
 from models.forecasting.model_frame import rows_of
 from models.policy.paired_forecast import PublishedDraws, ScenarioSnapshot, nothing_learned
-from service.live.live_publication import LivePublication
+from publication.state import Publication
+from service.app import Later, create_app
+from service.questions import Questions, questions_app
 from service.scenario_pool import Compute, ScenarioEngine, ScenarioPool
-from service.state import Rules
 from store.database import open_store
 from store.settings import Settings
-from tests.service.stores import copied, make_app
+from tests.publication.stores import NOW, copied
 
-RULES = Rules(open_reads=True, max_body_bytes=64_000)
 YAML = {"Content-Type": "application/yaml"}
 TARIFF = (
     "name: Rate of {rate}\n"
@@ -68,9 +69,16 @@ class WhatIf:
 
     home: Path
     address: str
-    pool: ScenarioPool
-    live: LivePublication
+    questions: Questions
     client: httpx.Client
+
+    @property
+    def pool(self) -> ScenarioPool:
+        return self.questions.pool
+
+    @property
+    def publication(self) -> Publication:
+        return self.questions.publication()
 
     def post(self, text: str | bytes, path: str = "", **headers: str) -> httpx.Response:
         """Ask a scenario."""
@@ -79,38 +87,41 @@ class WhatIf:
 
     def compute(self) -> Compute:
         """Return the same answers made here."""
-        return open_without_trees(Settings(home=self.home), self.publication_rows())
-
-    def publication_rows(self) -> pd.DataFrame:
-        """Return the rows of the newest publication."""
-        return self.live.publication.latest
+        return open_without_trees(Settings(home=self.home), self.publication.latest)
 
 
 @contextmanager
 def what_if_over(store: Path, home: Path, what: ScenarioEngine | None = None) -> Iterator[WhatIf]:
     """Serve a copy of a store in a thread of this process."""
     engine = open_store(copied(store, home))
-    app = make_app(engine, RULES, answers(home) if what is None else what)
+    questions = Questions(
+        engine,
+        answers(home) if what is None else what,
+        meanings=DRIVER_MEANINGS,
+        clock=lambda: NOW,
+        max_body_bytes=64_000,
+    )
+    app = create_app(home / "site", Later(lambda: questions_app(questions)), lambda: "")
     many = httpx.Limits(max_connections=None)
     with (
         online(app) as address,
         httpx.Client(base_url=address, timeout=600, limits=many, trust_env=False) as client,
     ):
-        shared = app.state.shared
-        yield WhatIf(home, address, shared.scenarios, shared.live, client)
+        yield WhatIf(home, address, questions, client)
+    questions.pool.stop()
     engine.dispose()
 
 
 @contextmanager
-def online(app: FastAPI) -> Iterator[str]:
+def online(app: ASGIApp) -> Iterator[str]:
     """Serve an app in a thread of this process and yield its address once it is ready."""
-    config = uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
     with listening_socket("127.0.0.1", 0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         address = f"http://{shown(listener)}"
-        httpx.get(f"{address}/api/v1/health", timeout=600, trust_env=False)
+        httpx.get(f"{address}/health", timeout=600, trust_env=False)
         yield address
         server.should_exit = True
         thread.join()

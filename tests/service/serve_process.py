@@ -20,7 +20,7 @@ def serving(
 ) -> Iterator[tuple[str, subprocess.Popen]]:
     """Serve the store in a folder on a free port and yield address and process."""
     command = [sys.executable, "-c", START, "serve", "--port", "0", *options]
-    known = {**os.environ, "MAGNETCAST_HOME": str(home), "MAGNETCAST_REFRESH_S": "0.1"}
+    known = {**os.environ, "MAGNETCAST_HOME": str(home)}
     known |= {"PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(  # noqa: S603 - our own words
         command, env={**known, **environment}, stderr=subprocess.PIPE, text=True

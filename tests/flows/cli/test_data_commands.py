@@ -67,19 +67,3 @@ def test_gaps_are_written_with_limits_and_those_beyond_them_are_reported(
     assert list(rows[0]) == list(GAP_COLUMNS)
     assert rows[0]["period"] == "2016-02"
     assert [row["period"] for row in rows if row["state"] == "out"] == ["2020-06"]
-
-
-@pytest.mark.usefixtures("engine")
-def test_forecasts_by_others_come_from_a_file(magnetcast: Call, tmp_path: Path) -> None:
-    head = "name,source,made_on,destination,period,tonnes"
-    file = tmp_path / "others.csv"
-
-    file.write_text(f"{head}\nExample Bank,outlook,2025-07-24,USA,2026-12,much\n")
-    refused, _, message = magnetcast("rivals", "add", str(file))
-    file.write_text(f"{head}\nExample Bank,outlook,2025-07-24,USA,2026-12,450.5\n")
-    code, _, words = magnetcast("rivals", "add", str(file))
-    _, listed, _ = magnetcast("rivals", "list", "--format", "csv")
-
-    assert (refused, "Line 2, tonnes" in message) == (1, True)
-    assert (code, "rivals    1 recorded" in words) == (0, True), words
-    assert pd.read_csv(io.StringIO(listed))["tonnes"].tolist() == [450.5]

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from flows.cli.run_commands import forecast_table
-from tests.service.builders import make_forecasts
+from tests.publication.builders import make_forecasts
 
 
 def _printed(forecasts: pd.DataFrame, *, width: int) -> str:

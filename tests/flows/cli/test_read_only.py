@@ -11,9 +11,9 @@ from tests.small_disk import read_only
 
 pytestmark = pytest.mark.slow
 
-READING = ("data vintages", "publications list", "token list", "rivals list")
+READING = ("data vintages", "publications list", "publications verify", "status")
 FIGURE = "ingest figure --period 2026-08 --destination USA --tonnes 512 --source https://e.org/r"
-WRITING = [FIGURE, "token create x", "prune"]
+WRITING = [FIGURE, "site", "prune"]
 
 
 @pytest.fixture

@@ -133,22 +133,24 @@ def test_a_run_that_was_killed_is_told_by_its_row_and_the_free_lock(tmp_path: Pa
     ]
 
 
-def test_a_row_of_a_clock_that_was_ahead_and_a_changed_report_are_named(tmp_path: Path) -> None:
+def test_a_row_of_a_clock_that_was_ahead_and_a_changed_folder_are_named(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "var", tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
-    moment, report = at("2026-11-25"), settings.reports_dir / "2026-11-20"
+    moment, folder = at("2026-11-25"), settings.publications_dir / "85051110" / "7"
     engine = made_store(settings)
     write_batch(engine, make_batch(make_observations()), ingested_at=at("2036-11-25"))
-    report.mkdir(parents=True)
-    (report / "index.html").write_text("530 t", encoding="utf-8")
-    write_sums(report, ["index.html"])
+    folder.mkdir(parents=True)
+    (folder / "index.html").write_text("530 t", encoding="utf-8")
+    write_sums(folder, ["index.html"])
     assert "tampered" not in {alarm.name for alarm in examine(settings, moment).alarms}
-    (report / "index.html").write_text("630 t", encoding="utf-8")
+    (folder / "index.html").write_text("630 t", encoding="utf-8")
 
     words = {alarm.name: str(alarm.words) for alarm in examine(settings, moment).alarms}
 
     assert words["clock"].startswith("Row 1 of vintages is of 2036-11-25 00:00 UTC")
     assert "MAGNETCAST_DESPITE_CLOCK=true" in words["clock"]
-    assert words["tampered"] == "The report in 2026-11-20 is not what was written: index.html."
+    assert words["tampered"] == (
+        "The folder 85051110/7 of a publication is not what was written: index.html."
+    )
 
 
 def test_readings_of_monitors_that_went_raise_no_alarm(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
-"""A plain run at the clock's own moment, named by what pages, API and verbs print of it."""
+"""A plain run at the clock's own moment, named by what files and verbs print of it."""
 
+import json
 from datetime import date
 from io import StringIO
 from types import SimpleNamespace
@@ -16,7 +17,6 @@ from store.facts.writing import write_batch
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.store_builders import make_batch, make_observations
 from tests.flows.conftest import Call
-from tests.service.planning_clients import planning_client_of
 
 DAY = "2020-05-22"
 CLOCK = "14:03:05.678901"
@@ -39,7 +39,7 @@ def test_the_clock_and_typed_moments_have_whole_seconds(monkeypatch: pytest.Monk
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("home")
-def test_moments_of_the_clock_are_found_again_by_page_api_verb_and_python(magnetcast: Call) -> None:
+def test_moments_of_the_clock_are_found_again_by_file_verb_and_python(magnetcast: Call) -> None:
     engine = store_of(Settings())
     assert magnetcast("run", "--as-of", f"{DAY}T08:00:01.25")[0] == 0
     write_batch(engine, make_batch(make_observations(FIGURE)), ingested_at=utc_now())
@@ -47,18 +47,11 @@ def test_moments_of_the_clock_are_found_again_by_page_api_verb_and_python(magnet
     rows = latest_forecast(engine)
     assert rows["as_of"].iloc[0] == pd.Timestamp(SHOWN)
 
-    with planning_client_of(engine) as client:
-        newest = client.get("/api/v1/forecasts/USA").json()
-        assert newest["as_of"] == SHOWN
-        before = client.get("/api/v1/forecasts/USA", params={"as_of": EARLY}).json()
-        assert before["as_of"] == EARLY
-        for named in (SHOWN, DAY):
-            again = client.get("/api/v1/forecasts/USA", params={"as_of": named})
-            assert again.json() == newest, named
-
-        history = client.get("/api/v1/history/USA?limit=1000", params={"as_of": DAY}).json()[
-            "items"
-        ]
+    site = Settings().home / "site/api/v1"
+    newest = json.loads((site / "destinations/USA.json").read_text(encoding="utf-8"))
+    assert newest["as_of"] == SHOWN
+    listed = json.loads((site / "publications.json").read_text(encoding="utf-8"))["rows"]
+    assert [row["as_of"] for row in listed][:2] == [SHOWN, EARLY]
 
     def answer_of(*words: str) -> pd.DataFrame:
         code, output, err = magnetcast(*words, "--as-of", DAY, "--format", "csv")
@@ -76,7 +69,7 @@ def test_moments_of_the_clock_are_found_again_by_page_api_verb_and_python(magnet
     assert mc.scenario(levers, DAY).query("destination == 'USA'")["base_p50"].tolist() == medians
     panels = [mc.panel(EARLY), mc.panel(DAY), mc.panel(SHOWN)]
     early, *same = [p.query("destination == 'USA'").set_index("period")["tonnes"] for p in panels]
-    known = pd.DataFrame(history).set_index("period")["tonnes"]
+    known = pd.DataFrame(newest["history"]).set_index("period")["tonnes"]
     for other in (*same, answer_of("panel")["tonnes"]):
         assert other.tolist() == pytest.approx(known.tolist(), abs=1e-3)
     assert early["2020-04-01"] != same[0]["2020-04-01"]

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from flows.publishing.reporting import write_past_report
 
 from flows.publishing.publish_or_hold import objections, publish
-from flows.publishing.reporting import write_past_report
 from store.archive import DIGEST_LIST
 from store.settings import Settings
 from store.vocabulary import COMMODITY, Language

@@ -1,6 +1,7 @@
 """Publications of a real run: held, decided on, tampered with, made again."""
 
 import io
+import shutil
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from flows.monitoring.system_health import examine
 from flows.publishing.publication_lookup import publication
 from flows.publishing.publish_or_hold import ahead_from, objections, publish
 from flows.publishing.replay import Replay, replayed
+from flows.publishing.site_writing import write_missing_folders
 from flows.run import run
 from store.errors import DataError
 from store.facts.reading import latest_forecast, read_forecasts
@@ -100,13 +102,15 @@ def test_what_moves_too_far_is_held_and_served_once_it_is_approved(
     made = draft(home, 1.5)
     because = objections(*made)
     assert "WLD" in str(because)
-    (home.reports_dir / f"{LATER}-held").mkdir()
 
     assert publish(*made, because) == 0
+    write_missing_folders(home)
 
     pd.testing.assert_frame_equal(latest_forecast(store_of(home)), before)
     assert "held" in alarms(home)
     waiting = read_publications(store_of(home)).iloc[-1]
+    assert (home.home / "held/publications/85051110" / str(waiting["id"]) / "index.html").exists()
+    assert not (home.publications_dir / "85051110" / str(waiting["id"])).exists()
     assert (waiting["state"], waiting["data_vintage"]) == ("held", "later")
     number = str(waiting["id"])
     code, out, _ = magnetcast("publications", "show", number)
@@ -121,8 +125,21 @@ def test_what_moves_too_far_is_held_and_served_once_it_is_approved(
     assert approved["p50"].tolist() == (before["p50"] * 1.5).tolist()
     assert "held" not in alarms(home)
     assert "tampered" not in alarms(home)
-    assert (home.reports_dir / LATER).exists()
+    folder = home.publications_dir / "85051110" / number
+    assert (home.home / "site" / "publications/85051110" / number / "index.html").exists()
     assert magnetcast("publications", "verify")[0] == 0
+    (folder / "forecasts.csv").chmod(0o644)
+    (folder / "forecasts.csv").write_bytes((folder / "forecasts.csv").read_bytes()[:-1])
+    code, _, message = magnetcast("publications", "verify")
+    assert code == 1
+    assert f"folder 85051110/{number} of a publication is not what was written: forecasts.csv" in (
+        message
+    )
+    shutil.rmtree(folder)
+    write_missing_folders(home)
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    assert (folder / "SHA256SUMS").exists(), "from the database, written later"
+    assert f"{approved['p50'].max():,.0f}" in page
 
 
 @pytest.mark.slow
@@ -152,6 +169,19 @@ def test_a_figure_that_is_implausible_is_named_and_holds_the_next_publication(
     assert publish(*made, because) == 0
     assert magnetcast("publications", "approve", "2", "--reason", "a licence")[0] == 0
     assert objections(*draft(home, 1.0, limit=None, as_of="2020-11-13")) is None
+
+
+@pytest.mark.slow
+def test_a_figure_before_the_first_publication_holds_it(home: Settings, magnetcast: Call) -> None:
+    change(home, "DELETE FROM publications")
+    assert objections(*draft(home, 1.0, limit=None, as_of="2020-11-12")) is None
+    figure = ["--destination", "WLD", "--period", "2019-03", "--published-on", "2020-11-10"]
+
+    _, _, err = magnetcast("ingest", "figure", *figure, "--tonnes", "39000", "--source", "A")
+
+    assert "of what was expected: WLD 2019-03 39,000 t (" in err
+    because = objections(*draft(home, 1.0, limit=None, as_of="2020-11-12"))
+    assert "of what was expected: WLD 2019-03 39,000 t (" in str(because)
 
 
 @pytest.mark.slow

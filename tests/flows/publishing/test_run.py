@@ -84,7 +84,7 @@ def test_a_run_that_fails_is_noted_as_failed(place: Path) -> None:
     [row] = read_runs(store_of(settings)).to_dict("records")
     assert row["status"] == "failed"
     assert latest_forecast(store_of(settings)).empty
-    assert not (place / "var" / "reports").exists()
+    assert not (place / "var" / "publications").exists()
 
 
 @pytest.mark.slow

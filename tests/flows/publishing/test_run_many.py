@@ -1,22 +1,20 @@
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from pydantic import SecretStr
 
 from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now
 from flows.context.stores import made_store, single_writer, store_of
-from flows.monitoring.system_health import examine
 from store.errors import StoreError
 from store.facts.batch import Batch, FileRows
 from store.facts.commodities import save_label
-from store.facts.reading import latest_forecast, read_forecasts, read_runs
+from store.facts.reading import latest_forecast, read_forecasts
 from store.facts.writing import write_batch
-from store.planning.audit import Actor
-from store.planning.planning_rows import AlertRule, add_rule, read_planning
+from store.planning import read_alerts
 from store.publications.publication_writing import publish_forecasts
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, QUANTILE_COLUMNS
@@ -65,23 +63,13 @@ def test_each_commodity_is_published_under_its_key_by_its_own_model(filled: Sett
     }  # fmt: skip
 
 
-def test_a_table_that_cannot_be_published_takes_no_other_down(
-    new_folder: Callable[[], Path], data_dir: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    settings = filled_settings(settings_of(environment(new_folder(), data_dir)))
-    (settings.reports_dir).mkdir(parents=True)
-    (settings.reports_dir / "2024-02-26-811292").write_text("a file where its report should go")
+def test_a_home_of_partner_tables_alone_has_a_site_of_them(filled: Settings) -> None:
+    index = json.loads((filled.home / "site/api/v1/index.json").read_text(encoding="utf-8"))
+    pages = [path.read_text(encoding="utf-8") for path in (filled.home / "site").glob("*.html")]
 
-    run_tables_and_tell(settings, at(NOW))
-
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("table ")]
-    assert lines[0].startswith("table     250410: 24 destinations, 2024-02 to 2025-01, 312 rows")
-    assert lines[2].startswith("table     811292: not forecast. ")
-    alarms = examine(settings, at("2024-03-01")).alarms
-    failed = [str(one.words) for one in alarms if one.name == "failed"]
-    assert failed == ["The last run of 811292 failed."]
-    runs = read_runs(store_of(settings)).set_index("commodity")["status"]
-    assert runs.to_dict() == dict.fromkeys(CODES, "finished") | {"811292": "failed"}
+    assert {row["commodity"] for row in index["publications"]} == {*CODES}
+    assert (filled.home / "site/index.html").is_file()
+    assert not [page for page in pages if "<b>graphite</b>" in page]
 
 
 def test_another_writer_is_waited_for_once(filled: Settings) -> None:
@@ -101,13 +89,15 @@ def test_rules_on_goods_look_after_a_run_on_them_and_are_sent_once(filled: Setti
     publish_forecasts(
         engine, rows, as_of=at("2023-11-26"), data_vintage="earlier", commodity="250410"
     )
-    rule = AlertRule("moved", "median", 5.0, destination="USA", commodity="250410")
-    add_rule(engine, rule, actor=Actor("ann"), at=utc_now(), since=None)
+    (filled.home / "planning.yaml").write_text(
+        "webhooks: ['http://127.0.0.1:9/']\n"
+        "alert_rules:\n"
+        "  - {name: moved, measure: median, points: 5, destination: USA, commodity: '250410'}\n"
+    )
 
-    nobody = filled.model_copy(update={"alert_hooks": SecretStr("http://127.0.0.1:9/")})
-    run_tables_and_tell(nobody, at(NOW) + pd.Timedelta(days=1))
+    run_tables_and_tell(filled, at(NOW) + pd.Timedelta(days=1))
 
-    (result,) = read_planning(engine).alerts.to_dict("records")
+    (result,) = read_alerts(engine).to_dict("records")
     assert (result["fired"], result["attempts"]) == (True, 1)
     assert result["after"] == pytest.approx(2 * result["before"])
     assert f"{GRAPHITE} (250410), United States: median in" in result["message"]

@@ -17,7 +17,7 @@ from models.registry import model_registry
 from store.facts.reading import latest_forecast, read_publication
 from store.publications.backtests import read_scores
 from store.publications.explanations import read_explanation
-from store.publications.integrity import read_publications, tampered
+from store.publications.integrity import changed_folders, read_publications, tampered
 from store.settings import Settings
 from store.vocabulary import CHANGES
 from tests.data.builders import at
@@ -54,8 +54,9 @@ def test_a_late_figure_makes_a_second_publication_and_the_first_stays(
     pd.testing.assert_frame_equal(read_publication(engine, one), first)
     pd.testing.assert_frame_equal(read_publication(engine, two), second)
     assert tampered(engine) == ()
-    assert outcome.report.parent.name == f"{AS_OF}.2"
-    assert (home.reports_dir / AS_OF / "index.html").exists()
+    folders = home.publications_dir / "85051110"
+    assert {path.name for path in folders.iterdir()} == {"1", "2"}
+    assert not [*changed_folders(home.publications_dir)]
     assert set(read_scores(engine)["data_vintage"]) == {known["data_vintage"].iloc[1]}
 
     for number in (one, two):
@@ -78,14 +79,13 @@ def test_a_late_figure_makes_a_second_publication_and_the_first_stays(
 
     again = run(home, at(AS_OF))
     assert not again.is_new
-    assert again.report == outcome.report
     champion = model_registry.champion(home)
     assert champion is not None
     assert set(second["model"]) == {champion.model_version}
 
 
 @pytest.mark.slow
-def test_numbers_that_are_published_already_have_their_report_where_it_was(
+def test_numbers_that_are_published_already_have_their_folder_where_it_was(
     home: Settings, mlflow_template: Path
 ) -> None:
     shutil.rmtree(home.artifact_dir)
@@ -94,5 +94,4 @@ def test_numbers_that_are_published_already_have_their_report_where_it_was(
     outcome = run(home, at(AS_OF))
 
     assert (outcome.is_new, outcome.rows_published) == (True, 0)
-    assert outcome.report == home.reports_dir / AS_OF / "index.html"
-    assert [one.name for one in home.reports_dir.iterdir()] == [AS_OF]
+    assert [one.name for one in (home.publications_dir / "85051110").iterdir()] == ["1"]

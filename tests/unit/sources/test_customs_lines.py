@@ -122,6 +122,27 @@ def test_lines_of_two_downloads_count_once_and_contradictions_are_refused(tmp_pa
         load(tmp_path, text_of(once, other, line_of("304", "德国", kg="9")))
 
 
+@pytest.mark.parametrize("kg", ["1000", "9"])
+def test_two_names_of_one_destination_are_refused_with_both_lines(tmp_path: Path, kg: str) -> None:
+    text = text_of(line_of("304", "德国"), line_of("", "Federal Republic of Germany", kg=kg))
+
+    with pytest.raises(DataError, match=r"2 bad rows.*line 2, 304 .*line 3, Federal .* of DEU"):
+        load(tmp_path, text)
+
+
+def test_two_codes_of_one_destination_are_added_up(tmp_path: Path) -> None:
+    text = text_of(line_of("409", "博内尔"), line_of("436", "萨巴"))
+
+    assert weights(load(tmp_path, text)) == {"BES": 2.0}
+
+
+def test_a_unit_that_contradicts_its_heading_is_refused(tmp_path: Path) -> None:
+    text = "月份,商品编码,贸易伙伴名称,数量(千克),单位\n202608,85051110,德国,1205,吨\n"
+
+    with pytest.raises(DataError, match=r"1 bad row.*line 2, .*'吨' is not the unit of column"):
+        load(tmp_path, text)
+
+
 def test_a_month_split_otherwise_is_the_same_figure(tmp_path: Path) -> None:
     headings = "月份,商品编码,贸易伙伴名称,贸易方式,数量,单位,美元\n"
     whole = headings + "202608,85051110,美国,,1001,千克,50001\n"

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from store.errors import DataError
 from store.facts.reading import read_observations
 from store.facts.writing import write_batch
-from store.planning.audit import create_token
+from store.planning import RivalForecast, note_rivals
 from store.publications.publication_writing import PublicationContext, publish_forecasts
 from tests.data.builders import at
 from tests.data.store_builders import make_batch, make_forecasts, make_observations
@@ -21,7 +21,11 @@ WRITES: dict[str, Write] = {
         engine, make_batch(make_observations({"destination": name}), sha256=name * 21 + "a"),
         ingested_at=now,
     ),
-    "audit": lambda engine, now, name: create_token(engine, name=name, scopes=["read"], at=now),
+    "rival_forecasts": lambda engine, now, name: note_rivals(
+        engine,
+        [RivalForecast("Bank", "", now.date(), name, now.date(), 5.0, "85051110")],
+        at=now,
+    ),
     "publications": lambda engine, now, name: publish_forecasts(
         engine, make_forecasts(), as_of=at("2025-01-20"),
         data_vintage=name, context=PublicationContext(at=now),
@@ -65,4 +69,4 @@ def test_what_was_loaded_ahead_of_time_is_new_again_and_known_from_now(
 def test_a_late_clock_of_one_table_stops_no_write_to_another(engine: Engine) -> None:
     WRITES["vintages"](engine, NOW, "FRA")
 
-    WRITES["audit"](engine, NOW - pd.Timedelta(days=1), "desk")
+    WRITES["rival_forecasts"](engine, NOW - pd.Timedelta(days=1), "DEU")

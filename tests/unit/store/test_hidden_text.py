@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from flows.context.output import write_result
-from publication.tables import harmless
 from publication.pages.render import environment
+from publication.tables import harmless
 from store.numbers import visible
 
 NOTE = "paid \u202e000,1\u202c EUR\u200b"

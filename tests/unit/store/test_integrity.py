@@ -14,7 +14,7 @@ from store.publications.publication_writing import (
     publish_forecasts,
     reject,
 )
-from store.schema.database_tables import audit, forecasts
+from store.schema.database_tables import forecasts
 from tests.data.store_builders import make_forecasts
 
 APRIL = pd.Timestamp("2025-04-22T11:30", tz="UTC")
@@ -119,10 +119,6 @@ def test_what_is_held_is_not_among_the_published_until_it_is_approved(engine: En
         "licences",
     )
     assert (result["frozen_at"], result["published_at"]) == (APRIL, day)
-    with engine.begin() as connection:
-        [trail] = connection.execute(select(audit)).all()
-    assert (trail.action, trail.object, trail.actor) == ("approve", f"publication {number}", "ada")
-    assert "licences" in trail.after
 
 
 def test_what_is_held_and_was_changed_is_an_alarm_and_cannot_be_approved(engine: Engine) -> None:

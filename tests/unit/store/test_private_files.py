@@ -8,7 +8,7 @@ import pytest
 
 from models.registry.runs import connect
 from store.database import open_store, writing
-from store.planning.audit import create_token
+from store.planning import note_rivals
 from store.settings import Settings
 from tests.data.builders import at
 
@@ -27,7 +27,7 @@ def rights(folder: Path) -> set[str]:
 
 def test_a_database_and_its_logs_are_for_their_owner_alone(tmp_path: Path) -> None:
     engine = open_store(f"sqlite:///{tmp_path / 'home' / 'magnetcast.db'}")
-    create_token(engine, name="n", scopes=["read"], at=at("2026-11-27"))
+    note_rivals(engine, [], at=at("2026-11-27"))
     with writing(engine):
         assert (tmp_path / "home" / "magnetcast.db-wal").exists()
         (tmp_path / "home" / ".magnetcast.db.lock").unlink()

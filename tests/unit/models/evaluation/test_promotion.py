@@ -191,7 +191,7 @@ def test_a_model_that_loses_to_a_simple_rule_beyond_chance_is_refused_first_or_l
     assert "loss against simple rules" in broken(decision)
     assert decision.better_rule == "last_value"
     assert "of last_value (+" in decision.reasons
-    assert judge(replace(trial, rule_losses=pd.DataFrame())).better_rule == ""
+    assert judge(replace(trial, rule_losses=rule_losses(cells))).better_rule == ""
 
 
 def test_a_model_as_good_as_a_simple_rule_passes() -> None:

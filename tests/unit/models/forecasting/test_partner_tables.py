@@ -80,7 +80,7 @@ def test_past_tables_are_scored_against_what_is_known_now() -> None:
     truth = Snapshot.of_table(now).published_months
     found = rolling_origin_backtest(PanelForecaster(BRIEF, PLAIN), past, truth, label="tables")
 
-    assert set(found.cells["model"]) == {"magnetcast", "seasonal_naive", "last_value"}
+    assert set(found.cells["model"]) == {"magnetcast", "experts", "seasonal_naive", "last_value"}
     own = found.cells.loc[found.cells["model"] == "magnetcast"]
     assert own.groupby("cutoff")["horizon"].max().to_dict() == {"2023-03": 9, "2023-06": 6}
     usa = own.loc[(own["destination"] == "USA") & (own["period"] == "2023-12-01"), "tonnes"]

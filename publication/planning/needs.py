@@ -1,0 +1,217 @@
+"""Needs beside the newest forecast: chances of a shortfall, and the safety stock."""
+
+from collections.abc import Hashable, Mapping
+from typing import Any, Final
+
+import pandas as pd
+
+from models.forecasting.firm_needs import (
+    ELSEWHERE,
+    SHIPPING_DAYS,
+    Cover,
+    Days,
+    Firm,
+    FirmOutlook,
+    cover_from,
+    outlook_of,
+)
+from models.forecasting.joint_paths import USUAL_CARRY
+from publication.documents import KILOGRAMS
+from publication.language.formats import dated, separated
+from publication.language.phrases import gettext
+from publication.planning.planning_file import Planning
+from publication.queries.destination_months import newest_score, normal_month
+from publication.state import Publication
+from publication.tables import Record
+from publication.words import chance_below, name_of
+from store.errors import DataError
+from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS, QUANTILES
+
+
+def transit_of(destination: str) -> Days:
+    """Transit days to a destination: its own, or the span of all others."""
+    return SHIPPING_DAYS.get(destination, SHIPPING_DAYS[ELSEWHERE])
+
+
+def arrival_months(period: str, days: Days) -> str:
+    """Months of arrival, in words, of shipments cleared in a month."""
+    month = pd.Timestamp(period).replace(day=1)
+    soonest = month + pd.Timedelta(days=days[0])
+    latest = month + pd.offsets.MonthEnd(0) + pd.Timedelta(days=days[1])
+    first, last = (dated(moment, "month") for moment in (soonest, latest))
+    return first if first == last else gettext("%(first)s to %(last)s", first=first, last=last)
+
+
+SMALL: Final = 0.2
+"""Share of a country's median below which a need is that of one firm: how supply is shared out
+must then be assumed."""
+
+
+def met_at(publication: Publication, need: Record) -> float:
+    """Exports to the country, in tonnes a month, from which a need is met in full."""
+    normal = normal_month(publication, need["destination"], _begin_of(need))
+    return max(float(need["tonnes"]), normal)
+
+
+def _begin_of(need: Record) -> pd.Timestamp:
+    """When the share of a need in its country's trade is fixed: recorded, or earlier begun."""
+    begin = pd.Timestamp(need["period_from"], tz="UTC")
+    return min(_counted_at(need), begin)
+
+
+def firm_outlook(
+    publication: Publication,
+    destination: str,
+    firm: Firm,
+    counted_at: pd.Timestamp,
+    rows: pd.DataFrame | None = None,
+    *,
+    begin: pd.Timestamp | None = None,
+) -> FirmOutlook:
+    """Outlook of a firm from when its stock was counted, or at the ``rows`` of a scenario.
+
+    ``begin`` is when its need began, by default now.
+
+    Raises:
+        DataError: The forecast has no month left.
+    """
+    forecast = publication.latest if rows is None else rows
+    forecast = forecast.assign(period=pd.to_datetime(forecast["period"]))
+    forecast = forecast.loc[forecast["destination"] == destination].sort_values("period")
+    months = forecast.loc[forecast["period"] >= _month_of(counted_at)]
+    if months.empty:
+        raise DataError(
+            f"The forecast as of {publication.as_of:%Y-%m-%d} ends before {counted_at:%Y-%m-%d}. "
+            "Expected months ahead. Make a new one with `magnetcast run`."
+        )
+    return outlook_of(
+        firm, list(months["period"]), months[list(QUANTILE_COLUMNS)].to_numpy(float),
+        normal_month(publication, destination, begin),
+        carry=carry_over_of(publication)[0], as_of=counted_at,
+    )  # fmt: skip
+
+
+_AS_WRITTEN: Final = ("name", "commodity", "destination", "tonnes", "stock", "lead_days")
+
+
+def carry_over_of(publication: Publication) -> tuple[float, str]:
+    """Share of one month's error that carries into the next, and its source."""
+    score = newest_score(publication, ERROR_AUTOCORRELATION)
+    if score is None:
+        return USUAL_CARRY, gettext("default, no backtest published")
+    source = gettext(
+        "backtest as of %(day)s, %(pairs)s pairs of months",
+        day=dated(score["as_of"], "day"),
+        pairs=separated(f"{score['cells']:,}"),
+    )
+    return float(score["value"]), source
+
+
+def need_documents(
+    publication: Publication, planning: Planning, read_at: pd.Timestamp
+) -> list[Record]:
+    """Needs of a commodity, each with its months and safety stocks."""
+    return [
+        need_document(publication, need.model_dump(mode="json"), read_at)
+        for need in planning.needs
+        if need.commodity == publication.commodity
+    ]
+
+
+def _counted_at(need: Record) -> pd.Timestamp:
+    """Moment for which a need's stock is stated."""
+    return pd.Timestamp(need["counted_on"] or f"{need['period_from']}-01", tz="UTC")
+
+
+def need_outlook(publication: Publication, need: Record, since: pd.Timestamp) -> FirmOutlook | None:
+    """Outlook of a need in its months from ``since`` on; None where none is forecast.
+
+    Pages, API and alerts all take the chances of a shortfall from it.
+    """
+    rows = months_needed(publication, need)
+    counted_at = max(_counted_at(need), since)
+    if not rows["period"].ge(_month_of(counted_at)).any():
+        return None
+    firm = Firm(need["tonnes"], need["stock"])
+    begin = _begin_of(need)
+    return firm_outlook(publication, need["destination"], firm, counted_at, rows, begin=begin)
+
+
+def need_document(publication: Publication, need: Record, read_at: pd.Timestamp) -> Record:
+    """Need with its months; numbers are tonnes, chances are shares.
+
+    Args:
+        read_at: When it is read, from which an order still arrives.
+    """
+    days = transit_of(need["destination"])
+    most = days[1] if need["transit_days"] is None else need["transit_days"]
+    outlook = need_outlook(publication, need, publication.as_of)
+    plant = Firm(need["tonnes"], need["stock"])
+    start = max(_counted_at(need), pd.Timestamp(need["period_from"], tz="UTC"))
+    cover = cover_from(start, plant, need["lead_days"], most, today=read_at)
+    carry_over, carry_over_source = carry_over_of(publication)
+    met_at_t = met_at(publication, need)
+    chances = {} if outlook is None else dict(zip(outlook.months, outlook.chances_out, strict=True))
+    return {
+        **{name: need[name] for name in _AS_WRITTEN},
+        "period_from": need["period_from"],
+        "period_to": need["period_to"],
+        "chance_any_month": outlook and bounded(outlook.chance_short),
+        "chance_out": outlook and bounded(outlook.chances_out[-1]),
+        "transit_days": most,
+        "days": days,
+        **order_days(cover),
+        "buffer_90_t": outlook and round(max(outlook.stock_90, cover.lead_t), KILOGRAMS),
+        "buffer_95_t": outlook and round(max(outlook.stock_95, cover.lead_t), KILOGRAMS),
+        "first_month": min(chances, default=None),
+        "last_month": max(chances, default=None),
+        "carry_over": round(carry_over, 4),
+        "carry_over_source": carry_over_source,
+        "as_of": f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}",
+        "destination_name": name_of(need["destination"]),
+        "met_in_full_at_t": round(met_at_t, KILOGRAMS),
+        "months": [
+            {
+                **month,
+                "arrives": arrival_months(month["period"], days),
+                "chance_out": chance if chance is None else bounded(chance),
+            }
+            for row in months_needed(publication, need).to_dict("records")
+            for month in [_month(row, met_at_t, publication)]
+            for chance in [chances.get(month["period"])]
+        ],
+    }
+
+
+def order_days(cover: Cover) -> Record:
+    """Days of a cover, as documents have them."""
+    names = ("reach_on", "order_by", "arrives_on")
+    days = {name: f"{getattr(cover, name):%Y-%m-%d}" for name in names}
+    return {**days, "days_late": cover.days_late}
+
+
+def bounded(chance: float) -> float:
+    """Chance no nearer to 0 or 1 than the outermost quantiles."""
+    return round(min(max(chance, QUANTILES[0]), QUANTILES[-1]), 4)
+
+
+def months_needed(publication: Publication, need: Record) -> pd.DataFrame:
+    """Forecast months of a need, oldest first."""
+    rows = publication.latest.assign(period=pd.to_datetime(publication.latest["period"]))
+    first, last = pd.Timestamp(need["period_from"]), pd.Timestamp(need["period_to"])
+    is_needed = rows["destination"].eq(need["destination"]) & rows["period"].between(first, last)
+    return rows.loc[is_needed].sort_values("period", ignore_index=True)
+
+
+def _month(row: Mapping[Hashable, Any], tonnes: float, publication: Publication) -> Record:
+    chance = chance_below([float(row[name]) for name in QUANTILE_COLUMNS], tonnes)
+    return {
+        "period": f"{row['period']:%Y-%m}",
+        "past": bool(row["period"] < _month_of(publication.as_of)),
+        **{name: round(float(row[name]), KILOGRAMS) for name in ("p10", "p50", "p90")},
+        "chance_of_shortfall": round(chance, 4),
+    }
+
+
+def _month_of(moment: pd.Timestamp) -> pd.Timestamp:
+    return moment.tz_convert("UTC").tz_localize(None).normalize().replace(day=1)

@@ -1,0 +1,114 @@
+"""A published store, its newest publications and its site, each made once for all tests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import Engine
+
+from features.build import DRIVER_MEANINGS
+from publication.folder import folder_below, write_folder
+from publication.planning.planning_file import FILE, Planning, read_planning_file
+from publication.site import SiteSource, write_site
+from publication.state import Publication
+from store.database import open_store, open_to_read
+from store.planning import read_rivals
+from tests.made_once import made_once
+from tests.publication.second_commodity import add_commodity
+from tests.publication.stores import NOW, copied, fill_store, publications_of
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+PLANNING = """\
+needs:
+  - {name: plant, destination: USA, period_from: 2026-12, period_to: 2027-02, tonnes: 900,
+     stock: 40, counted_on: 2026-11-20}
+alert_rules:
+  - {name: level, measure: median, points: 5, destination: USA}
+"""
+
+
+@pytest.fixture(scope="session")
+def published_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """File of a store with two forecasts; copied, never written."""
+
+    def fill(folder: Path) -> None:
+        folder.mkdir()
+        fill_store(f"sqlite:///{folder / 'magnetcast.db'}")
+
+    return made_once(tmp_path_factory, "published-store", fill) / "magnetcast.db"
+
+
+@pytest.fixture
+def engine(published_store: Path, tmp_path: Path) -> Iterator[Engine]:
+    """A published store of this test's own."""
+    opened = open_store(copied(published_store, tmp_path))
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture(scope="session")
+def two_goods(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """File of a store with forecasts of two commodities; copied, never written."""
+
+    def fill(folder: Path) -> None:
+        engine = open_store(copied(published_store, folder))
+        add_commodity(engine)
+        engine.dispose()
+
+    return made_once(tmp_path_factory, "two-goods", fill) / published_store.name
+
+
+@pytest.fixture(scope="session")
+def goods(two_goods: Path) -> list[Publication]:
+    """Newest publications of two commodities, the magnets first."""
+    with open_to_read(f"sqlite:///{two_goods}") as engine:
+        return publications_of(engine)
+
+
+@pytest.fixture(scope="session")
+def publication(goods: list[Publication]) -> Publication:
+    """Newest publication of the magnets."""
+    return goods[0]
+
+
+def source_of(home: Path, base_url: str = "") -> SiteSource:
+    """Return what the site of a home is made from."""
+    url = f"sqlite:///{home / 'magnetcast.db'}"
+    with open_to_read(url) as engine:
+        planning = Planning(read_planning_file(home), read_rivals(engine))
+    return SiteSource(url, DRIVER_MEANINGS, planning, NOW, base_url)
+
+
+@pytest.fixture(scope="session")
+def home(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Home with two publications' folders, a firm's planning and a site; nobody writes to it."""
+
+    def fill(folder: Path) -> None:
+        copied(two_goods, folder)
+        (folder / FILE).write_text(PLANNING)
+        source = source_of(folder)
+        for publication in source.publications():
+            write_folder(
+                publication, folder_below(folder, publication.commodity, publication.number)
+            )
+        write_site(source, folder, status={"code": 0, "alarms": []})
+
+    return made_once(tmp_path_factory, "home", fill)
+
+
+@pytest.fixture(scope="session")
+def site(home: Path) -> Path:
+    """Folder of the site of that home."""
+    return home / "site"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Debian's Chromium; skips where there is none."""
+    from tests.publication.chromium_pages import chromium  # noqa: PLC0415 - takes a second
+
+    with chromium() as opened:
+        yield opened

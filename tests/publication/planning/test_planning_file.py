@@ -1,0 +1,160 @@
+"""planning.yaml: what it may hold, and that a wrong line is refused with its number and reason."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from publication.queries.needs import need_documents
+from sqlalchemy import Engine
+
+from flows.alert_delivery import alert
+from flows.context.stores import store_of
+from publication.planning.planning_file import FILE, Planning, read_planning_file
+from publication.planning.rivals import rival_scores, rivals, rows_of_file
+from publication.state import Publication
+from store.errors import DataError
+from store.planning import RivalForecast, note_rivals, read_rivals
+from store.settings import Settings
+from tests.publication.fixtures import PLANNING
+from tests.publication.pages import Outline, page_of
+from tests.publication.stores import NOW, publications_of
+
+NEED = """\
+needs:
+  - name: plant
+    destination: USA
+    period_from: 2026-12
+    period_to: 2027-02
+    tonnes: 900
+"""
+
+
+def planning_in(folder: Path, text: str) -> Planning:
+    (folder / FILE).write_text(text, encoding="utf-8")
+    return Planning(read_planning_file(folder))
+
+
+def test_a_home_without_the_file_has_no_planning(tmp_path: Path) -> None:
+    assert read_planning_file(tmp_path) is None
+    assert planning_in(tmp_path, "").needs == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("needs: [\n", "line 2: .* Expected YAML"),
+        (NEED.replace("900", "much"), r"line 6, needs.0.tonnes: "),
+        (NEED.replace("900", "0"), r"line 6, needs.0.tonnes: '?0'? is out of range"),
+        (NEED.replace("    tonnes: 900\n", ""), r"line 2, needs.0.tonnes: "),
+        (f"{NEED}    owner: ann\n", r"line 7, needs.0.owner: "),
+        (NEED.replace("2027-02", "2026-11"), r"line 2, needs.0: .*2026-12 to 2026-11 is no span"),
+        (NEED.replace("2027-02", "2027-2"), r"line 5, needs.0.period_to"),
+        (NEED + NEED.removeprefix("needs:\n"), "the name 'plant' stands twice"),
+        ("alert_rules:\n  - {name: a, measure: shortfall, points: 5, need: x}\n",
+         "there is no need 'x' for an alert rule"),
+        ("alert_rules:\n  - {name: a, measure: median, points: 5}\n",
+         "name either a need or a destination"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_wrong_is_refused_with_line_and_reason(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(DataError, match=message) as refused:
+        planning_in(tmp_path, text)
+
+    assert str(refused.value).startswith(f"{tmp_path / FILE}")
+
+
+def test_needs_stand_on_the_firms_page_and_beside_the_forecast(
+    site: Path, publication: Publication, tmp_path: Path
+) -> None:
+    planning = planning_in(tmp_path, PLANNING)
+    (need,) = need_documents(publication, planning, NOW)
+
+    text = Outline((site / "planning.html").read_text(encoding="utf-8")).words
+    assert "plant" in text
+    assert "level" in text
+    assert need["months"][0]["period"] == "2026-12"
+    assert "plant" in Outline(page_of(publication, "USA", planning=planning)).words
+    assert "plant" not in Outline(page_of(publication, "DEU", planning=planning)).words
+
+
+def test_a_stock_was_counted_on_its_day(publication: Publication, tmp_path: Path) -> None:
+    early, late = (
+        need_documents(
+            publication,
+            planning_in(tmp_path, f"{NEED}    stock: 900\n    counted_on: {day}\n"),
+            NOW,
+        )[0]
+        for day in ("2026-11-01", "2026-11-25")
+    )
+
+    assert early["months"][0]["chance_out"] >= late["months"][0]["chance_out"]
+    assert early["reach_on"] <= late["reach_on"]
+
+
+def rival(tonnes: float, **changes: object) -> RivalForecast:
+    about = {"name": "Example Bank", "source": "outlook", "made_on": date(2026, 11, 20),
+             "destination": "USA", "period": date(2026, 12, 1),
+             "commodity": "85051110"}  # fmt: skip
+    return RivalForecast(**{**about, "tonnes": tonnes, **changes})
+
+
+def test_a_forecast_by_another_keeps_the_moment_it_was_first_seen(engine: Engine) -> None:
+    first = note_rivals(engine, [rival(450.0)], at=NOW)
+    again = note_rivals(engine, [rival(450.0), rival(460.0)], at=NOW + timedelta(days=9))
+
+    rows = read_rivals(engine)
+    assert (first, again) == (1, 1)
+    assert rows["tonnes"].tolist() == [450.0, 460.0]
+    assert rows["available_at"].tolist() == [NOW, NOW + timedelta(days=9)]
+
+
+def test_an_earlier_day_of_making_gains_nothing(engine: Engine) -> None:
+    past = date(2025, 10, 1)
+    note_rivals(engine, [rival(450.0, made_on=past, period=past)], at=NOW)
+
+    state = publications_of(engine)[0]
+    planning = Planning(rivals=read_rivals(engine))
+    (row,) = rivals(state, planning)
+    assert (row["scored"], row["actual"] is not None) == (False, True)
+    assert rival_scores(state, planning) == []
+
+
+CSV = "name,source,made_on,destination,period,tonnes\nBank,note,2026-11-20,USA,2026-12,450.5\n"
+
+
+def test_the_files_of_forecasts_by_others_are_read_at_each_publication(
+    engine: Engine, tmp_path: Path
+) -> None:
+    (tmp_path / FILE).write_text("forecasts_by_others: [bank.csv]\n")
+    (tmp_path / "bank.csv").write_text(CSV)
+    settings = Settings(home=tmp_path)
+
+    alert(settings, NOW)
+    alert(settings, NOW + timedelta(days=1))
+
+    (row,) = read_rivals(engine).to_dict("records")
+    assert (row["name"], row["tonnes"], row["available_at"]) == ("Bank", 450.5, NOW)
+    page = page_of(publications_of(engine)[0], "USA", planning=Planning(rivals=read_rivals(engine)))
+    assert "Bank" in Outline(page).words
+    store_of(settings).dispose()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace("450.5", "much"), "Line 2, tonnes: "),
+        (lambda text: text.replace("made_on", "day"), "has no column made_on"),
+        (lambda text: text.replace("2026-12", "2026-13"), "Line 2, period: "),
+        (lambda text: text.replace("2026-11-20", "20.11.2026"), "Line 2, made_on: "),
+        (lambda text: text.replace("450.5", "450.5,more"), "Line 2, "),
+    ],
+    ids=["number", "column", "month", "day", "further"],
+)
+def test_a_file_of_forecasts_that_is_wrong_is_refused_with_its_line(
+    change: Callable[[str], str], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        rows_of_file(change(CSV).encode())

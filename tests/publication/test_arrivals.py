@@ -1,0 +1,17 @@
+"""Exports are counted on clearance in China; needs say when the goods arrive."""
+
+import pytest
+from publication.queries.needs import arrival_months
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        ((0, 0), "Dec 2026"),
+        ((3, 10), "Dec 2026 to Jan 2027"),
+        ((31, 31), "Jan 2027"),
+        ((28, 50), "Dec 2026 to Feb 2027"),
+    ],
+)
+def test_goods_cleared_in_a_month_arrive_within_a_span(days: tuple[int, int], words: str) -> None:
+    assert arrival_months("2026-12", days) == words

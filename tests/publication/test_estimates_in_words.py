@@ -1,0 +1,77 @@
+"""Nothing that is estimated is called actual, known or observed."""
+
+import re
+
+import pandas as pd
+
+from publication.language.phrases import catalogue_of
+from publication.planning.rivals import RivalResponse
+from publication.queries import row_models, track
+from publication.queries.destination_months import months_of
+from publication.state import Publication
+from tests.publication.pages import page_of
+
+CLAIM = re.compile(r"\b(actual|actuals|known|observed)\b", re.IGNORECASE)
+
+OF_FIGURES = (
+    "Actual",
+    "Error: absolute error as a share of actual tonnes", "%(n)s month was forecast before its",
+    "%(name)s, the last %(count)s months, newest first: observed (published), derived from other",
+    "China Customs publishes some months by destination, others only as totals, shares or growth",
+    "Every row carries the moment at which it could first be known", "Every forecast is stored as",
+    "Error: %(error)s of actual tonnes", "Assumed, not known",
+    "The newest backtest: forecasts as they could have been made on past dates, for months whose",
+    "Figures of %(month)s were due on %(day)s; the newest known of the world are of %(newest)s.",
+)  # fmt: skip
+"""Beginnings of sentences that speak of published figures, or tell them from estimates."""
+
+OF_OTHER_THINGS = (
+    "There is no active %(what)s", "%(act)s is not a known act", "No suspension is known",
+    "The present rate of %(",
+    "Little is known of acts of the kind",
+    "No effect of %(act)s is computed", "No backtest is attached to this forecast, so its",
+    "Latest start first. A dash means that the rate is not known", "if empty: as currently known",
+    "%(count)s of the %(past)s replayed past tables are", "Trade court hears challenge to",
+)  # fmt: skip
+"""Beginnings of sentences about acts, rates, scores and what was known on a day."""
+
+FIELDS = {"actual": "Actual tonnes, once observed."}
+"""Fields of the API with such a name, and what they are said to hold."""
+
+
+def test_nothing_estimated_is_called_actual_known_or_observed(publication: Publication) -> None:
+    sentences = [m.id if isinstance(m.id, str) else m.id[0] for m in catalogue_of("de")]
+    models = [RivalResponse, *row_models.ResponseModel.__subclasses__()]
+    cells = track.cells_of(publication)
+    estimated = {
+        (name, month["period"])
+        for name in publication.destinations
+        for month in months_of(publication, name)
+        if month["kind"] == "estimated"
+    }
+
+    claims = {one for one in sentences if CLAIM.search(one)}
+    spoken = {start: [one for one in claims if one.startswith(start)] for start in OF_FIGURES}
+    assert all(spoken.values()), "a sentence that is gone"
+    assert {one for one in claims if not one.startswith((*OF_FIGURES, *OF_OTHER_THINGS))} == set()
+    fields = {k: v for one in models for k, v in one.model_fields.items()}
+    named = {name for name in fields if CLAIM.search(name.replace("_", " "))}
+    assert {name: fields[name].description for name in named} == FIELDS
+    assert estimated
+    scored = {*zip(cells["destination"], cells["period"].dt.strftime("%Y-%m"), strict=True)}
+    assert scored
+    assert not scored & estimated
+
+
+def test_a_year_before_that_is_an_estimate_is_marked(publication: Publication) -> None:
+    kinds = {month["period"]: month["kind"] for month in months_of(publication, "USA")}
+    page = page_of(publication, "USA").partition('id="months-head"')[2]
+    table = re.findall(
+        r'class="text">(\w+ \d{4})(.*?)</tr>', page.partition("</table>")[0], re.DOTALL
+    )
+
+    marks = {(pd.Timestamp(month), ">estimated<" in row) for month, row in table}
+    before = {(f"{month - pd.DateOffset(years=1):%Y-%m}", mark) for month, mark in marks}
+    assert {(kinds[month], mark) for month, mark in before if month in kinds} == {
+        ("observed", False), ("derived", False), ("estimated", True),
+    }  # fmt: skip

@@ -1,0 +1,239 @@
+"""Pages in five languages: which one, that nothing of another is left, and that links keep it."""
+
+import re
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.frontend import _parse_mapping_toml, parse_keywords
+
+from features.panel.partner_table import Listing, PartnerTable, hindsight
+from publication.folder import write_folder
+from publication.language.choice import LANGUAGES, in_language
+from publication.language.phrases import catalogue_of, gettext, translations_of
+from publication.pages.render import environment, folder_of
+from store.months import month_number
+from store.settings import PROJECT_ROOT
+from tests.publication.builders import AS_OF, make_panel, make_report
+from tests.publication.second_commodity import GOODS
+
+TRANSLATED = [code for code in LANGUAGES if code != "en"]
+PAGES = [
+    "index", "destinations/USA", "destinations/WLD", "track-record", "policy", "data",
+    "publications", "planning", "goods", "what-if", "stock", f"goods/{GOODS}/index",
+    f"goods/{GOODS}/destinations/WLD", f"goods/{GOODS}/track-record", "embed/USA",
+]  # fmt: skip
+SAME_EVERYWHERE = {"magnetcast", "English", "Deutsch", "group"}
+"""Names and formats."""
+
+PLACEHOLDER = re.compile(r"%%|%\(\w+\)s")
+FALLBACK = "fallback last good model training failed its gate Fallback"
+"""The test's own status of a forecast, which no catalogue has."""
+
+
+@cache
+def extracted() -> Catalog:
+    """Return every marked sentence of code and templates."""
+    with (PROJECT_ROOT / "babel.toml").open("rb") as opened:
+        methods, options = _parse_mapping_toml(opened, filename="babel.toml")
+    keywords = {**DEFAULT_KEYWORDS, **parse_keywords(["marked:1,1t", "message"])}
+    found = Catalog()
+    for folder in (
+        "store",
+        "sources",
+        "features",
+        "models",
+        "publication",
+        "service",
+        "flows",
+        "data",
+        "scenarios",
+    ):
+        for _, _, sentence, _, _ in extract_from_dir(
+            PROJECT_ROOT / folder, methods, options, keywords=keywords
+        ):
+            found.add(sentence)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_a_catalogue_has_every_sentence_and_no_other(code: str) -> None:
+    assert {one.id for one in catalogue_of(code) if one.id} == {
+        one.id for one in extracted() if one.id
+    }
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_translations_are_whole_and_have_just_the_placeholders_of_their_sentences(
+    code: str,
+) -> None:
+    catalogue = catalogue_of(code)
+    messages = [one for one in catalogue if one.id]
+
+    assert len(messages) > 1000
+    assert not [one.id for one in messages if one.fuzzy or not all(forms(one.string))]
+    assert not [error for one in messages for error in one.check(catalogue)]
+    for one in messages:
+        assert "%" not in PLACEHOLDER.sub("", "".join(forms(one.string))), one.id
+        meant = [placeholders(text) for text in forms(one.id)]
+        assert all(placeholders(text) in meant for text in forms(one.string)), one.id
+
+
+TERMS = pd.read_csv(PROJECT_ROOT / "publication" / "language" / "terms.csv", keep_default_na=False)
+"""Terms of the field in five languages, and words that are not used for them (as patterns)."""
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_translations_use_the_terms_of_the_table(code: str) -> None:
+    texts = [text for one in catalogue_of(code) if one.id for text in forms(one.string)]
+    avoided = [pattern for pattern in TERMS[f"avoid_{code}"] if pattern]
+    rows = TERMS.set_index("english")[code].to_dict()
+    named = [one for one in catalogue_of(code) if one.id in rows]
+
+    assert len(TERMS) >= 72
+    assert [text for text in texts for pattern in avoided if re.search(pattern, text)] == []
+    assert {one.id: one.string for one in named} == {one.id: rows[one.id] for one in named}
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_signs_and_units_are_those_of_the_language(code: str) -> None:
+    texts = [text for one in catalogue_of(code) if one.id for text in forms(one.string)]
+    wrong = {
+        "de": r"\d ?%%(?!-)|\)s ?%%(?!-)",
+        "ja": r"(?<=[ぁ-ん一-龥])[:;,(]|%\(\w+\)s[ \u00a0]t\b|\uff05",
+        "ko": r"%\(\w+\)s(?:[ \u00a0]|&nbsp;)t\b|하십시오",
+        "zh": r"(?<=[一-龥])[:;,(]|%\(\w+\)s[ \u00a0]t\b|[ \u00a0]吨|&nbsp;吨",
+    }[code]
+
+    assert [text for text in texts if re.search(wrong, text)] == []
+
+
+def forms(text: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text)
+
+
+def placeholders(text: str) -> set[str]:
+    return set(PLACEHOLDER.findall(text)) - {"%%"} | set(re.findall(r"\{\w+\}|</?\w+", text))
+
+
+class Text(HTMLParser):
+    """The text of a page that is in its own language: what is marked as English is left out."""
+
+    VOID = ("meta", "link", "input", "br", "img", "hr", "path", "use")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.within: list[tuple[str, bool]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        is_other = tag in {"style", "script", "code", "pre"} or named.get("lang") == "en"
+        outer = bool(self.within and self.within[-1][1])
+        if tag not in self.VOID:
+            self.within.append((tag, outer or is_other))
+        if not (outer or is_other):
+            self.found += [named[name] or "" for name in ("aria-label", "title") if name in named]
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.within and self.within.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not (self.within and self.within[-1][1]):
+            self.found.append(data)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_japanese_page_has_no_word_of_another_language(site: Path, name: str) -> None:
+    text = (site / f"ja/{name}.html").read_text(encoding="utf-8")
+
+    assert '<html lang="ja">' in text
+    assert words_in(text) - set(FALLBACK.split()) - {"plant", "level"} == set()
+
+
+def test_the_page_of_a_publication_is_japanese_in_japanese(tmp_path: Path) -> None:
+    panel = make_panel().assign(kind="estimated")
+    past = PartnerTable("850511", AS_OF, pd.DataFrame(), {}, pd.Series(), (), is_revised=True)
+    notes = (*odd_listing().notes(), *hindsight([past, past]))
+
+    write_folder(make_report(panel=panel, kept=["WLD", "THA"]), tmp_path / "1", notes=notes)
+
+    text = (tmp_path / "1/ja/index.html").read_text(encoding="utf-8")
+    assert words_in(text) - set(FALLBACK.split()) == set()
+    assert "2026年2月" in text
+    assert "メキシコ" in text
+
+
+def odd_listing() -> Listing:
+    """Return partners of 15 months: one not listed, one late, a value alone, a total too small."""
+    reported = np.tile([[10.0], [5.0]], 15)
+    reported[0, 0] = reported[1, 13] = np.nan
+    return Listing(
+        names=("FRA", "MEX"),
+        months=month_number(pd.Timestamp("2025-01-01")) + np.arange(15),
+        reported=reported,
+        has_value=np.isnan(reported) & (np.arange(15) == 0),
+        total=np.r_[np.full(14, 15.0), 10.0],
+        rest=np.zeros(15),
+        is_complete=np.arange(15) != 1,
+    )
+
+
+def words_in(page: str) -> set[str]:
+    """Return the words in Latin letters of what is in a page's own language."""
+    pattern = r"(?<![/\w])[A-Z]?[a-z]{2,}\b"
+    found = {word for text in Text(page).found for word in re.findall(pattern, text)}
+    return found - SAME_EVERYWHERE
+
+
+def test_a_page_names_its_other_languages(site: Path) -> None:
+    text = (site / "destinations/USA.html").read_text(encoding="utf-8")
+
+    assert re.findall(r'<link rel="alternate" hreflang="([^"]+)" href="([^"]+)"', text) == [
+        ("en", "USA.html"), ("de", "../de/destinations/USA.html"),
+        ("ja", "../ja/destinations/USA.html"), ("ko", "../ko/destinations/USA.html"),
+        ("zh-Hans", "../zh/destinations/USA.html"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_language_has_the_same_pages_and_feeds(site: Path, code: str) -> None:
+    root = site / folder_of(code)
+    names = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*")
+        if path.suffix in {".html", ".txt", ".atom", ".ics"}
+        and path.relative_to(root).parts[0] not in {*LANGUAGES, "publications"}
+    }
+
+    assert names == {
+        path.relative_to(site / "de").as_posix()
+        for path in (site / "de").rglob("*.*")
+    }  # fmt: skip
+
+
+def test_a_translation_that_cannot_be_formatted_is_logged_and_english(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentence, many = "%(name)s: no change in any month.", "%(n)s months"
+    catalogue = vars(translations_of("ko"))["_catalog"]
+    monkeypatch.setitem(catalogue, sentence, "%(country)s: 5% 변화")
+    monkeypatch.setitem(catalogue, (many, 0), "5%(개월")
+    template = environment().from_string("{{ _(text, name=name) }} {{ ngettext('', many, 2) }}")
+
+    with in_language("ko"):
+        said = gettext(sentence, name="Chad")
+        shown = template.render(text=sentence, many=many, name="<b>")
+
+    assert said == "Chad: no change in any month."
+    assert shown.startswith("&lt;b&gt;: no change in any month.")
+    assert {record.levelname for record in caplog.records} == {"ERROR"}
+    assert "'ko'" in caplog.text

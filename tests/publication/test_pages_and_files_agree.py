@@ -1,0 +1,113 @@
+"""Every page in every language: no code of an act, and one value for one quantity."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from models.evaluation.scores import Coverage, coverage_of
+from publication.language.choice import in_language
+from publication.language.formats import dated
+from publication.language.phrases import translated
+from publication.pages.render import folder_of
+from publication.queries.destination_months import normal_month
+from publication.state import Publication
+from publication.words import name_of, tonnes
+from store.vocabulary import ALL
+from tests.publication.builders import make_scores
+from tests.publication.pages import Outline
+
+
+def plain(page: str) -> str:
+    """Return a page without what tells how its cells are shown, and in which language."""
+    page = re.sub(r' (?:data-head|lang)="[^"]*"', "", page)
+    return re.sub(r"<span>(.*?)</span>", r"\1", page)
+
+
+@pytest.mark.parametrize("code", ["en", "de", "zh"])
+def test_pages_feeds_and_files_have_one_value_for_one_quantity(
+    site: Path, publication: Publication, code: str
+) -> None:
+    root = site / folder_of(code)
+    home = (root / "index.html").read_text(encoding="utf-8")
+    home = home[home.index('id="outlook-head"') :]
+    folder = site / publication.folder / folder_of(code)
+    published = (folder / "index.html").read_text(encoding="utf-8")
+    with (site / "api/v1/forecasts.csv").open(encoding="utf-8") as opened:
+        december = {r["destination"]: r for r in csv.DictReader(opened) if r["period"] == "2026-12"}
+    for place in publication.destinations:
+        data = json.loads((site / f"api/v1/destinations/{place}.json").read_text(encoding="utf-8"))
+        page = (root / f"destinations/{place}.html").read_text(encoding="utf-8")
+        month = next(one for one in data["months"] if one["period"] == "2026-12")
+        assert float(december[place]["p50"]) == month["p50"]
+        with in_language(code):
+            name, p50 = name_of(place), tonnes(month["p50"])
+            usual = tonnes(normal_month(publication, place))
+            months = [
+                (dated(pd.Timestamp(one["period"]), "long month"), one["tonnes"], one["kind"])
+                for one in data["history"]
+            ]
+            written = {amount: tonnes(amount) for _, amount, _ in months}
+            estimated, observed = translated("estimated"), translated("observed")
+        row = home[home.index(f"destinations/{place}.html") :].split("</tr>")[0]
+        assert f">{p50}<span" in row
+        assert f">{p50}<" in published[published.index(f">{name}<") :].split("</tr>")[0]
+        headline = re.search("<h1>(.*?)</h1>", page)
+        assert headline
+        assert p50 in headline[1].partition("<span")[0]
+        assert name in headline[1]
+        digest = (root / f"destinations/{place}.txt").read_text(encoding="utf-8")
+        assert usual in page.split('class="decision"')[1]
+        assert usual in digest
+        assert digest.startswith(re.sub("<[^>]+>", "", headline[1]).replace("\xa0", " ")[:20])
+        chart = json.loads(re.findall(r'<script type="application/json">(.*?)</script>', page)[0])
+        said = [row["says"] for rows in chart["datasets"].values() for row in rows if "says" in row]
+        for month_name, amount, kind in months:
+            own = [one for one in said if month_name in one and written[amount] in one]
+            assert own, (place, month_name)
+            assert [one for one in own if (estimated in one) != (kind == "estimated")] == []
+        marked = re.findall(r'kind-estimated">(.*?)</td>', page)
+        assert marked
+        assert observed not in marked
+
+
+def test_no_page_has_a_code_of_an_act(site: Path, publication: Publication) -> None:
+    events = publication.ledger.events["event_id"]
+    pages = ["index", "destinations/USA", "policy", "track-record", "planning", "data"]
+
+    texts = {name: Outline((site / f"{name}.html").read_text()).text for name in pages}
+    assert [(name, act) for name, text in texts.items() for act in events if act in text] == []
+
+
+@pytest.mark.parametrize("place", ["USA", "THA"], ids=["enough months", "too few"])
+def test_pages_and_files_quote_the_same_coverage(site: Path, place: str) -> None:
+    groups = coverage_of(make_scores(), place, "champion" if place == "USA" else "fallback")
+
+    answer = json.loads((site / f"api/v1/destinations/{place}.json").read_text())["coverage"]
+    page = (site / f"destinations/{place}.html").read_text(encoding="utf-8")
+    record = plain((site / "track-record.html").read_text(encoding="utf-8"))
+
+    assert [one["words"] for one in answer] == [one.words for one in groups]
+    assert [one["share"] for one in answer] == [one.share for one in groups]
+    shown = next(one for one in groups if one.holds(1))
+    assert f"Backtest: {shown.words} past forecasts at this horizon" in page
+    assert _row(groups) in record
+    assert record.count(f"All destinations</th>{_row(coverage_of(make_scores(), ALL, ''))}") == 1
+
+
+def test_the_track_record_is_a_forward_test_apart_from_the_backtest(site: Path) -> None:
+    text = (site / "track-record.html").read_text(encoding="utf-8")
+    published, _, replayed = text.partition('id="replay-head"')
+
+    assert "This is a forward test: every forecast published since" in published
+    assert '<th scope="row" class="text">already over</th>' in plain(published)
+    assert '<th scope="col">Bias</th>' in published
+    assert "It is not part of the published record" in replayed
+
+
+def _row(groups: tuple[Coverage, ...]) -> str:
+    judged, few = '<td class="text">{words}</td>', '<td class="text note">{words}</td>'
+    return "".join((judged if one.is_judged else few).format(words=one.words) for one in groups)

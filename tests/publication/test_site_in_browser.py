@@ -1,0 +1,148 @@
+"""The site in Debian's Chromium, opened from files."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from publication.language.choice import LANGUAGES
+from publication.pages.render import folder_of
+from tests.publication.chromium_pages import PATIENCE_S, opened, serious_faults
+
+pytestmark = pytest.mark.slow
+
+PAGES = [
+    "index", "destinations/USA", "what-if", "stock", "track-record", "policy", "data",
+    "publications", "planning", "goods", "embed/USA", "publications/85051110/2/index",
+]  # fmt: skip
+PHONE = {"width": 360, "height": 740}
+
+
+def address_of(site: Path, name: str) -> str:
+    return (site.resolve() / f"{name}.html").as_uri()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_opens_from_its_file_without_a_complaint_or_fault_and_fits_a_phone(
+    browser: Browser, site: Path, name: str
+) -> None:
+    watch = opened(browser, "")
+    watch.page.goto(address_of(site, name))
+
+    assert watch.complaints == []
+    assert watch.hosts <= {"", None}
+    assert serious_faults(watch.page) == []
+    watch.page.set_viewport_size(PHONE)
+    widths = watch.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    cut, nameless = watch.page.evaluate(
+        "[[...document.querySelectorAll('table.cards')]"
+        ".filter(e => e.scrollWidth > e.parentElement.clientWidth).length,"
+        " document.querySelectorAll('table.cards tbody :is(th, td):not([data-head])').length]"
+    )
+    watch.page.context.close()
+    assert widths == [360, 360]
+    assert (cut, nameless) == (0, 0)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_a_chart_is_drawn_from_the_file_and_a_month_says_what_is_known_of_it(
+    browser: Browser, site: Path, code: str
+) -> None:
+    watch = opened(browser, "", has_touch=True)
+    watch.page.goto(address_of(site, f"{folder_of(code)}destinations/USA"))
+    figure = watch.page.locator("figure.fan")
+    assert watch.page.locator("figure.fan .still").count() == 1
+    figure.scroll_into_view_if_needed()
+    figure.locator("svg.marks").wait_for()
+
+    month = figure.locator('[role="graphics-symbol"][aria-label*="2026"]').last
+    month.hover(force=True)
+    expect(watch.page.locator("#vg-tooltip-element")).to_be_visible()
+    for form in ("PNG", "SVG", "CSV"):
+        with watch.page.expect_download() as saved:
+            figure.get_by_text(form, exact=True).click()
+        assert saved.value.suggested_filename.endswith(f".{form.lower()}")
+    watch.page.context.close()
+    assert watch.complaints == []
+
+
+@pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
+def test_a_translated_page_has_no_serious_fault_in_the_dark_and_fits_a_phone(
+    browser: Browser, site: Path, code: str
+) -> None:
+    watch = opened(browser, "", viewport=PHONE)
+    found = {}
+    for name in ("index", "planning", "track-record"):
+        watch.page.goto(address_of(site, f"{code}/{name}"))
+        wide = watch.page.evaluate("document.documentElement.scrollWidth")
+        found[name] = (wide, serious_faults(watch.page, ["dark"]))
+    watch.page.context.close()
+
+    assert set(map(str, found.values())) == {"(360, [])"}, found
+
+
+def test_pages_and_charts_follow_the_colour_scheme(browser: Browser, site: Path) -> None:
+    seen = {}
+    for scheme in ("light", "dark"):
+        watch = opened(browser, "", color_scheme=scheme)
+        watch.page.goto(address_of(site, "destinations/USA"))
+        watch.page.locator("figure.fan").scroll_into_view_if_needed()
+        watch.page.locator("figure.fan svg.marks").wait_for()
+        seen[scheme] = watch.page.evaluate(
+            "[getComputedStyle(document.body).backgroundColor,"
+            " getComputedStyle(document.querySelector('svg [fill=\"var(--c-band80)\"]')).fill]"
+        )
+        watch.page.context.close()
+
+    assert seen["light"] == ["rgb(255, 255, 254)", "rgb(166, 204, 230)"]
+    assert seen["dark"] == ["rgb(23, 27, 32)", "rgb(38, 84, 120)"]
+
+
+def test_without_a_script_the_picture_and_the_days_are_there(browser: Browser, site: Path) -> None:
+    watch = opened(browser, "", java_script_enabled=False)
+    watch.page.goto(address_of(site, "de/destinations/USA"))
+    picture = watch.page.locator("figure.fan img")
+
+    picture.scroll_into_view_if_needed()
+    watch.page.wait_for_function("document.querySelector('figure.fan img').naturalWidth > 0")
+    words = picture.get_attribute("alt") or ""
+    watch.page.context.close()
+
+    assert words.startswith("Fächerdiagramm")
+    assert watch.complaints == []
+
+
+def test_a_page_of_the_past_says_so_from_its_day_on(browser: Browser, site: Path) -> None:
+    shown = {}
+    for day in ("2026-11-26", "2027-06-01"):
+        watch = opened(browser, "")
+        watch.page.clock.set_fixed_time(f"{day}T12:00:00Z")
+        watch.page.goto(address_of(site, "index"))
+        shown[day] = watch.page.locator("[data-from]:not([hidden])").count()
+        watch.page.context.close()
+
+    assert shown["2026-11-26"] == 0
+    assert shown["2027-06-01"] > 0
+
+
+def test_the_keyboard_alone_reaches_content_and_the_months_of_a_chart(
+    browser: Browser, site: Path
+) -> None:
+    watch = opened(browser, "")
+    page = watch.page
+    page.goto(address_of(site, "destinations/USA"))
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/USA.html#main")
+    figure = page.locator("figure.fan")
+    figure.scroll_into_view_if_needed()
+    figure.locator("svg.marks").wait_for(timeout=1000 * PATIENCE_S)
+    figure.get_by_role("group", name="arrow keys").focus()
+    page.keyboard.press("ArrowLeft")
+
+    assert page.evaluate("document.activeElement.ariaLabel")
+    expect(page.locator("#vg-tooltip-element")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#vg-tooltip-element")).to_be_hidden()
+    page.context.close()

@@ -1,0 +1,252 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from publication.charts.fan import pick_steps
+from publication.language.choice import in_language
+from publication.queries import listings, track
+from publication.queries.freshness import freshness_of, releases_ahead
+from publication.state import Publication
+from publication.tables import csv_text, records
+from publication.words import chance_below, chance_words
+from tests.publication.stores import EARLIER, NOW
+
+QUANTILES = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0]
+
+
+@pytest.mark.parametrize(
+    ("level", "chance"),
+    [(40.0, 0.5), (35.0, 0.375), (20.0, 0.1), (9.0, 0.05), (71.0, 0.95), (70.0, 0.95)],
+)
+def test_the_chance_below_a_level_lies_straight_between_quantiles(
+    level: float, chance: float
+) -> None:
+    assert chance_below(QUANTILES, level) == pytest.approx(chance)
+
+
+@pytest.mark.parametrize(
+    ("chance", "words"),
+    [(0.05, "under 5%"), (0.95, "over 95%"), (0.333, "33%"), (float("nan"), "\u2013")],
+)
+def test_a_chance_is_reported_no_finer_than_it_is_known(chance: float, words: str) -> None:
+    assert chance_words(chance) == words
+
+
+def test_what_is_missing_stays_missing_in_plain_rows() -> None:
+    frame = pd.DataFrame(
+        {
+            "day": pd.to_datetime(["2026-01-02", None]),
+            "moment": pd.to_datetime(["2026-01-02T03:04:05Z", None]),
+            "number": [1.5, None],
+            "text": ["=1", None],
+        }
+    )
+
+    rows = records(frame)
+
+    assert rows[0] == {
+        "day": "2026-01-02", "moment": "2026-01-02T03:04:05Z", "number": 1.5, "text": "=1",
+    }  # fmt: skip
+    assert set(rows[1].values()) == {None}
+    assert csv_text(rows, list(frame)).splitlines()[1:] == [
+        "2026-01-02,2026-01-02T03:04:05Z,1.5,'=1",
+        ",,,",
+    ]
+
+
+def test_a_forecast_past_the_next_release_is_stale(publication: Publication) -> None:
+    fresh = freshness_of(publication, now=NOW)
+    old = freshness_of(publication, now=NOW + pd.Timedelta(days=60))
+
+    assert not any("Stale" in notice for notice in fresh.notices)
+    assert old.notices[0] == (
+        "Stale: this forecast is as of 24 November 2026; a newer one should have been published."
+    )
+    assert fresh.next_release == pd.Timestamp("2026-12-20")
+    assert old.next_release > NOW.tz_localize(None) + pd.Timedelta(days=60)
+
+
+def test_data_on_time_by_the_champion_need_no_notice(publication: Publication) -> None:
+    rows = publication.published.forecasts.assign(status="champion")
+    known = replace(publication.snapshot, cutoff="2026-10")
+    good = replace(
+        publication,
+        published=replace(publication.published, forecasts=rows),
+        snapshots={publication.as_of: known},
+    )
+
+    fresh = freshness_of(good, now=NOW)
+
+    assert fresh.notices == ()
+    assert fresh.next_months == "November 2026"
+
+
+def test_a_release_is_missing_from_the_day_after_it_was_due(publication: Publication) -> None:
+    known = replace(publication.snapshot, cutoff="2026-09")
+    late = replace(publication, snapshots={publication.as_of: known})
+    due = freshness_of(late, now=NOW).next_release - pd.DateOffset(months=1)
+
+    fresh = [
+        freshness_of(late, now=(due + pd.Timedelta(days=n)).tz_localize("UTC")) for n in (0, 1)
+    ]
+
+    assert [one.missing_since for one in fresh] == [None, due]
+    assert fresh[1].missing.startswith("Not loaded: China's figures of October 2026, due since ")
+
+
+def test_january_and_february_come_together_in_march(publication: Publication) -> None:
+    ahead = releases_ahead(publication, now=pd.Timestamp("2027-01-25", tz="UTC"))
+
+    assert [(day.month, months) for day, months in ahead.items()][:2] == [
+        (3, "January to February 2027"), (4, "March 2027"),
+    ]  # fmt: skip
+
+
+def test_a_forecast_published_for_a_past_day_is_listed_as_such(publication: Publication) -> None:
+    assert [row["afterwards"] for row in listings.publications(publication)] == [False, True]
+
+
+def test_forecasts_are_scored_on_observed_months_only(publication: Publication) -> None:
+    cells = track.cells_of(publication)
+
+    panel = publication.snapshot.panel.set_index(["destination", "period"])
+    kinds = {panel["kind"][row.destination, row.period] for row in cells.itertuples()}
+    assert kinds == {"observed"}
+    assert set(cells["as_of"]) == {pd.Timestamp(EARLIER)}
+    assert (cells["period"] > "2025-07-01").all()
+
+
+def test_a_month_that_the_forecast_knew_is_no_forecast(publication: Publication) -> None:
+    every = track.cells_of(publication)
+    then = publication.snapshots[pd.Timestamp(EARLIER)]
+    months = every.head(1)[["destination", "period"]].assign(kind="observed")
+    knowing = replace(then, panel=pd.concat([then.panel, months], ignore_index=True))
+    snapshots = {**publication.snapshots, pd.Timestamp(EARLIER): knowing}
+
+    left = track.cells_of(replace(publication, snapshots=snapshots))
+
+    pd.testing.assert_frame_equal(left, every.iloc[1:].reset_index(drop=True))
+
+
+def test_only_months_frozen_before_their_release_are_a_track_record(
+    publication: Publication,
+) -> None:
+    nothing_proven = track.cells_of(publication)
+    assert not nothing_proven["frozen_ahead"].any()
+    known = publication.published.publications
+    result = known.assign(ahead_from=pd.Timestamp("2025-10-01"), state="published")
+    proven = replace(publication, published=replace(publication.published, publications=result))
+
+    cells = track.cells_of(proven)
+
+    live, later = track.live_and_later(cells)
+    assert len(live) + len(later) == len(nothing_proven)
+    assert live["period"].min() == pd.Timestamp("2025-10-01")
+    assert later["period"].max() < pd.Timestamp("2025-10-01")
+    held = replace(proven.published, publications=result.assign(state="held"))
+    assert not track.cells_of(replace(proven, published=held))["frozen_ahead"].any()
+
+
+def test_the_rules_of_thumb_know_only_what_the_forecast_knew(publication: Publication) -> None:
+    cells = track.cells_of(publication)
+    usa = cells.loc[cells["destination"].eq("USA") & cells["period"].eq("2025-10-01")].iloc[0]
+
+    then = publication.snapshots[pd.Timestamp(EARLIER)].panel
+    own = then.loc[then["destination"] == "USA"].set_index("period")["tonnes"]
+    assert usa["last_value"] == own["2025-07-01"]
+    assert usa["seasonal_naive"] == own["2024-10-01"]
+    assert own.index.max() == pd.Timestamp("2025-07-01")
+
+
+def test_scores_are_shares_of_the_tonnes_that_came() -> None:
+    cells = pd.DataFrame(
+        {
+            "destination": ["USA", "DEU", "WLD"],
+            "lead": [0, 2, 2],
+            "tonnes": [100.0, 300.0, 400.0],
+            "error": [10.0, -30.0, 0.0],
+            "seasonal_naive": [150.0, 300.0, 400.0],
+            "last_value": [100.0, np.nan, 400.0],
+            "inside80": [True, False, True],
+            "pinball": [5.0, 15.0, 0.0],
+        }
+    )
+
+    usa = track.score(cells.head(1), "USA")
+    counted = track.by_lead(cells.fillna({"last_value": 300.0}))
+
+    assert (usa.wape, usa.seasonal_naive, usa.last_value, usa.pinball) == (0.1, 0.5, 0.0, 0.05)
+    assert usa.loses
+    shown = [(score.label, score.cells, score.bias) for score in counted]
+    assert shown == [("over", 1, 0.1), ("1-3", 1, -0.1)]
+
+
+def test_a_published_month_counts_from_the_month_of_its_forecast(publication: Publication) -> None:
+    cells = track.cells_of(publication)
+
+    month = pd.Timestamp(EARLIER).tz_localize(None).to_period("M")
+    assert cells["lead"].tolist() == [(day.to_period("M") - month).n for day in cells["period"]]
+    assert (cells["lead"] < cells["horizon"]).all()
+    groups = track.coverage(cells, publication.destinations)["ALL"]
+    assert groups[0].lead_to == 0
+    assert sum(group.forecasts for group in groups) == len(cells)
+
+
+def test_the_worst_misses_come_first_with_what_was_announced_since(
+    publication: Publication,
+) -> None:
+    cells = track.cells_of(publication)
+    misses = track.largest_errors(publication, cells)
+
+    sizes = [abs(miss["tonnes"] - miss["p50"]) for miss in misses]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len({(miss["destination"], miss["period"]) for miss in misses}) == len(misses)
+    assert not {miss["destination"] for miss in misses} & {"WLD", "EU27"}
+    autumn = [miss for miss in misses if miss["period"] >= pd.Timestamp("2025-11-01")]
+    assert autumn
+    announced = pd.Timestamp("2025-10-09")
+    assert all(announced in [day for day, _ in miss["events"]] for miss in autumn)
+
+
+def test_tariff_steps_of_a_chart_are_those_of_its_importer(publication: Publication) -> None:
+    tariffs = publication.snapshot.ledger.tariffs
+    window = {
+        "start": pd.Timestamp("2025-01-01"),
+        "end": pd.Timestamp("2026-12-31"),
+        "as_of": pd.Timestamp("2025-04-09T12:00"),
+    }
+
+    usa = pick_steps(tariffs, destination="USA", **window)
+    world = pick_steps(tariffs, destination="WLD", **window)
+    italy = pick_steps(
+        tariffs, destination="ITA", **{**window, "start": pd.Timestamp("2016-01-01")}
+    )
+
+    april = next(step for step in usa if step.when == pd.Timestamp("2025-04-10"))
+    assert april.ahead
+    assert "IEEPA reciprocal: 125%" in april.changes[0]
+    assert [step.letter for step in usa] == list("abcdefghijklmnopqrstuvwxyz")[: len(usa)]
+    assert world == ()
+    assert "MFN: 2.2%" in " ".join(italy[0].changes)
+    with in_language("de"):
+        german = pick_steps(tariffs, destination="USA", **window)
+    changes = [change for step in german for change in step.changes]
+    assert [one for one in changes if one.startswith("Section 301, Zwangsarbeit: 12,5\u00a0% auf")]
+
+
+def test_scheduled_days_since_the_newest_act_have_no_outcome_in_the_data(
+    publication: Publication,
+) -> None:
+    rows = publication.ledger.events.head(4).assign(
+        event_id=["act", "sched-past", "sched-due", "sched-ahead"],
+        announced_on=pd.to_datetime(["2026-10-06", "2025-11-07", "2025-11-07", "2026-10-09"]),
+        effective_from=pd.to_datetime([None, "2026-10-01", "2026-11-11", "2027-01-11"]),
+    )
+    later = replace(publication, ledger=replace(publication.ledger, events=rows))
+
+    assert listings.newest_act(later) == pd.Timestamp("2026-10-06")
+    due = listings.unreported(later, pd.Timestamp("2026-11-27", tz="UTC"))
+    assert [row["event_id"] for row in due] == ["sched-due"]
+    assert listings.unreported(later, pd.Timestamp("2026-11-01", tz="UTC")) == []

@@ -1,0 +1,116 @@
+"""The what-if page in Debian's Chromium, answered by a worker."""
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.publication.chromium_pages import opened, serious_faults
+from tests.service.scenario_service import WhatIf
+from tests.service.serve_process import ENDING_S
+
+pytestmark = pytest.mark.slow
+
+ANSWERED = (
+    "/what-if?destination=USA&tariff_importer=USA&tariff_points=34&tariff_from=2027-01-11"
+    "&licence_kind=april_2025&licence_for=USA&licence_from=2027-01-11"
+)
+PATIENT_MS = 1000.0 * ENDING_S
+WRONG = "/what-if?destination=USA&tariff_importer=USA&tariff_rate=soon"
+
+
+@pytest.mark.parametrize("path", [ANSWERED, WRONG])
+def test_the_page_has_no_serious_fault_of_accessibility(
+    browser: Browser, what_if: WhatIf, path: str
+) -> None:
+    watch = opened(browser, what_if.address)
+    watch.page.goto(path)
+
+    faults = serious_faults(watch.page)
+
+    watch.page.context.close()
+    assert faults == []
+    assert watch.hosts == {"127.0.0.1"}
+
+
+def test_the_answer_needs_no_script_and_a_phone_no_sideways_scroll(
+    browser: Browser, what_if: WhatIf
+) -> None:
+    size = {"width": 360, "height": 740}
+    watch = opened(browser, what_if.address, java_script_enabled=False, viewport=size)
+    watch.page.goto(ANSWERED)
+
+    assert watch.page.locator("figure.paired img").is_visible()
+    assert watch.page.get_by_role("heading", name="United States, month by month").is_visible()
+    width = watch.page.locator("html").bounding_box()["width"]
+    watch.page.context.close()
+    assert width == 360
+    assert watch.complaints == []
+
+    watch = opened(browser, what_if.address, viewport=size)
+    watch.page.goto(ANSWERED)
+    widths = watch.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    watch.page.context.close()
+    assert widths == [360, 360]
+
+
+@pytest.mark.parametrize("width", [800, 1100, 1300])
+def test_titles_stay_within_their_charts(browser: Browser, what_if: WhatIf, width: int) -> None:
+    watch = opened(browser, what_if.address, viewport={"width": width, "height": 1000})
+    watch.page.goto(ANSWERED)
+    watch.page.locator("figure.paired[data-drawn]").wait_for()
+    above, beside = watch.page.evaluate(
+        "[...document.querySelectorAll('figure.paired :is(svg, .role-title)')]"
+        ".map(e => e.getBoundingClientRect())"
+        ".reduce((svg, title) => [svg.top - title.top, title.right - svg.right])"
+    )
+    watch.page.context.close()
+    assert max(above, beside) <= 1
+
+
+def test_the_keyboard_alone_asks_what_if(browser: Browser, what_if: WhatIf) -> None:
+    watch = opened(browser, what_if.address)
+    page = watch.page
+    page.goto("/what-if")
+    page.get_by_label("New rate, percent", exact=True).focus()
+    page.keyboard.type("60")
+    page.get_by_label("In force from").first.focus()
+    page.keyboard.type("01012027")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/what-if?*tariff_rate=60*")
+
+    lead = page.locator(".lead").inner_text()
+    kept = page.get_by_label("New rate, percent", exact=True).input_value()
+    page.context.close()
+    assert "November 2026 to October 2027" in lead
+    assert kept == "60"
+    assert watch.complaints == []
+
+
+def test_a_slider_moves_its_number_and_the_result_follows(
+    browser: Browser, what_if: WhatIf
+) -> None:
+    watch = opened(browser, what_if.address)
+    page = watch.page
+    page.goto("/what-if?destination=USA&tariff_importer=USA")
+    percent = page.get_by_label("New rate, percent (slider)", exact=True)
+    start = page.get_by_label("In force from (slider)").first
+    calm = page.locator("#result .lead").inner_text()
+
+    percent.fill("60")
+    expect(page.locator("#result .lead")).not_to_have_text(calm, timeout=PATIENT_MS)
+    first = page.locator("#result .lead").inner_text()
+    start.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#result .lead")).not_to_have_text(first, timeout=PATIENT_MS)
+
+    assert page.get_by_label("New rate, percent", exact=True).input_value() == "60"
+    begins = page.get_by_label("In force from", exact=True).first.input_value()
+    assert start.get_attribute("aria-valuetext") == f"{pd.Timestamp(begins):%B %Y}"
+    assert f"tariff_from={begins}" in page.url
+    shown = page.locator("#result .lead").inner_text()
+    page.reload()
+    assert page.locator("#result .lead").inner_text() == shown
+    assert page.locator("#levers-state").inner_text() == ""
+    page.context.close()
+    assert watch.complaints == []
+    assert watch.hosts == {"127.0.0.1"}
