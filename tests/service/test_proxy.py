@@ -15,7 +15,6 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
-from service.http.limits import server_config
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -36,8 +35,8 @@ async def who(request: Request) -> Response:
 @pytest.fixture
 def behind() -> Iterator[int]:
     """Port of a small app, served as ours is."""
-    app = Starlette(routes=[Route("/", who, methods=["GET", "POST"])])
-    server = uvicorn.Server(server_config(app, "127.0.0.1"))
+    app = Starlette(routes=[Route("/{name:path}", who, methods=["GET", "POST"])])
+    server = uvicorn.Server(uvicorn.Config(app, forwarded_allow_ips="127.0.0.1", log_config=None))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
@@ -98,7 +97,7 @@ def asked(port: int, count: int) -> list[httpx.Response]:
     async def ask() -> list[httpx.Response]:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         async with httpx.AsyncClient(timeout=WAIT_S, trust_env=False, limits=limits) as client:
-            address = f"http://127.0.0.1:{port}/"
+            address = f"http://127.0.0.1:{port}/stock.json"
             return await asyncio.gather(*(client.get(address) for _ in range(count)))
 
     return asyncio.run(ask())
@@ -124,9 +123,9 @@ def test_the_proxy_names_the_client_and_refuses_what_is_too_much(
 ) -> None:
     address = f"http://127.0.0.1:{request.getfixturevalue(way)}"
     with httpx.Client(base_url=address, trust_env=False) as client:
-        plain = client.get("/", headers={"Host": "magnets.example.org"})
-        large = client.post("/", content=b"x" * 100_000)
-        long = client.get("/", headers={"X-Long": "x" * 40_000})
+        plain = client.get("/de/stock.html", headers={"Host": "magnets.example.org"})
+        large = client.post("/api/v1/scenarios", content=b"x" * 100_000)
+        long = client.get("/stock.json", headers={"X-Long": "x" * 40_000})
 
     assert plain.text == "127.0.0.1 magnets.example.org"
     assert large.status_code in (413, 502)  # Caddy 2.6 calls it the service's fault
@@ -142,7 +141,7 @@ def test_half_a_head_is_cut_off_and_keeps_nobody_out(
     for one in half:
         one.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Half: ")
 
-    answer = httpx.get(f"http://127.0.0.1:{port}/", trust_env=False)
+    answer = httpx.get(f"http://127.0.0.1:{port}/stock.json", trust_env=False)
 
     assert answer.status_code == 200
     for one in half:

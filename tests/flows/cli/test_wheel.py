@@ -95,7 +95,7 @@ def test_the_wheel_holds_one_package_and_what_it_reads(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
 
     inside = "magnetcast/_internal"
-    assert {name.split("/")[0] for name in names} == {"magnetcast", "magnetcast-0.1.0.dist-info"}
+    assert {name.split("/")[0] for name in names} == {"magnetcast", "magnetcast-0.2.0.dist-info"}
     assert f"{inside}/data/published_figures.csv" in names
     assert f"{inside}/scenarios/us-tariff-60.yaml" in names
     for room, kinds in (("service", ("html", "css")), ("sources", ("yaml",)), ("store", ("py",))):
