@@ -2,7 +2,7 @@
 
 import pytest
 
-from publication.queries.needs import arrival_months
+from publication.planning.needs import arrival_months
 
 
 @pytest.mark.parametrize(

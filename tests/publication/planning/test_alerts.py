@@ -17,8 +17,8 @@ from standardwebhooks import Webhook
 
 from flows.alert_delivery import alert, alert_if_possible
 from flows.context.stores import store_of
+from publication.planning.needs import need_documents
 from publication.planning.planning_file import FILE, Planning, read_planning_file
-from publication.queries.needs import need_documents
 from store.facts.reading import latest_forecast
 from store.planning import read_alerts
 from store.schema.database_tables import alerts
