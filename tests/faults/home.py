@@ -116,8 +116,7 @@ class Home:
 
     @property
     def variables(self) -> dict[str, str]:
-        drawn = {"MAGNETCAST_PICTURES": str(ALL)}
-        return {**environment(self.folder, self.data), **drawn, **self.more}
+        return {**environment(self.folder, self.data), **self.more}
 
     @property
     def settings(self) -> Settings:
