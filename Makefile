@@ -40,10 +40,10 @@ catalogues: setup  ## Bring the catalogues of the languages up to the sentences 
 	$(BIN)/pybabel -q extract -F babel.toml -k marked:1,1t -k message --no-location -o var/messages.pot store sources features models publication service flows data scenarios
 	for code in de ja ko zh; do $(BIN)/pybabel -q update -N --ignore-obsolete --no-fuzzy-matching -w 100 -i var/messages.pot -l $$code -o publication/language/catalogues/$$code.po; done
 
-run: setup  ## Run the main job on the bundled facts: ingest, backtest, train, publish, report
+run: setup  ## Run the main job on the bundled facts: ingest, backtest, train, publish, write the site
 	$(BIN)/magnetcast run
 
-serve: setup  ## Serve the planners' page and API on 127.0.0.1:8510
+serve: setup  ## Serve the site, what-if and the stock question on 127.0.0.1:8510
 	$(BIN)/magnetcast serve
 
 up: setup  ## Run Prefect's server, its schedule and the service on the loopback until Ctrl-C
@@ -85,13 +85,16 @@ fmt: setup  ## Format and mend what can be mended by machine
 golden: setup  ## Rewrite the golden scores; say in the commit why they moved
 	$(PY) -m tests.golden.rewrite
 
+site: setup  ## Write the site of the newest publications anew
+	$(BIN)/magnetcast site
+
 docs: setup  ## Rewrite the catalogue of features in docs/features.md (seconds)
 	$(PY) -m docs.catalogue
 
 pictures: setup  ## Rewrite the documentation's pictures of what is published in the home (make run first)
 	$(PY) -m docs.screens
 
-site: setup  ## Build the documentation's site into var/site
+docs-site: setup  ## Build the documentation's site into var/docs
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 
 docs-test: setup  ## Follow every command of the documentation on the bundled facts (minutes)

@@ -88,7 +88,7 @@ months already over on the day of the forecast (nowcasts) stand apart from month
 the destinations and the sums WLD and EU27, so tonnes count twice there. no_response is magnetcast
 without the answer to controls observed in few months (docs/adr/0010-policy-response.md), made of
 the next two: lightgbm, the trees alone, and experts, the base forecast
-(docs/adr/0070-values-as-evidence.md); panel_parameters is magnetcast with the parameters of
+(docs/adr/0002-direct-global-model.md); panel_parameters is magnetcast with the parameters of
 panels, of which none was chosen on magnets (docs/accuracy.md). Base forecasts and baselines get
 bands calibrated in the same way, and all are made coherent like the model; auto_ets is
 statsforecast's AutoETS on the panel as it was known, with its own bands. An entry: error (WAPE)

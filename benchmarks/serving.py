@@ -138,8 +138,8 @@ def main() -> None:
         rows = [*of_service(home), *of_nginx(home, Path(scratch))]
     lines = page.heading("The service", "make bench-service")
     method = (
-        "Server and generator of requests share the machine's cores. Each of the connections sends "
-        "its next request when the last is answered (benchmarks/load.py). Latencies in milliseconds."
+        "Server and generator of requests share the machine's cores. Each connection sends its "
+        "next request when the last is answered (benchmarks/load.py). Latencies in milliseconds."
     )
     page.write("service.md", [*lines, *page.prose(method), *page.table(pd.DataFrame(rows))])
 

@@ -1,7 +1,7 @@
 """Past forecast origins of the evidence panel, each from the rows available then.
 
 Panels are cached by these rows, the parameters and the version of the code
-(docs/adr/0046-kept-origins.md).
+(docs/adr/0036-one-forecaster-protocol.md).
 """
 
 import hashlib

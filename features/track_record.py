@@ -219,7 +219,7 @@ BASE_RATES: Final = (0.85, 0.07, 0.04, 0.04)
 
 _SPREAD: Final = 0.5
 """Prior standard deviation of every coefficient, in log odds: best for predicting each act on
-record from those before it (docs/adr/0049-announced-acts.md)."""
+record from those before it (benchmarks/history.md)."""
 
 USUAL_DELAY: Final = 6.0
 """Delay of a postponed act in months without any case on record."""

@@ -54,13 +54,15 @@ class DataFile:
     key: Sequence[str]
     units: Mapping[str, str]
     """Unit by column; others have none."""
+    row: type[ResponseModel] | None = None
+    """What describes the columns."""
 
     @property
     def csv(self) -> str:
         return csv_text(self.rows, self.columns)
 
 
-LICENCE: Final = {
+FORECAST_LICENCE: Final = {
     "name": "CC-BY-4.0",
     "title": "Creative Commons Attribution 4.0",
     "path": "https://creativecommons.org/licenses/by/4.0/",
@@ -73,7 +75,7 @@ _TONNES: Final = dict.fromkeys(
 )
 
 CONTRIBUTION_COLUMNS: Final = ("destination", "period", "p50", *CONTRIBUTIONS)
-CHANGE_COLUMNS: Final = ("destination", "period", "since_publication", *CHANGES)
+CAUSE_COLUMNS: Final = ("destination", "period", "since_publication", *CHANGES)
 
 
 def publication_files(publication: Publication) -> list[DataFile]:
@@ -91,7 +93,7 @@ def publication_files(publication: Publication) -> list[DataFile]:
               list(_contributions(publication)), CONTRIBUTION_COLUMNS, ("destination", "period"),
               dict.fromkeys(("p50", *CONTRIBUTIONS), "t")),
         _file("changes", marked("Causes of change since the publication before"),
-              list(_changes(explained)), CHANGE_COLUMNS, ("destination", "period"),
+              list(_changes(explained)), CAUSE_COLUMNS, ("destination", "period"),
               dict.fromkeys(CHANGES, "t")),
         _model("panel", marked("Past months as known then, with their basis"), months,
                HistoryMonth, ("destination", "period")),
@@ -181,7 +183,7 @@ def data_package(publication: Publication, files: Sequence[DataFile]) -> str:
         "description": "Tonnes by month of customs clearance in China and destination.",
         "version": str(publication.number),
         "created": f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}",
-        "licenses": [LICENCE],
+        "licenses": [FORECAST_LICENCE],
         "sources": [
             {"title": "China Customs (GACC)", "path": "http://www.customs.gov.cn"},
             {"title": "The source of each figure is in figures.csv of the site"},
@@ -221,11 +223,9 @@ def _field(file: DataFile, name: str) -> Record:
         kind = "integer"
     elif values and all(isinstance(value, int | float) for value in values):
         kind = "number"
-    return {
-        "name": name,
-        "type": kind,
-        **({"unit": file.units[name]} if name in file.units else {}),
-    }
+    about = file.row.model_fields[name].description if file.row else None
+    texts = {"unit": file.units.get(name), "description": about}
+    return {"name": name, "type": kind, **{key: text for key, text in texts.items() if text}}
 
 
 def schema_dataset(publication: Publication, base_url: str) -> str:
@@ -239,7 +239,7 @@ def schema_dataset(publication: Publication, base_url: str) -> str:
         "behind them and the causes of each number.",
         "dateModified": f"{publication.as_of:%Y-%m-%d}",
         "temporalCoverage": f"{rows['period'].min()}/{rows['period'].max()}",
-        "license": LICENCE["path"],
+        "license": FORECAST_LICENCE["path"],
         "creator": {"@type": "Organization", "name": "magnetcast"},
         "variableMeasured": "exports in tonnes",
         "spatialCoverage": [name_of(code) for code in publication.destinations],
@@ -297,14 +297,17 @@ def _dated(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _file(*about: Any) -> DataFile:  # noqa: ANN401 - the fields of a file, units in tonnes
-    return DataFile(*about, *([_TONNES] if len(about) < len(fields(DataFile)) else []))
+def _file(*about: Any) -> DataFile:  # noqa: ANN401 - name to key of a file, then its units
+    return DataFile(*about, *([] if len(about) > _TO_KEY else [_TONNES]))
+
+
+_TO_KEY: Final = 5
 
 
 def _model(
     name: str, title: str, rows: Sequence[Record], row: type[ResponseModel], key: Sequence[str]
 ) -> DataFile:
-    return _file(name, title, rows, columns_of(row), key)
+    return DataFile(name, title, rows, columns_of(row), key, _TONNES, row)
 
 
 def _newest(scores: list[Record]) -> list[Record]:

@@ -1,4 +1,4 @@
-"""Errors that a reader can be told."""
+"""Errors that a reader can act on."""
 
 from typing import Final
 

@@ -37,13 +37,13 @@ from store.archive import write_sums
 from store.messages import Message
 from store.publications.explanations import StoredExplanation
 
-FOLDER: Final = "publications"
+PUBLICATIONS: Final = "publications"
 """Below the home, and below a site."""
 
 
 def folder_below(home: Path, commodity: str, number: int) -> Path:
     """Folder of a publication below a home."""
-    return home / FOLDER / slug_of(commodity) / str(number)
+    return home / PUBLICATIONS / slug_of(commodity) / str(number)
 
 
 def write_folder(

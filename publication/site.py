@@ -20,7 +20,7 @@ import pandas as pd
 from publication.charts.chart import COLOURS, DARK_COLOURS
 from publication.charts.stills import bundle, still
 from publication.data_files import (
-    LICENCE,
+    FORECAST_LICENCE,
     destination_file,
     json_of,
     publication_files,
@@ -28,7 +28,7 @@ from publication.data_files import (
     site_files,
 )
 from publication.feeds import calendar_of, destination_feed, digest_of, publications_feed
-from publication.folder import FOLDER, link_tree, remove_folder, write_text
+from publication.folder import PUBLICATIONS, link_tree, remove_folder, write_text
 from publication.language.choice import LANGUAGES, in_language
 from publication.language.phrases import gettext
 from publication.pages.destination_pages import destination_page, first_destination
@@ -151,8 +151,8 @@ def write_pages(
         publications = source.publications()
         _write_languages(source, publications, shares[0], root, old)
         _write_shared(source, publications, root, old, status)
-        if (home / FOLDER).is_dir():
-            link_tree(home / FOLDER, root / FOLDER)
+        if (home / PUBLICATIONS).is_dir():
+            link_tree(home / PUBLICATIONS, root / PUBLICATIONS)
         for part in work:
             part.result()
     if old is not None:
@@ -207,7 +207,7 @@ def _index(
 ) -> str:
     return json_text(
         {
-            "licence": LICENCE,
+            "licence": FORECAST_LICENCE,
             "base_url": source.base_url,
             "state": source.state,
             "publications": [

@@ -17,7 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
+OWN_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 """Host names that only this machine uses; others guard against DNS rebinding."""
 
 HEADERS: Final = (
@@ -105,7 +105,7 @@ def create_app(
     app = Starlette(
         routes=[Route("/health", health), Route("/metrics", counts), Mount("/", app=answer)],
         middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, *names]),
+            Middleware(TrustedHostMiddleware, allowed_hosts=[*OWN_NAMES, *names]),
             Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=6),
         ],
         exception_handlers={HTTPException: refused},

@@ -117,21 +117,21 @@ class Questions:
 Handler = Callable[[Questions, Request], Any]
 
 
-async def what_if(asked: Questions, request: Request) -> Response:
+async def what_if(questions: Questions, request: Request) -> Response:
     """Page of a scenario, or the form to define one."""
-    publication = await run_in_threadpool(asked.publication)
+    publication = await run_in_threadpool(questions.publication)
     view = view_of(publication, request.query_params.multi_items())
     shared_from = request.query_params.get(PUBLICATION, "")
     number = shared_from if shared_from.isdecimal() else ""
 
     def shown(result: Result | None = None, **about: Any) -> str:  # noqa: ANN401 - of the page
-        worked = asked.pool.what_if.worked
+        worked = questions.pool.what_if.worked
         return what_if_page(
-            publication, asked.clock(), view, result, worked=worked, shared_from=number, **about
+            publication, questions.clock(), view, result, worked=worked, shared_from=number, **about
         )
 
     try:
-        results = await _results(asked, publication, view, *view.beside)
+        results = await _results(questions, publication, view, *view.beside)
     except (DataError, NoAnswerError) as err:
         status = _status_of(err)
         text = await run_in_threadpool(shown, trouble=message_of(err))
@@ -141,52 +141,54 @@ async def what_if(asked: Questions, request: Request) -> Response:
     return _answer(text, "html", HTTPStatus.BAD_REQUEST if view.errors else HTTPStatus.OK)
 
 
-async def _results(asked: Questions, publication: Publication, *views: WhatIfView) -> list[Result]:
+async def _results(
+    questions: Questions, publication: Publication, *views: WhatIfView
+) -> list[Result]:
     """Results of the sound ones of some scenarios."""
     return [
         await run_in_threadpool(
-            result_of, publication, view, await asked.result(publication, view.text.encode())
+            result_of, publication, view, await questions.result(publication, view.text.encode())
         )
         for view in views
         if view.text
     ]
 
 
-async def what_if_table(asked: Questions, request: Request) -> Response:
+async def what_if_table(questions: Questions, request: Request) -> Response:
     """Months of all destinations with and without a scenario as CSV."""
-    publication = await run_in_threadpool(asked.publication)
+    publication = await run_in_threadpool(questions.publication)
     view = view_of(publication, request.query_params.multi_items())
-    result = await asked.result(publication, text_of(view))
+    result = await questions.result(publication, text_of(view))
     return _answer(scenario_answer(result, publication.as_of, as_csv=True), "csv")
 
 
-async def scenarios(asked: Questions, request: Request) -> Response:
+async def scenarios(questions: Questions, request: Request) -> Response:
     """Forecasts with and without a scenario in the body; ``destination`` and ``format`` choose."""
-    publication = await run_in_threadpool(asked.publication)
+    publication = await run_in_threadpool(questions.publication)
     names = request.query_params.getlist("destination") or None
     for name in names or ():
         known_destination(publication, name)
-    result = await asked.result(publication, await asked.body_of(request))
+    result = await questions.result(publication, await questions.body_of(request))
     is_csv = request.query_params.get("format") == "csv"
     text = await run_in_threadpool(scenario_answer, result, publication.as_of, names, as_csv=is_csv)
     return _answer(text, "csv" if is_csv else "json")
 
 
-async def stock(asked: Questions, request: Request) -> Response:
+async def stock(questions: Questions, request: Request) -> Response:
     """Stock question as a page, as JSON, or as a feed whose entry changes with the answer."""
     fields = {name: text for name, text in request.query_params.items() if text}
-    publication = await run_in_threadpool(asked.publication, fields.pop("commodity", ""))
+    publication = await run_in_threadpool(questions.publication, fields.pop("commodity", ""))
     form = request.url.path.rpartition(".")[2] if "." in request.url.path else "html"
     firm, trouble, status = None, "", HTTPStatus.OK
     if "tonnes" in fields:
         try:
-            firm = await _firm(asked, publication, fields)
+            firm = await _firm(questions, publication, fields)
         except (DataError, NoAnswerError) as err:
             if form != "html":
                 raise
             trouble, status = message_of(err), _status_of(err)
     if form == "html":
-        text = await run_in_threadpool(_stock_page, asked, publication, fields, firm, trouble)
+        text = await run_in_threadpool(_stock_page, questions, publication, fields, firm, trouble)
         return _answer(text, "html", status)
     if firm is None:
         raise DataError("The question has no tonnes. Expected destination, tonnes and stock.")
@@ -196,37 +198,38 @@ async def stock(asked: Questions, request: Request) -> Response:
 
 
 async def _firm(
-    asked: Questions, publication: Publication, fields: Mapping[str, str]
+    questions: Questions, publication: Publication, fields: Mapping[str, str]
 ) -> FirmAnswer:
     question = question_in({"destination": first_destination(publication), **fields})
     results = []
     if "what_if" in fields:
         results = [
-            (worked.name, await asked.result(publication, worked.text.encode()))
-            for worked in asked.pool.what_if.worked
+            (worked.name, await questions.result(publication, worked.text.encode()))
+            for worked in questions.pool.what_if.worked
         ]
-    return await run_in_threadpool(firm_answer, publication, question, results, now=asked.clock())
+    return await run_in_threadpool(
+        firm_answer, publication, question, results, now=questions.clock()
+    )
 
 
 def _stock_page(
-    asked: Questions,
+    questions: Questions,
     publication: Publication,
     fields: Mapping[str, str],
     firm: FirmAnswer | None,
     trouble: str,
 ) -> str:
-    ahead = sorted(set(publication.latest["period"]))
     return page(
         "stock.html.j2",
         publication,
-        read_at=asked.clock(),
+        read_at=questions.clock(),
         path="stock.html",
         firm=firm,
         trouble=trouble,
         asked=fields,
         picked=fields.get("destination") or first_destination(publication),
         destinations=titles(publication),
-        first=ahead[0],
+        first=f"{questions.clock():%Y-%m}",
     )
 
 
@@ -259,7 +262,7 @@ def _status_of(err: Exception) -> HTTPStatus:
     return HTTPStatus.NOT_FOUND if isinstance(err, UnknownError) else HTTPStatus.BAD_REQUEST
 
 
-def questions_app(asked: Questions) -> Starlette:
+def questions_app(questions: Questions) -> Starlette:
     """App of the questions, in each language."""
 
     def route(path: str, handler: Handler, method: str = "GET") -> Route:
@@ -267,7 +270,7 @@ def questions_app(asked: Questions) -> Starlette:
             first = request.url.path.split("/")[1]
             with in_language(first if first in LANGUAGES else DEFAULT):
                 try:
-                    response: Response = await handler(asked, request)
+                    response: Response = await handler(questions, request)
                 except (DataError, StoreError) as err:
                     return _refused(err, path)
                 return response

@@ -79,8 +79,8 @@ class WorkedScenario(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    key: str = Field(examples=["us-tariff-60"])
-    name: str = Field(examples=["US tariff to 60 percent"])
+    key: str
+    name: str
     description: str
     text: str = Field(description="YAML, ready to be posted.")
 

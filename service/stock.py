@@ -44,8 +44,8 @@ class FirmQuestion(BaseModel):
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
-    destination: str = Field(max_length=20, examples=["DEU"])
-    tonnes: float = Field(gt=0, le=_MOST_TONNES, description="Needed a month.", examples=[12.0])
+    destination: str = Field(max_length=20)
+    tonnes: float = Field(gt=0, le=_MOST_TONNES, description="Needed a month.")
     stock: float = Field(0.0, ge=0, le=_MOST_TONNES, description="Tonnes held today.")
     stock_weeks: float = Field(
         0.0, ge=0, le=_LONGEST_COVER, description="The same in weeks of need; adds to stock."

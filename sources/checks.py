@@ -15,7 +15,7 @@ from sources.bundled.notation import COUNTRIES
 from sources.files.file_reader import package_table
 from sources.providers.live_sources import BY_CODE
 from store.errors import DataError, first_few
-from store.facts.batch import FileRows, is_sum
+from store.facts.batch import SUM_NOTE, FileRows
 from store.facts.commodities import under_china_code
 from store.facts.writing import PROPOSALS
 from store.partner_codes import RESIDUAL, residual_names
@@ -320,8 +320,9 @@ def _world_mismatch(file: FileRows, new: pd.DataFrame) -> list[str]:
 
 def _published_worlds(file: FileRows, new: pd.DataFrame, old: pd.DataFrame) -> list[str]:
     """Object to a sum of partners that is not the published world of its month."""
-    worlds = [cells[cells["destination"].eq(WORLD)] for cells in (new, old)]
-    sums, published = worlds[0][is_sum(worlds[0])], worlds[1][~is_sum(worlds[1])]
+    new, old = (cells[cells["destination"].eq(WORLD)] for cells in (new, old))
+    sums = new[new["note"].str.startswith(SUM_NOTE)]
+    published = old[~old["note"].str.startswith(SUM_NOTE)]
     pairs = sums.merge(published, on=[*_WEIGHT, "period_from"], suffixes=("", "_published"))
     # What is printed may be rounded or cut off.
     slack = pairs["half_width"] + 2 * pairs["half_width_published"]

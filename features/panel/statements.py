@@ -138,7 +138,7 @@ value. Source: docs/data/hs6_values.md."""
 
 SHARE_NOISE: Final = 0.1
 """The same of a yearly share of the world's value around a constant times the share of tonnes.
-Source: docs/data/baci_hs6_yearly.md."""
+Source: docs/data/hs6_values.md."""
 
 
 def hs6_values(known_rows: pd.DataFrame) -> pd.DataFrame:

@@ -57,12 +57,12 @@ class PanelPrior:
     start_share: float = 1.5
     rest_size: float = 3.0
     """Share of the rest of the world, some 190 countries, as a multiple of a destination's, so that
-    it differs from one whose months no figure fixes either. Source: docs/adr/0062."""
+    it differs from one whose months no figure fixes either."""
     unit_value_step: float = 0.035
     """Of the unit value of HS6 850511 from month to month. Source: docs/data/hs6_values.md."""
     start_unit_value: float = 0.3
     unit_value_ratio: float = 0.3
-    """Of a destination's unit value to the world's. Source: docs/data/baci_hs6_yearly.md."""
+    """Of a destination's unit value to the world's. Source: docs/data/hs6_values.md."""
 
 
 PRIOR: Final = PanelPrior()

@@ -1,4 +1,4 @@
-"""How a job is recorded in MLflow: one run, named by job, as_of and parameters (docs/adr/0041)."""
+"""How a job is recorded in MLflow: one run, named by job, as_of and parameters (docs/adr/0045)."""
 
 from contextlib import AbstractContextManager
 

@@ -10,7 +10,7 @@ from flows.ingest.doubts import outside_own_bands
 from sources.bundled.notation import COUNTRIES
 from sources.checks import FULL_TABLE, TOLERANCE, month_cells
 from store.errors import first_few
-from store.facts.batch import SUM_NOTE, FileRows, is_sum
+from store.facts.batch import SUM_NOTE, FileRows
 from store.facts.commodities import MEASURE, under_china_code
 from store.schema.frames import typed_frame
 from store.vocabulary import EU27, EU27_MEMBERS, HS6, WORLD
@@ -48,27 +48,25 @@ def with_world(
         pd.Timestamp(str(month)): _doubt(part, newest)
         for month, part in weights.groupby("period_from")
     }
-    published = levels.loc[levels["destination"].eq(WORLD) & ~is_sum(levels), "period_from"]
-    open_months = [m for m, doubt in doubts.items() if not doubt and m not in set(published)]
+    is_published = levels["destination"].eq(WORLD) & ~levels["note"].str.startswith(SUM_NOTE)
+    published = {*levels.loc[is_published, "period_from"]}
+    open_months = [m for m, doubt in doubts.items() if not doubt and m not in published]
     complete = weights[weights["period_from"].isin(open_months)]
     members = complete[complete["destination"].isin(EU27_MEMBERS)]
     implied = pd.concat([complete, _sums(complete, WORLD), _sums(members, EU27)])
-    for row in outside_own_bands(implied, earlier, engine, as_of=as_of).itertuples():
-        month = pd.Timestamp(str(row.period_from))
-        doubts[month] = doubts[month] or (
-            f"it would make {row.destination} {row.value:,.0f} t, outside its own band, "
-            f"{row.low:,.0f} to {row.high:,.0f} t"
+    for row in outside_own_bands(implied, earlier, engine, as_of=as_of).to_dict("records"):
+        doubts[row["period_from"]] = doubts[row["period_from"]] or (
+            f"it would make {row['destination']} {row['value']:,.0f} t, outside its own band, "
+            f"{row['low']:,.0f} to {row['high']:,.0f} t"
         )
     months = [month for month, doubt in doubts.items() if not doubt]
-    words = [
-        f"not taken, as the list is partial: {month:%Y-%m}, {doubt}"
-        for month, doubt in doubts.items()
-        if doubt
-    ]
+    partial = "not taken, as the list is partial"
+    words = [f"{partial}: {month:%Y-%m}, {doubt}" for month, doubt in doubts.items() if doubt]
     if months:
         before = levels.loc[levels["destination"].eq(WORLD), "period_from"].max()
         newer = "" if max(months) <= before else f"; forecasts start after {max(months):%Y-%m}"
-        named = ", ".join(f"{month:%Y-%m}" for month in months)
+        compared = dict.fromkeys(published, " if it equals the published one")
+        named = ", ".join(f"{month:%Y-%m}{compared.get(month, '')}" for month in months)
         words.insert(0, f"taken as the world's total: {named}{newer}")
     worlds = _sums(parts[parts["period_from"].isin(months)], WORLD)
     tables = {**file.tables, "observations": pd.concat([rows, worlds], ignore_index=True)}
@@ -78,12 +76,12 @@ def with_world(
 def _newest_list(earlier: pd.DataFrame, levels: pd.DataFrame) -> "pd.Series[float]":
     """Amounts by partner of the newest month whose partners add up to their world, else year."""
     key = ["source", "period_from"]
+    worlds = levels.loc[levels["destination"].eq(WORLD), [*key, "value"]]
     parts = levels[~levels["destination"].isin([WORLD, EU27])]
-    lists = parts.groupby(key)["value"].agg(["sum", "size"])
-    worlds = levels[levels["destination"].eq(WORLD)].set_index(key)["value"]
-    gap = (lists["sum"] / worlds.reindex(lists.index) - 1).abs()
-    complete = lists.index[lists["size"].ge(FULL_TABLE) & gap.le(TOLERANCE)]
-    parts = parts[pd.MultiIndex.from_frame(parts[key]).isin(complete)]
+    parts = parts.merge(worlds, on=key, suffixes=("", "_world"))
+    lists = parts.groupby(key)["value"]
+    gap = (lists.transform("sum") / parts["value_world"] - 1).abs()
+    parts = parts[lists.transform("size").ge(FULL_TABLE) & gap.le(TOLERANCE)]
     if parts.empty:
         is_year = earlier["commodity"].eq(HS6) & earlier["destination"].isin(COUNTRIES)
         parts = earlier[is_year & earlier["period_from"].lt(earlier["period_to"])]

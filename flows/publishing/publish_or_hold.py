@@ -122,6 +122,8 @@ def _doubts(workspace: Workspace) -> Message | None:
     if stands.any():
         record = json.loads(publications.loc[stands, "made_with"].iloc[-1] or "{}")
         since = record.get("ingest") if "evidence" in record else None
+    elif "evidence" not in workspace.provenance:  # a table's own, which has no panel
+        return None
     else:  # the first ingest of a home is of the bundled facts
         ingests = read_vintages(workspace.engine)
         since = ingests.loc[ingests["ingested_at"].eq(ingests["ingested_at"].min()), "id"].max()

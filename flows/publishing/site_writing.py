@@ -18,7 +18,7 @@ from flows.context.stores import store_of
 from flows.context.workspace import open_workspace
 from flows.monitoring.system_health import examine, status_record
 from models.evaluation.backtest import SCORE_COLUMNS
-from publication.folder import FOLDER, folder_below, remove_folder, write_folder
+from publication.folder import PUBLICATIONS, folder_below, remove_folder, write_folder
 from publication.planning.alerts import alert_rows
 from publication.planning.planning_file import Planning, read_planning_file
 from publication.site import SITE, SiteSource, state_of_site, write_pages, write_site
@@ -80,11 +80,11 @@ def write_site_to(settings: Settings, out: Path, base_url: str) -> None:
 
 
 def _source(settings: Settings, base_url: str = "") -> SiteSource:
-    planning, now = planning_of(settings), utc_now()
+    planning, read_at = planning_of(settings), utc_now()
     rows = [len(planning.rivals), len(planning.alerts), str(planning.file)]
-    inputs = [read_mark(store_of(settings)), *rows, f"{now:%Y-%m-%d}", version("magnetcast")]
+    inputs = [read_mark(store_of(settings)), *rows, f"{read_at:%Y-%m-%d}", version("magnetcast")]
     state = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
-    return SiteSource(settings.url, DRIVER_MEANINGS, planning, now, base_url, state)
+    return SiteSource(settings.url, DRIVER_MEANINGS, planning, read_at, base_url, state)
 
 
 def _status(settings: Settings) -> Mapping[str, object]:
@@ -103,7 +103,7 @@ def write_missing_folders(settings: Settings) -> None:
     recorded = read_publications(store_of(settings))
     held = recorded["state"].eq(HELD)
     waiting = {folder_below(settings.home / HELD, *key) for key in _keys(recorded.loc[held])}
-    for folder in (settings.home / HELD).glob(f"{FOLDER}/*/*"):
+    for folder in (settings.home / HELD).glob(f"{PUBLICATIONS}/*/*"):
         if folder not in waiting:  # decided meanwhile
             remove_folder(folder)
     for values in recorded.loc[held | recorded["state"].eq("published")].to_dict("records"):

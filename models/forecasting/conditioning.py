@@ -3,7 +3,7 @@
 A figure of a month after the cutoff (one destination's month, before the world's is out) changes
 the forecasts of other destinations and months as far as their errors correlate. A figure that
 equals its forecast changes none, and a stop at one destination alone says little of others.
-Source: docs/adr/0065-partial-months-condition.md.
+Source: docs/adr/0001-evidence-panel.md.
 """
 
 from typing import Final

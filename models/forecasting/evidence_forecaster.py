@@ -1,7 +1,7 @@
 """The magnets' model: LightGBM boosters and base forecasts, calibrated by its past errors.
 
 What it forecast at past origins is cached by all that it depends on: whatever did not change since
-is not fitted again. Source: docs/adr/0046-kept-origins.md.
+is not fitted again. Source: docs/adr/0036-one-forecaster-protocol.md.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -36,7 +36,7 @@ SHIPPING_DAYS: Final[Mapping[str, Days]] = {
     "JPN": (3, 10), "KOR": (3, 10), "VNM": (3, 12), "THA": (5, 12), "IND": (20, 28),
     ELSEWHERE: (3, 50),
 }  # fmt: skip
-"""By sea, as forwarders quote it. Source: docs/data/shipping_times.md."""
+"""By sea, as forwarders quote it. Source: docs/data/README.md#shipping-times."""
 
 _LIKELY: Final = 0.5
 _SLACK: Final = 1e-9

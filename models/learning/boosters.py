@@ -47,7 +47,7 @@ class TrainingSet:
 class OriginTargets:
     """What one origin teaches in the unit of a model; arrays broadcast to series x months.
 
-    Base and unit differ between magnets and panels: docs/adr/0067-one-engine-measured.md.
+    Base and unit differ between magnets and panels: docs/adr/0005-panel-engine.md.
     """
 
     features: OriginFeatures

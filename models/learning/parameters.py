@@ -44,8 +44,7 @@ def _bounded(default: T, span: tuple[float, float], unit: str, meaning: str, mod
 class ModelParameters:
     """Parameters of a model; ``MAGNETS_PRESET`` and ``PANEL_PRESET`` differ in values alone.
 
-    Source: docs/adr/0002-direct-global-model.md, docs/adr/0005-panel-engine.md,
-    docs/adr/0067-one-engine-measured.md.
+    Source: docs/adr/0002-direct-global-model.md, docs/adr/0005-panel-engine.md.
     """
 
     model: str = OF_PANELS

@@ -307,7 +307,7 @@ HALF_SEEN: Final = 6.0
 
 HALF_AHEAD: Final = 6.0
 """Months ahead of today at which half of what a control holds back counts, in logs: until then it
-may be eased, suspended or worked around. Source: docs/adr/0066-the-year-ahead.md."""
+may be eased, suspended or worked around. Source: docs/adr/0010-policy-response.md."""
 
 WITHOUT_SPREAD: Final = 0.15
 """Spread of the level before a control as a forecast of months without it, log units."""

@@ -166,7 +166,7 @@ NAVIGATION: Final = (
 )
 """The pages in the navigation; a new page adds itself here."""
 
-GOODS: Final = ("/goods.html", marked("Other goods"))
+OTHER_GOODS: Final = ("/goods.html", marked("Other goods"))
 """Added where other commodities are published."""
 
 PLANNING: Final = ("/planning.html", marked("Needs and alerts"))
@@ -196,7 +196,7 @@ def page(
     """
     navigation = [*NAVIGATION]
     if len(publication.published.commodities) > 1:
-        navigation.append(GOODS)
+        navigation.append(OTHER_GOODS)
     if values.get("is_planned"):
         navigation.append(PLANNING)
     key = address_key(publication.commodity)

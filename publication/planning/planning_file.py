@@ -43,11 +43,13 @@ Measure = Literal["shortfall", "below_last_year", "median"]
 """What an alert rule watches."""
 
 
-class _Entry(BaseModel):
+class PlanningEntry(BaseModel):
+    """A part of the file, with these fields and no others."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Need(_Entry):
+class Need(PlanningEntry):
     """Tonnes that a plant needs each month."""
 
     name: Name
@@ -76,7 +78,7 @@ class Need(_Entry):
         return self
 
 
-class AlertRule(_Entry):
+class AlertRule(PlanningEntry):
     """When to send an alert: a month of a new publication moved by so much."""
 
     name: Name
@@ -95,7 +97,7 @@ class AlertRule(_Entry):
         return self
 
 
-class PlanningFile(_Entry):
+class PlanningFile(PlanningEntry):
     """Content of ``planning.yaml``."""
 
     needs: tuple[Need, ...] = ()

@@ -34,18 +34,15 @@ class NewRival(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    name: Name = Field(description="Whose it is.", examples=["Example Bank"])
-    source: str = Field(
-        "", max_length=500, description="Where it stands.", examples=["Outlook, 20 Nov"]
-    )
+    name: Name = Field(description="Whose it is.")
+    source: str = Field("", max_length=500, description="Where it stands.")
     made_on: Annotated[date, BeforeValidator(_text)] = Field(
-        description="As its source says; it is scored from the day it is entered.",
-        examples=["2026-11-20"],
+        description="As its source says; it is scored from the day it is entered."
     )
-    commodity: Code = Field(COMMODITY, examples=[COMMODITY])
-    destination: Code = Field(examples=["USA"])
-    period: Month = Field(examples=["2026-12"])
-    tonnes: float = Field(ge=0, strict=True, examples=[450.0])
+    commodity: Code = Field(COMMODITY)
+    destination: Code
+    period: Month
+    tonnes: float = Field(ge=0, strict=True)
 
     @property
     def row(self) -> RivalForecast:
@@ -56,21 +53,20 @@ class NewRival(BaseModel):
 class RivalResponse(ResponseModel):
     """Somebody else's forecast of a month beside ours of the moment it was entered."""
 
-    name: str = Field(examples=["Example Bank"])
+    name: str
     source: str
     made_on: date
-    commodity: str = Field(examples=[COMMODITY])
-    destination: str = Field(examples=["USA"])
-    period: str = Field(examples=["2026-12"])
-    lead: int = Field(description="Months from that of available_at.", examples=[1])
-    tonnes: float = Field(examples=[450.0])
+    commodity: str
+    destination: str
+    period: str
+    lead: int = Field(description="Months from that of available_at.")
+    tonnes: float
     available_at: datetime = Field(description="When it was entered.")
     p10: float | None = Field(
-        description="Of our newest forecast published by available_at, whatever made_on says.",
-        examples=[402.0],
+        description="Of our newest forecast published by available_at, whatever made_on says."
     )
-    p50: float | None = Field(examples=[512.6])
-    p90: float | None = Field(examples=[671.0])
+    p50: float | None
+    p90: float | None
     actual: float | None = Field(description="Actual tonnes, once observed.")
     scored: bool = Field(
         description="Whether it was entered before the figure was loaded, is the last of its name, "
@@ -81,9 +77,9 @@ class RivalResponse(ResponseModel):
 class RivalScore(ResponseModel):
     """How somebody else's forecasts did beside ours, over the same months."""
 
-    name: str = Field(examples=["Example Bank"])
-    lead: str = Field(description="Months ahead, or over; all together is empty.", examples=["1-3"])
-    months: int = Field(description="Scored forecasts.", examples=[18])
+    name: str
+    lead: str = Field(description="Months ahead, or over; all together is empty.")
+    months: int = Field(description="Scored forecasts.")
     error: float | None = Field(
         description="Absolute error as a share of actual tonnes; missing where these are 0."
     )

@@ -10,11 +10,6 @@ SUM_NOTE: Final = "sum of"
 """Begins the note of a world that is the sum of its partners."""
 
 
-def is_sum(rows: pd.DataFrame) -> pd.Series:
-    """Mask of the rows that are such a sum; others were published."""
-    return rows["note"].str.startswith(SUM_NOTE)
-
-
 @dataclass(frozen=True, slots=True)
 class FileRows:
     """All rows read from one file of one source, by table."""

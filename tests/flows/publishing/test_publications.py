@@ -172,6 +172,19 @@ def test_a_figure_that_is_implausible_is_named_and_holds_the_next_publication(
 
 
 @pytest.mark.slow
+def test_a_figure_before_the_first_publication_holds_it(home: Settings, magnetcast: Call) -> None:
+    change(home, "DELETE FROM publications")
+    assert objections(*draft(home, 1.0, limit=None, as_of="2020-11-12")) is None
+    figure = ["--destination", "WLD", "--period", "2019-03", "--published-on", "2020-11-10"]
+
+    _, _, err = magnetcast("ingest", "figure", *figure, "--tonnes", "39000", "--source", "A")
+
+    assert "of what was expected: WLD 2019-03 39,000 t (" in err
+    because = objections(*draft(home, 1.0, limit=None, as_of="2020-11-12"))
+    assert "of what was expected: WLD 2019-03 39,000 t (" in str(because)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("decided", ["held", "rejected"])
 def test_the_same_facts_are_not_forecast_again_while_a_person_decides(
     home: Settings, decided: str

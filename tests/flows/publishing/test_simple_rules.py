@@ -100,7 +100,7 @@ def test_a_refit_that_loses_takes_its_champion_with_it_until_a_person_decides(
 
     later = NOW + pd.Timedelta(hours=1)
     rows = WORLD.rows()
-    newest = rows.loc[rows["destination"].eq("USA")].tail(1)
+    newest = rows.loc[rows["destination"].eq("USA")].iloc[[-2]]
     fill(settings, newest.assign(value=newest["value"] * 1.02, available_at=later), name="revised")
     assert set(run(settings, later, TABLE).forecasts["status"]) == {RULE}
     champion = model_registry.champion(settings, TABLE.model)

@@ -158,6 +158,7 @@ def test_a_sum_waits_where_another_world_is_published(
     file = with_world(listed(FULL, "2026-07-01"), earlier, None, as_of=NOW)
     reasons = objections(file, stored=earlier[earlier["commodity"].eq("85051110")], ingested_at=NOW)
 
+    assert file.world == ("taken as the world's total: 2026-07 if it equals the published one",)
     assert bool(reasons) == is_refused
     assert all("sum 5,029.5, published 5,375 by " in reason for reason in reasons)
 
