@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from flows.context.prefect_runs import auth_string, is_up
-from flows.up import LOOPBACK, environment, listening_socket
+from flows.serving import listening_socket
+from flows.up import LOOPBACK, environment
 from models.registry import model_registry
 from store.errors import DataError
 from store.settings import PROJECT_ROOT, Settings

@@ -18,6 +18,7 @@ from standardwebhooks import Webhook
 
 from flows.alert_delivery import alert, alert_if_possible
 from flows.context.stores import store_of
+from publication.planning.needs import need_documents
 from publication.planning.planning_file import FILE, Planning, read_planning_file
 from store.facts.reading import latest_forecast
 from store.planning import read_alerts
