@@ -12,8 +12,9 @@ from tests.flows.conftest import Call
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.usefixtures("home")
 def test_a_site_for_another_host_goes_to_an_empty_folder_alone(
-    home: Settings, magnetcast: Call, tmp_path: Path
+    magnetcast: Call, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
 

@@ -11,7 +11,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pandas as pd
 import pytest
 import yaml
-from publication.queries.needs import need_documents
 from pydantic import SecretStr
 from sqlalchemy import Engine
 from standardwebhooks import Webhook
