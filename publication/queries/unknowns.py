@@ -15,8 +15,8 @@ _RECENT_MONTHS: Final = 12
 
 
 def unknowns(publication: Publication) -> list[str]:
-    """Sentences on what was missing or open, most important first; none for partner tables."""
-    if not publication.from_evidence:
+    """Sentences on what was missing or open, most important first; none without a panel."""
+    if not publication.bases:
         return []
     panel, events = publication.snapshot.panel, publication.snapshot.ledger.events
     today = publication.as_of.tz_convert("UTC").tz_localize(None)

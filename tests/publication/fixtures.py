@@ -1,6 +1,7 @@
 """A published store, its newest publications and its site, each made once for all tests."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from features.build import DRIVER_MEANINGS
 from publication.folder import folder_below, write_folder
 from publication.planning.planning_file import FILE, Planning, read_planning_file
 from publication.site import SiteSource, write_site
-from publication.state import Publication
+from publication.state import Memo, Publication
 from store.database import open_store, open_to_read
 from store.planning import read_rivals
 from tests.made_once import made_once
@@ -82,6 +83,16 @@ def source_of(home: Path, base_url: str = "") -> SiteSource:
     return SiteSource(url, DRIVER_MEANINGS, planning, NOW, base_url)
 
 
+def write_files(home: Path) -> None:
+    """Write the folder of each publication of a home, and its site."""
+    source = source_of(home)
+    for publication in source.publications():
+        for moment in publication.moments:
+            one = replace(publication, as_of=moment, memo=Memo())
+            write_folder(one, folder_below(home, one.commodity, one.number))
+    write_site(source, home, status={"code": 0, "alarms": []})
+
+
 @pytest.fixture(scope="session")
 def home(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Home with two publications' folders, a firm's planning and a site; nobody writes to it."""
@@ -89,12 +100,7 @@ def home(two_goods: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     def fill(folder: Path) -> None:
         copied(two_goods, folder)
         (folder / FILE).write_text(PLANNING)
-        source = source_of(folder)
-        for publication in source.publications():
-            write_folder(
-                publication, folder_below(folder, publication.commodity, publication.number)
-            )
-        write_site(source, folder, status={"code": 0, "alarms": []})
+        write_files(folder)
 
     return made_once(tmp_path_factory, "home", fill)
 
