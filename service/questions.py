@@ -219,7 +219,6 @@ def _stock_page(
     firm: FirmAnswer | None,
     trouble: str,
 ) -> str:
-    ahead = sorted(set(publication.latest["period"]))
     return page(
         "stock.html.j2",
         publication,
@@ -230,7 +229,7 @@ def _stock_page(
         asked=fields,
         picked=fields.get("destination") or first_destination(publication),
         destinations=titles(publication),
-        first=ahead[0],
+        first=f"{questions.clock():%Y-%m}",
     )
 
 

@@ -72,8 +72,6 @@ class Settings(BaseSettings):
     processes: int = Field(default_factory=lambda: min(os.cpu_count() or 1, 4), ge=1)
     """Processes, of some 300 MB, that share the work on past origins; without, one for each
     processor and four at most."""
-    pictures: bool = True
-    """Whether backtests in MLflow are drawn; without, they hold the numbers alone."""
     gate_pct: float | None = Field(default=None, gt=0)
     """Change of the next three months, in percent, from which a person must approve a publication;
     empty means never."""

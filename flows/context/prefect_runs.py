@@ -119,16 +119,13 @@ def in_prefect(
         return recorded(run)()
 
 
-def show_artifact(key: str, content: pd.DataFrame | Path) -> None:
-    """Make a table, or the address of a file, an artifact of the flow in progress if one is."""
+def show_artifact(key: str, content: pd.DataFrame) -> None:
+    """Make a table an artifact of the flow in progress if one is."""
     if not is_in_run():
         return
     from prefect import artifacts  # noqa: PLC0415 - loaded already
 
-    if isinstance(content, Path):
-        artifacts.create_link_artifact(content.resolve().as_uri(), str(content), key=key)
-    else:
-        artifacts.create_table_artifact(json.loads(content.to_json(orient="records")), key=key)
+    artifacts.create_table_artifact(json.loads(content.to_json(orient="records")), key=key)
 
 
 def prefect_step(name: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:

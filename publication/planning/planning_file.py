@@ -44,6 +44,8 @@ Measure = Literal["shortfall", "below_last_year", "median"]
 
 
 class PlanningEntry(BaseModel):
+    """A part of the file, with these fields and no others."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from store.settings import PROJECT_ROOT
 
-ROOMS = ("store", "sources", "features", "models", "service", "flows", "magnetcast")
+ROOMS = (
+    "store", "sources", "features", "models", "publication", "service", "flows", "magnetcast",
+)  # fmt: skip
 """From the lowest to the highest."""
 
 

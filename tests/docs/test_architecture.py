@@ -73,7 +73,9 @@ def _defined(file: str) -> set[str]:
 
 def test_the_glossary_points_to_code_that_exists() -> None:
     text = (PROJECT_ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
-    named = re.findall(r"`((?:store|sources|features|models|publication|service|flows)/[\w/.]*)`", text)
+    named = re.findall(
+        r"`((?:store|sources|features|models|publication|service|flows)/[\w/.]*)`", text
+    )
 
     missing = [path for path in named if not (PROJECT_ROOT / path).exists()]
 

@@ -54,7 +54,7 @@ def api() -> dict[str, str]:
 def home(template: Path, tmp_path: Path) -> Home:
     """A home of this test's own, two days after a release; all is fine there."""
     folder = tmp_path / "home"
-    shutil.copytree(template, folder, ignore=shutil.ignore_patterns("logs"))
+    shutil.copytree(template, folder, symlinks=True, ignore=shutil.ignore_patterns("logs"))
     move_locations(folder / "mlflow.db", template / "artifacts", folder / "artifacts")
     record = folder / "var" / "last-backup.json"
     record.write_text(record.read_text().replace(str(template), str(folder)))

@@ -75,7 +75,7 @@ def releases(home: Home, most: int) -> Iterator[str]:
 
 @pytest.mark.long
 def test_a_run_is_killed_in_its_last_tenth(watch: Watch) -> None:
-    """Registration in MLflow, promotion, forecasts, publication, readings and the report.
+    """Registration in MLflow, promotion, forecasts, publication, readings, the folder and the site.
 
     The run that heals what a killed one left is the next to be killed.
     """

@@ -3,30 +3,24 @@
 import os
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from starlette.testclient import TestClient
-from store.planning.audit import create_token
 
-from store.database import open_store
-from store.settings import PROJECT_ROOT
-from tests.faults.home import PATIENCE_S
-from tests.publication.stores import NEWEST, fill_store, make_app
+from features.build import DRIVER_MEANINGS
+from flows.serving import app_of
+from publication.planning.planning_file import Planning
+from publication.site import SiteSource, write_site
+from store.settings import PROJECT_ROOT, Settings
+from tests.publication.stores import NOW, fill_store
 
 pytestmark = pytest.mark.slow
 
 
-NEED = {"name": "Motor plant", "destination": "USA", "period_from": "2026-12",
-        "period_to": "2027-03", "tonnes": 600.0}  # fmt: skip
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not is_so() and time.monotonic() < end:
-        time.sleep(0.1)
+STOCK = "/stock.json?destination=USA&tonnes=9&stock=20"
 
 
 class Postgres:
@@ -72,31 +66,22 @@ def postgres() -> Iterator[Postgres]:
         made.remove()
 
 
-def test_the_service_outlasts_a_restart_of_postgresql(postgres: Postgres) -> None:
+def test_the_service_outlasts_a_restart_of_postgresql(postgres: Postgres, tmp_path: Path) -> None:
     fill_store(postgres.address)
-    engine = open_store(postgres.address)
-    token = create_token(engine, name="planner", scopes=["write"], at=NEWEST)
-    kept = ("/", "/destinations/USA", "/api/v1/forecasts/USA", "/api/v1/forecasts")
+    settings = Settings(home=tmp_path, database=SecretStr(postgres.address))
+    source = SiteSource(postgres.address, DRIVER_MEANINGS, Planning(), NOW)
+    write_site(source, tmp_path, status={"code": 0, "alarms": []})
+    pages = ("/", "/destinations/USA.html", "/api/v1/forecasts.json", "/metrics")
 
-    with TestClient(make_app(engine), raise_server_exceptions=False) as client:
-        client.headers["Authorization"] = f"Bearer {token}"
-        before = {path: client.get(path).content for path in kept}
+    with TestClient(app_of(settings), base_url="http://localhost") as client:
+        before = [client.get(path).content for path in pages]
+        answer = client.get(STOCK).json()
         postgres.stop()
-        wait_until(lambda: bool(client.get("/api/v1/ready").json()["trouble"]))
-        away = {path: client.get(path).content for path in kept}
-        lost = [client.get("/publications/2"), client.post("/api/v1/needs", json=NEED)]
+        away, lost = [client.get(path).content for path in pages], client.get(STOCK)
         postgres.start()
-        wait_until(lambda: not client.get("/api/v1/ready").json()["trouble"])
-        after = {path: client.get(path).content for path in kept}
-        healed = [client.get("/publications/2"), client.post("/api/v1/needs", json=NEED)]
-        needs = client.get("/api/v1/needs").json()
-    engine.dispose()
+        healed = client.get(STOCK)
 
-    assert [answer.status_code for answer in lost] == [503, 503]
-    for answer in lost:
-        assert "The database does not answer." in answer.text
-        assert answer.headers["retry-after"] == "5"
-        assert "127.0.0.1" not in answer.text
-    assert before == away == after
-    assert [answer.status_code for answer in healed] == [200, 201]
-    assert [row["name"] for row in needs["items"]] == [NEED["name"]]
+    assert before == away
+    assert (lost.status_code, lost.headers["content-type"]) == (503, "application/problem+json")
+    assert "does not answer as it should" in lost.json()["detail"]
+    assert (healed.status_code, healed.json()) == (200, answer)

@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from flows.context.prefect_runs import auth_string, is_up
-from flows.up import LOOPBACK, environment, listening_socket
+from flows.serving import listening_socket
+from flows.up import LOOPBACK, environment
 from models.registry import model_registry
 from store.errors import DataError
 from store.settings import PROJECT_ROOT, Settings
@@ -52,7 +53,7 @@ class Up:
 
     @property
     def service(self) -> str:
-        return f"http://{LOOPBACK}:{self.settings.service_port}/api/v1/health"
+        return f"http://{LOOPBACK}:{self.settings.service_port}/health"
 
     def ask(self, method: str, path: str, **body: object) -> httpx.Response:
         user, password = auth_string(self.settings.home).split(":")

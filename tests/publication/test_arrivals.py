@@ -1,7 +1,8 @@
 """Exports are counted on clearance in China; needs say when the goods arrive."""
 
 import pytest
-from publication.queries.needs import arrival_months
+
+from publication.planning.needs import arrival_months
 
 
 @pytest.mark.parametrize(

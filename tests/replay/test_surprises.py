@@ -6,7 +6,6 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from service.words import chance_below
 
 from features.evidence_history import EvidenceHistory
 from features.origin import Origin
@@ -18,6 +17,7 @@ from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import MAGNETS_PRESET
 from models.policy.policy_effect import effect_at
 from models.quantile_model import TrainedModel
+from publication.words import chance_below
 from store.arrays import Floats
 from store.vocabulary import DESTINATIONS, QUANTILE_COLUMNS
 from tests.data.builders import at, bundled_world

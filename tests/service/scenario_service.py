@@ -21,7 +21,7 @@ from flows.analysis.scenario_answers import answered
 from flows.analysis.served_scenarios import what_if as scenario_engine
 from flows.context.workspace import open_evidence
 from flows.publishing.publication_lookup import in_order
-from flows.up import listening_socket, shown
+from flows.serving import listening_socket, shown
 from models.forecasting.model_frame import rows_of
 from models.policy.paired_forecast import PublishedDraws, ScenarioSnapshot, nothing_learned
 from publication.state import Publication

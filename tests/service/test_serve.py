@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flows.cli.operation_commands import is_loopback
-from flows.up import listening_socket
+from flows.cli.serve_commands import is_loopback
+from flows.serving import listening_socket
 from publication.site import write_site
 from store.errors import DataError
 from tests.publication.fixtures import source_of

@@ -11,11 +11,11 @@ from tests.service.serve_process import ENDING_S
 pytestmark = pytest.mark.slow
 
 ANSWERED = (
-    "/what-if?destination=USA&tariff_importer=USA&tariff_points=34&tariff_from=2027-01-11"
+    "/what-if.html?destination=USA&tariff_importer=USA&tariff_points=34&tariff_from=2027-01-11"
     "&licence_kind=april_2025&licence_for=USA&licence_from=2027-01-11"
 )
 PATIENT_MS = 1000.0 * ENDING_S
-WRONG = "/what-if?destination=USA&tariff_importer=USA&tariff_rate=soon"
+WRONG = "/what-if.html?destination=USA&tariff_importer=USA&tariff_rate=soon"
 
 
 @pytest.mark.parametrize("path", [ANSWERED, WRONG])
@@ -39,7 +39,7 @@ def test_the_answer_needs_no_script_and_a_phone_no_sideways_scroll(
     watch = opened(browser, what_if.address, java_script_enabled=False, viewport=size)
     watch.page.goto(ANSWERED)
 
-    assert watch.page.locator("figure.paired img").is_visible()
+    assert watch.page.locator("figure.paired .note").is_visible()
     assert watch.page.get_by_role("heading", name="United States, month by month").is_visible()
     width = watch.page.locator("html").bounding_box()["width"]
     watch.page.context.close()
@@ -57,7 +57,7 @@ def test_the_answer_needs_no_script_and_a_phone_no_sideways_scroll(
 def test_titles_stay_within_their_charts(browser: Browser, what_if: WhatIf, width: int) -> None:
     watch = opened(browser, what_if.address, viewport={"width": width, "height": 1000})
     watch.page.goto(ANSWERED)
-    watch.page.locator("figure.paired[data-drawn]").wait_for()
+    watch.page.locator("figure.paired svg.marks").wait_for()
     above, beside = watch.page.evaluate(
         "[...document.querySelectorAll('figure.paired :is(svg, .role-title)')]"
         ".map(e => e.getBoundingClientRect())"
@@ -70,13 +70,13 @@ def test_titles_stay_within_their_charts(browser: Browser, what_if: WhatIf, widt
 def test_the_keyboard_alone_asks_what_if(browser: Browser, what_if: WhatIf) -> None:
     watch = opened(browser, what_if.address)
     page = watch.page
-    page.goto("/what-if")
+    page.goto("/what-if.html")
     page.get_by_label("New rate, percent", exact=True).focus()
     page.keyboard.type("60")
     page.get_by_label("In force from").first.focus()
     page.keyboard.type("01012027")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/what-if?*tariff_rate=60*")
+    page.wait_for_url("**/what-if.html?*tariff_rate=60*")
 
     lead = page.locator(".lead").inner_text()
     kept = page.get_by_label("New rate, percent", exact=True).input_value()
@@ -91,7 +91,7 @@ def test_a_slider_moves_its_number_and_the_result_follows(
 ) -> None:
     watch = opened(browser, what_if.address)
     page = watch.page
-    page.goto("/what-if?destination=USA&tariff_importer=USA")
+    page.goto("/what-if.html?destination=USA&tariff_importer=USA")
     percent = page.get_by_label("New rate, percent (slider)", exact=True)
     start = page.get_by_label("In force from (slider)").first
     calm = page.locator("#result .lead").inner_text()

@@ -38,7 +38,7 @@ from packaging.requirements import Requirement
 mine = [Requirement(text) for text in distribution("magnetcast").requires]
 ops = {one.name for one in mine if one.marker and one.marker.evaluate({"extra": "ops"})}
 plain = {one.name for one in mine if "extra" not in str(one.marker)}
-assert {"mlflow", "prefect", "fastapi", "pyarrow"} <= ops
+assert {"mlflow", "prefect", "starlette", "pyarrow"} <= ops
 assert {"lightgbm", "numpy", "pandas", "scikit-learn", "scipy"} <= plain
 assert plain.isdisjoint(ops | {"dask", "pytest"}), plain
 extras = distribution("magnetcast").metadata.get_all("Provides-Extra")

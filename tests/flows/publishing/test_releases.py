@@ -1,7 +1,7 @@
 """A winter of the schedule under a simulated clock: no release, late or double, is missed.
 
 The world is small: a few small trees, nine past origins to learn from and two to be
-measured on, and pictures of the first and the last release alone.
+measured on.
 All else is what runs unattended; `tests/faults` breaks it.
 """
 
@@ -53,9 +53,6 @@ RELEASES = (
     Release("2021-03-20", ("2021-01", "2021-02")),
 )
 
-DRAWN = (RELEASES[0].due, RELEASES[-1].due)
-"""Releases with the whole report."""
-
 
 @dataclass
 class World:
@@ -77,8 +74,6 @@ class World:
             ("models.forecasting.evidence_forecaster.FIRST_REPLAY", 2),
         ):
             self.monkeypatch.setattr(name, f"{moment - pd.DateOffset(months=months):%Y-%m-%d}")
-        drawn = f"{moment:%Y-%m-%d}" in DRAWN
-        self.monkeypatch.setenv("MAGNETCAST_PICTURES", str(drawn))
 
     def hand_in(self, release: Release, day: pd.Timestamp) -> None:
         """Ingest the figures of a release."""

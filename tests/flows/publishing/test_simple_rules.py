@@ -65,8 +65,9 @@ def test_a_first_model_that_loses_to_a_rule_is_not_promoted_and_the_rule_is_publ
     assert set(outcome.forecasts["status"]) == {RULE}
     [reason] = set(outcome.forecasts["reason"])
     assert reason.startswith("champion: version 1 lost to a simple rule in the backtest: loss ")
-    report = outcome.report.read_text(encoding="utf-8")
-    assert "Statistical ensemble: all destinations (champion: version 1 lost to a simple" in report
+    assert outcome.site is not None
+    page = (outcome.site / "index.html").read_text(encoding="utf-8")
+    assert "Statistical ensemble: all destinations (champion: version 1 lost to a simple" in page
     assert not run(settings, NOW, TABLE).is_new
     rows = publication(settings, NOW, commodity="850511")
     assert replayed(settings, rows).difference == ""

@@ -11,13 +11,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pandas as pd
 import pytest
 import yaml
-from publication.queries.needs import need_documents
 from pydantic import SecretStr
 from sqlalchemy import Engine
 from standardwebhooks import Webhook
 
 from flows.alert_delivery import alert, alert_if_possible
 from flows.context.stores import store_of
+from publication.planning.needs import need_documents
 from publication.planning.planning_file import FILE, Planning, read_planning_file
 from store.facts.reading import latest_forecast
 from store.planning import read_alerts

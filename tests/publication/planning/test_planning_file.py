@@ -5,11 +5,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from publication.queries.needs import need_documents
 from sqlalchemy import Engine
 
 from flows.alert_delivery import alert
 from flows.context.stores import store_of
+from publication.planning.needs import need_documents
 from publication.planning.planning_file import FILE, Planning, read_planning_file
 from publication.planning.rivals import rival_scores, rivals, rows_of_file
 from publication.state import Publication

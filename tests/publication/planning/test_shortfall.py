@@ -3,8 +3,6 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from publication.planning.typed import typed_months
-from publication.queries.needs import transit_of
 
 from models.forecasting.firm_needs import (
     Firm,
@@ -16,8 +14,10 @@ from models.forecasting.firm_needs import (
 )
 from models.forecasting.joint_paths import quantiles_of_sums
 from publication.language.choice import in_language
+from publication.planning.needs import transit_of
 from publication.words import message_of
 from service.stock import question_in
+from service.typed import typed_months
 from store.errors import DataError
 from tests.data.builders import at
 
