@@ -1,4 +1,5 @@
 """The pages of the site.
 
-Here: what stands on each page, and the templates that show it.
+Here: what stands on each page, and the templates that show it. Not here: the numbers
+(``publication.queries``).
 """
