@@ -17,7 +17,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT: Final = Path(__file__).parent.parent
-ROOMS: Final = ("store", "sources", "features", "models", "service", "flows")
+ROOMS: Final = ("store", "sources", "features", "models", "publication", "service", "flows")
 
 LINK: Final = re.compile(r"\[([^\]]*)\]\(((?:\.\./)*)([\w./-]+)(#[\w-]+)?\)")
 ELSEWHERE: Final = {"CHANGELOG.md": "changelog.md", "adr": "adr/index.md"}

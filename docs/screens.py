@@ -30,11 +30,11 @@ class Screen:
 
 
 SCREENS: Final = (
-    Screen("page_overview.png", "/?country=USA", "light", 1280),
-    Screen("page_phone.png", "/?country=USA", "dark", 390),
+    Screen("page_overview.png", "/destinations/USA.html", "light", 1280),
+    Screen("page_phone.png", "/destinations/USA.html", "dark", 390),
     Screen(
         "page_what_if_dark.png",
-        "/what-if?destination=USA&tariff_importer=USA&tariff_rate=60&tariff_from=2027-01",
+        "/what-if.html?destination=USA&tariff_importer=USA&tariff_rate=60&tariff_from=2027-01",
         "dark",
         1280,
     ),
@@ -64,8 +64,11 @@ def draw(folder: Path) -> str:
                 return f"{screen.path} is not shown: the pictures of the pages stay as they are"
             page.locator("figure[data-drawn]").first.wait_for()
             page.screenshot(path=folder / screen.name)
-        chart = page.request.get("/charts/fan/USA.png", timeout=PATIENCE_MS)
-        (folder / "fan_USA.png").write_bytes(chart.body())
+        page = browser.new_page(base_url=address, viewport={"width": 760, "height": 600})
+        page.goto("/embed/USA.html")
+        page.locator("figure[data-drawn]").screenshot(
+            path=folder / "fan_USA.png", timeout=PATIENCE_MS
+        )
         browser.close()
     return f"drew {', '.join(screen.name for screen in SCREENS)}"
 

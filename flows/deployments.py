@@ -140,8 +140,7 @@ def check() -> None:
     """Update the monitors and the site, then raise the alarms if anything is wrong."""
     settings, checked_at = Settings(), utc_now()
     watch_if_possible(settings, checked_at)
-    with single_writer(settings):
-        show_publications(settings)
+    show_publications(settings)
     health = examine(settings, checked_at)
     if health.code:
         raise DataError("\n".join(f"{alarm.name}: {alarm.words}" for alarm in health.alarms))

@@ -57,6 +57,7 @@ from publication.state import Publication, newest_publications
 from publication.tables import json_text
 from publication.words import name_of, slug_of
 from store.database import open_to_read
+from store.errors import DataError
 
 SITE: Final = "site"
 """Link in the home to the site that is shown."""
@@ -115,6 +116,11 @@ def write_site(
     """
     sites, shown = home / _SITES, home / SITE
     sites.mkdir(parents=True, exist_ok=True)
+    if shown.exists() and not shown.is_symlink():
+        raise DataError(
+            f"{shown} is a folder that magnetcast did not write. Expected none, or the link to the "
+            "site. Move it away; then run `magnetcast site`."
+        )
     old = shown.resolve() if shown.is_symlink() else None
     new = Path(tempfile.mkdtemp(dir=sites))
     new.chmod(0o755)
@@ -123,7 +129,7 @@ def write_site(
     link.symlink_to(new.relative_to(home))
     link.replace(shown)
     for folder in sites.iterdir():
-        if folder != new:
+        if folder not in (new, old):  # a reader may be in the middle of the old one
             remove_folder(folder)
     return shown
 

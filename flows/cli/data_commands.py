@@ -76,7 +76,7 @@ def list_refused(
 
 @quarantine.command(name="release")
 def release_refused(number: Number, /) -> None:
-    """Load a refused file after all; the audit trail records who decided."""
+    """Load a refused file after all; who decided is recorded."""
     settings = Settings()
     with single_writer(settings):
         report = release(store_of(settings), number, at=utc_now(), actor=actor())

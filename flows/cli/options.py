@@ -32,7 +32,7 @@ Commodity = Annotated[
     Parameter(help="Code of a commodity whose full partner table is in the store, e.g. 850511."),
 ]
 Reason = Annotated[
-    str, Parameter(name=("--reason", "--note"), help="Reason, stored in the audit trail.")
+    str, Parameter(name=("--reason", "--note"), help="Reason, recorded with the decision.")
 ]
 
 Sets = Annotated[

@@ -14,7 +14,7 @@ from features.build import DRIVER_MEANINGS
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.run_config import RunConfig
-from flows.context.stores import store_of
+from flows.context.stores import single_writer, store_of
 from flows.context.workspace import open_workspace
 from flows.monitoring.system_health import examine, status_record
 from models.evaluation.backtest import SCORE_COLUMNS
@@ -49,11 +49,12 @@ def show_publications(settings: Settings) -> Path | None:
         The site, or None where it could not be written.
     """
     try:
-        write_missing_folders(settings)
-        shown = settings.home / SITE
-        if _source(settings).state == state_of_site(shown):
-            return shown
-        return write_shown_site(settings)
+        with single_writer(settings):
+            write_missing_folders(settings)
+            shown = settings.home / SITE
+            if _source(settings).state == state_of_site(shown):
+                return shown
+            return write_shown_site(settings)
     except Exception as err:  # noqa: BLE001 - the publication is stored already
         echo(f"site      not written ({type(err).__name__}: {err}). Run `magnetcast site`")
         return None

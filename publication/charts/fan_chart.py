@@ -61,7 +61,7 @@ def fan_chart(fan: Fan, rivals: pd.DataFrame | None = None) -> Chart:
     """Chart of one destination, which can be moved back to its first month.
 
     Args:
-        rivals: Forecasts by by_name, as ``PlanningState.rivals_of``.
+        rivals: Forecasts by others, as ``Planning.rivals_of``.
     """
     by_name = _within(fan, rivals)
     layers = [

@@ -110,6 +110,7 @@ def publications_page(publication: Publication, read_at: pd.Timestamp, **about: 
 
 def goods_page(publications: Sequence[Publication], read_at: pd.Timestamp, **about: Any) -> str:  # noqa: ANN401
     """Page of the other commodities."""
-    first, *others = publications
-    rows = [{**listings.commodity_row(other), "home": other.home} for other in others]
-    return page("goods.html.j2", first, read_at=read_at, path="goods.html", others=rows, **about)
+    rows = [{**listings.commodity_row(other), "home": other.home} for other in publications[1:]]
+    return page(
+        "goods.html.j2", publications[0], read_at=read_at, path="goods.html", others=rows, **about
+    )

@@ -225,8 +225,8 @@ def finished(template: str, *, path: str, **values: Any) -> str:  # noqa: ANN401
     }  # fmt: skip
     whole_path = f"{folder_of(code)}{path}"
     start = posixpath.dirname(whole_path) or "."
-    others = {name: posixpath.relpath(f"{folder_of(name)}{path}", start) for name in LANGUAGES}
-    text = template_of(template).render(others_of_page=others, folder=folder_of(code), **context)
+    versions = {name: posixpath.relpath(f"{folder_of(name)}{path}", start) for name in LANGUAGES}
+    text = template_of(template).render(others_of_page=versions, folder=folder_of(code), **context)
     return relative(with_heads(text), whole_path, folder_of(code))
 
 

@@ -33,7 +33,7 @@ def test_a_walk_opens_few_files_that_exist(walk: str, most: int) -> None:
 
 
 def test_every_path_of_the_architecture_page_exists() -> None:
-    rooms = "store|sources|features|models|service|flows|tests|data"
+    rooms = "store|sources|features|models|publication|service|flows|tests|data"
     paths = re.findall(rf"`((?:{rooms})/[\w/.]+)`", PAGE.read_text(encoding="utf-8"))
 
     assert len(paths) >= 80
@@ -44,7 +44,7 @@ def test_every_package_is_on_the_architecture_page_and_states_what_lives_there()
     text = PAGE.read_text(encoding="utf-8")
     packages = [
         path.parent
-        for room in ("store", "sources", "features", "models", "service", "flows")
+        for room in ("store", "sources", "features", "models", "publication", "service", "flows")
         for path in sorted((PROJECT_ROOT / room).glob("*/__init__.py"))
     ]
 
@@ -73,7 +73,9 @@ def _defined(file: str) -> set[str]:
 
 def test_the_glossary_points_to_code_that_exists() -> None:
     text = (PROJECT_ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
-    named = re.findall(r"`((?:store|sources|features|models|service|flows)/[\w/.]*)`", text)
+    named = re.findall(
+        r"`((?:store|sources|features|models|publication|service|flows)/[\w/.]*)`", text
+    )
 
     missing = [path for path in named if not (PROJECT_ROOT / path).exists()]
 

@@ -35,7 +35,7 @@ from tests.data.builders import at, make_world
 from tests.docs.pages import DOCS, Page
 
 PAGES = ("add-a-source", "add-a-feature", "add-a-destination", "add-a-model")
-ROOMS = "store|sources|features|models|service|flows"
+ROOMS = "store|sources|features|models|publication|service|flows"
 COUNTRIES = [name for name in DESTINATIONS if name not in {"EU27_REST", "ROW"}]
 ROWS = [
     {"month": "2026-08", "destination": "DEU", "tonnes": 612},

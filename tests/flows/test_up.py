@@ -53,7 +53,7 @@ class Up:
 
     @property
     def service(self) -> str:
-        return f"http://{LOOPBACK}:{self.settings.service_port}/api/v1/health"
+        return f"http://{LOOPBACK}:{self.settings.service_port}/health"
 
     def ask(self, method: str, path: str, **body: object) -> httpx.Response:
         user, password = auth_string(self.settings.home).split(":")

@@ -102,7 +102,7 @@ def test_a_refused_file_waits_in_quarantine_and_can_be_released(
 
     assert (code, out) == (1, "")
     assert "waits in quarantine as number 1" in err
-    assert stored().empty
+    assert stored(source="customs").empty
     assert magnetcast("data", "quarantine", "release", "1")[0] == 0
     assert stored(source="customs")["value"].tolist() == [51234.0, 2.8179]
 

@@ -38,7 +38,7 @@ from packaging.requirements import Requirement
 mine = [Requirement(text) for text in distribution("magnetcast").requires]
 ops = {one.name for one in mine if one.marker and one.marker.evaluate({"extra": "ops"})}
 plain = {one.name for one in mine if "extra" not in str(one.marker)}
-assert {"mlflow", "prefect", "fastapi", "pyarrow"} <= ops
+assert {"mlflow", "prefect", "starlette", "pyarrow"} <= ops
 assert {"lightgbm", "numpy", "pandas", "scikit-learn", "scipy"} <= plain
 assert plain.isdisjoint(ops | {"dask", "pytest"}), plain
 extras = distribution("magnetcast").metadata.get_all("Provides-Extra")
@@ -95,7 +95,7 @@ def test_the_wheel_holds_one_package_and_what_it_reads(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
 
     inside = "magnetcast/_internal"
-    assert {name.split("/")[0] for name in names} == {"magnetcast", "magnetcast-0.1.0.dist-info"}
+    assert {name.split("/")[0] for name in names} == {"magnetcast", "magnetcast-0.2.0.dist-info"}
     assert f"{inside}/data/published_figures.csv" in names
     assert f"{inside}/scenarios/us-tariff-60.yaml" in names
     for room, kinds in (("service", ("html", "css")), ("sources", ("yaml",)), ("store", ("py",))):
