@@ -208,7 +208,9 @@ def make_report(
     """
     rows = make_forecasts() if forecasts is None else forecasts
     about = {"as_of": AS_OF, "publication": 0, "commodity": COMMODITY, "data_vintage": VINTAGE}
-    rows = rows.assign(**{"reason": None, "drivers": None, **about, **columns})
+    rows = rows.assign(
+        **{"reason": None, "drivers": None, "contributions": None, **about, **columns}
+    )
     months = make_panel() if panel is None else panel
     acts = make_events() if events is None else events
     found = make_suspicious() if suspicious is None else suspicious

@@ -155,7 +155,7 @@ def test_a_published_month_is_said_to_be_published_and_counts_so_in_its_year() -
     assert [one.published for one in rows] == [500.0, *[None] * 14]
     assert next(one.period for one in rows if math.isnan(one.chance_below)) == "2026-08"
     before, after = (
-        next(one.past for one in sums_of(found, ["USA"]) if one.label == "Year 2026")
+        next(one.past for one in sums_of(found, "USA") if one.label == "Year 2026")
         for found in (make_report(), one_more)
     )
     assert after == (before[0] + 1, *before[1:])

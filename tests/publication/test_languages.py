@@ -76,7 +76,7 @@ def test_translations_are_whole_and_have_just_the_placeholders_of_their_sentence
     catalogue = catalogue_of(code)
     messages = [one for one in catalogue if one.id]
 
-    assert len(messages) > 1000
+    assert len(messages) > 900
     assert not [one.id for one in messages if one.fuzzy or not all(forms(one.string))]
     assert not [error for one in messages for error in one.check(catalogue)]
     for one in messages:

@@ -135,7 +135,7 @@ def test_what_is_held_and_was_changed_is_an_alarm_and_cannot_be_approved(engine:
 def test_a_rejected_publication_is_kept_and_never_published(engine: Engine) -> None:
     number = hold(engine, make_forecasts())
 
-    reject(engine, number, at=MAY, actor="ada", reason="the feed was wrong")
+    reject(engine, number, actor="ada", reason="the feed was wrong")
 
     assert read_publications(engine)["state"].tolist() == ["rejected"]
     with pytest.raises(DataError, match=f"Publication {number} is rejected. Expected one that is"):
