@@ -133,7 +133,7 @@ def site_files(publication: Publication, planning: Planning) -> list[DataFile]:
         _model("vintages", marked("Ingests"),
                listings.newest_first(publication.published.vintages, Vintage), Vintage, ("id",)),
     ]  # fmt: skip
-    if publication.from_evidence:
+    if not publication.home:  # the ledger is one for all commodities
         files += [
             _model("events", marked("Policy events"), listings.events(publication), Event,
                    ("event_id",)),
