@@ -14,14 +14,6 @@ class DataError(ValueError):
     """Data broke its contract."""
 
 
-class MissingError(DataError):
-    """A requested row does not exist."""
-
-
-class TokenError(DataError):
-    """A token is not active, or is read-only."""
-
-
 class LeakError(DataError):
     """A row was used before the world could have known it."""
 

@@ -346,13 +346,12 @@ class Coverage:
 
     lead_from: int
     lead_to: int
-    """First and last; the store and the API call them ``horizon_from`` and ``horizon_to``."""
+    """First and last; the store calls them ``horizon_from`` and ``horizon_to``."""
     share: float
     """NaN without scored forecasts."""
     forecasts: int
     pooled_share: float
     """The same over all destinations."""
-    pooled_forecasts: int
 
     @property
     def is_judged(self) -> bool:
@@ -417,7 +416,7 @@ def coverage_of(scores: pd.DataFrame, destination: str, status: str) -> tuple[Co
     }
     return tuple(
         Coverage(
-            *group, *coverage.get((destination, *group), (math.nan, 0)), *coverage[ALL, *group]
+            *group, *coverage.get((destination, *group), (math.nan, 0)), coverage[ALL, *group][0]
         )
         for group in LEAD_GROUPS
         if (ALL, *group) in coverage

@@ -128,32 +128,19 @@ def read_publication(engine: sa.Engine, number: int) -> pd.DataFrame:
 
 
 def latest_forecast(
-    engine: sa.Engine,
-    *,
-    as_of: datetime | None = None,
-    commodity: str = COMMODITY,
-    columns: Sequence[str] = (),
+    engine: sa.Engine, *, as_of: datetime | None = None, commodity: str = COMMODITY
 ) -> pd.DataFrame:
     """Read the newest publication of a commodity, magnets by default, up to ``as_of``.
 
     A moment with several publications shows the last. Empty when nothing was published yet;
     columns as ``read_forecasts``.
-
-    Args:
-        columns: read only these beside those that name a publication and its months; all if empty.
     """
     table = tables.forecasts
     is_commodity = table.c.commodity == commodity
     newest = sa.select(table.c.as_of).where(is_commodity).order_by(table.c.as_of.desc()).limit(1)
     if as_of is not None:
         newest = newest.where(table.c.as_of <= as_of)
-    named = ["commodity", "as_of", "publication", "cutoff", "period", *columns]
-    rows = read_table(
-        engine,
-        table,
-        wanted=[is_commodity, table.c.as_of.in_(newest)],
-        columns=named if columns else None,
-    )
+    rows = read_table(engine, table, wanted=[is_commodity, table.c.as_of.in_(newest)])
     return published_columns(newest_publications(rows))
 
 

@@ -59,11 +59,6 @@ def bases_of(panel: pd.DataFrame, cutoff: str) -> Mapping[str, Basis]:
     )
 
 
-def estimated_bases(panel: pd.DataFrame, cutoff: str) -> Mapping[str, Basis]:
-    """Bases of a panel with estimates; empty for a full table, where all destinations are alike."""
-    return bases_of(panel, cutoff) if panel["kind"].eq("estimated").any() else {}
-
-
 def _basis(to: pd.Timestamp | None, year: pd.DataFrame) -> Basis:
     counts = Counter(year["kind"])
     estimated = year.loc[year["kind"].eq("estimated"), "period"]
