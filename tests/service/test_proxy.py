@@ -49,21 +49,23 @@ def nginx(tmp_path: Path, behind: str, site: Path) -> Iterator[int]:
     port, conf = free_port(), tmp_path / "nginx.conf"
     text = (PROJECT_ROOT / "deploy" / "nginx.conf").read_text()
     text = re.sub(r"listen 8080", f"listen 127.0.0.1:{port}", text)
-    text = text.replace("/srv/magnetcast/site", str(site))
+    text = text.replace("/var/lib/magnetcast/site", str(site))
+    text = text.replace("http://service:8510", behind)
     user = "user root; " if os.geteuid() == 0 else ""  # it reads folders of this user
     conf.write_text(f"{user}daemon off; pid {tmp_path}/pid; error_log {tmp_path}/log;\n{text}")
-    questions = (PROJECT_ROOT / "deploy" / "questions.conf").read_text()
-    (tmp_path / "questions.conf").write_text(questions.replace("http://service:8510", behind))
     with started(port, "nginx", "-p", str(tmp_path), "-c", str(conf)):
         yield port
 
 
 @pytest.fixture
-def caddy(tmp_path: Path, behind: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def caddy(
+    tmp_path: Path, behind: str, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[int]:
     port = free_port()
     text = (PROJECT_ROOT / "deploy" / "Caddyfile").read_text()
     text = text.replace("\nmagnets.example.org {", f"\nhttp://:{port} {{")
-    text = text.replace("127.0.0.1:8510\n}", f"{behind.removeprefix('http://')}\n}}")
+    text = text.replace("@questions 127.0.0.1:8510", f"@questions {behind}")
+    text = text.replace("/srv/magnetcast/var/site", str(site))
     conf = tmp_path / "Caddyfile"
     conf.write_text(text.replace("{\n", "{\n\tadmin off\n\tdefault_bind 127.0.0.1\n", 1))
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -138,7 +140,7 @@ def test_the_site_behind_nginx_has_no_fault_in_chromium(nginx: int, browser: "Br
     assert watch.hosts == {"127.0.0.1"}
 
 
-@pytest.mark.parametrize(("way", "path"), [("nginx", "/stock"), ("caddy", "/")])
+@pytest.mark.parametrize(("way", "path"), [("nginx", "/stock"), ("caddy", "/stock")])
 def test_the_proxy_passes_questions_on_and_refuses_what_is_too_much(
     way: str, path: str, request: pytest.FixtureRequest
 ) -> None:
