@@ -28,7 +28,7 @@ PAGES = [
     "publications", "planning", "goods", "what-if", "stock", f"goods/{GOODS}/index",
     f"goods/{GOODS}/destinations/WLD", f"goods/{GOODS}/track-record", "embed/USA",
 ]  # fmt: skip
-SAME_EVERYWHERE = {"magnetcast", "English", "Deutsch", "group"}
+SAME_EVERYWHERE = {"magnetcast", "English", "Deutsch", "group", "Frictionless"}
 """Names and formats."""
 
 PLACEHOLDER = re.compile(r"%%|%\(\w+\)s")
