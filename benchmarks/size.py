@@ -130,17 +130,17 @@ def counts() -> Iterator[tuple[str, int, int | None, str]]:
 
 
 BUDGET: Final = {
-    "product lines": 45_963,
-    "product modules": 281,
+    "product lines": 43_250,
+    "product modules": 263,
     "classes": 0,
-    "constants": 18,
+    "constants": 17,
     "words": 0,
     "vague names": 26,
     "vaguest": 0,
-    "tests": 31_250,
-    "benchmarks": 4_860,
+    "tests": 30_050,
+    "benchmarks": 4_710,
 }
-"""The figures reached; 44,000 lines of product and 29,000 of tests were the aims."""
+"""The figures reached; 39,000 lines of product and 25,000 of tests are the aims."""
 
 
 def first_few(found: dict[str, int], most: int = 5) -> str:

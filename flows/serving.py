@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from starlette.types import ASGIApp
@@ -49,7 +50,10 @@ def _metrics(site: Path) -> Iterator[str]:
     for alarm in status["alarms"]:
         yield f'magnetcast_alarm{{alarm="{alarm["alarm"]}"}} 1\n'
     for row in index["publications"]:
-        yield f'magnetcast_publication{{commodity="{row["commodity"]}"}} {row["publication"]}\n'
+        goods = f'{{commodity="{row["commodity"]}"}}'
+        made = datetime.fromisoformat(row["as_of"]).timestamp()
+        yield f"magnetcast_publication{goods} {row['publication']}\n"
+        yield f"magnetcast_forecast_as_of_seconds{goods} {made:.0f}\n"
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -15,6 +15,7 @@ from publication.language.acts import act_words
 from publication.language.choice import DEFAULT, language, tag_of
 from publication.language.phrases import gettext
 from publication.pages.briefing import briefing_of
+from publication.pages.render import folder_of
 from publication.queries.freshness import published_at, releases_ahead
 from publication.state import Publication
 from publication.tables import Record
@@ -40,7 +41,7 @@ def destination_feed(publication: Publication, destination: str, digest: str, ba
     page = f"{slug_of(destination)}.html"
     name = f"urn:magnetcast:digest:{publication.commodity}:{destination}"
     entry = {"id": f"{name}:{publication.number}", "title": title, "content": text}
-    folder = f"{base_url}{publication.home}/destinations/" if base_url else ""
+    folder = f"{_site(base_url)}{publication.home}/destinations/" if base_url else ""
     return atom(name, f"magnetcast: {name_of(destination)}", [(at, f"{folder}{page}", entry)])
 
 
@@ -55,9 +56,14 @@ def publications_feed(publications: Sequence[Publication], base_url: str) -> str
             goods=publication.commodity_words,
         )
         name = f"urn:magnetcast:publication:{publication.commodity}:{publication.number}"
-        place = f"{base_url}{publication.home}/index.html".lstrip("/")
+        place = f"{_site(base_url)}{publication.home}/index.html".lstrip("/")
         entries.append((at, place, {"id": name, "title": title, "content": title}))
     return atom("urn:magnetcast:publications", "magnetcast", entries)
+
+
+def _site(base_url: str) -> str:
+    """Address of the site in the language in use; empty where it is not known."""
+    return f"{base_url}/{folder_of(language())}".rstrip("/") if base_url else ""
 
 
 def atom(name: str, title: str, entries: Sequence[tuple[pd.Timestamp, str, Record]]) -> str:
