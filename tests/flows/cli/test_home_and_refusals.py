@@ -21,6 +21,7 @@ READING = [
     "data diff 1 2",
     "explain USA",
     "data gaps",
+    "home upgrade",
     "data panel",
     "promote",
     "prune",
@@ -37,7 +38,7 @@ READING = [
     "data vintages",
 ]
 
-ELSEWHERE = {"config", "ingest", "predict", "restore", "scenario", "serve", "up"}
+ELSEWHERE = {"config", "ingest", "panel", "predict", "restore", "scenario", "serve", "up"}
 """Verbs that read nothing of the home, or bring the first of it."""
 
 REFUSED = {
