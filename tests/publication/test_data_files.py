@@ -96,8 +96,8 @@ def test_the_package_describes_just_the_columns_of_its_files(home: Path) -> None
         }
         for one in package["resources"]:
             with (folder / one["path"]).open(encoding="utf-8", newline="") as opened:
-                rows = list(csv.DictReader(opened))
-                columns = csv.DictReader((folder / one["path"]).open(encoding="utf-8")).fieldnames
+                reader = csv.DictReader(opened)
+                rows, columns = list(reader), reader.fieldnames
             fields = {field["name"]: field["type"] for field in one["schema"]["fields"]}
             assert list(fields) == columns, one["path"]
             keys = [tuple(row[name] for name in one["schema"]["primaryKey"]) for row in rows]

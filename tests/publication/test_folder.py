@@ -23,6 +23,7 @@ from tests.publication.builders import (
     make_forecasts,
     make_panel,
     make_report,
+    make_scores,
     make_suspicious,
 )
 from tests.publication.pages import Outline
@@ -173,7 +174,7 @@ def test_without_a_backtest_or_with_a_newer_month_no_number_is_missing(
     panel = make_panel()
     newest = panel.loc[panel["destination"] == "THA"].iloc[[-1]]
     after = newest.assign(period=newest["period"] + pd.DateOffset(months=1), kind="observed")
-    changes = {"scores": pd.DataFrame(columns=["as_of"])} if lacking == "backtest" else {
+    changes = {"scores": make_scores().iloc[:0]} if lacking == "backtest" else {
         "panel": pd.concat([panel, after], ignore_index=True)
     }  # fmt: skip
 

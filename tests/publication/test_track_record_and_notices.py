@@ -8,7 +8,7 @@ from publication.charts.fan import pick_steps
 from publication.language.choice import in_language
 from publication.queries import listings, track
 from publication.queries.freshness import freshness_of, releases_ahead
-from publication.state import Publication
+from publication.state import Memo, Publication
 from publication.tables import csv_text, records
 from publication.words import chance_below, chance_words
 from tests.publication.stores import EARLIER, NOW
@@ -75,6 +75,7 @@ def test_data_on_time_by_the_champion_need_no_notice(publication: Publication) -
         publication,
         published=replace(publication.published, forecasts=rows),
         snapshots={publication.as_of: known},
+        memo=Memo(),
     )
 
     fresh = freshness_of(good, now=NOW)

@@ -88,7 +88,8 @@ def test_head_has_the_headers_of_get_and_no_body(client: TestClient) -> None:
         whole, head = client.get(path, headers=plain), client.head(path, headers=plain)
 
         assert (head.status_code, head.content) == (whole.status_code, b"")
-        assert dict(head.headers) == dict(whole.headers)
+        shown = {name: text for name, text in whole.headers.items() if name != "vary"}
+        assert dict(head.headers) == shown, "but for what compressing a body adds"
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/stock?destination=USA&tonnes=9", "/health"])

@@ -1,5 +1,6 @@
 """planning.yaml: what it may hold, and that a wrong line is refused with its number and reason."""
 
+import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -77,7 +78,8 @@ def test_needs_stand_on_the_firms_page_and_beside_the_forecast(
     assert "level" in text
     assert need["months"][0]["period"] == "2026-12"
     assert "plant" in Outline(page_of(publication, "USA", planning=planning)).words
-    assert "plant" not in Outline(page_of(publication, "DEU", planning=planning)).words
+    german = Outline(page_of(publication, "DEU", planning=planning)).words
+    assert not re.search(r"\bplant\b", german)
 
 
 def test_a_stock_was_counted_on_its_day(publication: Publication, tmp_path: Path) -> None:
