@@ -46,7 +46,7 @@ def serve(
     )
     # uvicorn stops cleanly on Ctrl-C and then raises KeyboardInterrupt again.
     with listening_socket(host, port) as listener, contextlib.suppress(KeyboardInterrupt):
-        echo(f"serve     http://{shown(listener)}/; stop with Ctrl-C")
+        echo(f"serve     http://{shown(listener)}/ (stop with Ctrl-C)")
         uvicorn.Server(config).run(sockets=[listener])
 
 
