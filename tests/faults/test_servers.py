@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from features.build import DRIVER_MEANINGS
@@ -68,7 +67,7 @@ def postgres() -> Iterator[Postgres]:
 
 def test_the_service_outlasts_a_restart_of_postgresql(postgres: Postgres, tmp_path: Path) -> None:
     fill_store(postgres.address)
-    settings = Settings(home=tmp_path, database=SecretStr(postgres.address))
+    settings = Settings(home=tmp_path, database_url=postgres.address)
     source = SiteSource(postgres.address, DRIVER_MEANINGS, Planning(), NOW)
     write_site(source, tmp_path, status={"code": 0, "alarms": []})
     pages = ("/", "/destinations/USA.html", "/api/v1/forecasts.json", "/metrics")

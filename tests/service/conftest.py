@@ -30,7 +30,11 @@ __all__ = [
 
 
 @pytest.fixture(scope="session")
-def what_if(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WhatIf]:
+def what_if(
+    published_store: Path, site: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WhatIf]:
     """A service that answers scenarios; its worker may be killed, the next answers."""
-    with what_if_over(published_store, tmp_path_factory.mktemp("what-if")) as opened:
+    home = tmp_path_factory.mktemp("what-if")
+    (home / "site").symlink_to(site.resolve())
+    with what_if_over(published_store, home) as opened:
         yield opened
