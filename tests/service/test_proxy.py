@@ -8,6 +8,7 @@ import socket
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,7 +104,8 @@ def asked(port: int, path: str, count: int) -> list[httpx.Response]:
             address = f"http://127.0.0.1:{port}{path}"
             return await asyncio.gather(*(client.get(address) for _ in range(count)))
 
-    return asyncio.run(ask())
+    with ThreadPoolExecutor(1) as other:  # Chromium keeps a loop in this thread
+        return other.submit(asyncio.run, ask()).result()
 
 
 def test_nginx_serves_the_files_of_the_site_with_their_types(nginx: int, site: Path) -> None:
