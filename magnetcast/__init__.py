@@ -12,13 +12,12 @@ from store.errors import DataError
 
 if TYPE_CHECKING:
     from flows.panels.frame_forecaster import Forecaster
+    from magnetcast.model_inputs import features, panel
     from magnetcast.verbs import (
         backtest,
         compare,
         explain,
-        features,
         forecast,
-        panel,
         promote,
         rollback,
         scenario,
@@ -46,8 +45,9 @@ def __getattr__(name: str) -> object:
         from flows.panels.frame_forecaster import Forecaster  # noqa: PLC0415 - MLflow takes seconds
 
         return Forecaster
+    place = "model_inputs" if name in {"panel", "features"} else "verbs"
     try:
-        return getattr(import_module(f"{__name__}.verbs"), name)
+        return getattr(import_module(f"{__name__}.{place}"), name)
     except ModuleNotFoundError as err:
         raise DataError(
             f"mc.{name} needs {err.name}. Expected the packages of the forecasting system. "

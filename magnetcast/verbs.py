@@ -1,4 +1,4 @@
-"""The panel, features, forecasts and scores as tidy tables; models trained and promoted.
+"""Forecasts, scenarios, causes and scores as tidy tables; models trained and promoted.
 
 Each function does the work of the verb of the same name without Prefect: it publishes nothing and
 starts no server. A home without data gets the bundled facts first. ``as_of`` is a day as text or
@@ -7,8 +7,6 @@ data known by then is used. Periods are timestamps of the first day of a month.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date
-from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -18,14 +16,8 @@ from flows.analysis.forecast_explanation import changes, why
 from flows.analysis.scenario_start import scenario_snapshot
 from flows.cli.options import first_origin, moment
 from flows.context.run_config import config_of
-from flows.context.stores import single_writer, store_of
-from flows.context.workspace import (
-    EvidenceWorkspace,
-    Workspace,
-    open_evidence,
-    workspace_of,
-    workspace_with,
-)
+from flows.context.stores import single_writer
+from flows.context.workspace import workspace_with
 from flows.ingest.ingest import ingest_if_empty
 from flows.publishing.publication_lookup import ExplainRequest
 from flows.training.compare_runs import compare_runs
@@ -35,62 +27,12 @@ from flows.training.promote import PromotionOutcome
 from flows.training.promote import promote as promote_in
 from flows.training.promote import rollback as rollback_in
 from flows.training.train import train as train_in
-from models.forecasting.model_frame import rows_of
+from magnetcast.model_inputs import Moment, opened
 from models.policy.paired_forecast import paired
 from sources.files.file_reader import content_of, read_scenario
 from store.errors import DataError, first_few
-from store.facts.commodities import evidence_digests
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, WORLD
-
-Moment = str | pd.Timestamp | None
-
-
-def panel(as_of: Moment = None, *, commodity: str | None = None) -> pd.DataFrame:
-    """The panel of every month and destination as known at an as-of.
-
-    Args:
-        as_of: Day or UTC moment.
-        commodity: Code of a full partner table, e.g. ``"250410"``; the magnets if left out.
-
-    Returns:
-        One row per destination and month: destination, period, tonnes, stderr_t, kind
-        (``observed``, ``derived`` or ``estimated``), available_at.
-    """
-    return _workspace(as_of, commodity).panel.frame.copy()
-
-
-def features(as_of: Moment = None, *, commodity: str | None = None) -> pd.DataFrame:
-    """Rows that a stored model takes as input at an as-of; arguments as of ``panel``.
-
-    Returns:
-        One row per destination and month to forecast: destination, period, horizon in months, one
-        column per feature, level_tonnes, offset_tonnes and experts_tonnes, the base forecast; of a
-        partner table usual_move_tonnes too, the scale of the series.
-    """
-    return rows_of(_workspace(as_of, commodity).origin)
-
-
-def _workspace(as_of: Moment, commodity: str | None) -> Workspace:
-    at = _opened(as_of)
-    return at if commodity is None else workspace_of(at.settings, at.as_of, config_of(commodity))
-
-
-def _opened(as_of: Moment) -> EvidenceWorkspace:
-    """Workspace of what was known at a moment."""
-    settings = Settings()
-    ingest_if_empty(settings)
-    if as_of is not None:
-        return open_evidence(settings, moment(as_of, option="as_of"))
-    present = moment(None)
-    digest = evidence_digests(store_of(settings), as_of=present).digest
-    return open_evidence(settings, _first_asked(digest, present.date()))
-
-
-@lru_cache(maxsize=1)
-def _first_asked(_known: str, _day: date) -> pd.Timestamp:
-    """One moment for all calls of a day with the same facts, so that they share a history."""
-    return moment(None)
 
 
 def forecast(
@@ -116,7 +58,7 @@ def forecast(
     Raises:
         DataError: A destination is not forecast, or a parameter is unknown or out of range.
     """
-    at = _opened(as_of)
+    at = opened(as_of)
     workspace = workspace_with(at.settings, at.as_of, commodity, parameters)
     forecasts = trial_forecast(workspace) if parameters else forecast_in(workspace)
     rows = _of_destinations(forecasts[list(FORECAST_COLUMNS)], destinations)
@@ -147,7 +89,7 @@ def backtest(
     Raises:
         DataError: A destination is not forecast, or no origin is left to score.
     """
-    at = _opened(as_of)
+    at = opened(as_of)
     first = first_origin(since, at.as_of)
     result = workspace_with(at.settings, at.as_of, commodity, parameters).backtest(first)
     return _of_destinations(result.cells, destinations)
@@ -163,7 +105,7 @@ def scenario(levers: str | Path | Mapping[str, object], as_of: Moment = None) ->
     Raises:
         DataError: The scenario is invalid or contradicts known facts.
     """
-    snapshot = scenario_snapshot(Settings(), _opened(as_of).as_of)
+    snapshot = scenario_snapshot(Settings(), opened(as_of).as_of)
     if isinstance(levers, Mapping):
         name, content = "the scenario", yaml.safe_dump(dict(levers), sort_keys=False).encode()
     else:

@@ -121,6 +121,7 @@ def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     from flows.alert_delivery import alert_if_possible
     from flows.context.partner_tables import full_commodities
     from flows.context.run_config import config_of
+    from flows.publishing.site_writing import show_publications
     from flows.run import open_for_run, run_workspace
     from models.forecasting.fallback import FAULTS
 
@@ -137,6 +138,7 @@ def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
                 words = f"not forecast. {err}"
             echo(f"table     {config.published_as}: {words}")
     alert_if_possible(settings, utc_now())
+    show_publications(settings)
 
 
 def summary(outcome: "RunOutcome") -> str:

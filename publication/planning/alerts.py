@@ -16,7 +16,7 @@ from publication.planning.planning_file import AlertRule, Need
 from publication.queries.destination_months import month_rows
 from publication.state import Publication
 from publication.tables import Record, records
-from publication.words import chance_words, name_of, tonnes
+from publication.words import address_key, chance_words, name_of, tonnes
 from store.planning import AlertFinding
 
 Months = Mapping[pd.Timestamp, float]
@@ -111,7 +111,8 @@ def _message(finding: Mapping[str, Any], *, about: str, threshold: float) -> str
 
 
 def _about(publication: Publication, rule: AlertRule, need: Need | None) -> str:
-    commodity = f"{publication.commodity_words}, " if publication.home else ""
+    goods = publication.commodity
+    commodity = f"{publication.commodity_words}, " if address_key(goods) else ""
     where = f"{commodity}{name_of((need or rule).destination or '')}"
     if need is None:
         return where

@@ -70,7 +70,7 @@ def test_moments_of_the_clock_are_found_again_by_file_verb_and_python(magnetcast
     panels = [mc.panel(EARLY), mc.panel(DAY), mc.panel(SHOWN)]
     early, *same = [p.query("destination == 'USA'").set_index("period")["tonnes"] for p in panels]
     known = pd.DataFrame(newest["history"]).set_index("period")["tonnes"]
-    for other in (*same, answer_of("panel")["tonnes"]):
+    for other in (*same, answer_of("data", "panel")["tonnes"]):
         assert other.tolist() == pytest.approx(known.tolist(), abs=1e-3)
     assert early["2020-04-01"] != same[0]["2020-04-01"]
     assert "nothing new" in magnetcast("run", "--as-of", DAY)[2]

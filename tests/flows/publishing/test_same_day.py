@@ -24,7 +24,7 @@ from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Call, with_mlflow
 
 FIGURE = (
-    "ingest", "figure", "--period", "2020-03", "--destination", "USA", "--tonnes", "300",
+    "ingest", "figure", "--period", "2020-03", "--destination", "USA", "--tonnes", "560",
     "--published-on", AS_OF, "--source", "https://example.org/late",
 )  # fmt: skip
 
