@@ -23,10 +23,11 @@ import pandas as pd
 
 from features.evidence_history import EvidenceHistory
 from flows.cli.options import first_origin, moment
-from models.evaluation.backtest import Backtest, backtest_evidence, scale_rows
+from models.evaluation.backtest import Backtest, backtest_evidence, is_forecastable, scale_rows
 from models.evaluation.scores import (
     LEAD_GROUPS,
     LEAD_SCOPES,
+    by_scope,
     cell_scores,
     group_label,
     lead_groups,
@@ -44,7 +45,7 @@ from models.policy.policy_effect import effect_at
 from sources.bundled.all_tables import load_bundled
 from store.arrays import Floats
 from store.months import month_label, month_number
-from store.vocabulary import ALL, WORLD
+from store.vocabulary import ALL, FORECASTABLE, WORLD
 
 PEERS = "MAGNETCAST_PEERS"
 ETS = "auto_ets"
@@ -53,9 +54,10 @@ ORDER = (MODEL, UNTUNED, UNANSWERED, TREES, BASE_MEDIAN, REFERENCE, "last_value"
 GROUPS = [group_label(*group) for group in LEAD_GROUPS[:4]]
 ERAS = (
     ("2021-06", "2023-05"), ("2023-06", "2024-08"), ("2024-09", "2025-04"), ("2025-05", "2026-12"),
+    ("2025-10", "2026-12"),
 )  # fmt: skip
 """First and last month of the origins: calm years, a calm year, those whose targets the controls of
-April 2025 met, and those after it."""
+April 2025 met, those after it, and of these those since the truce of autumn 2025."""
 
 SURE = 0.03
 """Standard error of the log of a month of the world that counts as known."""
@@ -72,7 +74,8 @@ SHOCK_SERIES = ("USA", "WLD")
 BAND = ("p05", "p10", "p50", "p90", "p95")
 
 QUOTED_SCOPES = {
-    "all destinations": ALL, "world": WORLD, "USA": "USA", "European Union": "EU27",
+    "all destinations": ALL, "months that could be forecast": FORECASTABLE, "world": WORLD,
+    "USA": "USA", "European Union": "EU27",
 }  # fmt: skip
 QUOTED_MODELS = {
     "magnetcast": MODEL, "the same, parameters of panels": UNTUNED,
@@ -85,7 +88,8 @@ At the 25th of each month the evidence panel, the features and the model are mad
 published by then, and all months ahead are scored whose level was published later. They are grouped
 by *lead*, the months from that of the forecast to that forecast: customs figures come late, so
 months already over on the day of the forecast (nowcasts) stand apart from months to come. ALL holds
-the destinations and the sums WLD and EU27, so tonnes count twice there. no_response is magnetcast
+the destinations and the sums WLD and EU27, so tonnes count twice there. FORECASTABLE leaves out
+the first three months of a control that was announced after the forecast. no_response is magnetcast
 without the answer to controls observed in few months (docs/adr/0010-policy-response.md), made of
 the next two: lightgbm, the trees alone, and experts, the base forecast
 (docs/adr/0002-direct-global-model.md); panel_parameters is magnetcast with the parameters of
@@ -104,6 +108,15 @@ is better, and beyond chance where the interval lies above 1.
 SURE_TEXT = """
 Of the world few months have a published level before 2024. Here those whose estimate has a standard
 error of at most {sure:.0%} today are truth too.
+"""
+OPERATOR_TEXT = """
+The replay knows a month on the day on which a newspaper or a reader of the customs site printed it.
+Who loads the customs table when it is out knows each published month by the 21st of the next (of
+January by that of March). The same replay, with every figure of one month known by then:
+"""
+INDIA_TEXT = """
+The loss is in units of the mean seasonal difference up to the cutoff, which for India rests on
+smooth estimates and is small: few cells carry much of it. All destinations without India:
 """
 LOSS_TEXT = """
 Where a baseline, or a part of the model alone, had the smaller error or loss; the best of them is
@@ -138,9 +151,7 @@ class Replay:
         count = -(-len(origins) // BLOCK)
         starts = np.random.default_rng(0).integers(len(origins), size=(DRAWS, count))
         picked = (starts[:, :, None] + np.arange(BLOCK)).reshape(DRAWS, -1) % len(origins)
-        scoped = pd.concat(
-            [self.cells.assign(scope=ALL), self.cells.assign(scope=self.cells["destination"])]
-        )
+        scoped = by_scope(self.cells)
         keys = ["scope", "model", lead_groups(scoped).rename("lead")]
         errors: dict[tuple[str, str, str], Floats] = {}
         for (scope, model, lead), part in scoped.groupby(keys, observed=True):
@@ -238,8 +249,20 @@ def with_ets(cells: pd.DataFrame, ets: pd.DataFrame) -> Replay:
     answered = own[[*key, "cutoff", "horizon"]].merge(ets, on=key, validate="one_to_one")
     scale = own[["destination", "cutoff", "scale"]].drop_duplicates(["destination", "cutoff"])
     truth = own[["destination", "period", "tonnes"]].drop_duplicates()
-    both = [cells, cell_scores(answered.assign(model=ETS), truth, scale)]
+    scored = cell_scores(answered.assign(model=ETS), truth, scale)
+    both = [cells, scored.merge(own[[*key, "is_forecastable"]], on=key, validate="one_to_one")]
     return Replay(pd.concat(both, ignore_index=True))
+
+
+def on_release(observations: pd.DataFrame) -> pd.DataFrame:
+    """Return the figures as who loads the customs table on its day has them."""
+    month = observations["period_from"].dt.to_period("M")
+    is_month = observations["period_to"].dt.to_period("M").eq(month)
+    is_china = observations["measure"].isin(["net_weight_t", "value_musd"]) & is_month
+    after = month + 1 + month.dt.month.eq(1).astype(int)  # January comes with February
+    release = after.dt.to_timestamp().dt.tz_localize("UTC") + pd.Timedelta(days=20)
+    is_late = is_china & (observations["available_at"] > release)
+    return observations.assign(available_at=observations["available_at"].mask(is_late, release))
 
 
 def world_cells(result: Backtest, history: EvidenceHistory, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -253,7 +276,8 @@ def world_cells(result: Backtest, history: EvidenceHistory, as_of: pd.Timestamp)
     origins = [history.origin(each) for each in forecasts["as_of"].unique()]
     scale = pd.concat([scale_rows(each.series, each.cutoff, each.tonnes) for each in origins])
     scale = scale.drop_duplicates(["destination", "cutoff"])
-    return cell_scores(forecasts, truth.assign(tonnes=now.tonnes[row, columns]), scale)
+    cells = cell_scores(forecasts, truth.assign(tonnes=now.tonnes[row, columns]), scale)
+    return cells.assign(is_forecastable=is_forecastable(cells, now))
 
 
 def forecast(
@@ -313,7 +337,9 @@ def quote(path: Path, heading: str, rows: Mapping[str, Sequence[str]]) -> None:
     path.write_text(before + start + section + end + rest, encoding="utf-8")
 
 
-def quotations(long: Replay, short: Replay) -> dict[tuple[str, str], dict[str, list[str]]]:
+def quotations(
+    long: Replay, short: Replay, operator: Replay
+) -> dict[tuple[str, str], dict[str, list[str]]]:
     """Return the rows that pages quote, by page and heading."""
     models = {name: key for name, key in QUOTED_MODELS.items() if (ALL, key, "1-3") in long.rows}
     pairs = list(product(QUOTED_SCOPES.items(), models.items()))
@@ -326,9 +352,14 @@ def quotations(long: Replay, short: Replay) -> dict[tuple[str, str], dict[str, l
         for first, last in ERAS
         for name, model in models.items()
     }
+    as_operator = {
+        f"{scope}, {name}, as an operator has it": operator.quoted(at, key)
+        for scope, at in QUOTED_SCOPES.items()
+        for name, key in (("magnetcast", MODEL), ("seasonal naive", REFERENCE))
+    }
     beat_us = {f"`{MODEL}`, {name}": short.quoted(at, MODEL) for name, at in QUOTED_SCOPES.items()}
     return {
-        ("README.md", "## How good is it"): rows(long),
+        ("README.md", "## How good is it"): rows(long) | as_operator,
         ("docs/accuracy.md", "## Over five years"): rows(long) | eras,
         ("docs/accuracy.md", "## From June 2024 on"): rows(short),
         ("benchmarks/beat_us/README.md", "## Where we stand"): beat_us,
@@ -355,6 +386,11 @@ def main() -> None:
     ets = auto_ets(list(result.cells["as_of"].unique()), history)
     long, short = (with_ets(each, ets) for each in (cells, recent.cells))
     sure = with_ets(world_cells(result, history, as_of), ets)
+    tables = [on_release(batch.frame(BUNDLED[0])), *map(batch.frame, BUNDLED[1:])]
+    loaded = backtest_evidence(
+        EvidenceHistory(*tables), as_of, parameters=MAGNETS_PRESET, since=since, executor=executor
+    )
+    operator = Replay(loaded.cells)
     lines = page.heading(
         "Magnet exports: forecasts replayed",
         f"python benchmarks/magnets.py --as-of {chosen.as_of} --since {chosen.since}",
@@ -366,6 +402,11 @@ def main() -> None:
     lines += ["", f"## By lead, {first}", *long.table(LEAD_SCOPES)]
     lines += ["", "## Against the model", *page.prose(RATIO_TEXT)]
     lines += long.table(LEAD_SCOPES, ORDER[1:], ratios=True)
+    lines += ["", "## As an operator has it", *page.prose(OPERATOR_TEXT)]
+    lines += operator.table((ALL, FORECASTABLE, WORLD, "USA"), (MODEL, REFERENCE))
+    lines += ["", "## Without India", *page.prose(INDIA_TEXT)]
+    without = Replay(long.cells.loc[long.cells["destination"] != "IND"])
+    lines += without.table((ALL, FORECASTABLE), (MODEL, REFERENCE))
     lines += ["", "## By lead and era of origins, all destinations"]
     for start, end in ERAS:
         lines += ["", f"### {start} to {end}", *long.from_to(start, end).table([ALL])]
@@ -377,7 +418,7 @@ def main() -> None:
     lines += ["", "## The shock of 2025", *page.prose(SHOCK_TEXT)]
     lines += page.table(shock_text(history, as_of, MAGNETS_PRESET))
     page.write("magnets.md", lines)
-    for (name, heading), rows in quotations(long, short).items():
+    for (name, heading), rows in quotations(long, short, operator).items():
         quote(page.ROOT / name, heading, rows)
 
 

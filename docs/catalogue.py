@@ -18,7 +18,8 @@ def catalogue_page() -> str:
             "A dash means the forecast may move either way with the feature, `falls`"
         ),
         "that a higher value never raises it. `magnetcast explain` counts it to what it is",
-        "shown as. Panels have all but tariffs, policy and what rests on a total of the world.",
+        "shown as. Panels have all but tariffs, policy and what rests on a total of the world;",
+        "magnets have all but dynamics.",
     ]
     head = "| feature | unit | meaning | source | knowable | shown as | effect |"
     for family, entries in FEATURE_FAMILIES.items():

@@ -72,7 +72,7 @@ def features_of(origin: Origin, stats: SeriesStats, momentum: float) -> OriginFe
     is_panel = origin.world is None
     forecasts = dynamics.base_forecasts(months, season, len(origin.targets), is_panel=is_panel)
     base = dynamics.median_forecast(forecasts, is_panel=is_panel)
-    values = dynamics.compute(origin, stats, forecasts, base, momentum)
+    values = dynamics.compute(origin, stats, forecasts, base, momentum) if is_panel else {}
     for compute in _COMPUTE:
         values |= compute(origin)
     names = tuple(sorted(values, key=_PLACE.__getitem__))

@@ -22,7 +22,16 @@ from publication.language.formats import (
 from publication.language.phrases import gettext, marked, translated
 from store.messages import Message, Value
 from store.partner_codes import residual_names
-from store.vocabulary import ALL, BY_PARTNER, COMMODITY, DESTINATIONS, EU27, QUANTILES, WORLD
+from store.vocabulary import (
+    ALL,
+    BY_PARTNER,
+    COMMODITY,
+    DESTINATIONS,
+    EU27,
+    FORECASTABLE,
+    QUANTILES,
+    WORLD,
+)
 
 MISSING: Final = "\N{EN DASH}"
 MINUS: Final = "\N{MINUS SIGN}"
@@ -100,6 +109,8 @@ def name_of(destination: str) -> str:
 
 def scope_name(scope: str) -> str:
     """Scope of a score in words: all destinations, or one."""
+    if scope == FORECASTABLE:
+        return gettext("All destinations, months that could be forecast")
     return gettext("All destinations") if scope == ALL else name_of(scope)
 
 

@@ -42,6 +42,9 @@ world."""
 ALL: Final = "ALL"
 """Scope of a score over all destinations."""
 
+FORECASTABLE: Final = "FORECASTABLE"
+"""The same without months that a control shaped which nobody had announced by the forecast."""
+
 WORLD: Final = "WLD"
 EU27: Final = "EU27"
 AGGREGATES: Final[dict[str, tuple[str, ...]]] = {

@@ -1,4 +1,4 @@
-"""Features of the base forecasts and of a series' volatility, for magnets and panels alike.
+"""Base forecasts, and features of them and of a series' volatility, which trees of panels take.
 
 Distances are in spreads of the series (``SeriesStats.spread``).
 """
@@ -22,11 +22,9 @@ surge. On panels of trade no base forecast exceeds 36."""
 _WORDS: Final = {
     "seasonal_naive": "the same month a year ago",
     "ses": "exponential smoothing",
-    "holt_winters": "Holt-Winters smoothing",
     "level": "the mean of the last year",
     "tsb": "smoothing of trade that comes and goes",
     "steady": "robust smoothing at a slow pace",
-    "swift": "robust smoothing at a fast pace",
     "swift_unadjusted": "robust smoothing at a fast pace, its season learned from none,",
 }
 
@@ -43,7 +41,7 @@ FEATURES: Final = (
             "usual moves",
             f"what {_WORDS.get(name, name.replace('_', ' '))} forecasts less the experts' median",
         )
-        for name in {**methods.BASE_FORECASTS, **methods.PANEL_FORECASTS}
+        for name in methods.PANEL_FORECASTS
     ),
     _entry("experts_apart", "usual moves", "standard deviation of what the experts forecast"),
     _entry("experts_level_log", "log ratio", "the experts' median, to the level"),
@@ -67,8 +65,11 @@ def base_forecasts(
         values: Series x months up to the origin, NaN where missing; not modified.
     """
     ceiling = forecast_ceiling(values)
-    some = (methods.PANEL_FORECASTS if is_panel else methods.BASE_FORECASTS).items()
-    return {name: np.fmin(method(values, season, horizon), ceiling) for name, method in some}
+    names = methods.PANEL_FORECASTS if is_panel else methods.IN_MEDIAN
+    return {
+        name: np.fmin(methods.BASE_FORECASTS[name](values, season, horizon), ceiling)
+        for name in names
+    }
 
 
 def forecast_ceiling(values: Floats) -> Floats:

@@ -300,13 +300,13 @@ BASE_FORECASTS: Final[dict[str, BaseForecast]] = {
     "tsb": _adjusted(tsb),
     "steady": BaseForecast(partial(seasonal, pace=STEADY)),
     "swift": BaseForecast(partial(seasonal, pace=SWIFT)),
-}
-"""Those of magnets by name; seasonal factors come from ``seasonality.season_profiles``."""
-
-PANEL_FORECASTS: Final = {
-    **{n: BASE_FORECASTS[n] for n in BASE_FORECASTS if n not in {"holt_winters", "swift"}},
     "swift_unadjusted": BaseForecast(unadjusted),
     "autoregression": _plain(autoregression),
+}
+"""All by name; seasonal factors come from ``seasonality.season_profiles``."""
+
+PANEL_FORECASTS: Final = {
+    name: BASE_FORECASTS[name] for name in BASE_FORECASTS if name not in {"holt_winters", "swift"}
 }
 """Those of panels."""
 

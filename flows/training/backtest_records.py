@@ -30,7 +30,7 @@ from models.evaluation.scores import (
     scoreboard,
     sum_cells,
 )
-from models.forecasting.model_names import FALLBACK_MODELS, MODEL, REFERENCE, UNANSWERED
+from models.forecasting.model_names import FALLBACK_MODELS, MODEL, NAIVE, REFERENCE, UNANSWERED
 from models.forecasting.residual_history import TREES
 from models.learning.parameters import ModelParameters
 from models.registry.runs import find_runs, log_months, log_table, log_to_job, open_run, read_text
@@ -207,7 +207,7 @@ def log_dataset(workspace: Workspace) -> None:
 
 
 def verdict(result: Backtest) -> str:
-    """Error and loss beside those of the best baseline in one line, where it loses too.
+    """Error and loss beside those of the simplest rule, then of the best other, in one line.
 
     Months to come and months over on the day of the forecast stand apart.
     """
@@ -215,40 +215,49 @@ def verdict(result: Backtest) -> str:
         result.cells.loc[result.cells["lead"].gt(0).eq(side)] for side in (True, False)
     )
     parts = []
-    if errors := _against_best(to_come):
+    if errors := _against_others(to_come):
         cells = to_come.loc[to_come["model"].eq(MODEL)]
         months = group_label(int(cells["lead"].min()), int(cells["lead"].max()))
         below, above = cells["tonnes"] < cells["p10"], cells["tonnes"] > cells["p90"]
         held = f"80% band covered {cells['is_covered'].mean():.0%} of {len(cells):,} months"
         sides = f"{below.mean():.0%} fell below and {above.mean():.0%} above"
         parts = [f"{months} months to come: {errors}", f"{held}, {sides}"]
-    if errors := _against_best(over):
+    if errors := _against_others(over):
         parts += [f"months already over: {errors}"]
     return "; ".join(parts) or "no error to compare: every scored month or naive error is zero"
 
 
-def _against_best(cells: pd.DataFrame) -> str:
-    """Error and loss beside those of the baseline of least loss; empty where one has none."""
-    baselines = sorted(set(cells["model"]) - {MODEL, TREES, UNANSWERED})
-    table = differences(cells, MODEL, baselines).set_index("metric")
-    losses = table.loc[table.index == "sql"].sort_values("baseline_score")
-    if losses["baseline_score"].isna().all():
+def _against_others(cells: pd.DataFrame) -> str:
+    """Error and loss beside those of the seasonal naive, and of the best if it is another.
+
+    Empty where nothing can be compared.
+    """
+    others = sorted(set(cells["model"]) - {MODEL, TREES, UNANSWERED})
+    table = differences(cells, MODEL, others).set_index("metric")
+    losses = table.loc[table.index == "sql"].dropna(subset=["baseline_score"])
+    if losses.empty:
         return ""
-    loss = losses.iloc[0]
-    best = loss["baseline"]
-    error = table.loc[table["baseline"].eq(best)].loc["wape"]
-    if not (error["score"] >= 0 and error["baseline_score"] > 0):
-        return ""
-    share = error["score"] / error["baseline_score"] - 1.0
-    sure = "too few months for an interval"
-    if np.isfinite(loss["p05"]):
-        interval = f"{loss['p05']:+.2f} to {loss['p95']:+.2f}"
-        sure = f"90% interval of the difference {interval}: {loss['verdict']}"
-    return (
-        f"error {error['score']:.1%} of tonnes against {error['baseline_score']:.1%} of the best "
-        f"baseline, {best} ({abs(share):.0%} {'better' if share <= 0 else 'WORSE'}), loss "
-        f"{loss['score']:.2f} against {loss['baseline_score']:.2f} ({sure})"
-    )
+    best = losses.sort_values("baseline_score").iloc[0]["baseline"]
+    named = [name for name in dict.fromkeys((REFERENCE, best)) if name in set(losses["baseline"])]
+    parts: list[str] = []
+    for name in named:
+        rows = table.loc[table["baseline"].eq(name)]
+        error, loss = rows.loc["wape"], rows.loc["sql"]
+        if not (error["score"] >= 0 and error["baseline_score"] > 0):
+            return ""
+        if not parts:
+            parts = [f"error {error['score']:.1%} of tonnes and loss {loss['score']:.2f} against "]
+        share = error["score"] / error["baseline_score"] - 1.0
+        sure = "too few months for an interval"
+        if np.isfinite(loss["p05"]):
+            interval = f"{loss['p05']:+.2f} to {loss['p95']:+.2f}"
+            sure = f"90% interval of the difference {interval}: {loss['verdict']}"
+        who = f"the {NAIVE}" if name == REFERENCE else f"the best other, {name}"
+        parts.append(
+            f"{error['baseline_score']:.1%} and {loss['baseline_score']:.2f} of {who} "
+            f"({abs(share):.0%} {'better' if share <= 0 else 'WORSE'}; {sure})"
+        )
+    return parts[0] + ", ".join(parts[1:])
 
 
 CURVES: Final = ("wape", "mase", "sql", "coverage80")

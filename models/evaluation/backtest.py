@@ -11,7 +11,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from features.controls.controls import control_episodes, controls_at
 from features.evidence_history import EvidenceHistory, training_moments
+from features.origin import Origin
 from features.series import seasonal_scale
 from models.evaluation.scores import cell_scores, summarise
 from models.executor import IN_TURN, Executor
@@ -22,7 +24,7 @@ from models.forecasting.residual_history import ResidualHistory
 from models.forecasting.snapshot import Snapshot, SnapshotForecaster
 from models.learning.parameters import ModelParameters
 from store.arrays import Floats
-from store.months import month_label
+from store.months import month_label, month_numbers
 from store.vocabulary import PANEL_HORIZON
 
 SCORED_HORIZONS: Final = (1, PANEL_HORIZON)
@@ -138,8 +140,37 @@ def backtest_evidence(
     past = forecaster.train_ahead(history, moments, executor)
     comparisons = [compared(forecaster, snapshot) for snapshot in past]
     scored_comparisons = comparisons[sum(moment < first for moment in moments) :]
-    backtest = scored(scored_comparisons, Snapshot.of_evidence(history, as_of).published_months)
-    return replace(backtest, residuals=forecaster.residuals)
+    now = Snapshot.of_evidence(history, as_of)
+    backtest = scored(scored_comparisons, now.published_months)
+    cells = backtest.cells
+    if len(cells):
+        cells = cells.assign(is_forecastable=is_forecastable(cells, now.origin))
+    return replace(backtest, cells=cells, residuals=forecaster.residuals)
+
+
+SHAPED: Final = 3
+"""Months, from its first on, in which a control shapes trade most."""
+
+
+def is_forecastable(cells: pd.DataFrame, now: Origin) -> "pd.Series[bool]":
+    """Whether the control that shaped each cell's month was announced by the day of the forecast.
+
+    Args:
+        cells: destination, period and as_of (UTC).
+        now: Knows the acts of all the time since.
+    """
+    forecastable = pd.Series(data=True, index=cells.index)
+    if now.events is None:
+        return forecastable
+    announced = dict(zip(now.events["event_id"], now.events["announced_on"], strict=True))
+    month, controls = month_numbers(cells["period"]), controls_at(now)
+    for row, name in enumerate(now.series):
+        for control in control_episodes(controls, row, now):
+            age = month - control.month
+            shaped = cells["destination"].eq(name) & (age >= 0) & (age < SHAPED)
+            before = cells["as_of"].dt.tz_localize(None) < announced[control.event_id]
+            forecastable &= ~(shaped & before)
+    return forecastable
 
 
 def backtest_panel(

@@ -14,7 +14,15 @@ from models.forecasting.model_names import FALLBACK_MODELS, MODEL, REFERENCE
 from models.policy.drawing import ranks_within
 from store.arrays import Floats, Ints
 from store.months import month_numbers
-from store.vocabulary import AGGREGATES, ALL, MAX_HORIZON, QUANTILE_COLUMNS, QUANTILES, WORLD
+from store.vocabulary import (
+    AGGREGATES,
+    ALL,
+    FORECASTABLE,
+    MAX_HORIZON,
+    QUANTILE_COLUMNS,
+    QUANTILES,
+    WORLD,
+)
 
 CUTS: Final = ("horizon", "destination", "cutoff")
 """Columns that a scoreboard groups cells by."""
@@ -274,7 +282,7 @@ HEADLINE_LEADS: Final = (1, 6)
 BAND_LEADS: Final = (1, 12)
 """The same of the coverage."""
 
-LEAD_SCOPES: Final = (ALL, WORLD, "USA", "DEU", "EU27")
+LEAD_SCOPES: Final = (ALL, FORECASTABLE, WORLD, "USA", "DEU", "EU27")
 
 
 def group_label(first: int, last: int) -> str:
@@ -286,6 +294,17 @@ def lead_groups(cells: pd.DataFrame) -> "pd.Series[str]":
     """Label of each cell's group of leads, ordered; missing beyond the last."""
     edges = [-np.inf, *(last for _, last in LEAD_GROUPS)]
     return pd.cut(cells["lead"], edges, labels=[group_label(*group) for group in LEAD_GROUPS])
+
+
+def by_scope(cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells with their ``scope``: once for all destinations, once for their own.
+
+    Those with ``is_forecastable`` come once more, of all destinations together.
+    """
+    parts = [cells.assign(scope=ALL), cells.assign(scope=cells["destination"])]
+    if "is_forecastable" in cells:
+        parts.append(cells.loc[cells["is_forecastable"]].assign(scope=FORECASTABLE))
+    return pd.concat(parts)
 
 
 def lead_scores(
@@ -300,7 +319,7 @@ def lead_scores(
         One row per group (horizon_from, horizon_to: leads), scope and model: those of
         ``scoreboard`` and bias (sum of medians to sum of tonnes - 1).
     """
-    scoped = pd.concat([cells.assign(scope=ALL), cells.assign(scope=cells["destination"])])
+    scoped = by_scope(cells)
     parts = [
         _scores_by(scoped.loc[scoped["lead"].between(*group)], ["scope", "model"]).assign(
             horizon_from=group[0], horizon_to=group[1]

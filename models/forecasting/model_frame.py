@@ -5,6 +5,7 @@ Features are as known then, targets as known now.
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,10 @@ from models.learning.parameters import ModelParameters
 from models.quantile_model import BASE_TONNES
 from store.arrays import Floats
 from store.months import month_starts
+
+NAIVE_MONTHS: Final = 6
+"""Months to come of which the seasonal naive is half of the base forecast; further ahead the level
+has moved on since. Source: docs/adr/0002-direct-global-model.md."""
 
 
 def rows_of(origin: Origin) -> pd.DataFrame:
@@ -48,13 +53,14 @@ def rows_of(origin: Origin) -> pd.DataFrame:
 def base_tonnes(origin: Origin) -> Floats:
     """Base forecast of the magnets' model, series x targets, in tonnes.
 
-    It is the median of the base forecasts; of months to come the geometric mean of that and of the
-    seasonal naive, which no trend leads astray.
+    It is the median of the base forecasts; of the next ``NAIVE_MONTHS`` the geometric mean of that
+    and of the seasonal naive, which no trend leads astray.
     """
     features, offset = features_at(origin), origin.offset[:, None]
     naive = features.base_forecasts["seasonal_naive"]
     mean = np.sqrt((features.base + offset) * (np.maximum(naive, 0.0) + offset)) - offset
-    return np.where(origin.targets > origin.today, mean, features.base)
+    ahead = origin.targets - origin.today
+    return np.where((ahead > 0) & (ahead <= NAIVE_MONTHS), mean, features.base)
 
 
 def evidence_training_set(

@@ -67,13 +67,14 @@ def statistical_distances(model: str, origin: Origin, rows: pd.DataFrame) -> Dis
         model: ``BASE_MEDIAN`` or a name of ``BASELINES``.
         rows: As ``models.forecasting.model_frame.rows_of`` of the origin.
     """
+    members = [origin.series.index(name) for name in rows["destination"].unique()]
     if model == BASE_MEDIAN:
         tonnes = rows[quantile_model.BASE_TONNES].to_numpy()
     else:
         baseline = BASELINES[model](origin.tonnes, len(origin.targets))
-        members = [origin.series.index(name) for name in rows["destination"].unique()]
         tonnes = np.maximum(baseline[members], 0.0).reshape(-1)
-    return plain_distances(np.where(rows["known_months"] > 0, tonnes, np.nan), rows)
+    is_known = np.isfinite(origin.tonnes[members]).any(axis=1).repeat(len(origin.targets))
+    return plain_distances(np.where(is_known, tonnes, np.nan), rows)
 
 
 def plain_distances(tonnes: Floats, rows: pd.DataFrame) -> Distances:

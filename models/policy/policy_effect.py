@@ -266,16 +266,15 @@ def _share_let_through(
         count=draw.count,
         seed=draw.seed,
     )
-    share = share ** (
-        np.exp(-control.since_end(origin.targets) / FADING) * 0.5 ** _half_lives_ahead(origin)
-    )
+    fading = np.exp(-control.since_end(origin.targets) / FADING)
+    share = share ** (fading * 0.5 ** (_months_ahead(origin) / HALF_AHEAD))
     covered = _share_draws(control, _already_controlled(control, controls), draw)
     return np.asarray(1.0 - covered[:, :, None] * (1.0 - share))
 
 
-def _half_lives_ahead(origin: Origin) -> Floats:
-    """Half-lives of a control's effect from today to each target, by target; 0 this month."""
-    return np.asarray(np.maximum(origin.targets - origin.today, 0) / HALF_AHEAD)
+def _months_ahead(origin: Origin) -> Floats:
+    """Months from today to each target, by target; 0 this month."""
+    return np.asarray(np.maximum(origin.targets - origin.today, 0), dtype=np.float64)
 
 
 def _already_controlled(control: Control, controls: Sequence[Control]) -> Floats:
@@ -305,9 +304,13 @@ def _share_draws(control: Control, already_controlled: Floats, draw: DrawSetting
 HALF_SEEN: Final = 6.0
 """Months under a control after which the ordinary model has half the weight."""
 
-HALF_AHEAD: Final = 6.0
+HALF_AHEAD: Final = 3.0
 """Months ahead of today at which half of what a control holds back counts, in logs: until then it
 may be eased, suspended or worked around. Source: docs/adr/0010-policy-response.md."""
+
+HALF_BACKLOG: Final = 6.0
+"""Months ahead of today at which half of what lies above the level before counts, in logs, and less
+by the square: a backlog is shipped for months, not for years."""
 
 WITHOUT_SPREAD: Final = 0.15
 """Spread of the level before a control as a forecast of months without it, log units."""
@@ -425,9 +428,8 @@ def _analog_path(
         seed=draw.seed,
     )
     held = np.minimum(1.0 - freed, np.exp(-control.since_end(origin.targets) / FADING))
-    held = held * 0.5 ** _half_lives_ahead(origin)
-    # More than the level before is a backlog being shipped: that goes on for months, not for years.
-    backlog = 0.5 ** _half_lives_ahead(origin) ** 2
+    held = held * 0.5 ** (_months_ahead(origin) / HALF_AHEAD)
+    backlog = 0.5 ** (_months_ahead(origin) / HALF_BACKLOG) ** 2
     share = share ** np.where(share < 1.0, held, backlog)
     random = np.random.default_rng([draw.seed, 2])
     apart = random.standard_normal((draw.count, len(rows) + 1, 1))

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final, cast
 
 from features.build import ALL_FEATURES, catalogue_digest
-from features.statistical.base_forecasts import BASE_FORECASTS, PANEL_FORECASTS
 from store.database import sqlite_file
 from store.errors import StoreError, first_few
 from store.publications.champions import RegisteredVersion
@@ -93,8 +92,7 @@ def features_of(metadata: Mapping[str, object]) -> list[str]:
 
 def _check_rows(metadata: Mapping[str, object]) -> None:
     features = features_of(metadata)
-    of_magnets = BASE_FORECASTS.keys() - PANEL_FORECASTS.keys() if "unit" in metadata else ()
-    names = {feature.name for feature in ALL_FEATURES} - {f"{n}_distance" for n in of_magnets}
+    names = {feature.name for feature in ALL_FEATURES}
     remedy = "Train it anew, or promote a version that was trained with this code."
     if metadata.get("schema") != MODEL_SCHEMA:
         fault = (

@@ -16,7 +16,7 @@ from publication.queries.yardsticks import held_ahead, losses
 from publication.state import Publication
 from publication.words import name_of, slug_of
 from store.publications.explanations import StoredExplanation
-from store.vocabulary import ALL, WORLD
+from store.vocabulary import ALL, FORECASTABLE, WORLD
 
 _FIGURES: Final = 40
 """Newest figures on a page; the file has all."""
@@ -49,7 +49,7 @@ def track_page(
         outcome=page_chart(publication, "outcome", first),
         charts={kind: page_chart(publication, kind, first) for kind in OVER_ALL},
         replayed=page_chart(publication, "replay", first),
-        replay=[row for row in rows if row.scope in {ALL, WORLD}],
+        replay=[row for row in rows if row.scope in {ALL, FORECASTABLE, WORLD}],
         losses=losses(rows),
         held_ahead=held_ahead(scores),
         held_before=track.backtest_coverage(scores, fans),

@@ -9,7 +9,7 @@ import pandas as pd
 from models.evaluation.scores import group_label
 from publication.language.phrases import gettext, marked
 from publication.words import DESTINATION_NAMES, lead_words, percent, scope_name
-from store.vocabulary import ALL
+from store.vocabulary import ALL, FORECASTABLE
 
 YARDSTICKS: Final[dict[str, str]] = {
     "seasonal_naive": marked("seasonal naive"),
@@ -126,7 +126,7 @@ def _score_row(row: Mapping[Hashable, Any], frame: pd.DataFrame) -> ScoreRow:
 
 def _reading_order(row: Mapping[Hashable, Any]) -> tuple[int, bool, int, int, bool, str]:
     """Order by scope as people read it, then months to come, wide ranges first; ours on top."""
-    scopes = [ALL, *DESTINATION_NAMES]
+    scopes = [ALL, FORECASTABLE, *DESTINATION_NAMES]
     place = scopes.index(row["scope"]) if row["scope"] in scopes else len(scopes)
     first, last, model = row["horizon_from"], row["horizon_to"], str(row["model"])
     return place, last <= 0, first, -last, model in YARDSTICKS, model

@@ -8,9 +8,8 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 
-from features.build import ALL_FEATURES
+from features.build import FEATURE_FAMILIES
 from features.controls.analogs import Analog
-from features.statistical.base_forecasts import BASE_FORECASTS, PANEL_FORECASTS
 from models.forecasting.changes import ChangeReplay, ForecastSnapshot, KnownFacts, news_of
 from models.learning.calibration import PastErrors, metadata_of
 from models.learning.parameters import MAGNETS_PRESET
@@ -19,9 +18,12 @@ from store.vocabulary import MAX_HORIZON
 from tests.data.builders import at, make_events, make_levels, make_tariffs
 from tests.data.store_builders import make_observations
 
-_OF_PANELS: Final = {f"{name}_distance" for name in PANEL_FORECASTS.keys() - BASE_FORECASTS.keys()}
-
-NAMES: Final = tuple(feature.name for feature in ALL_FEATURES if feature.name not in _OF_PANELS)
+NAMES: Final = tuple(
+    feature.name
+    for family, features in FEATURE_FAMILIES.items()
+    if family != "dynamics"
+    for feature in features
+)
 """Features of magnets."""
 
 TAUGHT_BY: Final = {

@@ -26,16 +26,21 @@ def backtested(values: Floats) -> Backtest:
     return backtest_panel(PanelForecaster(BRIEF), snapshot, [FIRST + 50, FIRST + 56])
 
 
-def test_a_verdict_names_the_months_scored_and_the_best_of_the_baselines(result: Backtest) -> None:
+def test_a_verdict_names_the_months_scored_the_naive_and_the_best_other(result: Backtest) -> None:
     board = comparison_tables(result)["scoreboard.csv"].query("kind == 'all'").set_index("model")
     best = board["sql"].drop("magnetcast").idxmin()
     own = board.loc["magnetcast"]
 
     text = verdict(result)
 
-    assert text.startswith(f"1-3 months to come: error {own['wape']:.1%} of tonnes against ")
-    assert f"{board.loc[best, 'wape']:.1%} of the best baseline, {best} (" in text
-    assert f"loss {own['sql']:.2f} against {board.loc[best, 'sql']:.2f} (90% interval" in text
+    of_own = f"error {own['wape']:.1%} of tonnes and loss {own['sql']:.2f} against "
+    of_naive, of_best = (
+        f"{board.loc[name, 'wape']:.1%} and {board.loc[name, 'sql']:.2f} of "
+        for name in ("seasonal_naive", best)
+    )
+    assert text.startswith(f"1-3 months to come: {of_own}{of_naive}the seasonal naive (")
+    assert f"{of_best}the best other, {best} (" in text
+    assert "; 90% interval of the difference " in text
     shares = f"{own['below10']:.0%} fell below and {own['above90']:.0%} above"
     assert f"80% band covered {own['coverage80']:.0%} of 240 months, {shares}" in text
 
@@ -47,7 +52,7 @@ def test_scores_say_the_horizons_that_were_scored(result: Backtest) -> None:
 def test_a_verdict_on_few_months_has_no_interval(result: Backtest) -> None:
     few = result.cells.query("cutoff == cutoff.max() and destination == '0'")
 
-    assert "(too few months for an interval)" in verdict(replace(result, cells=few))
+    assert "; too few months for an interval)" in verdict(replace(result, cells=few))
 
 
 def test_a_verdict_without_any_error_to_compare_says_so() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.statistical.base_forecasts import BASE_FORECASTS, BASELINES, PANEL_FORECASTS, tsb
+from features.statistical.base_forecasts import BASE_FORECASTS, BASELINES, tsb
 from features.statistical.smoothing import SeriesBlock, errors_within
 from store.arrays import Floats
 
@@ -14,13 +14,12 @@ NAN = float("nan")
 YEAR = [float(month) for month in range(1, 13)]
 REFERENCE = Path(__file__).parents[3] / "data" / "reference_base_forecasts.json"
 HORIZON = 6
-EVERY = BASE_FORECASTS | PANEL_FORECASTS
 
 
 def fit(name: str, *rows: list[float], season: Floats | None = None, horizon: int = 3) -> Floats:
     values = np.array(rows, dtype=float)
     before = values.copy()
-    fitted = EVERY[name](values, flat(len(rows)) if season is None else season, horizon)
+    fitted = BASE_FORECASTS[name](values, flat(len(rows)) if season is None else season, horizon)
     np.testing.assert_array_equal(values, before)
     return fitted
 
@@ -176,7 +175,7 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", BASE_FORECASTS)
 class TestOddSeries:
     @pytest.mark.parametrize("row", ODD.values(), ids=ODD)
     def test_get_a_finite_forecast_of_at_least_zero(self, name: str, row: list[float]) -> None:

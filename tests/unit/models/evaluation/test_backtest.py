@@ -4,12 +4,14 @@ import pandas as pd
 import pytest
 
 from features.statistical.base_forecasts import BASELINES
-from models.evaluation.backtest import Backtest, backtest_evidence
+from models.evaluation.backtest import Backtest, backtest_evidence, is_forecastable
+from models.evaluation.scores import lead_scores
 from models.forecasting.evidence_forecaster import FIRST_REPLAY, past_moments
 from models.forecasting.model_names import BASE_MEDIAN, MODEL, UNANSWERED
 from models.forecasting.residual_history import TREES
 from store.errors import DataError
-from tests.data.builders import QUICK, at, make_world
+from store.vocabulary import QUANTILE_COLUMNS
+from tests.data.builders import QUICK, at, make_events, make_origin, make_world
 
 
 @cache
@@ -39,6 +41,30 @@ def test_all_models_are_scored_on_the_same_cells() -> None:
 
     assert set(scores["model"]) == {MODEL, UNANSWERED, TREES, BASE_MEDIAN, *BASELINES}
     assert scores["cells"].min() == scores["cells"].max() > 0
+
+
+def test_a_month_shaped_by_a_control_is_forecastable_once_it_is_announced() -> None:
+    act = {"event_id": "licence", "announced_on": "2020-02-10", "effective_from": "2020-02-20"}
+    now = make_origin(events=make_events(act))
+    months = pd.to_datetime(["2020-01-01", "2020-02-01", "2020-04-01", "2020-05-01"])
+    cells = pd.DataFrame(
+        [("USA", month, at(day)) for day in ("2020-01-25", "2020-02-25") for month in months],
+        columns=["destination", "period", "as_of"],
+    )
+
+    found = is_forecastable(cells, now)
+
+    assert found.tolist() == [True, False, False, True, True, True, True, True]
+    scores = lead_scores(scored(cells.assign(is_forecastable=found)))
+    counts = scores.groupby("scope")["cells"].sum()
+    assert (counts["ALL"], counts["FORECASTABLE"]) == (8, 6)
+
+
+def scored(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return cells with a forecast of 100 t and the like."""
+    numbers = dict.fromkeys((*QUANTILE_COLUMNS, "tonnes", "absolute_error"), 100.0)
+    errors = dict.fromkeys(("scaled_error", "scaled_quantile_loss"), 1.0)
+    return cells.assign(**numbers, **errors, is_covered=True, model="m", lead=1, horizon=1)
 
 
 def test_an_as_of_without_a_past_origin_is_refused() -> None:

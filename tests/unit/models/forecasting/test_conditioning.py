@@ -1,4 +1,4 @@
-"""What a figure after the cutoff does to the forecast of other months and destinations."""
+"""What a figure after the cutoff does to the forecast of other months, and of sums."""
 
 from dataclasses import replace
 
@@ -25,32 +25,48 @@ def origin_with(*figures: tuple[int, int, float]) -> Origin:
     return replace(make_bare(flat, horizon=HORIZON), later=later)
 
 
-def medians(origin: Origin) -> Floats:
-    """Return the median of each destination and month, all 100 t without figures."""
+def table_of(origin: Origin) -> pd.DataFrame:
+    """Return the forecast of all months: median 100 t, mean 102 t without figures."""
     columns = dict(zip(QUANTILE_COLUMNS, USUAL * SPREAD, strict=True))
     rows = range(SERIES * HORIZON)
     table = conditioned(pd.DataFrame({**columns, "mean": 102.0}, index=rows), origin)
     assert (np.diff(table[list(QUANTILE_COLUMNS)].to_numpy(), axis=1) >= 0).all()
-    return table["p50"].to_numpy().reshape(SERIES, HORIZON)
+    return table
+
+
+def medians(origin: Origin) -> Floats:
+    return table_of(origin)["p50"].to_numpy().reshape(SERIES, HORIZON)
 
 
 def test_a_figure_equal_to_its_forecast_moves_nobody() -> None:
     np.testing.assert_allclose(medians(origin_with((0, 0, USUAL))), USUAL, rtol=1e-6)
 
 
-def test_a_surprise_moves_others_less_and_later_months_less() -> None:
+def test_a_surprise_moves_later_months_of_its_own_less_and_others_not() -> None:
     found = medians(origin_with((0, 0, 120.0)))
 
     assert found[0, 0] == pytest.approx(120.0)
     assert found[0, 0] > found[0, 1] > found[0, 2] > USUAL
-    assert (found[1:, 0] > found[1:, 1]).all()
-    assert ((found[1:] > USUAL) & (found[1:] < found[:1])).all()
+    assert (found[1:] == USUAL).all()
 
 
-def test_a_stop_of_one_destination_alone_says_little_of_the_others() -> None:
-    alone = medians(origin_with((0, 0, 30.0)))
-    together = medians(origin_with((0, 0, 30.0), (1, 0, 30.0), (2, 0, 30.0)))
+def test_the_newest_of_two_figures_sets_the_months_after_it() -> None:
+    both, newest = (medians(origin_with(*figures))[0, 2] for figures in (
+        ((0, 0, 140.0), (0, 1, 90.0)), ((0, 1, 90.0),),
+    ))  # fmt: skip
 
-    assert alone[0, 1] < 80.0
-    assert (alone[1:] > 95.0).all()
-    assert together[3, 0] < 80.0
+    assert both == pytest.approx(newest)
+    assert newest < USUAL
+
+
+def test_a_sum_moves_by_what_its_parts_do() -> None:
+    later = origin_with((0, 0, 40.0))
+    parts = tuple(np.array([row]) for row in range(SERIES - 1))
+    origin = replace(later, groups=(*parts, np.arange(SERIES - 1)))
+    table = table_of(origin)
+    found = table["p50"].to_numpy().reshape(SERIES, HORIZON)
+    mean = table["mean"].to_numpy().reshape(SERIES, HORIZON)
+
+    change = (mean[:-1] - 102.0).sum(axis=0)
+    np.testing.assert_allclose(mean[-1], 102.0 + change)
+    np.testing.assert_allclose(found[-1], USUAL * (1.0 + change / 102.0))
