@@ -336,4 +336,4 @@ def _draw(chart: PageChart | None, root: Path, old: Path | None) -> None:
     if old is not None and (old / chart.still).is_file():
         os.link(old / chart.still, path)
         return
-    path.write_bytes(still(chart.chart.document, "svg", (COLOURS, DARK_COLOURS)))
+    write_text(path, still(chart.chart.document, (COLOURS, DARK_COLOURS)))

@@ -1,45 +1,29 @@
-"""Pictures of charts without a browser, and the script by which a browser draws them itself.
-
-It imports little, for the process that draws loads it (``publication.charts.drawer``).
-"""
+"""Pictures of charts without a browser, and the script by which a browser draws them itself."""
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
-Form = Literal["svg", "png"]
 Palette = Mapping[str, str]
 
 WIDTH: Final = 760
 """Pixels of a still."""
 
-_SHARPNESS: Final = 2
-"""Pixels of a PNG for each of a still."""
-
-_VARIABLE: Final = re.compile(r"var\(--c-(\w+)\)")
-
-
 _CLIP: Final = re.compile(r"\bclip[0-9]+\b")
 _LIBRARY: Final = "window.vegaEmbed=vegaEmbed;"
 
 
-def still(description: str, form: Form, palettes: Sequence[Palette], width: int = WIDTH) -> bytes:
-    """Picture of a description.
+def still(description: str, palettes: Sequence[Palette], width: int = WIDTH) -> str:
+    """Picture of a description, as SVG.
 
     Args:
-        palettes: Colours of the page's variables; two are for a light and for a dark page, and an
-            SVG takes the one that its reader prefers.
+        palettes: Colours of the page's variables on a light and on a dark page; the picture takes
+            those that its reader prefers.
     """
     import vl_convert  # noqa: PLC0415 - a service that draws nothing need not load it
 
     text = description.replace('"width":"container"', f'"width":{width}', 1)
-    light = palettes[0]
-    if form == "svg" and palettes[1:]:
-        return _themed(_counted(vl_convert.vegalite_to_svg(text)), palettes).encode()
-    text = _VARIABLE.sub(lambda variable: light[variable[1]], text)
-    if form == "svg":
-        return _counted(vl_convert.vegalite_to_svg(text)).encode()
-    return bytes(vl_convert.vegalite_to_png(text, scale=_SHARPNESS))
+    return _themed(_counted(vl_convert.vegalite_to_svg(text)), palettes)
 
 
 def _counted(svg: str) -> str:
@@ -55,21 +39,6 @@ def _themed(svg: str, palettes: Sequence[Palette]) -> str:
     )
     rules = f":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
     return svg.replace(">", f"><style>{rules}</style>", 1)
-
-
-def has_glyphs(characters: str) -> bool:
-    """Whether an installed font has some characters, compared with the glyph of a missing one."""
-    import vl_convert  # noqa: PLC0415 - as above
-
-    def drawn(character: str) -> bytes:
-        text = f'<text x="2" y="20" font-family="sans-serif" font-size="18">{character}</text>'
-        return bytes(
-            vl_convert.svg_to_png(
-                f'<svg xmlns="http://www.w3.org/2000/svg" width="30" height="30">{text}</svg>'
-            )
-        )
-
-    return drawn("\ue000") not in map(drawn, characters)
 
 
 def bundle() -> bytes:

@@ -17,7 +17,7 @@ from publication.documents import KILOGRAMS
 from publication.errors import UnknownError
 from publication.language.formats import dated
 from publication.language.phrases import gettext
-from publication.queries.row_models import HistoryMonth, columns_of
+from publication.queries.table_columns import HISTORY_ROW
 from publication.state import Publication
 from publication.tables import Record, records
 from publication.words import chance_below, coverage_words, name_of
@@ -26,11 +26,11 @@ from store.vocabulary import ERROR_AUTOCORRELATION, ERROR_CORRELATION, QUANTILE_
 
 
 def months_of(publication: Publication, destination: str) -> list[Record]:
-    """Months of a destination (``HistoryMonth``), oldest first, as known at the forecast."""
+    """Months of a destination (``HISTORY_ROW``), oldest first, as known at the forecast."""
 
     def make() -> list[Record]:
         panel = publication.snapshot.panel
-        rows = panel.loc[panel["destination"] == destination, columns_of(HistoryMonth)]
+        rows = panel.loc[panel["destination"] == destination, list(HISTORY_ROW)]
         months = rows["period"].dt.strftime("%Y-%m")
         return records(rows.assign(period=months).sort_values("period"))
 

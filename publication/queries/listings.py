@@ -6,15 +6,14 @@ import pandas as pd
 
 from publication.charts.fan import scheduled
 from publication.queries.freshness import newest_act, published_at
-from publication.queries.row_models import (
-    CommodityResponse,
-    Event,
-    FigureResponse,
-    PublicationResponse,
-    ResponseModel,
-    ScoreResponse,
-    Tariff,
-    columns_of,
+from publication.queries.table_columns import (
+    COMMODITY_ROW,
+    EVENT_ROW,
+    FIGURE_ROW,
+    PUBLICATION_ROW,
+    SCORE_ROW,
+    TARIFF_ROW,
+    VINTAGE_ROW,
 )
 from publication.state import Publication
 from publication.tables import Record, records
@@ -26,9 +25,10 @@ AFTERWARDS: Final = pd.Timedelta(days=7)
 """A forecast published so long after its moment may come from a newer method."""
 
 
-def newest_first(rows: pd.DataFrame, row: type[ResponseModel]) -> list[Record]:
-    """Numbered rows, newest first, with the columns of a documented row."""
-    return records(rows.sort_values("id", ascending=False)[columns_of(row)])
+def vintages(publication: Publication) -> list[Record]:
+    """Ingests, newest first."""
+    rows = publication.published.vintages.sort_values("id", ascending=False)
+    return records(rows[list(VINTAGE_ROW)])
 
 
 def suspicious(publication: Publication) -> list[Record]:
@@ -38,7 +38,7 @@ def suspicious(publication: Publication) -> list[Record]:
 
 def scores(publication: Publication) -> list[Record]:
     """Scores of backtests, the newest moment first."""
-    rows = publication.published.scores[columns_of(ScoreResponse)]
+    rows = publication.published.scores[list(SCORE_ROW)]
     return records(rows.sort_values("as_of", ascending=False, kind="stable"))
 
 
@@ -47,7 +47,7 @@ def publications(publication: Publication) -> list[Record]:
     rows = publication.published.every
     groups = rows.groupby(["as_of", "publication"], sort=True)
     summaries = [_summary(publication, part) for _, part in groups]
-    return records(pd.DataFrame(summaries[::-1], columns=columns_of(PublicationResponse)))
+    return records(pd.DataFrame(summaries[::-1], columns=list(PUBLICATION_ROW)))
 
 
 def _summary(publication: Publication, rows: pd.DataFrame) -> Record:
@@ -73,7 +73,7 @@ def commodity_row(publication: Publication) -> Record:
         "months": rows["period"].nunique(),
         "status": rows["status"].max(),
     }
-    return records(pd.DataFrame([about], columns=columns_of(CommodityResponse)))[0]
+    return records(pd.DataFrame([about], columns=list(COMMODITY_ROW)))[0]
 
 
 def _extent(rows: pd.DataFrame) -> Record:
@@ -90,7 +90,7 @@ def events(publication: Publication) -> list[Record]:
     """Newest version of each event, latest announcement first."""
     order = ["announced_on", "severity", "event_id"]
     rows = publication.ledger.events.sort_values(order, ascending=False)
-    return records(rows[columns_of(Event)])
+    return records(rows[list(EVENT_ROW)])
 
 
 def unreported(publication: Publication, now: pd.Timestamp) -> list[Record]:
@@ -100,20 +100,20 @@ def unreported(publication: Publication, now: pd.Timestamp) -> list[Record]:
         return []
     day = rows["effective_from"]
     due = rows.loc[day.gt(newest) & day.le(now.tz_convert("UTC").tz_localize(None))]
-    return records(due.sort_values("effective_from")[columns_of(Event)])
+    return records(due.sort_values("effective_from")[list(EVENT_ROW)])
 
 
 def tariffs(publication: Publication) -> list[Record]:
     """Newest version of each tariff step, latest start first."""
     order = ["effective_from", "importer", "component"]
     rows = publication.ledger.tariffs.sort_values(order, ascending=[False, True, True])
-    return records(rows[columns_of(Tariff)])
+    return records(rows[list(TARIFF_ROW)])
 
 
 def figures(publication: Publication) -> list[Record]:
     """Published figures, newest first; a revision is a further row."""
     rows = publication.published.observations
     newest = rows.sort_values("available_at", ascending=False, kind="stable")
-    shown = newest[columns_of(FigureResponse)]
+    shown = newest[list(FIGURE_ROW)]
     months = {n: shown[n].dt.strftime("%Y-%m") for n in ("period_from", "period_to")}
     return records(shown.assign(**months))
