@@ -13,7 +13,7 @@ from flows.context.jobs import recorded_job
 from flows.context.prefect_runs import in_prefect
 from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import made_store, single_writer, store_of
-from flows.context.workspace import Workspace, workspace_of
+from flows.context.workspace import Workspace, open_workspace
 from flows.ingest.ingest import ingest
 from flows.monitoring.monitors import watch_if_possible
 from flows.publishing.publish_or_hold import objections, publish, run_entry
@@ -69,7 +69,7 @@ def open_for_run(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> 
     """Workspace of a configuration, from figures recent enough for a forecast."""
     if not config.table_key:  # tables are ingested by hand
         ingest(settings)
-    workspace = workspace_of(settings, as_of, config)
+    workspace = open_workspace(settings, as_of, config)
     workspace.check_recent()
     return workspace
 

@@ -57,14 +57,14 @@ def predict(
     settings, changes = Settings(), (parameters, set or ())
     as_of_time, config = moment(as_of), config_of(commodity)
     values = parameters_for(settings, as_of_time, *changes, config=config).parameters
-    from flows.context.workspace import workspace_of
+    from flows.context.workspace import open_workspace
     from flows.ingest.ingest import ingest_if_empty
     from flows.training.predict import predict as flow
     from flows.training.predict import trial_forecast
 
     ingest_if_empty(settings)
     if any(changes):
-        forecasts = trial_forecast(workspace_of(settings, as_of_time, config, parameters=values))
+        forecasts = trial_forecast(open_workspace(settings, as_of_time, config, parameters=values))
     else:
         forecasts = flow(settings, as_of_time, config)
     write_result(forecasts[list(FORECAST_COLUMNS)], out=out, form=format)
@@ -95,12 +95,12 @@ def backtest(
     as_of_time, config = moment(as_of), config_of(commodity)
     first = first_origin(since, as_of_time)
     values = parameters_for(settings, as_of_time, *changes, config=config).parameters
-    from flows.context.workspace import workspace_of
+    from flows.context.workspace import open_workspace
     from flows.panels.backtest_files import write_files
     from flows.training.backtest_records import backtest as flow
 
     # Without data this fails before Prefect records a run.
-    workspace = workspace_of(settings, as_of_time, config, parameters=values)
+    workspace = open_workspace(settings, as_of_time, config, parameters=values)
     result = in_prefect(
         "backtest",
         lambda: flow(workspace, first),

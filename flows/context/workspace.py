@@ -130,6 +130,14 @@ class Workspace(ABC):
         """Metadata of a simple rule: its past errors set its bands, as in a backtest."""
 
     @property
+    def history(self) -> EvidenceHistory:
+        """Past of the evidence panel, which only the magnets have."""
+        raise DataError(
+            f"Commodity {self.config.published_as} has a partner table and no evidence panel. "
+            "Expected the magnets. Leave --commodity out."
+        )
+
+    @property
     def origin(self) -> Origin:
         return self.snapshot.origin
 
@@ -315,64 +323,27 @@ class PartnerTableWorkspace(Workspace):
         return PanelForecaster(self.parameters).baseline_metadata(self.snapshot, name)
 
 
-def workspace_of(
-    settings: Settings,
-    as_of: pd.Timestamp,
-    config: RunConfig = MAGNETS,
-    parameters: ModelParameters | None = None,
-    until: int | None = None,
-) -> Workspace:
-    """Workspace of a configuration whose model has the champion's parameters, if none are given."""
-    parameters = parameters or parameters_for(settings, as_of, config=config).parameters
-    return open_workspace(settings, as_of, config, until=until, parameters=parameters)
-
-
-def workspace_with(
-    settings: Settings,
-    as_of: pd.Timestamp,
-    commodity: str | None,
-    changes: Mapping[str, float],
-    file: str | None = None,
-) -> Workspace:
-    """Workspace of a commodity; changes are laid over the parameters of a file or champion."""
-    config, texts = config_of(commodity), [f"{name}={value}" for name, value in changes.items()]
-    parameters = parameters_for(settings, as_of, file, texts, config=config).parameters
-    return open_workspace(settings, as_of, config, parameters=parameters)
-
-
 def open_workspace(
     settings: Settings,
     as_of: pd.Timestamp,
-    config: RunConfig,
+    config: RunConfig = MAGNETS,
     *,
-    until: int | None = None,
     parameters: ModelParameters | None = None,
+    until: int | None = None,
     prior: PanelPrior = PRIOR,
 ) -> Workspace:
     """Workspace of a commodity at an as_of; rows that became known later are not even read.
 
     Args:
+        parameters: Those of the champion if left out.
         until: Leave out what later ingests than this one brought; None takes all.
-        parameters: The preset of the commodity if left out.
         prior: Of the evidence panel's months that no figure fixes.
     """
-    if not config.table_key:  # only of magnets are there figures beside a table
-        return open_evidence(settings, as_of, until=until, parameters=parameters, prior=prior)
-    return open_table(settings, as_of, config, until=until, parameters=parameters)
-
-
-def open_evidence(
-    settings: Settings,
-    as_of: pd.Timestamp,
-    *,
-    until: int | None = None,
-    parameters: ModelParameters | None = None,
-    prior: PanelPrior = PRIOR,
-) -> EvidenceWorkspace:
-    """Workspace of the magnets; arguments as of ``open_workspace``."""
     require_time_zone(as_of)
+    parameters = parameters or parameters_for(settings, as_of, config=config).parameters
+    if config.table_key:  # only of magnets are there figures beside a table
+        return _of_table(settings, as_of, config, parameters, until)
     engine = store_of(settings)
-    parameters = parameters or MAGNETS.preset(settings.threads)
     data_vintage = evidence_digests(engine, as_of=as_of, until=until).digest
     cache = settings.home / "cache" / "origins", settings.origins_cache_mb
     history = _history(as_of, data_vintage, engine, until, (*cache, prior))
@@ -381,16 +352,13 @@ def open_evidence(
     )
 
 
-def open_table(
+def _of_table(
     settings: Settings,
     as_of: pd.Timestamp,
     config: RunConfig,
-    *,
-    until: int | None = None,
-    parameters: ModelParameters | None = None,
+    parameters: ModelParameters,
+    until: int | None,
 ) -> PartnerTableWorkspace:
-    """Workspace of a full partner table; arguments as of ``open_workspace``."""
-    require_time_zone(as_of)
     engine, commodity = store_of(settings), config.commodity
     figures = read_observations(engine, as_of=as_of, commodity=commodity, until=until)
     try:
@@ -401,7 +369,6 @@ def open_table(
         raise DataError(f"{err} {other_tables}") from err
     key = config_of(commodity).published_as
     named = RunConfig(key, read_labels(engine).get(key, ""))
-    parameters = parameters or config.preset(settings.threads)
     tables = PartnerHistory(table, figures)
     return PartnerTableWorkspace(settings, as_of, table.digest, parameters, engine, named, tables)
 
