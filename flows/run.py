@@ -9,7 +9,6 @@ from flows.alert_delivery import alert_if_possible
 from flows.analysis.forecast_explanation import explain_if_possible
 from flows.clock import utc_now
 from flows.context.console import echo
-from flows.context.jobs import recorded_job
 from flows.context.prefect_runs import in_prefect
 from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import made_store, single_writer, store_of
@@ -18,7 +17,7 @@ from flows.ingest.ingest import ingest
 from flows.monitoring.monitors import watch_if_possible
 from flows.publishing.publish_or_hold import objections, publish, run_entry
 from flows.publishing.site_writing import show_publications
-from flows.training.backtest_records import backtest, verdict
+from flows.training.backtest_records import backtest, recorded_job, verdict
 from flows.training.predict import forecast, rule_at
 from flows.training.train import train
 from models.evaluation.backtest import Backtest

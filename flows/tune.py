@@ -7,9 +7,9 @@ import mlflow
 import pandas as pd
 
 from flows.context.console import echo, track
-from flows.context.jobs import made_tags
 from flows.context.output import write_text
 from flows.context.workspace import open_workspace
+from flows.training.backtest_records import made_tags
 from models.evaluation.backtest import backtest_evidence
 from models.evaluation.compare import model_cells
 from models.evaluation.tuning import HELD_OUT, TuningResult, tune

@@ -12,18 +12,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from publication.errors import NothingPublishedError, UnknownError
 from publication.feeds import atom
 from publication.language.choice import DEFAULT, LANGUAGES, in_language
 from publication.language.phrases import gettext
 from publication.pages.destination_pages import first_destination
 from publication.pages.render import error_text, folder_of, page
 from publication.queries.destination_months import known_destination, titles
-from publication.state import Publication, newest_publications
+from publication.state import NothingPublishedError, Publication, UnknownError, newest_publications
 from publication.tables import json_text
 from publication.words import message_of
-from service.request_errors import NoAnswerError
-from service.scenario_pool import ScenarioEngine, ScenarioPool, ScenarioResult, scenario_answer
+from service.scenario_pool import (
+    NoAnswerError,
+    ScenarioEngine,
+    ScenarioPool,
+    ScenarioResult,
+    scenario_answer,
+)
 from service.stock import FirmAnswer, firm_answer, question_in
 from service.what_if import (
     PUBLICATION,

@@ -25,10 +25,22 @@ from threadpoolctl import threadpool_limits
 from publication.state import Publication, PublicationKey
 from publication.tables import csv_text, json_text, records
 from publication.words import in_reading_order
-from service.request_errors import NoAnswerError, ScenarioRefusedError
 from store.errors import DataError, StoreError
 from store.messages import Message, message
 from store.vocabulary import QUANTILE_COLUMNS
+
+
+class ScenarioRefusedError(DataError):
+    """The scenario contradicts itself, the calendar or what is known."""
+
+
+class NoAnswerError(DataError):
+    """The scenario cannot be computed now; the rest of the service works."""
+
+    def __init__(self, message: str | Message, *, retry_s: int | None = None) -> None:
+        super().__init__(message)
+        self.headers = {} if retry_s is None else {"Retry-After": str(retry_s)}
+
 
 _LOG: Final = logging.getLogger("magnetcast.service")
 

@@ -7,16 +7,15 @@ import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from models.forecasting.firm_needs import WEEKS_A_MONTH, Firm, FirmOutlook, cover_from
-from publication.language.acts import act_words
-from publication.language.phrases import gettext, marked
+from publication.language.phrases import act_words, gettext, marked
 from publication.planning.needs import SMALL, bounded, firm_outlook, order_days, transit_of
 from publication.planning.planning_file import LONGEST_LEAD_DAYS
 from publication.queries.destination_months import known_destination, normal_month
 from publication.state import Publication
 from publication.tables import Record
 from publication.words import message_of, name_of, rendered
+from service.lever_form import typed_digits, typed_months
 from service.scenario_pool import ScenarioResult
-from service.typed import typed_digits, typed_months
 from store.errors import DataError, shown
 from store.messages import message
 from store.publications.explanations import StoredExplanation

@@ -9,9 +9,8 @@ import pandas as pd
 
 from publication.charts.chart import Chart
 from publication.charts.fan import fan_of
-from publication.language.acts import act_words
 from publication.language.formats import dated, listed, percentage, separated
-from publication.language.phrases import gettext
+from publication.language.phrases import act_words, gettext
 from publication.pages.destination_pages import first_destination
 from publication.pages.page_charts import PageChart
 from publication.pages.render import page
@@ -40,10 +39,10 @@ from service.lever_form import (
     form_like,
     form_of,
     rates_by_month,
+    typed_digits,
 )
 from service.scenario_chart import Pair, difference_chart, paired_chart
 from service.scenario_pool import SIDES, ScenarioResult, WorkedScenario
-from service.typed import typed_digits
 from store.errors import DataError
 from store.messages import Message
 from store.publications.explanations import Precedent, StoredExplanation

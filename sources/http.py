@@ -1,4 +1,7 @@
-"""Calls to providers: retries, an archive of raw answers, offline replay, keys that stay hidden."""
+"""Calls to providers: retries, an archive of raw answers, offline replay, keys that stay hidden.
+
+At the end the sources queried so, by name.
+"""
 
 import hashlib
 import json
@@ -6,8 +9,9 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from itertools import chain
-from typing import ClassVar, Final, Generic, Self, TypeVar
+from typing import ClassVar, Final, Generic, Self, TypeVar, cast
 from urllib.parse import quote, quote_plus, urlencode
 
 import httpx
@@ -19,6 +23,7 @@ from store.errors import DataError, SourceError, shown
 from store.facts.batch import FileRows
 from store.progress import Progress, untracked
 from store.settings import Settings
+from store.vocabulary import HS6
 
 
 @dataclass(frozen=True, slots=True)
@@ -522,3 +527,48 @@ class HttpSource:
             asked=f"{wanted}, {span}",
             completeness=self.completeness,
         )
+
+
+_MAKERS: Final[Mapping[str, tuple[str, str]]] = {
+    "comtrade": ("comtrade", "ComtradeExports"),
+    "comtrade_mirror": ("comtrade", "ComtradeMirror"),
+    "census": ("census", "CensusImports"),
+    "comext": ("comext", "ComextImports"),
+    "hts": ("hts", "TariffSchedule"),
+    "federal_register": ("federal_register", "FederalRegister"),
+    "mofcom": ("announcements", "CommerceMinistry"),
+    "gacc": ("announcements", "CustomsAdministration"),
+    "white_house": ("feeds", "WhiteHouse"),
+    "cbp": ("feeds", "CustomsMessages"),
+}
+"""Module of ``sources.providers`` and class by source id, imported on use."""
+
+LIVE: Final = tuple(_MAKERS)
+"""Ids of all live sources."""
+
+KEYED: Final = ("census",)
+"""Ids of the sources that require an API key."""
+
+BY_CODE: Final = ("comtrade", "comtrade_mirror")
+"""Ids of the sources that cover any six-digit code."""
+
+
+def without_key(settings: Settings) -> tuple[str, ...]:
+    """Sources that require an API key that is not set."""
+    return tuple(name for name in KEYED if not getattr(settings, f"{name}_key"))
+
+
+def live_source(
+    name: str,
+    settings: Settings,
+    sleep: Callable[[float], None] = time.sleep,
+    progress: Progress = untracked,
+    commodity: str = HS6,
+) -> HttpSource:
+    """Source called ``name``; one of ``BY_CODE`` takes a six-digit ``commodity``."""
+    if name not in _MAKERS:
+        raise ValueError(f"a live source ({', '.join(LIVE)})")
+    module, kind = _MAKERS[name]
+    maker = getattr(import_module(f"{__package__}.providers.{module}"), kind)
+    code = {"commodity": commodity} if name in BY_CODE else {}
+    return cast("HttpSource", maker(settings, sleep, progress, **code))

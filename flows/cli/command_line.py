@@ -26,10 +26,7 @@ from store.home import chosen_home
 set_defaults()  # before a verb loads Prefect or MLflow
 
 VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
-    "Forecast": {
-        "forecast_commands": ("run", "predict", "backtest", "panel"),
-        "scenario_commands": ("scenario",),
-    },
+    "Forecast": {"forecast_commands": ("run", "predict", "backtest", "panel", "scenario")},
     "Explain": {"explain_commands": ("explain",)},
     "Data": {"ingest_commands": ("ingest",), "data_commands": ("data",)},
     "Models": {"model_commands": ("train", "promote", "rollback", "compare")},

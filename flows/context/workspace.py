@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Final
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
@@ -17,11 +18,10 @@ from features.build import catalogue_digest
 from features.evidence_history import EvidenceHistory
 from features.origin import Origin
 from features.panel.evidence_panel import KINDS, EvidencePanel
-from features.panel.partner_table import PartnerHistory, PartnerTable, partner_table
+from features.panel.partner_table import LEAST_PARTNERS, PartnerHistory, PartnerTable, partner_table
 from features.panel.system import PRIOR, PanelPrior
 from flows.context.console import LOG, echo, track
 from flows.context.parameter_sources import parameters_for
-from flows.context.partner_tables import full_commodities, table_panel
 from flows.context.run_config import MAGNETS, RunConfig, config_of
 from flows.context.stores import store_of
 from models.evaluation.backtest import Backtest, backtest_evidence, rolling_origin_backtest
@@ -37,7 +37,12 @@ from models.quantile_model import TrainedModel
 from store.asof import require_time_zone
 from store.digest_cache import DigestCache
 from store.errors import DataError, first_few
-from store.facts.commodities import evidence_digests, read_evidence, read_labels
+from store.facts.commodities import (
+    evidence_digests,
+    read_evidence,
+    read_labels,
+    read_partner_counts,
+)
 from store.facts.reading import (
     read_calendar,
     read_events,
@@ -47,7 +52,7 @@ from store.facts.reading import (
 )
 from store.messages import Message
 from store.months import last_complete_month, month_label
-from store.publications.panels import StoredPanel, panel_behind
+from store.publications.panels import NO_PANEL, StoredPanel, panel_behind
 from store.schema.database_tables import analog_events
 from store.settings import Settings
 from store.vocabulary import MAX_HORIZON, MONTHS_AHEAD
@@ -402,3 +407,30 @@ def _history(
         # Published from these very facts: the panel is the one that was solved then.
         history.add_panel(EvidencePanel.from_stored(stored, as_of))
     return history
+
+
+def table_panel(table: PartnerTable) -> StoredPanel:
+    """Panel of a full partner table, as its forecast uses it.
+
+    Cells that a source lists are observed; sums, remainders and cells that no source of a listed
+    month lists are derived. Tonnes are as stated: each cell has one figure, so none contradicts it.
+    """
+    cells = Snapshot.of_table(table).published_months
+    keys = pd.MultiIndex.from_frame(cells[["destination", "period"]])
+    released = table.released_at.reindex(keys).set_axis(cells.index)
+    of_month = cells["period"].map(table.released_at.groupby("period").max())
+    return StoredPanel(
+        cells.assign(
+            stderr_log=0.0,
+            kind=np.where(released.notna(), "observed", "derived"),
+            available_at=released.fillna(of_month).fillna(table.as_of),
+        ),
+        NO_PANEL.contradictions,
+    )
+
+
+def full_commodities(settings: Settings, as_of: pd.Timestamp) -> list[str]:
+    """Commodities for which a source in the store lists partners in full, sorted."""
+    counts = read_partner_counts(store_of(settings), as_of=as_of)
+    full = counts.loc[counts["destinations"] >= LEAST_PARTNERS, "commodity"]
+    return sorted(set(full))

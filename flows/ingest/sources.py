@@ -11,8 +11,7 @@ from flows.clock import utc_now
 from flows.context.console import echo, track
 from flows.context.stores import has_store, store_of
 from sources.bundled.all_tables import load_bundled
-from sources.http import MonthRange
-from sources.providers.live_sources import BY_CODE, live_source
+from sources.http import BY_CODE, MonthRange, live_source
 from store.errors import DataError
 from store.facts.batch import FileRows
 from store.facts.reading import read_vintages

@@ -8,10 +8,9 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from publication.charts.fan import Fan, scheduled, scheduled_title, touches
-from publication.language.acts import act_words
 from publication.language.choice import language
 from publication.language.formats import dated, percentage
-from publication.language.phrases import gettext, in_a_row
+from publication.language.phrases import act_words, gettext, in_a_row
 from publication.pages.median_change import MedianChange, change_of
 from publication.queries.destination_months import MonthRow, month_rows, normal_month
 from publication.queries.explanation_sentences import rounded

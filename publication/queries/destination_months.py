@@ -14,11 +14,10 @@ from models.forecasting.firm_needs import normal_of
 from models.forecasting.joint_paths import PATHS, SEED, ErrorCopula, sample_paths
 from publication.charts.fan import Fan, fan_of, month_start
 from publication.documents import KILOGRAMS
-from publication.errors import UnknownError
 from publication.language.formats import dated
 from publication.language.phrases import gettext
 from publication.queries.table_columns import HISTORY_ROW
-from publication.state import Publication
+from publication.state import Publication, UnknownError
 from publication.tables import Record, records
 from publication.words import chance_below, coverage_words, name_of
 from store.arrays import Floats

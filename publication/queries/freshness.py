@@ -14,7 +14,7 @@ from publication.state import Publication
 from publication.tables import Record
 from publication.words import as_clause, in_reading_order, model_words, name_of, rendered
 from store.messages import from_json
-from store.publications.basis import Basis
+from store.publications.panels import Basis
 from store.vocabulary import WORLD
 
 AGED_DAYS: Final = 35

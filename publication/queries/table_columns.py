@@ -6,7 +6,7 @@ A column whose name says it holds nothing more to say: its words are empty.
 from collections.abc import Mapping
 from typing import Final
 
-from store.publications.basis import BASIS_COLUMNS
+from store.publications.panels import BASIS_COLUMNS
 from store.vocabulary import PANEL_COLUMNS, QUANTILE_COLUMNS
 
 Columns = Mapping[str, str]

@@ -11,8 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from sources.bundled.all_tables import load_bundled
-from sources.http import HttpSource, MonthRange
-from sources.providers.live_sources import LIVE, live_source
+from sources.http import LIVE, HttpSource, MonthRange, live_source
 from store.database import open_store
 from store.errors import SourceError
 from store.facts.batch import Batch, FileRows

@@ -14,11 +14,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from publication.charts.chart import COLOURS, DARK_COLOURS, Chart, instant
+from publication.charts.chart import COLOURS, Chart, instant, still
 from publication.charts.fan import fan_of
 from publication.charts.fan_chart import fan_chart
 from publication.charts.record_charts import outcome
-from publication.charts.stills import still
 from publication.language.choice import in_language
 from publication.pages.page_charts import CHART_KINDS, page_chart
 from publication.pages.render import LIBRARY, SCRIPTS, script
@@ -202,7 +201,7 @@ def test_a_choice_of_months_ahead_has_forecasts() -> None:
 @pytest.mark.parametrize("width", [340, 1000])
 def test_events_of_a_lane_that_crowd_are_one_mark(width: int) -> None:
     fan = fan_of(make_report(), "USA")
-    picture = still(fan_chart(fan).document, (COLOURS, DARK_COLOURS), width)
+    picture = still(fan_chart(fan).document, width)
     marks = re.findall(r'roledescription="point" transform="translate\((.+?),(-.+?)\)"', picture)
     lanes = [sorted(float(x) for x, y in marks if y == lane) for lane in {y for _, y in marks}]
     assert 2 == len(lanes) < len(marks) < len(fan.markers)
@@ -215,10 +214,10 @@ def test_pictures_are_the_same_twice_and_take_any_text() -> None:
     chart: Chart = fan_chart(fan_of(make_report(events=odd), "USA"))
     bare = fan_chart(fan_of(make_report(panel=make_panel().iloc[:0]), "THA"))
 
-    first, second = (still(chart.document, (COLOURS, DARK_COLOURS)) for _ in range(2))
+    first, second = (still(chart.document) for _ in range(2))
 
     assert first == second
-    svg = still(bare.document, (COLOURS, DARK_COLOURS))
+    svg = still(bare.document)
     assert f"--c-history:{COLOURS['history']};" in svg
 
 
