@@ -19,7 +19,6 @@ from typing import Any, Final
 
 import pandas as pd
 from pebble import ProcessExpired, ProcessPool
-from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import threadpool_limits
 
 from publication.state import Publication, PublicationKey
@@ -86,15 +85,15 @@ Opener = Callable[[pd.DataFrame], Compute]
 """Prepares the computation for a publication, from its rows; can be sent to another process."""
 
 
-class WorkedScenario(BaseModel):
+@dataclass(frozen=True, slots=True)
+class WorkedScenario:
     """An example scenario."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     key: str
     name: str
     description: str
-    text: str = Field(description="YAML, ready to be posted.")
+    text: str
+    """YAML, ready to be posted."""
 
 
 @dataclass(frozen=True, slots=True)
