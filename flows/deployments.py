@@ -30,10 +30,9 @@ from flows.context.stores import single_writer
 from flows.context.workspace import open_workspace
 from flows.ingest.ingest import ingest_exclusively
 from flows.ingest.sources import live, months_to_fetch
-from flows.monitoring.monitors import watch_if_possible
-from flows.monitoring.system_health import examine
 from flows.publishing.site_writing import show_publications
-from flows.run import run
+from flows.run import run, watch_if_possible
+from flows.system_health import examine
 from flows.training.backtest_records import backtest
 from flows.training.train import train
 from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET

@@ -19,7 +19,8 @@ from publication.planning.rivals import rivals
 from publication.queries import freshness, listings, track
 from publication.queries.destination_months import months_of, sums_of
 from publication.queries.explanation_sentences import explanation
-from publication.queries.table_columns import (
+from publication.state import Publication
+from publication.tables import (
     DESTINATION_ROW,
     EVENT_ROW,
     FIGURE_ROW,
@@ -32,10 +33,12 @@ from publication.queries.table_columns import (
     TRACK_ROW,
     VINTAGE_ROW,
     Columns,
+    Record,
     columns,
+    csv_text,
+    json_text,
+    records,
 )
-from publication.state import Publication
-from publication.tables import Record, csv_text, json_text, records
 from publication.words import full_words_of, name_of, slug_of
 from store.publications.backtests import CELL_COLUMNS
 from store.publications.explanations import Precedent, StoredExplanation

@@ -33,8 +33,7 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
     "Publish": {"publication_commands": ("publications", "site", "replay", "alerts")},
     "Service": {"serve_commands": ("serve",)},
     "Operate": {
-        "operation_commands": ("up", "status", "backup", "restore", "home", "prune"),
-        "config_commands": ("config",),
+        "operation_commands": ("up", "status", "backup", "restore", "home", "prune", "config")
     },
 }
 """Verbs by heading of ``--help`` and module of this package."""

@@ -21,7 +21,7 @@ from models.learning.parameters import (
 )
 from store.asof import require_time_zone
 from store.errors import DataError, StoreError
-from store.publications.champions import read_champion
+from store.publications.publication_rows import read_champion
 from store.settings import Settings
 
 _DEFAULT: Final = "default"

@@ -39,7 +39,7 @@ from models.quantile_model import TrainedModel
 from models.registry import model_registry
 from store.errors import StoreError
 from store.months import month_label
-from store.publications.champions import RegisteredVersion
+from store.publications.publication_rows import RegisteredVersion
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, MAX_HORIZON, MONTHS_AHEAD
 

@@ -28,7 +28,7 @@ from models.forecasting.model_frame import rows_of
 from models.registry import model_registry
 from models.registry.runs import log_table, open_run
 from store.errors import DataError, StoreError, first_few
-from store.publications.champions import RegisteredVersion
+from store.publications.publication_rows import RegisteredVersion
 from store.settings import Settings
 
 

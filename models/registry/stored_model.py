@@ -18,7 +18,7 @@ from features.build import ALL_FEATURES, catalogue_digest
 from features.statistical.base_forecasts import BASE_FORECASTS, PANEL_FORECASTS
 from store.database import sqlite_file
 from store.errors import StoreError, first_few
-from store.publications.champions import RegisteredVersion
+from store.publications.publication_rows import RegisteredVersion
 from store.settings import Settings
 
 MODEL: Final = "magnetcast"

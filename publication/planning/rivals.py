@@ -11,10 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from models.evaluation.scores import lead_groups
 from publication.planning.planning_file import Code, Month, Name, Planning
-from publication.queries.table_columns import RIVAL_ROW
 from publication.queries.track import TRUTH
 from publication.state import Publication
-from publication.tables import Record, records
+from publication.tables import RIVAL_ROW, Record, records
 from store.arrays import Floats
 from store.errors import DataError
 from store.planning import RivalForecast

@@ -16,9 +16,8 @@ from publication.charts.fan import Fan, fan_of, month_start
 from publication.documents import KILOGRAMS
 from publication.language.formats import dated
 from publication.language.phrases import gettext
-from publication.queries.table_columns import HISTORY_ROW
 from publication.state import Publication, UnknownError
-from publication.tables import Record, records
+from publication.tables import HISTORY_ROW, Record, records
 from publication.words import chance_below, coverage_words, name_of
 from store.arrays import Floats
 from store.vocabulary import ERROR_AUTOCORRELATION, ERROR_CORRELATION, QUANTILE_COLUMNS, QUANTILES

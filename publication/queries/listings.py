@@ -8,7 +8,8 @@ from publication.charts.fan import scheduled
 from publication.language.formats import dated, listed, months_between
 from publication.language.phrases import Sentence, gettext, ngettext
 from publication.queries.freshness import newest_act, published_at, published_later
-from publication.queries.table_columns import (
+from publication.state import Publication
+from publication.tables import (
     COMMODITY_ROW,
     EVENT_ROW,
     FIGURE_ROW,
@@ -16,9 +17,9 @@ from publication.queries.table_columns import (
     SCORE_ROW,
     TARIFF_ROW,
     VINTAGE_ROW,
+    Record,
+    records,
 )
-from publication.state import Publication
-from publication.tables import Record, records
 from publication.words import LABELS, in_reading_order, name_of
 from store.vocabulary import MONTHS_AHEAD, WORLD
 

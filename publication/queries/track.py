@@ -10,8 +10,8 @@ import pandas as pd
 from models.evaluation.scores import Coverage, coverage_of, coverage_scores, lead_groups, lead_of
 from models.forecasting.model_names import MODEL
 from publication.charts.fan import SCHEDULED_PREFIX, Fan, touches
-from publication.queries.table_columns import TRACK_ROW
 from publication.state import Publication
+from publication.tables import TRACK_ROW
 from store.vocabulary import AGGREGATES, ALL, QUANTILE_COLUMNS, QUANTILES
 
 TRUTH: Final = "observed"

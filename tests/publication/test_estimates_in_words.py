@@ -4,8 +4,9 @@ import re
 
 import pandas as pd
 
+from publication import tables
 from publication.language.phrases import catalogue_of
-from publication.queries import table_columns, track
+from publication.queries import track
 from publication.queries.destination_months import months_of
 from publication.state import Publication
 from tests.publication.pages import page_of
@@ -39,7 +40,7 @@ FIELDS = {"actual": "Actual tonnes, once observed."}
 
 def test_nothing_estimated_is_called_actual_known_or_observed(publication: Publication) -> None:
     sentences = [m.id if isinstance(m.id, str) else m.id[0] for m in catalogue_of("de")]
-    tables = [rows for name, rows in vars(table_columns).items() if name.endswith("_ROW")]
+    documented = [rows for name, rows in vars(tables).items() if name.endswith("_ROW")]
     cells = track.cells_of(publication)
     estimated = {
         (name, month["period"])
@@ -52,7 +53,7 @@ def test_nothing_estimated_is_called_actual_known_or_observed(publication: Publi
     spoken = {start: [one for one in claims if one.startswith(start)] for start in OF_FIGURES}
     assert all(spoken.values()), "a sentence that is gone"
     assert {one for one in claims if not one.startswith((*OF_FIGURES, *OF_OTHER_THINGS))} == set()
-    fields = {name: words for rows in tables for name, words in rows.items()}
+    fields = {name: words for rows in documented for name, words in rows.items()}
     named = {name for name in fields if CLAIM.search(name.replace("_", " "))}
     assert {name: fields[name] for name in named} == FIELDS
     assert estimated

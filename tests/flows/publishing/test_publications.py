@@ -11,12 +11,12 @@ import pytest
 
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
-from flows.monitoring.system_health import examine
 from flows.publishing.publication_lookup import publication
 from flows.publishing.publish_or_hold import ahead_from, objections, publish
 from flows.publishing.replay import Replay, replayed
 from flows.publishing.site_writing import write_missing_folders
 from flows.run import run
+from flows.system_health import examine
 from store.errors import DataError
 from store.facts.reading import latest_forecast, read_forecasts
 from store.publications.integrity import read_publications
