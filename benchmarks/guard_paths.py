@@ -17,7 +17,7 @@ from features.families.trade import compute
 from features.panel.estimation import evidence_panel
 from features.statistical.base_forecasts import BASE_FORECASTS
 from features.statistical.seasonality import season_profiles
-from models.engine.panel_view import PanelView, trained
+from models.engine import PanelView, trained
 from publication.documents import FILE_COLUMNS, flat_rows, forecast_document
 from publication.tables import csv_text, json_text
 from store.asof import OBSERVATION_KEY, known_at

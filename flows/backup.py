@@ -16,8 +16,7 @@ import pandas as pd
 
 from flows.clock import utc_now
 from flows.context.stores import close_stores, single_writer, store_to_write
-from models.registry.locations import move_locations
-from models.registry.stored_model import may_have_records
+from models.registry.stored_model import may_have_records, move_locations
 from store.archive import copy_sqlite, extract_archive, sqlite_damage, write_archive
 from store.database import open_store, shown_address, sqlite_file
 from store.errors import DataError, StoreError, first_few

@@ -24,14 +24,15 @@ from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.library_defaults import set_defaults
+from flows.context.parameter_sources import parameters_for
+from flows.context.run_config import config_of
 from flows.context.stores import single_writer
-from flows.context.workspace import workspace_with
+from flows.context.workspace import open_workspace
 from flows.ingest.ingest import ingest_exclusively
 from flows.ingest.sources import live, months_to_fetch
-from flows.monitoring.monitors import watch_if_possible
-from flows.monitoring.system_health import examine
 from flows.publishing.site_writing import show_publications
-from flows.run import run
+from flows.run import run, watch_if_possible
+from flows.system_health import examine
 from flows.training.backtest_records import backtest
 from flows.training.train import train
 from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET
@@ -154,9 +155,10 @@ def backtest_week(
     parameters: ParametersPath | None = None,
 ) -> None:
     """Backtest and store the scores; parameters are those of the verb."""
-    settings, known_by = Settings(), moment(as_of)
+    settings, known_by, config = Settings(), moment(as_of), config_of(commodity)
+    values = parameters_for(settings, known_by, parameters, set or {}, config=config).parameters
     with single_writer(settings):
-        backtest(workspace_with(settings, known_by, commodity, set or {}, parameters))
+        backtest(open_workspace(settings, known_by, config, parameters=values))
 
 
 @flow(name="training", **OFTEN)
@@ -167,9 +169,10 @@ def train_model(
     parameters: ParametersPath | None = None,
 ) -> None:
     """Train, register and promote by the gate, on demand; parameters are those of the verb."""
-    settings, known_by = Settings(), moment(as_of)
+    settings, known_by, config = Settings(), moment(as_of), config_of(commodity)
+    values = parameters_for(settings, known_by, parameters, set or {}, config=config).parameters
     with single_writer(settings):
-        train(workspace_with(settings, known_by, commodity, set or {}, parameters))
+        train(open_workspace(settings, known_by, config, parameters=values))
 
 
 @flow(name="scheduled-backup", retries=2, retry_delay_seconds=900, **OFTEN)

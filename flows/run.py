@@ -1,6 +1,10 @@
-"""The run-and-publish path: facts in, a publication and the site of it out, once."""
+"""The run-and-publish path: facts in, a publication and the site of it out, once.
 
-from dataclasses import dataclass, field, replace
+After each publication, and daily, it is measured how often published bands cover the outcome.
+"""
+
+import math
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,29 +13,61 @@ from flows.alert_delivery import alert_if_possible
 from flows.analysis.forecast_explanation import explain_if_possible
 from flows.clock import utc_now
 from flows.context.console import echo
-from flows.context.jobs import recorded_job
-from flows.context.prefect_runs import in_prefect
+from flows.context.prefect_runs import in_prefect, prefect_step
 from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import made_store, single_writer, store_of
-from flows.context.workspace import Workspace, workspace_of
+from flows.context.workspace import Workspace, open_workspace
 from flows.ingest.ingest import ingest
-from flows.monitoring.monitors import watch_if_possible
 from flows.publishing.publish_or_hold import objections, publish, run_entry
 from flows.publishing.site_writing import show_publications
-from flows.training.backtest_records import backtest, verdict
+from flows.training.backtest_records import backtest, read_cells, recorded_job, verdict
 from flows.training.predict import forecast, rule_at
 from flows.training.train import train
 from models.evaluation.backtest import Backtest
 from models.forecasting.fallback import FAULTS, reason_of
 from models.forecasting.model_names import FALLBACK_PREFIXES
+from models.monitoring import Reading, coverage_reading
 from models.registry import model_registry
+from models.registry.runs import find_runs
 from store.errors import StoreError
-from store.facts.reading import read_publication, read_runs
-from store.messages import from_json
+from store.facts.reading import read_forecasts, read_publication, read_runs
+from store.messages import from_json, to_json
 from store.publications.integrity import read_publications
+from store.publications.publication_rows import COVERAGE_DRIFT, save_reading
 from store.publications.publication_writing import close_runs, held_forecasts
 from store.settings import Settings
 from store.vocabulary import COMMODITY
+
+
+@prefect_step("watch")
+def watch(settings: Settings, moment: pd.Timestamp) -> Reading | None:
+    """Measure coverage, store and return it; None before a publication or a backtest."""
+    engine = store_of(settings)
+    forecasts = read_forecasts(engine)
+    if forecasts.empty:
+        return None
+    backtests = find_runs(settings, {"flow": "backtest", "commodity": COMMODITY})[:1]
+    if not backtests or (replayed := read_cells(settings, backtests[0].info.run_id)).empty:
+        return None
+    by_period = forecasts.assign(period=pd.to_datetime(forecasts["period"]))
+    reading = coverage_reading(replayed, by_period.sort_values("as_of"))
+    save_reading(engine, _row(reading), at=moment, as_of=forecasts["as_of"].max())
+    return reading
+
+
+def watch_if_possible(settings: Settings, moment: pd.Timestamp) -> None:
+    """As ``watch``, with messages; an error here fails no publication, which is stored already."""
+    try:
+        reading = watch(settings, moment)
+        if reading is not None and reading.fired:
+            echo(f"watch     ALARM {COVERAGE_DRIFT}: {reading.words}")
+    except Exception as err:  # noqa: BLE001 - `status` reports that nothing was measured
+        echo(f"watch     not measured ({type(err).__name__}: {err})")
+
+
+def _row(reading: Reading) -> dict[str, object]:
+    row = {**asdict(reading), "monitor": COVERAGE_DRIFT, "words": to_json(reading.words)}
+    return row | {n: None if math.isnan(row[n]) else row[n] for n in ("value", "bound")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +105,7 @@ def open_for_run(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> 
     """Workspace of a configuration, from figures recent enough for a forecast."""
     if not config.table_key:  # tables are ingested by hand
         ingest(settings)
-    workspace = workspace_of(settings, as_of, config)
+    workspace = open_workspace(settings, as_of, config)
     workspace.check_recent()
     return workspace
 

@@ -7,9 +7,9 @@ import mlflow
 import pandas as pd
 
 from flows.context.console import echo, track
-from flows.context.jobs import made_tags
 from flows.context.output import write_text
-from flows.context.workspace import open_evidence
+from flows.context.workspace import open_workspace
+from flows.training.backtest_records import made_tags
 from models.evaluation.backtest import backtest_evidence
 from models.evaluation.compare import model_cells
 from models.evaluation.tuning import HELD_OUT, TuningResult, tune
@@ -30,7 +30,7 @@ def tune_magnets(
     """Search better parameters by backtests before the last year, and write the best as JSON."""
     if trials < 1:
         raise DataError(f"--tune {trials} is too small. Expected at least 1 trial. Correct it.")
-    workspace = open_evidence(settings, as_of, parameters=start)
+    workspace = open_workspace(settings, as_of, parameters=start)
     tags = made_tags(workspace)
 
     def backtested(parameters: ModelParameters) -> pd.DataFrame:

@@ -1,14 +1,16 @@
 """The panel of an as-of and what a model takes from it; needs no package of the ``ops`` extra."""
 
+from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 
 import pandas as pd
 
 from flows.cli.options import moment
+from flows.context.parameter_sources import parameters_for
 from flows.context.run_config import config_of
 from flows.context.stores import store_of
-from flows.context.workspace import EvidenceWorkspace, Workspace, open_evidence, workspace_of
+from flows.context.workspace import Workspace, open_workspace
 from flows.ingest.ingest import ingest_if_empty
 from models.forecasting.model_frame import rows_of
 from store.facts.commodities import evidence_digests
@@ -28,7 +30,7 @@ def panel(as_of: Moment = None, *, commodity: str | None = None) -> pd.DataFrame
         One row per destination and month: destination, period, tonnes, stderr_t, kind
         (``observed``, ``derived`` or ``estimated``), available_at.
     """
-    return _workspace(as_of, commodity).panel.frame.copy()
+    return opened(as_of, commodity).panel.frame.copy()
 
 
 def features(as_of: Moment = None, *, commodity: str | None = None) -> pd.DataFrame:
@@ -39,23 +41,21 @@ def features(as_of: Moment = None, *, commodity: str | None = None) -> pd.DataFr
         column per feature, level_tonnes, offset_tonnes and experts_tonnes, the base forecast; of a
         partner table usual_move_tonnes too, the scale of the series.
     """
-    return rows_of(_workspace(as_of, commodity).origin)
+    return rows_of(opened(as_of, commodity).origin)
 
 
-def _workspace(as_of: Moment, commodity: str | None) -> Workspace:
-    at = opened(as_of)
-    return at if commodity is None else workspace_of(at.settings, at.as_of, config_of(commodity))
-
-
-def opened(as_of: Moment) -> EvidenceWorkspace:
-    """Workspace of what was known at a moment."""
-    settings = Settings()
+def opened(
+    as_of: Moment, commodity: str | None = None, changes: Mapping[str, float] | None = None
+) -> Workspace:
+    """Workspace of what was known at a moment, with the champion's parameters and changes."""
+    settings, config = Settings(), config_of(commodity)
     ingest_if_empty(settings)
-    if as_of is not None:
-        return open_evidence(settings, moment(as_of, option="as_of"))
-    present = moment(None)
-    digest = evidence_digests(store_of(settings), as_of=present).digest
-    return open_evidence(settings, _first_asked(digest, present.date()))
+    known_by = moment(as_of, option="as_of")
+    if as_of is None:
+        digest = evidence_digests(store_of(settings), as_of=known_by).digest
+        known_by = _first_asked(digest, known_by.date())
+    values = parameters_for(settings, known_by, changes=changes or {}, config=config).parameters
+    return open_workspace(settings, known_by, config, parameters=values)
 
 
 @lru_cache(maxsize=1)

@@ -15,9 +15,10 @@ import yaml
 from flows.analysis.forecast_explanation import changes, why
 from flows.analysis.scenario_start import scenario_snapshot
 from flows.cli.options import first_origin, moment
+from flows.context.parameter_sources import parameters_for
 from flows.context.run_config import config_of
 from flows.context.stores import single_writer
-from flows.context.workspace import workspace_with
+from flows.context.workspace import open_workspace
 from flows.ingest.ingest import ingest_if_empty
 from flows.publishing.publication_lookup import ExplainRequest
 from flows.training.compare_runs import compare_runs
@@ -58,8 +59,7 @@ def forecast(
     Raises:
         DataError: A destination is not forecast, or a parameter is unknown or out of range.
     """
-    at = opened(as_of)
-    workspace = workspace_with(at.settings, at.as_of, commodity, parameters)
+    workspace = opened(as_of, commodity, parameters)
     forecasts = trial_forecast(workspace) if parameters else forecast_in(workspace)
     rows = _of_destinations(forecasts[list(FORECAST_COLUMNS)], destinations)
     return _of_months(rows, "cutoff", "period")
@@ -89,9 +89,8 @@ def backtest(
     Raises:
         DataError: A destination is not forecast, or no origin is left to score.
     """
-    at = opened(as_of)
-    first = first_origin(since, at.as_of)
-    result = workspace_with(at.settings, at.as_of, commodity, parameters).backtest(first)
+    workspace = opened(as_of, commodity, parameters)
+    result = workspace.backtest(first_origin(since, workspace.as_of))
     return _of_destinations(result.cells, destinations)
 
 
@@ -183,10 +182,11 @@ def train(
         DataError: A parameter is unknown or out of range.
     """
     settings, known_by = Settings(), moment(as_of, option="as_of")
-    place = None if file is None else str(file)
+    place, config = None if file is None else str(file), config_of(commodity)
     ingest_if_empty(settings)
+    values = parameters_for(settings, known_by, place, parameters, config=config).parameters
     with single_writer(settings):
-        return train_in(workspace_with(settings, known_by, commodity, parameters, place))
+        return train_in(open_workspace(settings, known_by, config, parameters=values))
 
 
 def compare(a: int | str, b: int | str, *, commodity: str | None = None) -> pd.DataFrame:

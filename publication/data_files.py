@@ -7,7 +7,7 @@ a site has them at stable addresses, with those of what became known later.
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
 import pandas as pd
@@ -15,30 +15,38 @@ import pandas as pd
 from publication.documents import FILE_COLUMNS, flat_rows
 from publication.language.phrases import marked
 from publication.planning.planning_file import Planning
-from publication.planning.rivals import RivalResponse, rivals
+from publication.planning.rivals import rivals
 from publication.queries import freshness, listings, track
 from publication.queries.destination_months import months_of, sums_of
 from publication.queries.explanation_sentences import explanation
-from publication.queries.row_models import (
-    DestinationResponse,
-    Event,
-    FigureResponse,
-    HistoryMonth,
-    PublicationResponse,
-    ResponseModel,
-    ScoreResponse,
-    SumResponse,
-    Tariff,
-    TrackCell,
-    Vintage,
-    columns_of,
-)
 from publication.state import Publication
-from publication.tables import Record, csv_text, json_text, records
+from publication.tables import (
+    DESTINATION_ROW,
+    EVENT_ROW,
+    FIGURE_ROW,
+    HISTORY_ROW,
+    PUBLICATION_ROW,
+    RIVAL_ROW,
+    SCORE_ROW,
+    SUM_ROW,
+    TARIFF_ROW,
+    TRACK_ROW,
+    VINTAGE_ROW,
+    Columns,
+    Record,
+    columns,
+    csv_text,
+    json_text,
+    records,
+)
 from publication.words import full_words_of, name_of, slug_of
 from store.publications.backtests import CELL_COLUMNS
 from store.publications.explanations import Precedent, StoredExplanation
-from store.vocabulary import CHANGES, CONTRIBUTIONS
+from store.vocabulary import CHANGES, CONTRIBUTIONS, QUANTILE_COLUMNS
+
+_TONNES: Final = dict.fromkeys(
+    (*QUANTILE_COLUMNS, "mean", "tonnes", "stderr_t", "residual_t", *CONTRIBUTIONS), "t"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +58,14 @@ class DataFile:
     title: str
     """In English, marked for translation."""
     rows: Sequence[Mapping[str, Any]]
-    columns: Sequence[str]
+    columns: Columns
     key: Sequence[str]
-    units: Mapping[str, str]
+    units: Mapping[str, str] = field(default_factory=lambda: _TONNES)
     """Unit by column; others have none."""
-    row: type[ResponseModel] | None = None
-    """What describes the columns."""
 
     @property
     def csv(self) -> str:
-        return csv_text(self.rows, self.columns)
+        return csv_text(self.rows, list(self.columns))
 
 
 FORECAST_LICENCE: Final = {
@@ -68,14 +74,6 @@ FORECAST_LICENCE: Final = {
     "path": "https://creativecommons.org/licenses/by/4.0/",
 }
 """Of our forecasts; the figures behind them stay under the terms of their providers."""
-
-_TONNES: Final = dict.fromkeys(
-    ("p05", "p10", "p25", "p50", "p75", "p90", "p95", "mean", "tonnes", "stderr_t", "residual_t"),
-    "t",
-)
-
-CONTRIBUTION_COLUMNS: Final = ("destination", "period", "p50", *CONTRIBUTIONS)
-CAUSE_COLUMNS: Final = ("destination", "period", "since_publication", *CHANGES)
 
 
 def publication_files(publication: Publication) -> list[DataFile]:
@@ -86,30 +84,31 @@ def publication_files(publication: Publication) -> list[DataFile]:
     ]
     months = [row for code in publication.destinations for row in months_of(publication, code)]
     return [
-        _file("forecasts", marked("Forecasts: median, mean and quantiles by month"),
-              [row for document in documents for row in flat_rows(document)], FILE_COLUMNS,
-              ("destination", "period")),
-        _file("contributions", marked("Contributions: the parts of each median"),
-              list(_contributions(publication)), CONTRIBUTION_COLUMNS, ("destination", "period"),
-              dict.fromkeys(("p50", *CONTRIBUTIONS), "t")),
-        _file("changes", marked("Causes of change since the publication before"),
-              list(_changes(explained)), CAUSE_COLUMNS, ("destination", "period"),
-              dict.fromkeys(CHANGES, "t")),
-        _model("panel", marked("Past months as of this publication, with their basis"), months,
-               HistoryMonth, ("destination", "period")),
-        _model("destinations", marked("Destinations, and the basis of their past months"),
-               freshness.destinations(publication), DestinationResponse, ("destination",)),
-        _model("scores", marked("Scores of the backtest"),
-               _newest(listings.scores(publication)), ScoreResponse,
-               ("model", "scope", "horizon_from", "horizon_to", "metric")),
-        _file("backtest", marked("Forecasts of the backtest beside the figures"),
-              records(publication.published.cells), CELL_COLUMNS,
-              ("destination", "cutoff", "period")),
-        _file("precedents", marked("Precedents of the policy response"),
-              list(_precedents(explained)), [field.name for field in fields(Precedent)],
-              ("event_id",)),
-        _file("calendar", marked("Releases and dates that are due"),
-              list(_calendar(publication, explained)), ("day", "what"), ("day", "what")),
+        DataFile("forecasts", marked("Forecasts: median, mean and quantiles by month"),
+                 [row for document in documents for row in flat_rows(document)],
+                 columns(*FILE_COLUMNS), ("destination", "period")),
+        DataFile("contributions", marked("Contributions: the parts of each median"),
+                 list(_contributions(publication)),
+                 columns("destination period p50", *CONTRIBUTIONS), ("destination", "period")),
+        DataFile("changes", marked("Causes of change since the publication before"),
+                 list(_changes(explained)),
+                 columns("destination period since_publication", *CHANGES),
+                 ("destination", "period"), dict.fromkeys(CHANGES, "t")),
+        DataFile("panel", marked("Past months as of this publication, with their basis"), months,
+                 HISTORY_ROW, ("destination", "period")),
+        DataFile("destinations", marked("Destinations, and the basis of their past months"),
+                 freshness.destinations(publication), DESTINATION_ROW, ("destination",)),
+        DataFile("scores", marked("Scores of the backtest"),
+                 _newest(listings.scores(publication)), SCORE_ROW,
+                 ("model", "scope", "horizon_from", "horizon_to", "metric")),
+        DataFile("backtest", marked("Forecasts of the backtest beside the figures"),
+                 records(publication.published.cells), columns(*CELL_COLUMNS),
+                 ("destination", "cutoff", "period")),
+        DataFile("precedents", marked("Precedents of the policy response"),
+                 list(_precedents(explained)),
+                 columns(*(field.name for field in fields(Precedent))), ("event_id",)),
+        DataFile("calendar", marked("Releases and dates that are due"),
+                 list(_calendar(publication, explained)), columns("day what"), ("day", "what")),
     ]  # fmt: skip
 
 
@@ -122,29 +121,29 @@ def site_files(publication: Publication, planning: Planning) -> list[DataFile]:
         for total in sums_of(publication, code)
     ]
     files = [
-        _model("publications", marked("Publications"), listings.publications(publication),
-               PublicationResponse, ("publication",)),
-        _file("sums", marked("Quarters and years, from joint paths"), sums,
-              ("destination", *columns_of(SumResponse)), ("destination", "what")),
-        _model("track-record", marked("Published forecasts beside the figures that followed"),
-               records(cells), TrackCell, ("as_of", "destination", "period")),
-        _model("figures", marked("Published figures"), listings.figures(publication),
-               FigureResponse, ("destination", "measure", "period_from", "available_at", "source")),
-        _model("vintages", marked("Ingests"),
-               listings.newest_first(publication.published.vintages, Vintage), Vintage, ("id",)),
+        DataFile("publications", marked("Publications"), listings.publications(publication),
+                 PUBLICATION_ROW, ("publication",)),
+        DataFile("sums", marked("Quarters and years, from joint paths"), sums,
+                 {**columns("destination"), **SUM_ROW}, ("destination", "what")),
+        DataFile("track-record", marked("Published forecasts beside the figures that followed"),
+                 records(cells), TRACK_ROW, ("as_of", "destination", "period")),
+        DataFile("figures", marked("Published figures"), listings.figures(publication), FIGURE_ROW,
+                 ("destination", "measure", "period_from", "available_at", "source")),
+        DataFile("vintages", marked("Ingests"), listings.vintages(publication), VINTAGE_ROW,
+                 ("id",)),
     ]  # fmt: skip
     if not publication.home:  # the ledger is one for all commodities
         files += [
-            _model("events", marked("Policy events"), listings.events(publication), Event,
-                   ("event_id",)),
-            _model("tariffs", marked("Tariff steps"), listings.tariffs(publication), Tariff,
-                   ("importer", "component", "product_scope", "effective_from")),
+            DataFile("events", marked("Policy events"), listings.events(publication), EVENT_ROW,
+                     ("event_id",)),
+            DataFile("tariffs", marked("Tariff steps"), listings.tariffs(publication), TARIFF_ROW,
+                     ("importer", "component", "product_scope", "effective_from")),
         ]  # fmt: skip
     if len(planning.rivals):
         files.append(
-            _model("forecasts-by-others", marked("Forecasts by others beside ours"),
-                   rivals(publication, planning), RivalResponse,
-                   ("name", "made_on", "destination", "period"))
+            DataFile("forecasts-by-others", marked("Forecasts by others beside ours"),
+                     rivals(publication, planning), RIVAL_ROW,
+                     ("name", "made_on", "destination", "period"))
         )  # fmt: skip
     return files
 
@@ -223,8 +222,7 @@ def _field(file: DataFile, name: str) -> Record:
         kind = "integer"
     elif values and all(isinstance(value, int | float) for value in values):
         kind = "number"
-    about = file.row.model_fields[name].description if file.row else None
-    texts = {"unit": file.units.get(name), "description": about}
+    texts = {"unit": file.units.get(name), "description": file.columns[name]}
     return {"name": name, "type": kind, **{key: text for key, text in texts.items() if text}}
 
 
@@ -295,19 +293,6 @@ def _dated(table: pd.DataFrame) -> pd.DataFrame:
         moments = pd.to_datetime(table[column]).dt.tz_localize(None)
         table[column] = moments.dt.date if column in _MONTHS else moments
     return table
-
-
-def _file(*about: Any) -> DataFile:  # noqa: ANN401 - name to key of a file, then its units
-    return DataFile(*about, *([] if len(about) > _TO_KEY else [_TONNES]))
-
-
-_TO_KEY: Final = 5
-
-
-def _model(
-    name: str, title: str, rows: Sequence[Record], row: type[ResponseModel], key: Sequence[str]
-) -> DataFile:
-    return DataFile(name, title, rows, columns_of(row), key, _TONNES, row)
 
 
 def _newest(scores: list[Record]) -> list[Record]:

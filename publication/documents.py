@@ -11,8 +11,8 @@ import pandas as pd
 from models.evaluation.scores import Coverage, coverage_of
 from publication.tables import Record, records
 from publication.words import name_of
-from store.publications.basis import BASIS_COLUMNS, Basis
 from store.publications.integrity import NUMBERS
+from store.publications.panels import BASIS_COLUMNS, Basis
 from store.vocabulary import FORECAST_COLUMNS
 
 KILOGRAMS: Final = 3

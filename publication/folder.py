@@ -22,8 +22,7 @@ from publication.language.phrases import gettext
 from publication.pages.render import folder_of, template_of, with_heads
 from publication.queries.explanation_sentences import figure_sentence
 from publication.queries.freshness import freshness_of
-from publication.queries.listings import suspicious
-from publication.queries.unknowns import unknowns
+from publication.queries.listings import suspicious, unknowns
 from publication.state import Publication
 from publication.words import (
     full_words_of,

@@ -17,8 +17,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from publication.charts.chart import COLOURS, DARK_COLOURS
-from publication.charts.stills import bundle, still
+from publication.charts.chart import bundle, still
 from publication.data_files import (
     FORECAST_LICENCE,
     destination_file,
@@ -31,9 +30,8 @@ from publication.feeds import calendar_of, destination_feed, digest_of, publicat
 from publication.folder import PUBLICATIONS, link_tree, remove_folder, write_text
 from publication.language.choice import LANGUAGES, in_language
 from publication.language.phrases import gettext
-from publication.pages.destination_pages import destination_page, first_destination
+from publication.pages.destination_pages import destination_page, first_destination, planning_page
 from publication.pages.page_charts import PageChart, page_chart
-from publication.pages.planning_page import planning_page
 from publication.pages.record_pages import (
     data_page,
     goods_page,
@@ -336,4 +334,4 @@ def _draw(chart: PageChart | None, root: Path, old: Path | None) -> None:
     if old is not None and (old / chart.still).is_file():
         os.link(old / chart.still, path)
         return
-    path.write_bytes(still(chart.chart.document, "svg", (COLOURS, DARK_COLOURS)))
+    write_text(path, still(chart.chart.document))

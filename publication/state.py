@@ -9,20 +9,31 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from publication.documents import forecast_document
-from publication.errors import NothingPublishedError
+from publication.language.phrases import marked
 from publication.tables import Record
 from publication.words import address_key, in_reading_order, slug_of, words_of
 from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.database import Mark
+from store.errors import DataError
 from store.messages import message
 from store.publications.backtests import CELL_COLUMNS
-from store.publications.basis import Basis, bases_of
 from store.publications.explanations import StoredExplanation
-from store.publications.panels import NO_PANEL, StoredPanel, read_panels
+from store.publications.panels import NO_PANEL, Basis, StoredPanel, bases_of, read_panels
 from store.publications.publication_rows import Published, read_other, read_published
 from store.schema import database_tables as tables
 from store.schema.frames import frame_of
 from store.vocabulary import COMMODITY
+
+
+class UnknownError(DataError):
+    """What is asked for does not exist."""
+
+
+class NothingPublishedError(DataError):
+    """There is no forecast yet."""
+
+    title: Final = marked("No forecast yet")
+
 
 _Value = TypeVar("_Value")
 

@@ -1,4 +1,7 @@
-"""Tables as files: plain records, CSV and JSON."""
+"""Tables as files: plain records, CSV and JSON, and the columns of each, with what they hold.
+
+A column whose name says it holds nothing more to say: its words are empty.
+"""
 
 import csv
 import io
@@ -7,6 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import pandas as pd
+
+from store.publications.panels import BASIS_COLUMNS
+from store.vocabulary import PANEL_COLUMNS, QUANTILE_COLUMNS
 
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", *"＝＋－＠")  # noqa: RUF001
 """A spreadsheet reads a text that begins with one of these as a formula, full-width ones in Asia.
@@ -56,3 +62,113 @@ def _plain(column: pd.Series) -> pd.Series:
     elif pd.api.types.is_float_dtype(column):
         column = column.round(GRAMS)
     return pd.Series(column.astype(object).mask(missing, None), dtype=object)
+
+
+Columns = Mapping[str, str]
+
+
+def columns(*names: str, **meanings: str) -> Columns:
+    """Columns, several in a text between spaces, with the words of those that need them."""
+    return {**dict.fromkeys(" ".join(names).split(), ""), **meanings}
+
+
+_WORLD_CUTOFF: Final = "Last month of the world; that of each stands in destinations."
+
+PUBLICATION_ROW: Final = columns(
+    "publication as_of published_at afterwards cutoff first_period last_period destinations models "
+    "statuses data_vintage",
+    publication="Its number.",
+    published_at="When it was published, or its run ended; missing where neither is recorded.",
+    afterwards="Published more than a week after as_of, with a method that may be newer.",
+    cutoff=_WORLD_CUTOFF,
+)
+"""A published forecast, the newest of its moment; its rows are never changed."""
+
+COMMODITY_ROW: Final = columns(
+    "commodity label as_of cutoff first_period last_period months destinations status",
+    label="Empty where none is known.",
+    cutoff=_WORLD_CUTOFF,
+)
+"""A commodity with published forecasts, and the newest of them."""
+
+HISTORY_ROW: Final = columns(
+    *PANEL_COLUMNS, stderr_t="Standard error in t.", kind="observed, derived or estimated"
+)
+"""One past month as known at a published forecast."""
+
+DESTINATION_ROW: Final = columns(
+    "destination name",
+    *BASIS_COLUMNS,
+    published_to="Last month published; missing where none ever was.",
+    published_share="Share of the twelve months that were published.",
+    derived_share="Share that follows from other figures.",
+    estimate_error="Half of the 80% range of an estimated month as a share of it.",
+)
+"""To which month a destination is published, and how its last twelve months are known.
+
+The twelve months end with the cutoff, the last month that a figure of the world covers.
+"""
+
+FIGURE_ROW: Final = columns(
+    "destination measure period_from period_to value unit half_width kind available_at source "
+    "source_url usable vintage",
+    half_width="Half of the rounding step.",
+    vintage="Ingest that added it.",
+)
+"""One published figure; a revision is one more row."""
+
+SUM_ROW: Final = columns(
+    "what first last past_months published_months",
+    *QUANTILE_COLUMNS,
+    "year_before chance_below",
+    past_months="Months of it up to the cutoff, and later ones that are published.",
+    published_months="Of these, those whose figure is published.",
+    chance_below="Chance to stay below the year before; 0.05 means at most, 0.95 at least that.",
+)
+"""Some months of destinations taken together, from joint simulated paths; tonnes."""
+
+SCORE_ROW: Final = columns(
+    "as_of model scope horizon_from horizon_to metric value cells", scope="A destination, or ALL."
+)
+"""One score of a backtest."""
+
+TRACK_ROW: Final = columns(
+    "as_of destination period horizon lead model status",
+    *QUANTILE_COLUMNS,
+    "tonnes seasonal_naive last_value error inside80 pinball frozen_ahead",
+    lead="Months from that of the forecast; at 0 and below it was already over.",
+    frozen_ahead="Published, with a digest, before the figure; others are not part of the track "
+    "record.",
+)
+"""A published month beside the actual figure; tonnes."""
+
+EVENT_ROW: Final = columns(
+    "event_id announced_on effective_from effective_to suspended_from suspended_to issuer "
+    "instrument direction severity destinations products summary legal_reference source_urls "
+    "confidence evidence note available_at",
+    source_urls="Joined by ';'.",
+)
+"""The newest version of a policy event."""
+
+TARIFF_ROW: Final = columns(
+    "importer origin component product_scope rate_pct announced_on effective_from effective_to "
+    "legal_reference source_url confidence note available_at"
+)
+"""The newest version of a tariff step."""
+
+VINTAGE_ROW: Final = columns(
+    "id ingested_at source file_name asked rows period_from period_to actor sha256"
+)
+"""One ingest of one file."""
+
+RIVAL_ROW: Final = columns(
+    "name source made_on commodity destination period lead tonnes available_at p10 p50 p90 actual "
+    "scored",
+    lead="Months from that of available_at.",
+    available_at="When it was entered.",
+    p10="Of our newest forecast published by available_at, whatever made_on says.",
+    actual="Actual tonnes, once observed.",
+    scored="Whether it was entered before the figure was loaded, is the last of its name, day of "
+    "entry and month, and we had a forecast.",
+)
+"""Somebody else's forecast of a month beside ours of the moment it was entered."""

@@ -20,8 +20,8 @@ from publication.language.formats import (
     territory,
 )
 from publication.language.phrases import gettext, marked, translated
+from store.facts.commodities import residual_names
 from store.messages import Message, Value
-from store.partner_codes import residual_names
 from store.vocabulary import (
     ALL,
     BY_PARTNER,

@@ -1,5 +1,6 @@
 """The what-if form: its fields, what they may be set to, and the scenario or errors they make."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as of_class
@@ -12,17 +13,16 @@ import pandas as pd
 import yaml
 
 from publication.charts.fan import importer_of
-from publication.language.acts import act_words
 from publication.language.choice import DEFAULT, in_language, language
-from publication.language.formats import dated, listed, percentage, separated
-from publication.language.phrases import Sentence, gettext, marked
+from publication.language.formats import dated, decimal_sign, listed, percentage, separated
+from publication.language.phrases import Sentence, act_words, gettext, marked
 from publication.pages.briefing import CHANCE
 from publication.state import Publication
 from publication.words import as_clause, in_reading_order, message_of, name_of, rendered
 from service.scenario_pool import WorkedScenario
-from service.typed import typed_digits
 from store.arrays import Floats
 from store.errors import DataError
+from store.numbers import plain_number
 from store.publications.explanations import Announced, StoredExplanation
 from store.schema.scenario import (
     ALL_MAGNETS,
@@ -34,6 +34,46 @@ from store.schema.scenario import (
     checked_scenario,
 )
 from store.vocabulary import NOT_A_TARIFF, OTHER_SUFFIXES, WORLD
+
+
+def typed_digits(text: str) -> str:
+    """Number as plain digits, such as ``1000.5``; the error says how to write one."""
+    try:
+        return plain_number(text, decimal=decimal_sign())
+    except ValueError as err:
+        if language() == DEFAULT:
+            raise DataError(f'"{text[:40]}" is not {err}.') from err
+        raise DataError(
+            gettext(
+                "“%(text)s” is not a plain number. Write it as %(example)s.",
+                text=text[:40],
+                example=separated("1,000.5"),
+            )
+        ) from err
+
+
+_STARTS: Final = re.compile(r"[\s,;]+(?=\d{4}-\d{2}(?!\d))", re.ASCII)
+_LINE: Final = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2]))[\s,;:]+(\S(?:.*\S)?)", re.ASCII)
+
+
+def typed_months(text: str) -> dict[str, float]:
+    """Tonnes by month, ``YYYY-MM``, from lines such as ``2026-12 14.5``."""
+    months: dict[str, float] = {}
+    for part in filter(None, _STARTS.split(text.strip(" \t\r\n,;"))):
+        match = _LINE.fullmatch(part)
+        if match is None:
+            raise DataError(
+                gettext(
+                    "“%(text)s” is no month with its tonnes. Write lines such as %(example)s.",
+                    text=part[:40],
+                    example=f"2026-12 {separated('14.5')}",
+                )
+            )
+        if match[1] in months:
+            raise DataError(gettext("%(month)s is entered twice. Enter it once.", month=match[1]))
+        months[match[1]] = float(typed_digits(match[2]))
+    return months
+
 
 ACTS: Final = "suspension"
 """Field that may be repeated: the measures whose suspension is changed."""

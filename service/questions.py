@@ -12,19 +12,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from publication.errors import NothingPublishedError, UnknownError
 from publication.feeds import atom
 from publication.language.choice import DEFAULT, LANGUAGES, in_language
 from publication.language.phrases import gettext
 from publication.pages.destination_pages import first_destination
 from publication.pages.render import error_text, folder_of, page
 from publication.queries.destination_months import known_destination, titles
-from publication.state import Publication, newest_publications
-from publication.tables import json_text
+from publication.state import NothingPublishedError, Publication, UnknownError, newest_publications
+from publication.tables import Record, json_text
 from publication.words import message_of
-from service.request_errors import NoAnswerError
-from service.scenario_pool import ScenarioEngine, ScenarioPool, ScenarioResult, scenario_answer
-from service.stock import FirmAnswer, firm_answer, question_in
+from service.scenario_pool import (
+    NoAnswerError,
+    ScenarioEngine,
+    ScenarioPool,
+    ScenarioResult,
+    scenario_answer,
+)
+from service.stock import firm_answer, question_in
 from service.what_if import (
     PUBLICATION,
     Result,
@@ -193,13 +197,13 @@ async def stock(questions: Questions, request: Request) -> Response:
     if firm is None:
         raise DataError("The question has no tonnes. Expected destination, tonnes and stock.")
     if form == "json":
-        return _answer(firm.model_dump_json(), "json")
+        return _answer(json_text(firm), "json")
     return _answer(_stock_feed(publication, request, firm), "atom")
 
 
 async def _firm(
     questions: Questions, publication: Publication, fields: Mapping[str, str]
-) -> FirmAnswer:
+) -> Record:
     question = question_in({"destination": first_destination(publication), **fields})
     results = []
     if "what_if" in fields:
@@ -216,7 +220,7 @@ def _stock_page(
     questions: Questions,
     publication: Publication,
     fields: Mapping[str, str],
-    firm: FirmAnswer | None,
+    firm: Record | None,
     trouble: str,
 ) -> str:
     return page(
@@ -233,15 +237,15 @@ def _stock_page(
     )
 
 
-def _stock_feed(publication: Publication, request: Request, firm: FirmAnswer) -> str:
+def _stock_feed(publication: Publication, request: Request, firm: Record) -> str:
     """Feed of one's own question: a new entry where the publication or the answer is another."""
     headline = gettext(
         "%(name)s: chance that the stock runs out %(chance)s",
-        name=firm.destination_name,
-        chance=f"{firm.chance_out:.0%}",
+        name=firm["destination_name"],
+        chance=f"{firm['chance_out']:.0%}",
     )
-    content = firm.model_dump_json(exclude={"months", "what_if"})
-    name = f"urn:magnetcast:stock:{publication.number}:{firm.chance_out}:{firm.order_by}"
+    content = json_text({n: v for n, v in firm.items() if n not in {"months", "what_if"}})
+    name = f"urn:magnetcast:stock:{publication.number}:{firm['chance_out']}:{firm['order_by']}"
     address = str(request.url).replace("stock.atom", "stock.html")
     entry = (publication.as_of, address, {"id": name, "title": headline, "content": content})
     return atom(f"urn:magnetcast:stock:{request.url.query}", headline, [entry])

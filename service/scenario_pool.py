@@ -19,16 +19,27 @@ from typing import Any, Final
 
 import pandas as pd
 from pebble import ProcessExpired, ProcessPool
-from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import threadpool_limits
 
 from publication.state import Publication, PublicationKey
 from publication.tables import csv_text, json_text, records
 from publication.words import in_reading_order
-from service.request_errors import NoAnswerError, ScenarioRefusedError
 from store.errors import DataError, StoreError
 from store.messages import Message, message
 from store.vocabulary import QUANTILE_COLUMNS
+
+
+class ScenarioRefusedError(DataError):
+    """The scenario contradicts itself, the calendar or what is known."""
+
+
+class NoAnswerError(DataError):
+    """The scenario cannot be computed now; the rest of the service works."""
+
+    def __init__(self, message: str | Message, *, retry_s: int | None = None) -> None:
+        super().__init__(message)
+        self.headers = {} if retry_s is None else {"Retry-After": str(retry_s)}
+
 
 _LOG: Final = logging.getLogger("magnetcast.service")
 
@@ -74,15 +85,15 @@ Opener = Callable[[pd.DataFrame], Compute]
 """Prepares the computation for a publication, from its rows; can be sent to another process."""
 
 
-class WorkedScenario(BaseModel):
+@dataclass(frozen=True, slots=True)
+class WorkedScenario:
     """An example scenario."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     key: str
     name: str
     description: str
-    text: str = Field(description="YAML, ready to be posted.")
+    text: str
+    """YAML, ready to be posted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,15 @@ import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from models.forecasting.firm_needs import WEEKS_A_MONTH, Firm, FirmOutlook, cover_from
-from publication.language.acts import act_words
-from publication.language.phrases import gettext, marked
+from publication.language.phrases import act_words, gettext, marked
 from publication.planning.needs import SMALL, bounded, firm_outlook, order_days, transit_of
 from publication.planning.planning_file import LONGEST_LEAD_DAYS
 from publication.queries.destination_months import known_destination, normal_month
 from publication.state import Publication
 from publication.tables import Record
 from publication.words import message_of, name_of, rendered
+from service.lever_form import typed_digits, typed_months
 from service.scenario_pool import ScenarioResult
-from service.typed import typed_digits, typed_months
 from store.errors import DataError, shown
 from store.messages import message
 from store.publications.explanations import StoredExplanation
@@ -90,13 +89,6 @@ _LABELS: Final = {
     "transit_days": marked("Days from clearance to arrival"),
     "licence_days": marked("Days until your licence is in hand"),
     "by_month": marked("Tonnes of single months, as copied from a sheet"),
-    "name": marked("Name"),
-    "source": marked("Source"),
-    "made_on": marked("Made on"),
-    "points": marked("Threshold"),
-    "measure": marked("Watch"),
-    "period_from": marked("From"),
-    "period_to": marked("To"),
 }
 """Fields as forms label them."""
 
@@ -117,18 +109,6 @@ def field_in(fields: Mapping[str, str], name: str, read: Callable[[str], _Value]
         raise DataError(as_field(name, message_of(err))) from err
 
 
-_Body = TypeVar("_Body", bound=BaseModel)
-
-
-def checked(kind: type[_Body], **values: object) -> _Body:
-    """Typed values as a body; an error names the field by its label."""
-    try:
-        return kind.model_validate(values)
-    except ValidationError as err:
-        first = err.errors()[0]
-        raise DataError(as_field(str(first["loc"][-1]), rendered(words_of(first)))) from err
-
-
 _NUMBERS: Final = ("tonnes", "stock", "stock_weeks", "lead_days", "transit_days", "licence_days")
 
 
@@ -137,60 +117,13 @@ def question_in(fields: Mapping[str, str]) -> FirmQuestion:
     values = {name: text for name, text in fields.items() if text}
     numbers = {n: field_in(values, n, typed_digits) for n in _NUMBERS if n in values}
     days = {name: float(text) for name, text in numbers.items() if name.endswith("_days")}
-    question = checked(FirmQuestion, **values | numbers | days)
+    try:
+        question = FirmQuestion.model_validate(values | numbers | days)
+    except ValidationError as err:
+        first = err.errors()[0]
+        raise DataError(as_field(str(first["loc"][-1]), rendered(words_of(first)))) from err
     field_in({"by_month": question.by_month}, "by_month", typed_months)
     return question
-
-
-class FirmMonth(BaseModel):
-    """One month of an answer."""
-
-    period: str
-    tonnes: float
-    chance_out: float = Field(description="Of running out by its end; 0.05 at most, 0.95 at least.")
-
-
-class FirmRun(BaseModel):
-    """When a firm runs out under one assumption."""
-
-    scenario: str = Field(description="Empty: as published.")
-    out_in: str | None = Field(description="First month by which it is more likely than not.")
-    chance_out: float = Field(description="By the last month.")
-    stock_90_t: float
-
-
-class FirmAnswer(FirmRun):
-    """The answers to a firm."""
-
-    destination: str
-    destination_name: str
-    as_of: str
-    normal_t: float = Field(description="Tonnes of the destination's normal month.")
-    share: float = Field(description="The firm's need in it.")
-    is_small: bool = Field(description="Under a fifth of the median: a rule must be assumed.")
-    stock_t: float
-    weeks_of_cover: float
-    lead_days: int = Field(description="From order to clearance in China.")
-    transit_days: int = Field(description="From clearance to arrival, at most.")
-    reach_on: str = Field(description="First day without stock if nothing arrives.")
-    order_by: str = Field(description="Last day to order so that it arrives by then.")
-    arrives_on: str = Field(description="Latest arrival of what is ordered today.")
-    days_late: int = Field(description="Days since the last day to order; 0 until then.")
-    chance_short: float = Field(
-        description="That at least one month to the last brings less than is needed, whatever the "
-        "stock."
-    )
-    lead_t: float = Field(description="Needed from order to clearance; no safety stock is smaller.")
-    stock_95_t: float
-    is_assumed: bool = Field(description="Licence holders are assumed to be served first.")
-    next_date: str | None = Field(
-        description="Day of the next announced act; missing for a grade that it does not cover."
-    )
-    next_act: str
-    order_before_act: str | None = Field(description="Last day to order before it.")
-    is_late: bool = Field(description="Whether that day is past.")
-    months: list[FirmMonth]
-    what_if: list[FirmRun]
 
 
 def firm_answer(
@@ -199,8 +132,20 @@ def firm_answer(
     results: Sequence[tuple[str, ScenarioResult]] = (),
     *,
     now: pd.Timestamp,
-) -> FirmAnswer:
-    """Outlook of a firm whose stock was counted now, as published and under scenarios by name."""
+) -> Record:
+    """Outlook of a firm whose stock was counted now, as published and under scenarios by name.
+
+    Tonnes, days and shares. ``share`` is the firm's need in a normal month of its destination,
+    ``normal_t``; ``is_small``, it is under a fifth of the median, so that a rule of sharing out
+    must be assumed (``is_assumed``: who has a licence comes first). ``reach_on`` is the first day
+    without stock if nothing arrives, ``order_by`` the last day to order so that it arrives by then,
+    ``arrives_on`` the latest arrival of what is ordered today. ``chance_out`` is that of running
+    out by the end of a month or of the last, ``chance_short`` that at least one month brings less
+    than is needed, whatever the stock; 0.05 means at most, 0.95 at least that. ``lead_t`` is needed
+    from order to clearance: no safety stock is smaller. ``next_date`` is the day of the next
+    announced act, ``order_before_act`` the last day to order before it, None for a grade that it
+    does not cover; ``is_late``: that day is past. ``scenario`` is empty as published.
+    """
     now = max(now, publication.as_of)
     name = known_destination(publication, question.destination)
     firm = question.firm
@@ -214,31 +159,34 @@ def firm_answer(
     ]
     normal = normal_month(publication, name)
     median = publication.latest.loc[publication.latest["destination"].eq(name), "p50"].median()
-    return FirmAnswer(
-        **_run("", outlook, cover.lead_t).model_dump(),
-        destination=name, destination_name=name_of(name),
-        as_of=f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}", normal_t=round(normal, 1),
-        share=round(question.tonnes / normal, 5), is_small=bool(question.tonnes < SMALL * median),
-        stock_t=round(question.held, 3), weeks_of_cover=round(cover.weeks, 1),
-        lead_days=question.lead_days, transit_days=transit, **order_days(cover),
-        chance_short=bounded(outlook.chance_short), lead_t=round(cover.lead_t, 1),
-        stock_95_t=round(max(outlook.stock_95, cover.lead_t), 1),
-        is_assumed=question.licensed_first,
+    return {
+        **_run("", outlook, cover.lead_t),
+        "destination": name, "destination_name": name_of(name),
+        "as_of": f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}", "normal_t": round(normal, 1),
+        "share": round(question.tonnes / normal, 5),
+        "is_small": bool(question.tonnes < SMALL * median),
+        "stock_t": round(question.held, 3), "weeks_of_cover": round(cover.weeks, 1),
+        "lead_days": question.lead_days, "transit_days": transit, **order_days(cover),
+        "chance_short": bounded(outlook.chance_short), "lead_t": round(cover.lead_t, 1),
+        "stock_95_t": round(max(outlook.stock_95, cover.lead_t), 1),
+        "is_assumed": question.licensed_first,
         **_next_act(publication, question, now),
-        months=[
-            FirmMonth(period=month, tonnes=need, chance_out=bounded(chance))
+        "months": [
+            {"period": month, "tonnes": need, "chance_out": bounded(chance)}
             for month, need, chance in outlook.rows
         ],
-        what_if=runs,
-    )  # fmt: skip
+        "what_if": runs,
+    }  # fmt: skip
 
 
-def _run(title: str, outlook: FirmOutlook, least: float) -> FirmRun:
+def _run(title: str, outlook: FirmOutlook, least: float) -> Record:
     """Outlook of a scenario; the stock to hold is at least what the lead time needs."""
-    return FirmRun(
-        scenario=title, out_in=outlook.out_in, chance_out=bounded(outlook.chances_out[-1]),
-        stock_90_t=round(max(outlook.stock_90, least), 1),
-    )  # fmt: skip
+    return {
+        "scenario": title,
+        "out_in": outlook.out_in,
+        "chance_out": bounded(outlook.chances_out[-1]),
+        "stock_90_t": round(max(outlook.stock_90, least), 1),
+    }
 
 
 def _scenario(result: ScenarioResult) -> pd.DataFrame:

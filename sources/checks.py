@@ -16,9 +16,8 @@ from sources.files.file_reader import package_table
 from sources.providers.live_sources import BY_CODE
 from store.errors import DataError, first_few
 from store.facts.batch import SUM_NOTE, FileRows
-from store.facts.commodities import under_china_code
+from store.facts.commodities import RESIDUAL, residual_names, under_china_code
 from store.facts.writing import PROPOSALS
-from store.partner_codes import RESIDUAL, residual_names
 from store.schema.database_tables import metadata, natural_key
 from store.schema.frame_schemas import validate
 from store.vocabulary import COMMODITY, EU27, ORIGIN, UNITS, WORLD

@@ -1,4 +1,7 @@
-"""Calls to providers: retries, an archive of raw answers, offline replay, keys that stay hidden."""
+"""Calls to providers: retries, an archive of raw answers, offline replay, keys that stay hidden.
+
+At the end the sources queried so, by name.
+"""
 
 import hashlib
 import json

@@ -40,8 +40,7 @@ from store.asof import OBSERVATION_KEY, known_at
 from store.errors import DataError
 from store.facts.commodities import MEASURE, under_china_code
 from store.months import YEAR, last_complete_month, month_label, month_number, month_numbers
-from store.publications.basis import STDERR_BAND
-from store.publications.panels import CONTRADICTION_COLUMNS
+from store.publications.panels import CONTRADICTION_COLUMNS, STDERR_BAND
 from store.vocabulary import (
     AGGREGATES,
     CONTINENTS,

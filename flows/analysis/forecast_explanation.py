@@ -17,13 +17,12 @@ from features.track_record import CERTAIN, announced_rises
 from flows.context.console import echo
 from flows.context.run_config import RunConfig
 from flows.context.stores import store_of
-from flows.context.workspace import known_facts, open_evidence
+from flows.context.workspace import known_facts, open_workspace
 from flows.publishing.publication_lookup import (
     ExplainRequest,
     Which,
     chosen,
     common,
-    evidence_behind,
     facts_until,
     model_of,
     name_of,
@@ -81,7 +80,7 @@ def why(settings: Settings, request: ExplainRequest) -> pd.DataFrame:
         and latest_forecast(store_of(settings), as_of=which).empty
     ):
         echo(f"explain   nothing was published by {which:%Y-%m-%d}: forecasting as of that day")
-        rows = chosen(forecast(open_evidence(settings, which)).assign(as_of=which), request)
+        rows = chosen(forecast(open_workspace(settings, which)).assign(as_of=which), request)
     else:
         published = publication(settings, which, commodity=request.commodity)
         echo(f"explain   the forecast of {name_of(published)}")
@@ -159,7 +158,7 @@ def split_change(
         parts = split(before_p50, after_p50, recomputed.value, changed=recomputed.changed)
         rows = zip(before["destination"], before["period"], before["p50"], strict=True)
         expected = {(name, month): float(p50) for name, month, p50 in rows}
-        panel = evidence_behind(settings, new).history.panel(recomputed.after.moment)
+        panel = workspace_behind(settings, new).history.panel(recomputed.after.moment)
         figures = new_figures(recomputed, panel, expected)
     medians = {"before_p50": before_p50, "after_p50": after_p50, "change": after_p50 - before_p50}
     earlier = {"since": old["as_of"].iloc[0], "since_publication": old["publication"].iloc[0]}
@@ -195,7 +194,7 @@ def evidence_replay(
     # The stored panels: the facts are those of then.
     for rows, snapshot, replaced in ((old, before, (False, False)), (new, after, is_replaced)):
         key = (snapshot.moment, *replaced, snapshot.prior)
-        replay.panels[key] = evidence_behind(settings, rows).history.panel(snapshot.moment)
+        replay.panels[key] = workspace_behind(settings, rows).history.panel(snapshot.moment)
     return replay
 
 
@@ -218,7 +217,7 @@ def explain_if_possible(settings: Settings) -> None:
 def explanation_of(settings: Settings, new: pd.DataFrame) -> StoredExplanation:
     """Changes of a publication since the one before it and the announced acts, as known then."""
     as_of = pd.Timestamp(new["as_of"].iloc[0])
-    history = evidence_behind(settings, new).history
+    history = workspace_behind(settings, new).history
     origin = history.origin(as_of)
     precedents = tuple(
         Precedent(

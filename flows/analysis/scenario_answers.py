@@ -7,7 +7,7 @@ from functools import partial
 
 import pandas as pd
 
-from flows.publishing.publication_lookup import evidence_behind, in_order
+from flows.publishing.publication_lookup import in_order, workspace_behind
 from models.forecasting.decomposition import stages_of
 from models.forecasting.model_frame import rows_of
 from models.policy.paired_forecast import (
@@ -35,7 +35,7 @@ def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> Scena
             "registry. Expected it there. Restore the registry, or publish with `magnetcast run`."
         )
     model = model_registry.load(settings, version.version)
-    history = evidence_behind(settings, rows).history
+    history = workspace_behind(settings, rows).history
     origin, analogs = history.origin(as_of), history.analogs(as_of)
     features = rows_of(origin)
     effect = effect_at(origin, analogs)

@@ -5,7 +5,7 @@ import pandas as pd
 from flows.analysis.scenario_answers import published_scenario_snapshot
 from flows.context.console import echo
 from flows.context.stores import store_of
-from flows.context.workspace import open_evidence
+from flows.context.workspace import open_workspace
 from flows.publishing.publication_lookup import name_of
 from flows.training.predict import made_at
 from models.policy.paired_forecast import ScenarioSnapshot, learned_shift, nothing_learned
@@ -33,7 +33,7 @@ def scenario_snapshot(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapsh
 
 
 def _of_evidence(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapshot:
-    forecast = made_at(open_evidence(settings, as_of))
+    forecast = made_at(open_workspace(settings, as_of))
     model = forecast.chain.model
     learned = nothing_learned if model is None else learned_shift(model)
     published, ordinary = forecast.stages.published, forecast.stages.coherent

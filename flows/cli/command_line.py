@@ -26,18 +26,14 @@ from store.home import chosen_home
 set_defaults()  # before a verb loads Prefect or MLflow
 
 VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
-    "Forecast": {
-        "forecast_commands": ("run", "predict", "backtest", "panel"),
-        "scenario_commands": ("scenario",),
-    },
+    "Forecast": {"forecast_commands": ("run", "predict", "backtest", "panel", "scenario")},
     "Explain": {"explain_commands": ("explain",)},
     "Data": {"ingest_commands": ("ingest",), "data_commands": ("data",)},
     "Models": {"model_commands": ("train", "promote", "rollback", "compare")},
     "Publish": {"publication_commands": ("publications", "site", "replay", "alerts")},
     "Service": {"serve_commands": ("serve",)},
     "Operate": {
-        "operation_commands": ("up", "status", "backup", "restore", "home", "prune"),
-        "config_commands": ("config",),
+        "operation_commands": ("up", "status", "backup", "restore", "home", "prune", "config")
     },
 }
 """Verbs by heading of ``--help`` and module of this package."""

@@ -95,12 +95,12 @@ def panel(
     partner table of that commodity: destination, period, tonnes.
     """
     from flows.context.run_config import config_of
-    from flows.context.workspace import open_evidence, open_table
+    from flows.context.workspace import open_workspace
 
     as_of_time = moment(as_of)
     if commodity is not None:
-        workspace = open_table(Settings(), as_of_time, config_of(commodity))
-        for note in workspace.table.notes:
+        workspace = open_workspace(Settings(), as_of_time, config_of(commodity))
+        for note in workspace.notes:
             echo(f"table     {note}")
         rows = workspace.snapshot.published_months.sort_values(
             ["destination", "period"], ignore_index=True
@@ -108,7 +108,7 @@ def panel(
         months = rows["period"].dt.strftime("%Y-%m")
         write_result(rows.assign(period=months), out=out, form=format)
         return
-    estimates = open_evidence(Settings(), as_of_time).history.panel(as_of_time)
+    estimates = open_workspace(Settings(), as_of_time).history.panel(as_of_time)
     for row in estimates.suspicious.itertuples(index=False):
         echo(
             f"suspicious: {row.statement}, {row.residual_t:+,.0f} t from the rest; {row.source_url}"
@@ -124,10 +124,10 @@ def gaps(*, as_of: AsOf = None, out: Out = None, format: Form = "table") -> None
     Each month is compared with the other months of its series. Its state is within the limits,
     outside them, or estimated if the exports are not published yet.
     """
-    from flows.context.workspace import open_evidence
+    from flows.context.workspace import open_workspace
 
     as_of_time = moment(as_of)
-    rows = open_evidence(Settings(), as_of_time).history.gaps(as_of_time)
+    rows = open_workspace(Settings(), as_of_time).history.gaps(as_of_time)
     if rows.empty:
         echo(
             f"no partner import records are known on {as_of_time:%Y-%m-%d}; the table is empty. "

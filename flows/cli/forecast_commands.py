@@ -1,4 +1,4 @@
-"""``magnetcast run``, ``predict``, ``backtest`` and ``panel``: forecasts and their errors."""
+"""``magnetcast run``, ``predict``, ``backtest``, ``panel`` and ``scenario``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,11 +6,12 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from flows.cli.options import AsOf, Commodity, Form, Out, ParametersFile, Sets, first_origin, moment
-from flows.context.console import track
+from flows.context.console import echo, track
 from flows.context.output import write_result
 from flows.context.parameter_sources import panel_parameters, parameters_for
 from flows.context.prefect_runs import in_prefect
 from flows.context.run_config import config_of
+from sources.files.file_reader import content_of, read_scenario
 from store.errors import DataError
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS
@@ -57,14 +58,14 @@ def predict(
     settings, changes = Settings(), (parameters, set or ())
     as_of_time, config = moment(as_of), config_of(commodity)
     values = parameters_for(settings, as_of_time, *changes, config=config).parameters
-    from flows.context.workspace import workspace_of
+    from flows.context.workspace import open_workspace
     from flows.ingest.ingest import ingest_if_empty
     from flows.training.predict import predict as flow
     from flows.training.predict import trial_forecast
 
     ingest_if_empty(settings)
     if any(changes):
-        forecasts = trial_forecast(workspace_of(settings, as_of_time, config, parameters=values))
+        forecasts = trial_forecast(open_workspace(settings, as_of_time, config, parameters=values))
     else:
         forecasts = flow(settings, as_of_time, config)
     write_result(forecasts[list(FORECAST_COLUMNS)], out=out, form=format)
@@ -95,12 +96,12 @@ def backtest(
     as_of_time, config = moment(as_of), config_of(commodity)
     first = first_origin(since, as_of_time)
     values = parameters_for(settings, as_of_time, *changes, config=config).parameters
-    from flows.context.workspace import workspace_of
+    from flows.context.workspace import open_workspace
     from flows.panels.backtest_files import write_files
     from flows.training.backtest_records import backtest as flow
 
     # Without data this fails before Prefect records a run.
-    workspace = workspace_of(settings, as_of_time, config, parameters=values)
+    workspace = open_workspace(settings, as_of_time, config, parameters=values)
     result = in_prefect(
         "backtest",
         lambda: flow(workspace, first),
@@ -178,3 +179,41 @@ def panel(
     else:
         forecasts = forecast_panel(files, horizon=horizon, track=track, parameters=values)
         write_result(forecasts, out=out, form=format)
+
+
+UNSHOWN = ("base_mean", "scenario_mean", "warning")
+"""Columns left out on a terminal; warnings are printed separately."""
+
+
+def scenario(
+    file: Annotated[
+        Path, Parameter(help="YAML file of acts and tariff steps, like those in scenarios/.")
+    ],
+    *,
+    as_of: AsOf = None,
+    out: Out = None,
+    format: Form = "table",
+) -> None:
+    """Forecast under a scenario file beside the baseline, with a band for the difference.
+
+    Nothing is stored.
+    """
+    from flows.analysis.scenario_start import scenario_snapshot
+    from flows.ingest.ingest import ingest_if_empty
+    from models.policy.paired_forecast import paired
+
+    settings, content, as_of_time = Settings(), content_of(file), moment(as_of)
+    ingest_if_empty(settings)
+    snapshot = scenario_snapshot(settings, as_of_time)
+    levers = read_scenario(file.name, content, snapshot.context)
+    result = paired(snapshot, levers)
+    echo(f"scenario  {levers.name}. {levers.description}".rstrip())
+    for note in result.notes:
+        echo(f"scenario  {note}")
+    for warning in dict.fromkeys(
+        text for warnings in result.warnings.values() for text in warnings
+    ):
+        echo(f"warning   {warning}")
+    is_shown = format == "table" and out is None
+    table = result.table.drop(columns=list(UNSHOWN)) if is_shown else result.table
+    write_result(table.round(dict.fromkeys(table.select_dtypes("number"), 3)), out=out, form=format)

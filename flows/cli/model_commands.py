@@ -49,11 +49,11 @@ def train(
 
         tune_magnets(settings, as_of_time, tune, values, out=out)
         return
-    from flows.context.workspace import workspace_of
+    from flows.context.workspace import open_workspace
     from flows.training.train import train as flow
 
     # Without data this fails before Prefect records a run.
-    workspace = workspace_of(settings, as_of_time, config, parameters=values)
+    workspace = open_workspace(settings, as_of_time, config, parameters=values)
 
     def work() -> int:
         with single_writer(settings):

@@ -13,6 +13,7 @@ from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import store_of
 from models.learning.parameters import (
     PANEL_PRESET,
+    Changes,
     ModelParameters,
     parse_assignment,
     read_parameters,
@@ -20,7 +21,7 @@ from models.learning.parameters import (
 )
 from store.asof import require_time_zone
 from store.errors import DataError, StoreError
-from store.publications.champions import read_champion
+from store.publications.publication_rows import read_champion
 from store.settings import Settings
 
 _DEFAULT: Final = "default"
@@ -40,7 +41,7 @@ def parameters_for(
     settings: Settings,
     as_of: pd.Timestamp,
     file: str | None = None,
-    changes: Sequence[str] = (),
+    changes: Sequence[str] | Changes = (),
     *,
     config: RunConfig = MAGNETS,
 ) -> SourcedParameters:
@@ -48,7 +49,7 @@ def parameters_for(
 
     Args:
         file: Parameter file, or ``default`` for the preset; None takes the champion's parameters.
-        changes: ``name=value`` each, laid over them.
+        changes: ``name=value`` each, or values by name, laid over them.
     """
     start = config.preset(settings.threads)
     if file is not None:
@@ -102,9 +103,10 @@ def _of_file(file: str, start: ModelParameters) -> SourcedParameters:
     return SourcedParameters(parameters, dict.fromkeys(parameters.differing(start), file))
 
 
-def _changed(sourced: SourcedParameters, changes: Sequence[str]) -> SourcedParameters:
-    values: dict[str, str] = {}
-    for name, value in map(parse_assignment, changes):
+def _changed(sourced: SourcedParameters, changes: Sequence[str] | Changes) -> SourcedParameters:
+    values: dict[str, object] = {}
+    pairs = changes.items() if isinstance(changes, Mapping) else map(parse_assignment, changes)
+    for name, value in pairs:
         if name in values:
             raise DataError(f"--set {name} is given twice. Expected it once. Leave one out.")
         values[name] = value

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Final
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
@@ -17,11 +18,10 @@ from features.build import catalogue_digest
 from features.evidence_history import EvidenceHistory
 from features.origin import Origin
 from features.panel.evidence_panel import KINDS, EvidencePanel
-from features.panel.partner_table import PartnerHistory, PartnerTable, partner_table
+from features.panel.partner_table import LEAST_PARTNERS, PartnerHistory, PartnerTable, partner_table
 from features.panel.system import PRIOR, PanelPrior
 from flows.context.console import LOG, echo, track
 from flows.context.parameter_sources import parameters_for
-from flows.context.partner_tables import full_commodities, table_panel
 from flows.context.run_config import MAGNETS, RunConfig, config_of
 from flows.context.stores import store_of
 from models.evaluation.backtest import Backtest, backtest_evidence, rolling_origin_backtest
@@ -37,7 +37,12 @@ from models.quantile_model import TrainedModel
 from store.asof import require_time_zone
 from store.digest_cache import DigestCache
 from store.errors import DataError, first_few
-from store.facts.commodities import evidence_digests, read_evidence, read_labels
+from store.facts.commodities import (
+    evidence_digests,
+    read_evidence,
+    read_labels,
+    read_partner_counts,
+)
 from store.facts.reading import (
     read_calendar,
     read_events,
@@ -47,7 +52,7 @@ from store.facts.reading import (
 )
 from store.messages import Message
 from store.months import last_complete_month, month_label
-from store.publications.panels import StoredPanel, panel_behind
+from store.publications.panels import NO_PANEL, StoredPanel, panel_behind
 from store.schema.database_tables import analog_events
 from store.settings import Settings
 from store.vocabulary import MAX_HORIZON, MONTHS_AHEAD
@@ -128,6 +133,14 @@ class Workspace(ABC):
     @abstractmethod
     def rule_metadata(self, name: str, result: Backtest | None) -> Mapping[str, object]:
         """Metadata of a simple rule: its past errors set its bands, as in a backtest."""
+
+    @property
+    def history(self) -> EvidenceHistory:
+        """Past of the evidence panel, which only the magnets have."""
+        raise DataError(
+            f"Commodity {self.config.published_as} has a partner table and no evidence panel. "
+            "Expected the magnets. Leave --commodity out."
+        )
 
     @property
     def origin(self) -> Origin:
@@ -315,64 +328,27 @@ class PartnerTableWorkspace(Workspace):
         return PanelForecaster(self.parameters).baseline_metadata(self.snapshot, name)
 
 
-def workspace_of(
-    settings: Settings,
-    as_of: pd.Timestamp,
-    config: RunConfig = MAGNETS,
-    parameters: ModelParameters | None = None,
-    until: int | None = None,
-) -> Workspace:
-    """Workspace of a configuration whose model has the champion's parameters, if none are given."""
-    parameters = parameters or parameters_for(settings, as_of, config=config).parameters
-    return open_workspace(settings, as_of, config, until=until, parameters=parameters)
-
-
-def workspace_with(
-    settings: Settings,
-    as_of: pd.Timestamp,
-    commodity: str | None,
-    changes: Mapping[str, float],
-    file: str | None = None,
-) -> Workspace:
-    """Workspace of a commodity; changes are laid over the parameters of a file or champion."""
-    config, texts = config_of(commodity), [f"{name}={value}" for name, value in changes.items()]
-    parameters = parameters_for(settings, as_of, file, texts, config=config).parameters
-    return open_workspace(settings, as_of, config, parameters=parameters)
-
-
 def open_workspace(
     settings: Settings,
     as_of: pd.Timestamp,
-    config: RunConfig,
+    config: RunConfig = MAGNETS,
     *,
-    until: int | None = None,
     parameters: ModelParameters | None = None,
+    until: int | None = None,
     prior: PanelPrior = PRIOR,
 ) -> Workspace:
     """Workspace of a commodity at an as_of; rows that became known later are not even read.
 
     Args:
+        parameters: Those of the champion if left out.
         until: Leave out what later ingests than this one brought; None takes all.
-        parameters: The preset of the commodity if left out.
         prior: Of the evidence panel's months that no figure fixes.
     """
-    if not config.table_key:  # only of magnets are there figures beside a table
-        return open_evidence(settings, as_of, until=until, parameters=parameters, prior=prior)
-    return open_table(settings, as_of, config, until=until, parameters=parameters)
-
-
-def open_evidence(
-    settings: Settings,
-    as_of: pd.Timestamp,
-    *,
-    until: int | None = None,
-    parameters: ModelParameters | None = None,
-    prior: PanelPrior = PRIOR,
-) -> EvidenceWorkspace:
-    """Workspace of the magnets; arguments as of ``open_workspace``."""
     require_time_zone(as_of)
+    parameters = parameters or parameters_for(settings, as_of, config=config).parameters
+    if config.table_key:  # only of magnets are there figures beside a table
+        return _of_table(settings, as_of, config, parameters, until)
     engine = store_of(settings)
-    parameters = parameters or MAGNETS.preset(settings.threads)
     data_vintage = evidence_digests(engine, as_of=as_of, until=until).digest
     cache = settings.home / "cache" / "origins", settings.origins_cache_mb
     history = _history(as_of, data_vintage, engine, until, (*cache, prior))
@@ -381,16 +357,13 @@ def open_evidence(
     )
 
 
-def open_table(
+def _of_table(
     settings: Settings,
     as_of: pd.Timestamp,
     config: RunConfig,
-    *,
-    until: int | None = None,
-    parameters: ModelParameters | None = None,
+    parameters: ModelParameters,
+    until: int | None,
 ) -> PartnerTableWorkspace:
-    """Workspace of a full partner table; arguments as of ``open_workspace``."""
-    require_time_zone(as_of)
     engine, commodity = store_of(settings), config.commodity
     figures = read_observations(engine, as_of=as_of, commodity=commodity, until=until)
     try:
@@ -401,7 +374,6 @@ def open_table(
         raise DataError(f"{err} {other_tables}") from err
     key = config_of(commodity).published_as
     named = RunConfig(key, read_labels(engine).get(key, ""))
-    parameters = parameters or config.preset(settings.threads)
     tables = PartnerHistory(table, figures)
     return PartnerTableWorkspace(settings, as_of, table.digest, parameters, engine, named, tables)
 
@@ -435,3 +407,30 @@ def _history(
         # Published from these very facts: the panel is the one that was solved then.
         history.add_panel(EvidencePanel.from_stored(stored, as_of))
     return history
+
+
+def table_panel(table: PartnerTable) -> StoredPanel:
+    """Panel of a full partner table, as its forecast uses it.
+
+    Cells that a source lists are observed; sums, remainders and cells that no source of a listed
+    month lists are derived. Tonnes are as stated: each cell has one figure, so none contradicts it.
+    """
+    cells = Snapshot.of_table(table).published_months
+    keys = pd.MultiIndex.from_frame(cells[["destination", "period"]])
+    released = table.released_at.reindex(keys).set_axis(cells.index)
+    of_month = cells["period"].map(table.released_at.groupby("period").max())
+    return StoredPanel(
+        cells.assign(
+            stderr_log=0.0,
+            kind=np.where(released.notna(), "observed", "derived"),
+            available_at=released.fillna(of_month).fillna(table.as_of),
+        ),
+        NO_PANEL.contradictions,
+    )
+
+
+def full_commodities(settings: Settings, as_of: pd.Timestamp) -> list[str]:
+    """Commodities for which a source in the store lists partners in full, sorted."""
+    counts = read_partner_counts(store_of(settings), as_of=as_of)
+    full = counts.loc[counts["destinations"] >= LEAST_PARTNERS, "commodity"]
+    return sorted(set(full))

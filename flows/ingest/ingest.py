@@ -1,10 +1,13 @@
 """Bring facts into the store: received, guarded, then written; what is refused waits in quarantine.
 
-Every source takes this way. A batch is one transaction: all of it is stored, or none.
+Every source takes this way. A batch is one transaction: all of it is stored, or none. The sum of a
+list of partners is taken as the world's total only where the list is complete.
 """
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
 import pandas as pd
 from rich.markup import escape
@@ -16,14 +19,14 @@ from flows.context.console import CONSOLE, echo
 from flows.context.prefect_runs import in_prefect, prefect_step
 from flows.context.provenance import actor
 from flows.context.stores import has_store, made_store, single_writer, store_of
-from flows.ingest.doubts import doubts_about, doubts_about_ingests
+from flows.ingest.doubts import doubts_about, doubts_about_ingests, outside_own_bands
 from flows.ingest.sources import IngestRequest, bundled
-from flows.ingest.world_sums import with_world
 from sources.bundled.all_tables import load_bundled
-from sources.checks import CELL, mark_new, month_cells, objections
+from sources.bundled.notation import COUNTRIES
+from sources.checks import CELL, FULL_TABLE, TOLERANCE, mark_new, month_cells, objections
 from store.errors import DataError, counted, first_few
 from store.facts.batch import SUM_NOTE, Batch, FileRows, WriteReport
-from store.facts.commodities import read_evidence, under_china_code
+from store.facts.commodities import MEASURE, read_evidence, under_china_code
 from store.facts.new_rows import check_clock
 from store.facts.reading import newest_ingest, read_observations, read_vintages
 from store.facts.reviews import quarantine_file
@@ -31,7 +34,7 @@ from store.facts.writing import is_known, write_batch
 from store.schema.database_tables import vintages
 from store.schema.frames import typed_frame
 from store.settings import Settings
-from store.vocabulary import EU27, WORLD
+from store.vocabulary import EU27, EU27_MEMBERS, HS6, WORLD
 
 
 @prefect_step("ingest")
@@ -282,3 +285,101 @@ def _show(lines: Sequence[tuple[str, str]]) -> None:
     for line in lines:
         table.add_row(*map(escape, line))
     CONSOLE.print(table)
+
+
+SMALL_SHARE: Final = 1e-3
+"""Share of the sum that its smallest partner has at most, in a list that is complete."""
+
+MISSING_SHARE: Final = 0.01
+"""Share of the newest complete list that partners who are not listed had at most."""
+
+
+def with_world(
+    file: FileRows, earlier: pd.DataFrame, engine: Engine | None, *, as_of: pd.Timestamp
+) -> FileRows:
+    """A file with the world of the months whose partners it lists, and words on what was taken.
+
+    A month without a line of totals is taken if its partners are those that made 99% of the newest
+    complete list, small ones are among them, and all series that it implies lie in their own bands
+    or, where one is published, their sum is held against the world (``sources.checks``).
+
+    Args:
+        earlier: Observations that are known (store contract); not modified.
+        engine: Where forecasts are published; None before there is a store.
+    """
+    rows = file.tables.get("observations", typed_frame([], "observations"))
+    totals = rows.loc[rows["destination"].eq(WORLD), "period_from"]
+    parts = rows[~rows["destination"].eq(EU27) & ~rows["period_from"].isin(totals)]
+    if not file.lists_partners or parts.empty:
+        return file
+    levels = month_cells(earlier[under_china_code(earlier)])
+    levels = levels[levels["measure"].eq(MEASURE)]
+    newest = _newest_list(earlier, levels)
+    weights = parts[parts["measure"].eq(MEASURE)]
+    doubts = {
+        pd.Timestamp(str(month)): _doubt(part, newest)
+        for month, part in weights.groupby("period_from")
+    }
+    is_published = levels["destination"].eq(WORLD) & ~levels["note"].str.startswith(SUM_NOTE)
+    published = {*levels.loc[is_published, "period_from"]}
+    open_months = [m for m, doubt in doubts.items() if not doubt and m not in published]
+    complete = weights[weights["period_from"].isin(open_months)]
+    members = complete[complete["destination"].isin(EU27_MEMBERS)]
+    implied = pd.concat([complete, _monthly_sums(complete, WORLD), _monthly_sums(members, EU27)])
+    for row in outside_own_bands(implied, earlier, engine, as_of=as_of).to_dict("records"):
+        doubts[row["period_from"]] = doubts[row["period_from"]] or (
+            f"it would make {row['destination']} {row['value']:,.0f} t, outside its own band, "
+            f"{row['low']:,.0f} to {row['high']:,.0f} t"
+        )
+    months = [month for month, doubt in doubts.items() if not doubt]
+    partial = "not taken, as the list is partial"
+    words = [f"{partial}: {month:%Y-%m}, {doubt}" for month, doubt in doubts.items() if doubt]
+    if months:
+        before = levels.loc[levels["destination"].eq(WORLD), "period_from"].max()
+        newer = "" if max(months) <= before else f"; forecasts start after {max(months):%Y-%m}"
+        compared = dict.fromkeys(published, " if it equals the published one")
+        named = ", ".join(f"{month:%Y-%m}{compared.get(month, '')}" for month in months)
+        words.insert(0, f"taken as the world's total: {named}{newer}")
+    worlds = _monthly_sums(parts[parts["period_from"].isin(months)], WORLD)
+    tables = {**file.tables, "observations": pd.concat([rows, worlds], ignore_index=True)}
+    return replace(file, tables=tables, world=tuple(words))
+
+
+def _newest_list(earlier: pd.DataFrame, levels: pd.DataFrame) -> "pd.Series[float]":
+    """Amounts by partner of the newest month whose partners add up to their world, else year."""
+    key = ["source", "period_from"]
+    worlds = levels.loc[levels["destination"].eq(WORLD), [*key, "value"]]
+    parts = levels[~levels["destination"].isin([WORLD, EU27])]
+    parts = parts.merge(worlds, on=key, suffixes=("", "_world"))
+    lists = parts.groupby(key)["value"]
+    gap = (lists.transform("sum") / parts["value_world"] - 1).abs()
+    parts = parts[lists.transform("size").ge(FULL_TABLE) & gap.le(TOLERANCE)]
+    if parts.empty:
+        is_year = earlier["commodity"].eq(HS6) & earlier["destination"].isin(COUNTRIES)
+        parts = earlier[is_year & earlier["period_from"].lt(earlier["period_to"])]
+    newest = parts[parts["period_from"].eq(parts["period_from"].max())]
+    return newest.groupby("destination")["value"].max().sort_values(ascending=False)
+
+
+def _doubt(part: pd.DataFrame, newest: "pd.Series[float]") -> str:
+    """Why a month's partners are not known to be all; empty if they are."""
+    least, total = part["value"].min(), part["value"].sum()
+    if newest.empty:
+        return "no complete list is known to compare it with"
+    missing = newest[~newest.index.isin(part["destination"])]
+    if (share := missing.sum() / newest.sum()) > MISSING_SHARE:
+        return f"it lacks {first_few([*missing.index])}, {share:.0%} of the newest complete list"
+    if least > SMALL_SHARE * total:
+        return f"it lacks small partners, the least has {least:,.1f} t"
+    return ""
+
+
+def _monthly_sums(parts: pd.DataFrame, destination: str) -> pd.DataFrame:
+    """The sum of each month and measure as a row of a destination."""
+    key = ["period_from", "measure"]
+    cells = parts.groupby(key, sort=False)
+    sums = cells.agg(value=("value", "sum"), half_width=("half_width", "sum")).reset_index()
+    notes = [f"{SUM_NOTE} {count} partners" for count in cells.size()]
+    first = parts.drop_duplicates(key).drop(columns=["value", "half_width"])
+    rows = first.merge(sums, on=key).assign(destination=destination, note=notes)
+    return typed_frame(rows, "observations")

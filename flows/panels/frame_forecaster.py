@@ -19,14 +19,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from features.series import seasonal_scale
 from flows.panels.panel_files import PanelFiles, Sums, months_ahead, refusal
-from models.engine.custom_features import (
+from models.engine import (
     CustomFeatures,
     Function,
     Transform,
+    before_validation,
     date_features,
     lag_features,
+    validation_start,
 )
-from models.engine.panel_view import before_validation, validation_start
 from models.forecasting.model_names import MODEL
 from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
 from models.forecasting.residual_history import PLAIN_SIDE

@@ -16,7 +16,7 @@ import pyarrow.dataset as pads
 
 from flows.context.console import echo
 from flows.panels.panel_files import PanelFiles, months_ahead
-from models.engine.panel_view import training_series
+from models.engine import training_series
 from models.forecasting.model_names import forecast_file
 from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
 from models.forecasting.snapshot import Snapshot

@@ -11,7 +11,7 @@ from features.panel.system import PRIOR, PanelPrior
 from flows.context.console import echo
 from flows.context.run_config import RunConfig
 from flows.context.stores import store_of
-from flows.context.workspace import EvidenceWorkspace, Workspace, open_evidence, open_workspace
+from flows.context.workspace import Workspace, open_workspace
 from models.forecasting.fallback import NUMBERS
 from models.learning.parameters import with_changes
 from models.quantile_model import TrainedModel
@@ -98,15 +98,8 @@ def prior_behind(made_with: Mapping[str, Any]) -> PanelPrior:
     return replace(PRIOR, **made_with.get("prior", {}))
 
 
-def evidence_behind(settings: Settings, rows: pd.DataFrame) -> EvidenceWorkspace:
-    """Workspace of a publication of the magnets, without what was ingested later that day."""
-    engine = store_of(settings)
-    until, prior = facts_until(engine, rows), prior_behind(record_of(engine, rows))
-    return open_evidence(settings, rows["as_of"].iloc[0], until=until, prior=prior)
-
-
 def workspace_behind(settings: Settings, rows: pd.DataFrame) -> Workspace:
-    """Workspace of a publication of any commodity; as ``evidence_behind``."""
+    """Workspace of a publication, without what was ingested later that day."""
     engine, config = store_of(settings), RunConfig(str(rows["commodity"].iloc[0]))
     record = record_of(engine, rows)
     changed = record.get("parameters", {})

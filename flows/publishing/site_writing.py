@@ -16,7 +16,7 @@ from flows.context.console import echo
 from flows.context.run_config import RunConfig
 from flows.context.stores import single_writer, store_of
 from flows.context.workspace import open_workspace
-from flows.monitoring.system_health import examine, status_record
+from flows.system_health import examine, status_record
 from models.evaluation.backtest import SCORE_COLUMNS
 from publication.folder import PUBLICATIONS, folder_below, remove_folder, write_folder
 from publication.planning.alerts import alert_rows

@@ -1,6 +1,10 @@
-"""Replay the past, and record how good the forecasts were."""
+"""Replay the past, and record how good the forecasts were.
+
+A job is one run of MLflow, named by job, as_of and parameters (docs/adr/0045).
+"""
 
 import io
+from contextlib import AbstractContextManager
 from typing import Final
 
 import mlflow
@@ -9,9 +13,9 @@ import pandas as pd
 
 from features.panel.evidence_panel import PANEL_DESTINATIONS
 from flows.context.console import LOG, echo
-from flows.context.jobs import made_tags, recorded_job
 from flows.context.parameter_sources import parameters_for
 from flows.context.prefect_runs import prefect_step, show_artifact
+from flows.context.provenance import actor, git_commit
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace
 from flows.training.predict import show
@@ -33,11 +37,40 @@ from models.evaluation.scores import (
 from models.forecasting.model_names import FALLBACK_MODELS, MODEL, NAIVE, REFERENCE, UNANSWERED
 from models.forecasting.residual_history import TREES
 from models.learning.parameters import ModelParameters
-from models.registry.runs import find_runs, log_months, log_table, log_to_job, open_run, read_text
+from models.registry.runs import (
+    JOB_TAG,
+    find_runs,
+    log_months,
+    log_table,
+    log_to_job,
+    open_job,
+    open_run,
+    read_text,
+)
 from store.errors import StoreError
 from store.publications.backtests import CELL_COLUMNS, write_scores
 from store.settings import Settings
 from store.vocabulary import ALL, ERROR_AUTOCORRELATION, ERROR_CORRELATION
+
+
+def made_tags(workspace: Workspace) -> dict[str, str]:
+    """Tags that every MLflow run about a model carries."""
+    return {
+        "as_of": workspace.as_of.isoformat(),
+        "commodity": workspace.config.published_as,
+        "git_commit": git_commit(),
+        "data_vintage": workspace.data_vintage,
+        "model_version": workspace.model_version,
+    }
+
+
+def recorded_job(workspace: Workspace, job: str) -> AbstractContextManager[None]:
+    """Make the MLflow runs opened meanwhile children of one; within another job, of that."""
+    tags = {JOB_TAG: job, "actor": actor(), **made_tags(workspace)}
+    config = workspace.config
+    parts = [job, config.table_key, f"{workspace.as_of:%Y-%m-%d}", workspace.parameters_digest]
+    return open_job(workspace.settings, name=" ".join(filter(None, parts)), tags=tags)
+
 
 CELLS: Final = "cells.csv"
 """File of a backtest's run in MLflow that holds what was forecast and the months as they were."""
@@ -232,8 +265,8 @@ def _against_others(cells: pd.DataFrame) -> str:
 
     Empty where nothing can be compared.
     """
-    others = sorted(set(cells["model"]) - {MODEL, TREES, UNANSWERED})
-    table = differences(cells, MODEL, others).set_index("metric")
+    baselines = sorted(set(cells["model"]) - {MODEL, TREES, UNANSWERED})
+    table = differences(cells, MODEL, baselines).set_index("metric")
     losses = table.loc[table.index == "sql"].dropna(subset=["baseline_score"])
     if losses.empty:
         return ""

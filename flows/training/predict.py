@@ -14,7 +14,7 @@ from features.origin import Origin
 from flows.context.console import LOG, echo
 from flows.context.prefect_runs import prefect_step
 from flows.context.run_config import MAGNETS, RunConfig
-from flows.context.workspace import Workspace, workspace_of
+from flows.context.workspace import Workspace, open_workspace
 from models.evaluation.backtest import Backtest
 from models.forecasting import decomposition
 from models.forecasting.decomposition import Stages
@@ -39,7 +39,7 @@ from models.quantile_model import TrainedModel
 from models.registry import model_registry
 from store.errors import StoreError
 from store.months import month_label
-from store.publications.champions import RegisteredVersion
+from store.publications.publication_rows import RegisteredVersion
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, MAX_HORIZON, MONTHS_AHEAD
 
@@ -50,7 +50,7 @@ def predict(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS
     Returns:
         ``FORECAST_COLUMNS`` and reason, of the magnets drivers and contributions: ready to publish.
     """
-    workspace = workspace_of(settings, as_of, config)
+    workspace = open_workspace(settings, as_of, config)
     show(workspace)
     return forecast(workspace)
 

@@ -11,7 +11,7 @@ from flows.context.console import LOG, echo
 from flows.context.prefect_runs import prefect_step
 from flows.context.provenance import actor, git_commit
 from flows.context.run_config import MAGNETS, RunConfig
-from flows.context.workspace import Workspace, workspace_of
+from flows.context.workspace import Workspace, open_workspace
 from flows.training.backtest_records import cells_of
 from models.evaluation.backtest import Backtest
 from models.evaluation.compare import CHALLENGER, model_cells, paired_cells, rule_losses
@@ -28,7 +28,7 @@ from models.forecasting.model_frame import rows_of
 from models.registry import model_registry
 from models.registry.runs import log_table, open_run
 from store.errors import DataError, StoreError, first_few
-from store.publications.champions import RegisteredVersion
+from store.publications.publication_rows import RegisteredVersion
 from store.settings import Settings
 
 
@@ -66,7 +66,7 @@ def promote(
     challenger = _challenger(settings, version, config)
     champion = model_registry.champion(settings, config.model)
     if result is None:
-        check_forecasts(workspace_of(settings, as_of, config), challenger)
+        check_forecasts(open_workspace(settings, as_of, config), challenger)
     trial = _challenge(settings, challenger, champion, result, config)
     decision = judge(trial)
     is_champion = decision.is_passed or accept is not None
@@ -117,7 +117,7 @@ def rollback(
     """Let the previous champion publish again; return it and the one rolled back."""
     name = config.model
     for before in model_registry.champions(settings, name)[-2:-1]:
-        check_forecasts(workspace_of(settings, as_of, config), before)
+        check_forecasts(open_workspace(settings, as_of, config), before)
     restored, bad = model_registry.roll_back(settings, name, reason=reason)
     decided = {"decision": "rolled back", "decision_reason": reason}
     _record(settings, "rollback", bad, decided, {"as_of": as_of.isoformat()}, config=config)

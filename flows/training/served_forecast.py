@@ -7,7 +7,7 @@ import pandas as pd
 
 from flows.clock import utc_now
 from flows.context.run_config import RunConfig
-from flows.context.workspace import workspace_of
+from flows.context.workspace import open_workspace
 from flows.ingest.ingest import ingest_if_empty
 from flows.training.predict import forecast_with
 from models.quantile_model import LEARNED_UNTIL, NAMES, PUBLISHED_AS, TrainedModel
@@ -54,7 +54,7 @@ def _rows_at(
             "what was known then."
         )
     config = RunConfig(str(model.metadata.get(PUBLISHED_AS, COMMODITY)))
-    workspace = workspace_of(settings, moment, config, until=vintage)
+    workspace = open_workspace(settings, moment, config, until=vintage)
     columns = [*NAMES, *QUANTILE_COLUMNS, "mean"]
     forecast = forecast_with(workspace, model)[columns]
     forecast = forecast.assign(period=pd.to_datetime(forecast["period"]))

@@ -8,11 +8,17 @@ import mlflow
 import pandas as pd
 
 from flows.context.console import LOG, echo
-from flows.context.jobs import made_tags, recorded_job
 from flows.context.prefect_runs import prefect_step, show_artifact
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace
-from flows.training.backtest_records import backtest, headline_metrics, log_dataset, verdict
+from flows.training.backtest_records import (
+    backtest,
+    headline_metrics,
+    log_dataset,
+    made_tags,
+    recorded_job,
+    verdict,
+)
 from flows.training.promote import promote, tell
 from models.evaluation.backtest import Backtest
 from models.forecasting.model_frame import rows_of

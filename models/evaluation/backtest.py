@@ -140,11 +140,11 @@ def backtest_evidence(
     past = forecaster.train_ahead(history, moments, executor)
     comparisons = [compared(forecaster, snapshot) for snapshot in past]
     scored_comparisons = comparisons[sum(moment < first for moment in moments) :]
-    now = Snapshot.of_evidence(history, as_of)
-    backtest = scored(scored_comparisons, now.published_months)
+    snapshot = Snapshot.of_evidence(history, as_of)
+    backtest = scored(scored_comparisons, snapshot.published_months)
     cells = backtest.cells
     if len(cells):
-        cells = cells.assign(is_forecastable=is_forecastable(cells, now.origin))
+        cells = cells.assign(is_forecastable=is_forecastable(cells, snapshot.origin))
     return replace(backtest, cells=cells, residuals=forecaster.residuals)
 
 
@@ -152,20 +152,20 @@ SHAPED: Final = 3
 """Months, from its first on, in which a control shapes trade most."""
 
 
-def is_forecastable(cells: pd.DataFrame, now: Origin) -> "pd.Series[bool]":
+def is_forecastable(cells: pd.DataFrame, origin: Origin) -> "pd.Series[bool]":
     """Whether the control that shaped each cell's month was announced by the day of the forecast.
 
     Args:
         cells: destination, period and as_of (UTC).
-        now: Knows the acts of all the time since.
+        origin: Knows the acts of all the time since.
     """
     forecastable = pd.Series(data=True, index=cells.index)
-    if now.events is None:
+    if origin.events is None:
         return forecastable
-    announced = dict(zip(now.events["event_id"], now.events["announced_on"], strict=True))
-    month, controls = month_numbers(cells["period"]), controls_at(now)
-    for row, name in enumerate(now.series):
-        for control in control_episodes(controls, row, now):
+    announced = dict(zip(origin.events["event_id"], origin.events["announced_on"], strict=True))
+    month, controls = month_numbers(cells["period"]), controls_at(origin)
+    for row, name in enumerate(origin.series):
+        for control in control_episodes(controls, row, origin):
             age = month - control.month
             shaped = cells["destination"].eq(name) & (age >= 0) & (age < SHAPED)
             before = cells["as_of"].dt.tz_localize(None) < announced[control.event_id]

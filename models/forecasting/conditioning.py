@@ -85,18 +85,18 @@ def conditioned(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:
     before = table["mean"].to_numpy(dtype=float).reshape(shape[:2])
     mean, error = before.copy(), np.exp(later.stderr[:, None] * ndtri(QUANTILES))
     for row in np.unique(later.row):
-        own, is_own = quantiles[[row]], later.row == row
-        columns, tonnes = later.column[is_own], later.tonnes[is_own]
-        middle, spread = _given(own[0], columns, tonnes)
+        plain, is_figure = quantiles[[row]], later.row == row
+        columns, tonnes = later.column[is_figure], later.tonnes[is_figure]
+        middle, spread = _given(plain[0], columns, tonnes)
         levels = np.concatenate([QUANTILES, GRID])[:, None, None]
-        draws = drawing.drawn(own, ndtr(middle + spread * ndtri(levels)))[:, 0]
-        usual = drawing.drawn(own, np.tile(GRID[:, None, None], (1, 1, shape[1])))[:, 0]
+        draws = drawing.drawn(plain, ndtr(middle + spread * ndtri(levels)))[:, 0]
+        usual = drawing.drawn(plain, np.tile(GRID[:, None, None], (1, 1, shape[1])))[:, 0]
         quantiles[row] = draws[: len(QUANTILES)].T
         growth = draws[len(QUANTILES) :].mean(axis=0) / np.maximum(
             usual.mean(axis=0), drawing.LEAST
         )
         mean[row] *= growth
-        quantiles[row, columns], mean[row, columns] = tonnes[:, None] * error[is_own], tonnes
+        quantiles[row, columns], mean[row, columns] = tonnes[:, None] * error[is_figure], tonnes
     for row in np.flatnonzero(origin.is_sum & ~np.isin(np.arange(shape[0]), later.row)):
         change = (mean - before)[origin.groups[row]].sum(axis=0)
         growth = np.maximum(1.0 + change / np.maximum(before[row], drawing.LEAST), 0.0)
@@ -117,5 +117,5 @@ def _given(plain: Floats, columns: Ints, tonnes: Floats) -> tuple[Floats, Floats
     months = np.arange(len(plain))
     carried = USUAL_CARRY ** np.abs(months[:, None] - columns)
     gain = np.linalg.solve(carried[columns], carried.T).T
-    left = 1.0 - np.einsum("ij,ij->i", gain, carried)
-    return gain @ ndtri(at), np.sqrt(np.clip(left, 0.0, 1.0))
+    variance = 1.0 - np.einsum("ij,ij->i", gain, carried)
+    return gain @ ndtri(at), np.sqrt(np.clip(variance, 0.0, 1.0))

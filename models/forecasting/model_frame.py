@@ -13,7 +13,7 @@ import pandas as pd
 from features.build import features_at, frame_of
 from features.families.trade import base_of
 from features.origin import Origin
-from models.engine.panel_view import PanelView
+from models.engine import PanelView
 from models.learning.boosters import (
     Boosters,
     OriginTargets,

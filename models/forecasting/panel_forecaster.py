@@ -12,8 +12,7 @@ from features.build import OriginFeatures
 from features.series import mean_known
 from features.statistical.base_forecasts import BASELINES, PANEL_FORECASTS
 from models import quantile_model
-from models.engine.custom_features import CustomFeatures
-from models.engine.panel_view import PanelView, trained, training_rows
+from models.engine import CustomFeatures, PanelView, trained, training_rows
 from models.forecasting.conditioning import reconciled
 from models.forecasting.model_names import BASE_MEDIAN, LAST_VALUE, MODEL, REFERENCE
 from models.forecasting.residual_history import PLAIN_SIDE, plain_distances

@@ -51,7 +51,7 @@ from models.registry.stored_model import (
 )
 from store.database import open_store, shown_address
 from store.errors import StoreError
-from store.publications.champions import RegisteredVersion, write_champion
+from store.publications.publication_rows import RegisteredVersion, write_champion
 from store.settings import Settings
 
 CHALLENGER: Final = "challenger"

@@ -24,8 +24,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_SOURCE_NAME
 from pandas.util import hash_pandas_object
 from sqlalchemy.exc import SQLAlchemyError
 
-from models.registry.locations import move_locations
-from models.registry.stored_model import may_have_records, record_file
+from models.registry.stored_model import may_have_records, move_locations, record_file
 from store.database import make_private, shown_address
 from store.errors import StoreError
 from store.settings import Settings

@@ -1,19 +1,23 @@
-"""A stored model, checked without MLflow, whose import takes seconds.
+"""A stored model and where MLflow keeps it, read without MLflow, whose import takes seconds.
 
-It is boosters as text and metadata as JSON, plain files.
+It is boosters as text and metadata as JSON, plain files. Locations in MLflow's SQLite database are
+absolute, while a home can be moved or copied.
 """
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 from typing import Final, cast
+from urllib.parse import unquote
 
 from features.build import ALL_FEATURES, catalogue_digest
 from store.database import sqlite_file
 from store.errors import StoreError, first_few
-from store.publications.champions import RegisteredVersion
+from store.publications.publication_rows import RegisteredVersion
 from store.settings import Settings
 
 MODEL: Final = "magnetcast"
@@ -105,3 +109,48 @@ def _check_rows(metadata: Mapping[str, object]) -> None:
     else:
         return
     raise ValueError(f"{fault}. {remedy}")
+
+
+LOCATIONS: Final = (
+    ("experiments", "artifact_location"), ("runs", "artifact_uri"), ("model_versions", "source"),
+    ("model_versions", "storage_location"), ("logged_models", "artifact_location"),
+)  # fmt: skip
+"""Columns of MLflow's database with locations of files."""
+
+DELETED: Final = "REDACTED-SOURCE-PATH"
+"""Location that MLflow writes for a deleted version."""
+
+
+def move_locations(file: Path, before: Path, after: Path) -> None:
+    """Move the locations in MLflow's database to another folder; others are an error."""
+    old, new = before.resolve().as_uri(), after.resolve().as_uri()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        alien = list[str]()
+        # MLflow's own default experiment has none of our runs.
+        connection.execute(
+            "UPDATE experiments SET artifact_location = ? WHERE experiment_id = 0", (new,)
+        )
+        for table, column in LOCATIONS:
+            connection.execute(
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608 - our own
+                f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
+                (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
+            )
+            locations = connection.execute(f"SELECT DISTINCT {column} FROM {table}")  # noqa: S608
+            alien += [
+                f"{location} in {table}"
+                for (location,) in locations
+                if not _is_inside(location or "", new)
+            ]
+    if alien:
+        raise StoreError(
+            f"MLflow's database names {first_few(alien)}. Expected only files below "
+            f"{before}. Move them there, or delete these runs and versions in "
+            "MLflow. Restore only archives of your own."
+        )
+
+
+def _is_inside(place: str, folder: str) -> bool:
+    if ".." in unquote(place).split("/"):
+        return False
+    return place in {"", DELETED, folder} or place.startswith(("models:/", f"{folder}/"))

@@ -1,10 +1,11 @@
 """What every chart is: one Vega-Lite description, the rows it draws and what it says in words.
 
-The browser draws the description, ``publication.charts.stills`` makes pictures of it. Colours are
-the page's variables ``--c-NAME``, so that a page in the dark needs no other chart.
+The browser draws the description, by Vega; ``still`` makes a picture of it. Colours are the
+page's variables ``--c-NAME``, so that a page in the dark needs no other chart.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -389,3 +390,41 @@ _CONFIG: Final[Spec] = {
     "point": {"opacity": 1},
     "text": {"fontSize": _LETTERS_PX, "color": ink("ink")},
 }
+
+
+WIDTH: Final = 760
+"""Pixels of a still."""
+
+_CLIP: Final = re.compile(r"\bclip[0-9]+\b")
+_LIBRARY: Final = "window.vegaEmbed=vegaEmbed;"
+
+
+def still(description: str, width: int = WIDTH) -> str:
+    """Picture of a description, as SVG in the light or dark colours that its reader prefers."""
+    import vl_convert  # noqa: PLC0415 - a service that draws nothing need not load it
+
+    text = description.replace('"width":"container"', f'"width":{width}', 1)
+    return _themed(_counted(vl_convert.vegalite_to_svg(text)))
+
+
+def _counted(svg: str) -> str:
+    """Count the clips of a drawing from one, which vl-convert counts on from drawing to drawing."""
+    names = {name: f"clip{number}" for number, name in enumerate(dict.fromkeys(_CLIP.findall(svg)))}
+    return _CLIP.sub(lambda clip: names[clip[0]], svg)
+
+
+def _themed(svg: str) -> str:
+    """Define the variables of a drawing within it."""
+    light, dark = (
+        "".join(f"--c-{name}:{colour};" for name, colour in palette.items())
+        for palette in (COLOURS, DARK_COLOURS)
+    )
+    rules = f":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
+    return svg.replace(">", f"><style>{rules}</style>", 1)
+
+
+def bundle() -> bytes:
+    """Vega, Vega-Lite and vega-embed as one script."""
+    import vl_convert  # noqa: PLC0415 - as above
+
+    return vl_convert.javascript_bundle(_LIBRARY).encode()

@@ -27,12 +27,11 @@ from publication.charts.chart import (
     tonnes_axis,
 )
 from publication.charts.fan import Fan, alt_text, forecast_words
-from publication.language.acts import act_words
 from publication.language.formats import dated, listed, separated
-from publication.language.phrases import gettext, marked
+from publication.language.phrases import act_words, gettext, marked
 from publication.tables import Record
 from publication.words import model_words, name_of, tonnes
-from store.publications.basis import STDERR_BAND
+from store.publications.panels import STDERR_BAND
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 BANDS: Final = (("p10", "p90", "band80"), ("p25", "p75", "band50"))

@@ -1,6 +1,7 @@
-"""The page of one destination, which as the first page lists all of them."""
+"""The page of one destination, which as the first page lists all, and that of the firm's needs."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -9,8 +10,7 @@ import pandas as pd
 from publication.charts.fan import Fan, fan_of
 from publication.documents import by_months
 from publication.language.choice import language
-from publication.pages.briefing import briefing_of, slump_of
-from publication.pages.median_change import change_of
+from publication.pages.briefing import briefing_of, change_of, slump_of
 from publication.pages.page_charts import PageChart, page_chart
 from publication.pages.render import page
 from publication.planning.needs import need_documents
@@ -145,3 +145,27 @@ def _lines(publication: Publication, read_at: pd.Timestamp) -> list[Record]:
 
 MONTHS_LISTED: Final = 3
 _SPARK_MONTHS: Final = 24
+
+
+def planning_page(
+    publications: Sequence[Publication],
+    read_at: pd.Timestamp,
+    planning: Planning,
+    **about: Any,  # noqa: ANN401 - of every page
+) -> str:
+    """Page of needs, alert rules and alerts."""
+    needs = [
+        {**need, "home": publication.home}
+        for publication in publications
+        for need in need_documents(publication, planning, read_at)
+    ]
+    return page(
+        "planning.html.j2",
+        publications[0],
+        read_at=read_at,
+        path="planning.html",
+        needs=needs,
+        rules=planning.file.alert_rules if planning.file else (),
+        alerts=planning.alerts,
+        **about,
+    )

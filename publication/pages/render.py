@@ -20,10 +20,17 @@ from markupsafe import Markup
 
 from publication import words
 from publication.charts.chart import COLOURS, DARK_COLOURS
-from publication.language.acts import act_words
 from publication.language.choice import DEFAULT, LANGUAGES, TAGS, language, tag_of
 from publication.language.formats import Form, dated, percentage, separated
-from publication.language.phrases import full_stop, gap, gettext, is_shown, marked, phrased
+from publication.language.phrases import (
+    act_words,
+    full_stop,
+    gap,
+    gettext,
+    is_shown,
+    marked,
+    phrased,
+)
 from publication.queries.explanation_sentences import figure_sentence, in_brief
 from publication.queries.freshness import freshness_of
 from publication.state import Publication

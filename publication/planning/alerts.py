@@ -76,7 +76,7 @@ def _watched(
 ) -> Months:
     """Watched value of a rule by month: a chance, or the median in tonnes."""
     if need is not None:
-        outlook = need_outlook(publication, need.model_dump(mode="json"), since)
+        outlook = need_outlook(publication, need, since)
         rows = [] if outlook is None else outlook.rows
         return {pd.Timestamp(month): bounded(chance) for month, _, chance in rows}
     fan = fan_of(publication, str(rule.destination))

@@ -19,7 +19,7 @@ from models.forecasting.joint_paths import USUAL_CARRY
 from publication.documents import KILOGRAMS
 from publication.language.formats import dated, separated
 from publication.language.phrases import gettext
-from publication.planning.planning_file import Planning
+from publication.planning.planning_file import Need, Planning
 from publication.queries.destination_months import newest_score, normal_month
 from publication.state import Publication
 from publication.tables import Record
@@ -47,15 +47,15 @@ SMALL: Final = 0.2
 must then be assumed."""
 
 
-def met_at(publication: Publication, need: Record) -> float:
+def met_at(publication: Publication, need: Need) -> float:
     """Exports to the country, in tonnes a month, from which a need is met in full."""
-    normal = normal_month(publication, need["destination"], _begin_of(need))
-    return max(float(need["tonnes"]), normal)
+    normal = normal_month(publication, need.destination, _begin_of(need))
+    return max(need.tonnes, normal)
 
 
-def _begin_of(need: Record) -> pd.Timestamp:
+def _begin_of(need: Need) -> pd.Timestamp:
     """When the share of a need in its country's trade is fixed: recorded, or earlier begun."""
-    begin = pd.Timestamp(need["period_from"], tz="UTC")
+    begin = pd.Timestamp(need.period_from, tz="UTC")
     return min(_counted_at(need), begin)
 
 
@@ -91,9 +91,6 @@ def firm_outlook(
     )  # fmt: skip
 
 
-_AS_WRITTEN: Final = ("name", "commodity", "destination", "tonnes", "stock", "lead_days")
-
-
 def carry_over_of(publication: Publication) -> tuple[float, str]:
     """Share of one month's error that carries into the next, and its source."""
     score = newest_score(publication, ERROR_AUTOCORRELATION)
@@ -112,18 +109,18 @@ def need_documents(
 ) -> list[Record]:
     """Needs of a commodity, each with its months and safety stocks."""
     return [
-        need_document(publication, need.model_dump(mode="json"), read_at)
+        need_document(publication, need, read_at)
         for need in planning.needs
         if need.commodity == publication.commodity
     ]
 
 
-def _counted_at(need: Record) -> pd.Timestamp:
+def _counted_at(need: Need) -> pd.Timestamp:
     """Moment for which a need's stock is stated."""
-    return pd.Timestamp(need["counted_on"] or f"{need['period_from']}-01", tz="UTC")
+    return pd.Timestamp(need.counted_on or need.period_from, tz="UTC")
 
 
-def need_outlook(publication: Publication, need: Record, since: pd.Timestamp) -> FirmOutlook | None:
+def need_outlook(publication: Publication, need: Need, since: pd.Timestamp) -> FirmOutlook | None:
     """Outlook of a need in its months from ``since`` on; None where none is forecast.
 
     Pages, API and alerts all take the chances of a shortfall from it.
@@ -132,30 +129,28 @@ def need_outlook(publication: Publication, need: Record, since: pd.Timestamp) ->
     counted_at = max(_counted_at(need), since)
     if not rows["period"].ge(_month_of(counted_at)).any():
         return None
-    firm = Firm(need["tonnes"], need["stock"])
+    firm = Firm(need.tonnes, need.stock)
     begin = _begin_of(need)
-    return firm_outlook(publication, need["destination"], firm, counted_at, rows, begin=begin)
+    return firm_outlook(publication, need.destination, firm, counted_at, rows, begin=begin)
 
 
-def need_document(publication: Publication, need: Record, read_at: pd.Timestamp) -> Record:
+def need_document(publication: Publication, need: Need, read_at: pd.Timestamp) -> Record:
     """Need with its months; numbers are tonnes, chances are shares.
 
     Args:
         read_at: When it is read, from which an order still arrives.
     """
-    days = transit_of(need["destination"])
-    most = days[1] if need["transit_days"] is None else need["transit_days"]
+    days = transit_of(need.destination)
+    most = days[1] if need.transit_days is None else need.transit_days
     outlook = need_outlook(publication, need, publication.as_of)
-    plant = Firm(need["tonnes"], need["stock"])
-    start = max(_counted_at(need), pd.Timestamp(need["period_from"], tz="UTC"))
-    cover = cover_from(start, plant, need["lead_days"], most, today=read_at)
+    plant = Firm(need.tonnes, need.stock)
+    start = max(_counted_at(need), pd.Timestamp(need.period_from, tz="UTC"))
+    cover = cover_from(start, plant, need.lead_days, most, today=read_at)
     carry_over, carry_over_source = carry_over_of(publication)
     met_at_t = met_at(publication, need)
     chances = {} if outlook is None else dict(zip(outlook.months, outlook.chances_out, strict=True))
     return {
-        **{name: need[name] for name in _AS_WRITTEN},
-        "period_from": need["period_from"],
-        "period_to": need["period_to"],
+        **need.model_dump(exclude={"counted_on", "transit_days"}),
         "chance_any_month": outlook and bounded(outlook.chance_short),
         "chance_out": outlook and bounded(outlook.chances_out[-1]),
         "transit_days": most,
@@ -168,7 +163,7 @@ def need_document(publication: Publication, need: Record, read_at: pd.Timestamp)
         "carry_over": round(carry_over, 4),
         "carry_over_source": carry_over_source,
         "as_of": f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}",
-        "destination_name": name_of(need["destination"]),
+        "destination_name": name_of(need.destination),
         "met_in_full_at_t": round(met_at_t, KILOGRAMS),
         "months": [
             {
@@ -195,11 +190,11 @@ def bounded(chance: float) -> float:
     return round(min(max(chance, QUANTILES[0]), QUANTILES[-1]), 4)
 
 
-def months_needed(publication: Publication, need: Record) -> pd.DataFrame:
+def months_needed(publication: Publication, need: Need) -> pd.DataFrame:
     """Forecast months of a need, oldest first."""
     rows = publication.latest.assign(period=pd.to_datetime(publication.latest["period"]))
-    first, last = pd.Timestamp(need["period_from"]), pd.Timestamp(need["period_to"])
-    is_needed = rows["destination"].eq(need["destination"]) & rows["period"].between(first, last)
+    first, last = pd.Timestamp(need.period_from), pd.Timestamp(need.period_to)
+    is_needed = rows["destination"].eq(need.destination) & rows["period"].between(first, last)
     return rows.loc[is_needed].sort_values("period", ignore_index=True)
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Final
 
 import numpy as np
@@ -11,10 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from models.evaluation.scores import lead_groups
 from publication.planning.planning_file import Code, Month, Name, Planning
-from publication.queries.row_models import ResponseModel, columns_of
 from publication.queries.track import TRUTH
 from publication.state import Publication
-from publication.tables import Record, records
+from publication.tables import RIVAL_ROW, Record, records
 from store.arrays import Floats
 from store.errors import DataError
 from store.planning import RivalForecast
@@ -50,54 +49,11 @@ class NewRival(BaseModel):
         return RivalForecast(**{**self.model_dump(), "period": period})
 
 
-class RivalResponse(ResponseModel):
-    """Somebody else's forecast of a month beside ours of the moment it was entered."""
-
-    name: str
-    source: str
-    made_on: date
-    commodity: str
-    destination: str
-    period: str
-    lead: int = Field(description="Months from that of available_at.")
-    tonnes: float
-    available_at: datetime = Field(description="When it was entered.")
-    p10: float | None = Field(
-        description="Of our newest forecast published by available_at, whatever made_on says."
-    )
-    p50: float | None
-    p90: float | None
-    actual: float | None = Field(description="Actual tonnes, once observed.")
-    scored: bool = Field(
-        description="Whether it was entered before the figure was loaded, is the last of its name, "
-        "day of entry and month, and we had a forecast."
-    )
-
-
-class RivalScore(ResponseModel):
-    """How somebody else's forecasts did beside ours, over the same months."""
-
-    name: str
-    lead: str = Field(description="Months ahead, or over; all together is empty.")
-    months: int = Field(description="Scored forecasts.")
-    error: float | None = Field(
-        description="Absolute error as a share of actual tonnes; missing where these are 0."
-    )
-    our_error: float | None
-    value_added: float = Field(
-        description="1 less the ratio of the two errors: above 0 where theirs was closer."
-    )
-    value_low: float | None = Field(
-        description="10% to 90% of 1,000 draws of months with replacement; missing below five."
-    )
-    value_high: float | None
-
-
 _KEY: Final = ["destination", "period"]
 
 
 def rival_cells(publication: Publication, planning: Planning) -> pd.DataFrame:
-    """Every forecast by others of a commodity beside ours: ``RivalResponse``, newest first.
+    """Every forecast by others of a commodity beside ours: ``RIVAL_ROW``, newest first.
 
     Ours is what was published when theirs was entered: an earlier ``made_on`` gains nothing.
     """
@@ -123,7 +79,7 @@ def rival_cells(publication: Publication, planning: Planning) -> pd.DataFrame:
     last = in_time.drop_duplicates(["name", "day", *_KEY], keep="last").index
     is_scored = cells["actual"].notna() & cells["p50"].notna() & cells.index.isin(last)
     marked_cells = cells.assign(lead=lead, scored=is_scored).sort_values("id", ascending=False)
-    return marked_cells[columns_of(RivalResponse)].reset_index(drop=True)
+    return marked_cells[list(RIVAL_ROW)].reset_index(drop=True)
 
 
 def _published(publication: Publication) -> pd.DataFrame:
@@ -157,7 +113,13 @@ def rivals(publication: Publication, planning: Planning) -> list[Record]:
 
 
 def rival_scores(publication: Publication, planning: Planning) -> list[Record]:
-    """``RivalScore`` of each name over all leads, then by lead."""
+    """How forecasts by others did beside ours, by name over all leads and then by lead.
+
+    ``lead`` over all is empty; ``months`` are those scored, the same of both;
+    ``error`` and ``our_error`` are absolute errors as shares of actual tonnes, None where these are
+    0; ``value_added`` is 1 less their ratio, above 0 where theirs was closer, with 10% to 90% of
+    1,000 draws of months with replacement, None below five.
+    """
     cells = rival_cells(publication, planning)
     cells = cells.loc[cells["scored"]]
     cells = cells.assign(group=lead_groups(cells).astype(str))

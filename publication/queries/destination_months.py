@@ -14,23 +14,21 @@ from models.forecasting.firm_needs import normal_of
 from models.forecasting.joint_paths import PATHS, SEED, ErrorCopula, sample_paths
 from publication.charts.fan import Fan, fan_of, month_start
 from publication.documents import KILOGRAMS
-from publication.errors import UnknownError
 from publication.language.formats import dated
 from publication.language.phrases import gettext
-from publication.queries.row_models import HistoryMonth, columns_of
-from publication.state import Publication
-from publication.tables import Record, records
+from publication.state import Publication, UnknownError
+from publication.tables import HISTORY_ROW, Record, records
 from publication.words import chance_below, coverage_words, name_of
 from store.arrays import Floats
 from store.vocabulary import ERROR_AUTOCORRELATION, ERROR_CORRELATION, QUANTILE_COLUMNS, QUANTILES
 
 
 def months_of(publication: Publication, destination: str) -> list[Record]:
-    """Months of a destination (``HistoryMonth``), oldest first, as known at the forecast."""
+    """Months of a destination (``HISTORY_ROW``), oldest first, as known at the forecast."""
 
     def make() -> list[Record]:
         panel = publication.snapshot.panel
-        rows = panel.loc[panel["destination"] == destination, columns_of(HistoryMonth)]
+        rows = panel.loc[panel["destination"] == destination, list(HISTORY_ROW)]
         months = rows["period"].dt.strftime("%Y-%m")
         return records(rows.assign(period=months).sort_values("period"))
 

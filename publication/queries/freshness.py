@@ -14,7 +14,7 @@ from publication.state import Publication
 from publication.tables import Record
 from publication.words import as_clause, in_reading_order, model_words, name_of, rendered
 from store.messages import from_json
-from store.publications.basis import Basis
+from store.publications.panels import Basis
 from store.vocabulary import WORLD
 
 AGED_DAYS: Final = 35
@@ -50,8 +50,6 @@ class Freshness:
     next_release: pd.Timestamp
     missing: str
     """Releases that were due and are not loaded, a sentence; empty where there is none."""
-    missing_since: pd.Timestamp | None
-    """When the first of them was due."""
     notices: tuple[str, ...]
     """What a reader must know: stale, late or made by a fallback."""
     later: tuple[tuple[pd.Timestamp, str], ...]
@@ -83,7 +81,6 @@ def _freshness(publication: Publication, now: pd.Timestamp) -> Freshness:
         next_months=next_months,
         next_release=next_release,
         missing=missing,
-        missing_since=min(late.values()) if missing else None,
         notices=(
             *_held(publication),
             *([_stale(publication)] if now > _aged_on(publication) else []),

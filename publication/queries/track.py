@@ -10,8 +10,8 @@ import pandas as pd
 from models.evaluation.scores import Coverage, coverage_of, coverage_scores, lead_groups, lead_of
 from models.forecasting.model_names import MODEL
 from publication.charts.fan import SCHEDULED_PREFIX, Fan, touches
-from publication.queries.row_models import TrackCell, columns_of
 from publication.state import Publication
+from publication.tables import TRACK_ROW
 from store.vocabulary import AGGREGATES, ALL, QUANTILE_COLUMNS, QUANTILES
 
 TRUTH: Final = "observed"
@@ -47,7 +47,7 @@ Coverages = dict[str, tuple[Coverage, ...]]
 
 
 def cells_of(publication: Publication) -> pd.DataFrame:
-    """One row a published month with an observed figure: ``TrackCell``.
+    """One row a published month with an observed figure: ``TRACK_ROW``.
 
     ``seasonal_naive`` and ``last_value`` use only what was known at the forecast's moment;
     ``frozen_ahead``: whether it was published before the figure. Months published when it was
@@ -63,7 +63,7 @@ def cells_of(publication: Publication) -> pd.DataFrame:
         panel_then = publication.snapshots[pd.Timestamp(str(moment))].panel
         parts.append(_with_simple_rules(_not_yet_published(part, panel_then), panel_then))
     if not parts:
-        return pd.DataFrame(columns=columns_of(TrackCell))
+        return pd.DataFrame(columns=list(TRACK_ROW))
     cells = pd.concat(parts, ignore_index=True)
     scored = cells.assign(
         lead=lead_of(cells),
@@ -73,7 +73,7 @@ def cells_of(publication: Publication) -> pd.DataFrame:
         frozen_ahead=_frozen_ahead(publication, cells),
     )
     order = ["as_of", "destination", "period"]
-    return scored[columns_of(TrackCell)].sort_values(order, ignore_index=True)
+    return scored[list(TRACK_ROW)].sort_values(order, ignore_index=True)
 
 
 def score(cells: pd.DataFrame, label: str) -> TrackScore:
@@ -129,7 +129,7 @@ def backtest_coverage(scores: pd.DataFrame, fans: Sequence[Fan]) -> Coverages:
 
 
 def largest_errors(publication: Publication, cells: pd.DataFrame) -> list[dict[Hashable, Any]]:
-    """Months with the largest errors in tonnes, largest first: ``TrackCell`` and ``events``.
+    """Months with the largest errors in tonnes, largest first: ``TRACK_ROW`` and ``events``.
 
     The events are major ones that were announced after the forecast, each a day and a summary.
     """

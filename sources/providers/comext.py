@@ -16,9 +16,10 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 
 from sources.http import MOST_BODY, HttpClient, HttpSource, MonthRange, Refusal
-from sources.providers.countries import comext_members, comext_place
 from sources.providers.rows import (
     USUAL_LAG,
+    comext_members,
+    comext_place,
     left_out,
     observations,
     readable,

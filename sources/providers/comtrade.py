@@ -10,9 +10,10 @@ import pandas as pd
 from pydantic import SecretStr
 
 from sources.http import KEY_PAGES, ApiKeys, HttpClient, HttpSource, LongFetch, MonthRange, sent_as
-from sources.providers.countries import COMTRADE_GROUPS, comtrade_place
 from sources.providers.rows import (
+    COMTRADE_GROUPS,
     USUAL_LAG,
+    comtrade_place,
     not_after,
     observations,
     readable,

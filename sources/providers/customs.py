@@ -26,7 +26,7 @@ from sources.providers.downloads import (
 from sources.providers.rows import not_after, observations
 from store.errors import DataError, first_few
 from store.facts.batch import FileRows
-from store.partner_codes import partner_codes
+from store.facts.commodities import partner_codes
 from store.schema.frames import MOMENT_DTYPE
 from store.vocabulary import COMMODITY, WORLD
 

@@ -14,8 +14,13 @@ import pandas as pd
 
 from sources.bundled.notation import half_width
 from sources.files.file_reader import Line, Problems, content_of, package_table, tables_of
-from sources.providers.countries import comext_place, comtrade_place
-from sources.providers.rows import USUAL_LAG, observations, usual_moment
+from sources.providers.rows import (
+    USUAL_LAG,
+    comext_place,
+    comtrade_place,
+    observations,
+    usual_moment,
+)
 from store.errors import DataError, first_few
 from store.facts.batch import FileRows
 

@@ -19,8 +19,8 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "federal_register": ("federal_register", "FederalRegister"),
     "mofcom": ("announcements", "CommerceMinistry"),
     "gacc": ("announcements", "CustomsAdministration"),
-    "white_house": ("feeds", "WhiteHouse"),
-    "cbp": ("feeds", "CustomsMessages"),
+    "white_house": ("announcements", "WhiteHouse"),
+    "cbp": ("announcements", "CustomsMessages"),
 }
 """Module of this package and class by source id, imported on use."""
 

@@ -1,11 +1,16 @@
-"""Commodities: which rows their forecasts are computed from, their labels and partner tables."""
+"""Commodities: which rows their forecasts are computed from, their labels and partner tables.
 
+Beside them China Customs' codes of trading partners, as in ``data/customs_partners.csv``.
+"""
+
+import csv
 import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from functools import cache
+from typing import Final, NamedTuple
 
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Engine, func, select
@@ -14,6 +19,7 @@ from store.database import insert_row, reading, writing
 from store.facts.reading import known_by, read_commodities, read_table
 from store.schema import database_tables as tables
 from store.schema.database_tables import labels, observations
+from store.settings import PROJECT_ROOT
 from store.vocabulary import COMMODITY, HS6, ORIGIN, WORLD
 
 _EVIDENCE: Final = (
@@ -136,3 +142,33 @@ def read_partner_counts(engine: Engine, *, as_of: datetime | None = None) -> pd.
     with engine.begin() as connection:
         rows = [tuple(line) for line in connection.execute(query)]
     return pd.DataFrame(rows, columns=["commodity", "source", "destinations"])
+
+
+_TABLE: Final = PROJECT_ROOT / "data" / "customs_partners.csv"
+
+RESIDUAL: Final = r"C\d{3}"
+"""Places that are no country: "C" and the customs' code, such as C701 for partners unknown. They
+are part of the world and of no destination."""
+
+
+class PartnerCode(NamedTuple):
+    """One line of the table."""
+
+    code: str
+    destination: str
+    """ISO alpha-3, or a residual place."""
+    name_zh: str
+    name_en: str
+
+
+@cache
+def partner_codes() -> tuple[PartnerCode, ...]:
+    """Every code, in order."""
+    with _TABLE.open(encoding="utf-8", newline="") as file:
+        return tuple(PartnerCode(**row) for row in csv.DictReader(file))
+
+
+@cache
+def residual_names() -> dict[str, str]:
+    """The English name of each residual place."""
+    return {c.destination: c.name_en for c in partner_codes() if c.destination == f"C{c.code}"}

@@ -1,17 +1,18 @@
 """What the service shows: all rows of a commodity, a cheap mark of whether they changed.
 
-Beside them the measurements of the monitors.
+Beside them the measurements of the monitors, and the version of each registered model that
+publishes, kept when it is promoted: MLflow holds all versions, and its import takes seconds.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Engine, and_, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, func, insert, select
 
-from store.database import Mark, mark_of, writing
+from store.database import Mark, mark_of, reading, writing
 from store.facts.commodities import read_labels
 from store.facts.reading import newest_publications, published_columns, read_commodities, read_table
 from store.facts.reviews import read_quarantine
@@ -19,7 +20,7 @@ from store.publications.backtests import read_backtests
 from store.publications.explanations import StoredExplanation, read_explanation
 from store.publications.integrity import read_publications
 from store.schema import database_tables as tables
-from store.schema.database_tables import readings
+from store.schema.database_tables import champions, readings
 from store.vocabulary import COMMODITY, figures_of
 
 COVERAGE_DRIFT: Final = "coverage-drift"
@@ -160,3 +161,41 @@ def read_mark(engine: Engine) -> Mark:
     """A mark that changes with every publication, ingest, release and run."""
     with engine.begin() as connection:
         return mark_of(connection, _COUNTED)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredVersion:
+    """A registered version, and what it was trained on."""
+
+    version: int
+    run_id: str
+    folder: str = ""
+    """Of its files, below that of the artifacts; empty where they lie elsewhere."""
+    model_version: str = ""
+    """Its name, as published forecasts carry it."""
+    as_of: str = ""
+    data_vintage: str = ""
+    recipe: str = ""
+    """Digest of its parameters and features."""
+    rolled_back: str = ""
+    """Reason why it was rolled back; empty if it was not."""
+    git_commit: str = ""
+    parameters: str = ""
+    """Parameters that were not at their defaults, as JSON."""
+    sha256: str = ""
+    """Digest of its boosters and metadata."""
+
+
+def write_champion(engine: Engine, name: str, champion: RegisteredVersion) -> None:
+    """Keep the version of a registered model that publishes from now on."""
+    with writing(engine) as connection:
+        connection.execute(delete(champions).where(champions.c.name == name))
+        connection.execute(insert(champions).values(name=name, **asdict(champion)))
+
+
+def read_champion(engine: Engine, name: str) -> RegisteredVersion | None:
+    """Version of a registered model that publishes, or None before the first promotion."""
+    columns = [column for column in champions.c if column.name != "name"]
+    with reading(engine) as connection:
+        row = connection.execute(select(*columns).where(champions.c.name == name)).first()
+    return None if row is None else RegisteredVersion(**row._asdict())

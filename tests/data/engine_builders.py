@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from features.origin import bare_origin
-from models.engine.panel_view import PanelView
+from models.engine import PanelView
 from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.boosters import TrainingSet

@@ -9,7 +9,7 @@ import pytest
 from filelock import FileLock
 from prefect.settings import PREFECT_API_URL
 
-from models.registry.locations import move_locations
+from models.registry.stored_model import move_locations
 from tests.faults.checking import Watch
 from tests.faults.home import ALL, Home, serving
 from tests.faults.world import RELEASED, make_data

@@ -13,7 +13,7 @@ import pytest
 from flows.context.stores import store_of
 from flows.run import RunOutcome, run
 from models.registry import runs
-from models.registry.locations import move_locations
+from models.registry.stored_model import move_locations
 from store.database import sqlite_file
 from store.settings import PROJECT_ROOT, Settings
 from tests.data.builders import at, make_levels

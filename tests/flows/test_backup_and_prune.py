@@ -12,7 +12,7 @@ import pytest
 
 from flows.backup import KEEP_DAYS, MLFLOW, back_up, last_backup, prune, restore
 from flows.context.stores import made_store, store_of
-from flows.monitoring.system_health import examine
+from flows.system_health import examine
 from flows.training.predict import predict
 from models.registry import model_registry
 from store.archive import extract_archive, write_archive

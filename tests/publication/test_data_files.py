@@ -19,7 +19,7 @@ from publication.state import Publication
 from publication.words import slug_of
 from store.facts.batch import Batch, FileRows
 from store.facts.writing import write_batch
-from store.publications.basis import BASIS_COLUMNS
+from store.publications.panels import BASIS_COLUMNS
 from store.vocabulary import FORECAST_COLUMNS
 from tests.data.store_builders import make_observations
 from tests.publication.builders import make_drivers, make_forecasts

@@ -2,8 +2,8 @@ import pandas as pd
 import pytest
 
 from publication.queries.freshness import basis_words, data_through
-from publication.queries.unknowns import unknowns
-from store.publications.basis import Basis, bases_of
+from publication.queries.listings import unknowns
+from store.publications.panels import Basis, bases_of
 from tests.data.builders import make_events
 from tests.publication.builders import make_panel, make_report
 

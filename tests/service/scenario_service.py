@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from features.build import DRIVER_MEANINGS
 from flows.analysis.scenario_answers import answered
 from flows.analysis.served_scenarios import what_if as scenario_engine
-from flows.context.workspace import open_evidence
+from flows.context.workspace import open_workspace
 from flows.publishing.publication_lookup import in_order
 from flows.serving import listening_socket, shown
 from models.forecasting.model_frame import rows_of
@@ -48,7 +48,7 @@ def tariff(rate: float) -> str:
 def open_without_trees(settings: Settings, rows: pd.DataFrame) -> Compute:
     """Return who answers about a publication if the trees say nothing of policies."""
     as_of = pd.Timestamp(rows["as_of"].iloc[0])
-    history = open_evidence(settings, as_of).history
+    history = open_workspace(settings, as_of).history
     origin = history.origin(as_of)
     numbers = in_order(rows, rows_of(origin))
     analogs = history.analogs(as_of)

@@ -9,8 +9,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from service.request_errors import NoAnswerError, ScenarioRefusedError
-from service.scenario_pool import Compute, Opener, ScenarioEngine, ScenarioPool, ScenarioResult
+from service.scenario_pool import (
+    Compute,
+    NoAnswerError,
+    Opener,
+    ScenarioEngine,
+    ScenarioPool,
+    ScenarioRefusedError,
+    ScenarioResult,
+)
 from store.errors import DataError
 
 PUBLISHED: Any = SimpleNamespace(key=(1, "a"), latest=pd.DataFrame())

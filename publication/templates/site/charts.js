@@ -1,31 +1,27 @@
-// @ts-check
 // Draws each chart of a page from its description, which stands in the page, when it comes into view,
 // and offers it as files. Without this script the first chart of a page is a picture.
 "use strict";
 
 (() => {
-  const own = /** @type {HTMLScriptElement} */ (document.currentScript);
-  /** @type {Promise<void> | undefined} */
+  const own = document.currentScript;
   let library;
 
   const load = () => {
     library ??= new Promise((resolve, reject) => {
       const made = document.createElement("script");
-      made.src = own.dataset.library || "";
-      made.onload = () => resolve();
-      made.onerror = () => reject(new Error("no library"));
+      made.src = own.dataset.library;
+      made.onload = resolve;
+      made.onerror = reject;
       document.head.append(made);
     });
     return library;
   };
 
-  /** @type {Element | undefined} */
   let pointed;
 
-  /** Shows the words of a mark as a pointer over it does, or none; a touch has no such pointer.
-   * @param {Element} [mark] @param {number} [clientX] @param {number} [clientY] */
+  // Shows the words of a mark as a pointer over it does, or none; a touch has no such pointer.
   const point = (mark, clientX, clientY) => {
-    const send = (/** @type {Element | undefined} */ to, /** @type {string} */ type) =>
+    const send = (to, type) =>
       to?.dispatchEvent(new PointerEvent(type, { bubbles: true, clientX, clientY }));
     send(pointed, "pointerout");
     send(pointed, "mouseout"); // hides the words
@@ -34,18 +30,17 @@
     send(mark, "pointermove");
   };
 
-  /** Goes to the mark of an arrow key, from left to right.
-   * @param {HTMLElement} place @param {KeyboardEvent} event */
+  // Goes to the mark of an arrow key, from left to right.
   const walk = (place, event) => {
     if (event.key === "Escape") point();
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step) return;
     event.preventDefault();
-    const at = (/** @type {Element} */ one) => one.getBoundingClientRect();
-    const marks = /** @type {SVGElement[]} */ ([...place.querySelectorAll('[role="graphics-symbol"][aria-label]')])
+    const at = (one) => one.getBoundingClientRect();
+    const marks = [...place.querySelectorAll('[role="graphics-symbol"][aria-label]')]
       .filter((one) => at(one).left >= at(place).left)
       .sort((one, other) => at(one).left - at(other).left);
-    const now = marks.indexOf(/** @type {SVGElement} */ (document.activeElement));
+    const now = marks.indexOf(document.activeElement);
     const mark = marks[now < 0 && step < 0 ? marks.length - 1 : now + step];
     if (!mark) return;
     mark.setAttribute("tabindex", "-1");
@@ -53,13 +48,13 @@
     point(mark, at(mark).right, at(mark).top);
   };
 
-  /** A table as CSV in which no text is read as a formula. @param {unknown[][]} table */
+  // A table as CSV in which no text is read as a formula.
   const csv = (table) =>
     table
       .map((row) =>
         row
           .map((cell) => {
-            const text = cell === null || cell === undefined ? "" : String(cell);
+            const text = String(cell ?? "");
             const harmless = typeof cell === "string" && /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
             return /[",\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
           })
@@ -67,8 +62,7 @@
       )
       .join("\n");
 
-  /** Links by which a reader saves a chart.
-   * @param {HTMLElement} figure @param {any} view @param {any} description */
+  // Links by which a reader saves a chart.
   const offer = (figure, view, description) => {
     const makers = {
       png: () => view.toImageURL("png", 2),
@@ -93,15 +87,13 @@
     figure.append(caption);
   };
 
-  /** @param {HTMLElement} figure */
   const draw = async (figure) => {
     figure.dataset.drawn = "";
-    const description = JSON.parse(figure.querySelector('script[type="application/json"]')?.textContent || "");
+    const description = JSON.parse(figure.querySelector("script").textContent);
     await load();
     const place = document.createElement("div");
     place.className = "chart";
     figure.prepend(place);
-    // @ts-ignore: the library adds it
     const { view } = await vegaEmbed(place, description, {
       actions: false,
       ast: true,
@@ -112,7 +104,7 @@
     figure.querySelector(".still")?.remove();
     place.tabIndex = 0;
     place.role = "group";
-    place.ariaLabel = figure.dataset.keys || "";
+    place.ariaLabel = figure.dataset.keys;
     place.addEventListener("keydown", (event) => walk(place, event));
     place.addEventListener("blur", () => point(), true);
     offer(figure, view, description);
@@ -123,8 +115,7 @@
       for (const { isIntersecting, target } of entries) {
         if (!isIntersecting) continue;
         seen.unobserve(target);
-        const figure = /** @type {HTMLElement} */ (target);
-        draw(figure).catch(() => figure.querySelector(".chart")?.remove());
+        draw(target).catch(() => target.querySelector(".chart")?.remove());
       }
     },
     { rootMargin: "100px" },
@@ -132,7 +123,7 @@
 
   const watch = () => document.querySelectorAll("figure.drawn:not([data-drawn])").forEach((one) => seen.observe(one));
   document.addEventListener("click", (event) => {
-    const mark = /** @type {Element} */ (event.target);
+    const mark = event.target;
     point(mark.closest(".vega-embed svg") ? mark : undefined, event.clientX, event.clientY);
   });
   document.addEventListener("renewed", watch);

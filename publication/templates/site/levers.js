@@ -1,4 +1,3 @@
-// @ts-check
 // The levers of the what-if page: sliders that share their value with a field, and a result that
 // follows them. The server renders everything; without this script the form is sent by its button.
 "use strict";
@@ -6,42 +5,38 @@
 (() => {
   const PAUSE_MS = 200; // the wait for a further change before one is sent
 
-  const form = /** @type {HTMLFormElement | null} */ (document.getElementById("levers"));
+  const form = document.getElementById("levers");
   if (!form) return;
-  const state = /** @type {HTMLElement} */ (document.getElementById("levers-state"));
+  const state = document.getElementById("levers-state");
   const language = document.documentElement.lang;
   const PAIR = ["tariff_rate", "tariff_points"]; // of which one is typed and the other derived
-  const sliders = /** @type {HTMLInputElement[]} */ ([...form.querySelectorAll("input[type=range]")]);
+  const sliders = [...form.querySelectorAll("input[type=range]")];
   let timer = 0;
   let asked = new AbortController();
 
-  /** @param {string} name @returns {HTMLInputElement} */
-  const field = (name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
+  const field = (name) => form.elements.namedItem(name);
+  const fieldOf = (slider) => field(slider.dataset.field);
 
-  /** @param {HTMLInputElement} slider @returns {HTMLInputElement} */
-  const fieldOf = (slider) => field(slider.dataset.field || "");
-
-  /** Days a slider chooses from; none where it slides over numbers.
-   * @param {HTMLInputElement} slider @returns {string[]} */
+  // Days a slider chooses from; none where it slides over numbers.
   const daysOf = (slider) => (slider.dataset.days ? slider.dataset.days.split(" ") : []);
 
-  /** What a slider's position reads as. @param {HTMLInputElement} slider @returns {string} */
+  // What a slider's position reads as.
   const words = (slider) => {
     const days = daysOf(slider);
     if (!days.length) return Number(slider.value).toLocaleString(language);
-    const day = new Date(`${days[Number(slider.value)]}T00:00Z`);
+    const day = new Date(`${days[slider.value]}T00:00Z`);
     return day.toLocaleDateString(language, { month: "long", year: "numeric", timeZone: "UTC" });
   };
 
-  /** Show what a slider says; nothing while its field is empty. @param {HTMLInputElement} slider */
+  // Shows what a slider says; nothing while its field is empty.
   const show = (slider) => {
-    const shown = /** @type {HTMLElement} */ (document.getElementById(`${slider.dataset.field}-shown`));
+    const shown = document.getElementById(`${slider.dataset.field}-shown`);
     shown.hidden = fieldOf(slider).value === "" || !daysOf(slider).length;
     shown.textContent = words(slider);
     slider.setAttribute("aria-valuetext", words(slider));
   };
 
-  /** Move a slider to where its field is. @param {HTMLInputElement} slider */
+  // Moves a slider to where its field is.
   const follow = (slider) => {
     const typed = fieldOf(slider).value;
     const days = daysOf(slider);
@@ -52,26 +47,24 @@
     show(slider);
   };
 
-  /** Write a slider's value into its field, and a first month beside it where there is none.
-   * @param {HTMLInputElement} slider */
+  // Writes a slider's value into its field, and a first month beside it where there is none.
   const lead = (slider) => {
     const days = daysOf(slider);
     const digits = Number(slider.value).toLocaleString(language, { useGrouping: false });
-    fieldOf(slider).value = days.length ? days[Number(slider.value)] : digits;
+    fieldOf(slider).value = days.length ? days[slider.value] : digits;
     show(slider);
     const month = sliders.find((one) => one.closest("fieldset") === slider.closest("fieldset") && daysOf(one).length);
     if (month && fieldOf(month).value === "") lead(month);
   };
 
-  /** Take over what the server says of each field.
-   * @param {Document} page */
+  // Takes over what the server says of each field.
   const renew = (page) => {
     for (const id of ["result", "figures", "languages", "laws", ...[...form.querySelectorAll(".wrong")].map((one) => one.id)]) {
       const [old, made] = [document.getElementById(id), page.getElementById(id)];
       if (old && made) old.replaceChildren(...made.childNodes);
     }
     for (const name of PAIR)
-      field(name).placeholder = page.querySelector(`#${name}`)?.getAttribute("placeholder") || "";
+      field(name).placeholder = page.getElementById(name)?.placeholder || "";
     for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
     for (const field of page.querySelectorAll("#levers [aria-invalid]"))
       document.getElementById(field.id)?.setAttribute("aria-invalid", "true");
@@ -83,9 +76,8 @@
     asked.abort();
     asked = new AbortController();
     const { signal } = asked;
-    const shown = /** @type {HTMLElement} */ (form.parentElement?.parentElement);
-    const filled = [...new FormData(form)].filter(([, value]) => value !== "");
-    const query = new URLSearchParams(/** @type {[string, string][]} */ (filled));
+    const shown = form.parentElement.parentElement;
+    const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
     const address = `${form.getAttribute("action")}?${query}`;
     shown.setAttribute("aria-busy", "true");
     try {
@@ -94,14 +86,9 @@
       history.replaceState(null, "", address);
     } catch (err) {
       if (signal.aborted) return;
-      state.textContent = form.dataset.failed || "";
+      state.textContent = form.dataset.failed;
     }
     shown.removeAttribute("aria-busy");
-  };
-
-  const askSoon = () => {
-    clearTimeout(timer);
-    timer = setTimeout(ask, PAUSE_MS);
   };
 
   for (const slider of sliders) {
@@ -109,15 +96,18 @@
     follow(slider);
   }
   form.addEventListener("input", (event) => {
-    const changed = /** @type {HTMLInputElement} */ (event.target);
+    const changed = event.target;
     if (changed.type === "range") lead(changed);
     else sliders.filter((slider) => fieldOf(slider) === changed).forEach(follow);
     const name = changed.dataset.field || changed.name;
-    const other = PAIR.find((one) => PAIR.includes(name) && one !== name);
+    const other = PAIR.includes(name) && PAIR.find((one) => one !== name);
     if (other && field(name).value !== "") {
       field(other).value = "";
       sliders.filter((slider) => slider.dataset.field === other).forEach(follow);
     }
   });
-  form.addEventListener("change", askSoon);
+  form.addEventListener("change", () => {
+    clearTimeout(timer);
+    timer = setTimeout(ask, PAUSE_MS);
+  });
 })();

@@ -5,7 +5,7 @@ import pytest
 
 from flows.clock import utc_now
 from flows.context.stores import has_store, store_of
-from flows.context.workspace import open_evidence
+from flows.context.workspace import open_workspace
 from models.policy.policy_effect import effect_at
 from store.facts.commodities import read_labels
 from store.facts.reading import latest_forecast, read_events, read_observations
@@ -159,7 +159,7 @@ def test_an_accepted_act_on_magnets_moves_the_forecast_that_is_known_next(
     )
 
     def share_let_through() -> float:
-        origin = open_evidence(Settings(), utc_now()).origin
+        origin = open_workspace(Settings(), utc_now()).origin
         return float(effect_at(origin, (halted("ga"),), rate=0.0).retained.mean())
 
     before = share_let_through()

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from flows.context.stores import store_of
-from flows.monitoring.monitors import watch
+from flows.run import watch
 from store.publications.publication_rows import COVERAGE_DRIFT, latest_reading
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, Published

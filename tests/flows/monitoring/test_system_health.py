@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from flows.context.stores import made_store, single_writer
-from flows.monitoring.system_health import HealthFacts, examine, report_of, status_lines
+from flows.system_health import HealthFacts, examine, report_of, status_lines
 from models.monitoring import AlarmName, Reading
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.archive import write_sums

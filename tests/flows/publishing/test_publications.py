@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 
 from flows.context.stores import store_of
-from flows.context.workspace import Workspace, open_evidence
-from flows.monitoring.system_health import examine
+from flows.context.workspace import Workspace, open_workspace
 from flows.publishing.publication_lookup import publication
 from flows.publishing.publish_or_hold import ahead_from, objections, publish
 from flows.publishing.replay import Replay, replayed
 from flows.publishing.site_writing import write_missing_folders
 from flows.run import run
+from flows.system_health import examine
 from store.errors import DataError
 from store.facts.reading import latest_forecast, read_forecasts
 from store.publications.integrity import read_publications
@@ -50,7 +50,7 @@ def draft(
     numbers = [name for name in table if name.startswith("p") and name[1:].isdigit()] + ["mean"]
     own = settings.model_copy(update={"gate_pct": limit})
     known = replace(
-        open_evidence(own, at(as_of) if isinstance(as_of, str) else as_of), data_vintage=facts
+        open_workspace(own, at(as_of) if isinstance(as_of, str) else as_of), data_vintage=facts
     )
     return known, table.assign(**{name: table[name] * factor for name in numbers})
 
@@ -66,7 +66,7 @@ def test_a_run_freezes_what_it_publishes_with_what_it_was_made_with(published: P
     assert one["models"] == published.outcome.forecasts["model"].iloc[0]
     for result in ("numpy", "lightgbm", "observations", "ingest", "code"):
         assert f'"{result}"' in one["made_with"]
-    workspace = open_evidence(published.settings, one["as_of"])
+    workspace = open_workspace(published.settings, one["as_of"])
     assert one["panel"] == workspace.history.panel(one["as_of"]).stored.digest
 
 

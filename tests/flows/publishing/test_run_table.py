@@ -14,7 +14,7 @@ from features.panel.partner_table import PartnerTable, hindsight
 from flows.analysis.forecast_explanation import why
 from flows.context.run_config import config_of
 from flows.context.stores import made_store, store_of
-from flows.context.workspace import PartnerTableWorkspace, open_table, open_workspace, workspace_of
+from flows.context.workspace import PartnerTableWorkspace, open_workspace
 from flows.publishing.publication_lookup import ExplainRequest, publication
 from flows.publishing.replay import replayed
 from flows.run import RunOutcome, backtested_forecast, run, run_workspace
@@ -96,7 +96,7 @@ def test_a_table_is_forecast_explained_and_trained_by_what_the_registry_holds(
     np.testing.assert_allclose(made[NUMBERS], rows[NUMBERS].astype(float), rtol=1e-9)
     np.testing.assert_allclose(parts[list(CONTRIBUTIONS)].sum(axis=1), parts["p50"], rtol=1e-9)
     assert parts["p50"].tolist() == pytest.approx(rows.loc["USA", "p50"].tolist())
-    assert train(workspace_of(settings, at(NOW), TABLE)) == champion.version
+    assert train(open_workspace(settings, at(NOW), TABLE)) == champion.version
 
 
 def test_where_the_backtest_fails_the_champion_answers_without_new_scores(filled: Filled) -> None:
@@ -155,7 +155,7 @@ def test_what_experts_publish_with_parameters_of_their_own_after_a_failed_traini
 
     monkeypatch.setattr(PartnerTableWorkspace, "train", fails)
     parameters = replace(PANEL_PRESET, pairs=0, horizon_growth=0.5)
-    outcome = run_workspace(workspace_of(settings, at(NOW), TABLE, parameters=parameters))
+    outcome = run_workspace(open_workspace(settings, at(NOW), TABLE, parameters=parameters))
 
     assert isinstance(outcome, RunOutcome)
     assert set(outcome.forecasts["status"]) == {"statistical ensemble"}
@@ -166,7 +166,7 @@ def test_what_experts_publish_with_parameters_of_their_own_after_a_failed_traini
 
 
 def past_tables(settings: Settings) -> list[PartnerTable]:
-    return open_table(settings, at(NOW), TABLE).tables.past()
+    return open_workspace(settings, at(NOW), TABLE).tables.past()
 
 
 def test_past_tables_hold_only_what_was_known_then(filled: Filled) -> None:

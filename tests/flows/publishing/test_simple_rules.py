@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 
 from flows.context.run_config import config_of
 from flows.context.stores import made_store
-from flows.context.workspace import workspace_of
+from flows.context.workspace import open_workspace
 from flows.publishing.publication_lookup import publication
 from flows.publishing.replay import replayed
 from flows.run import RunOutcome, run
@@ -76,7 +76,7 @@ def test_a_first_model_that_loses_to_a_rule_is_not_promoted_and_the_rule_is_publ
 def test_the_rule_is_published_in_the_bands_that_the_backtest_scored(
     beaten: tuple[Settings, RunOutcome],
 ) -> None:
-    workspace = workspace_of(beaten[0], NOW, TABLE)
+    workspace = open_workspace(beaten[0], NOW, TABLE)
 
     scored = PanelForecaster(workspace.parameters, ("experts",)).fit(workspace.snapshot).compare()
 
@@ -95,7 +95,7 @@ def test_a_refit_that_loses_takes_its_champion_with_it_until_a_person_decides(
     settings = copied_settings(beaten[0], tmp_path / "place", data_dir)
 
     assert promote(settings, NOW, accept="the trough may return", config=TABLE).is_champion
-    assert set(forecast(workspace_of(settings, NOW, TABLE))["status"]) == {"champion"}
+    assert set(forecast(open_workspace(settings, NOW, TABLE))["status"]) == {"champion"}
     assert set(run(settings, NOW, TABLE).forecasts["status"]) == {"champion"}
 
     later = NOW + pd.Timedelta(hours=1)
@@ -106,5 +106,5 @@ def test_a_refit_that_loses_takes_its_champion_with_it_until_a_person_decides(
     champion = model_registry.champion(settings, TABLE.model)
     assert champion is not None
     assert champion.version == 1
-    assert set(forecast(workspace_of(settings, NOW, TABLE))["status"]) == {"champion"}
+    assert set(forecast(open_workspace(settings, NOW, TABLE))["status"]) == {"champion"}
     assert not run(settings, later, TABLE).is_new

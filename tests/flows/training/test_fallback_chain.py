@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from flows.context.stores import store_of
-from flows.context.workspace import open_evidence
+from flows.context.workspace import open_workspace
 from flows.training.predict import fallback_chain, forecast_of, made_on, predict
 from models.registry import model_registry
 from store.facts.reading import latest_forecast
@@ -98,7 +98,7 @@ def test_changed_texts_of_both_champions_leave_the_base_forecasts(twice: Setting
 def test_evidence_lost_for_one_destination_is_forecast_by_the_experts_and_published(
     twice: Settings,
 ) -> None:
-    workspace = open_evidence(twice, at(LATER))
+    workspace = open_workspace(twice, at(LATER))
     origin = workspace.history.origin(workspace.as_of)
     tonnes = origin.tonnes.copy()
     tonnes[origin.series.index("JPN"), -12:] = np.nan

@@ -7,7 +7,7 @@ import pytest
 from flows.clock import utc_now
 from flows.context.output import write_result
 from flows.context.stores import made_store, store_of
-from flows.context.workspace import open_evidence
+from flows.context.workspace import open_workspace
 from flows.training.predict import predict
 from models.registry import model_registry
 from sources.bundled.all_tables import load_bundled
@@ -39,7 +39,7 @@ def test_a_forecast_from_a_minute_before_the_champions_day_is_trained_as_of_then
 
     assert set(made["status"]) == {"replay"}
     [model] = set(made["model"])
-    assert model == open_evidence(published.settings, as_of).model_version
+    assert model == open_workspace(published.settings, as_of).model_version
     champion = model_registry.champion(published.settings)
     assert champion is not None
     assert model != champion.model_version

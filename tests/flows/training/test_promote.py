@@ -7,8 +7,8 @@ import pytest
 from mlflow import MlflowClient
 
 from features.build import ALL_FEATURES
-from flows.monitoring.system_health import examine
 from flows.run import run
+from flows.system_health import examine
 from flows.training.predict import predict
 from flows.training.promote import promote, rollback
 from models.evaluation.backtest import Backtest

@@ -16,8 +16,8 @@ from models.forecasting.joint_paths import quantiles_of_sums
 from publication.language.choice import in_language
 from publication.planning.needs import transit_of
 from publication.words import message_of
+from service.lever_form import typed_months
 from service.stock import question_in
-from service.typed import typed_months
 from store.errors import DataError
 from tests.data.builders import at
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from flows.ingest.doubts import outside_own_bands
-from flows.ingest.world_sums import with_world
+from flows.ingest.ingest import with_world
 from sources.bundled.all_tables import load_bundled
 from sources.checks import objections
 from store.database import open_store

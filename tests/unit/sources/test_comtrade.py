@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from sources.http import MonthRange
 from sources.providers.comtrade import ComtradeExports
-from sources.providers.countries import comtrade_place
+from sources.providers.rows import comtrade_place
 from store.errors import SourceError
 from store.facts.batch import FileRows
 from store.settings import Settings

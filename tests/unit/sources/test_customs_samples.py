@@ -14,7 +14,7 @@ from sources.checks import objections
 from sources.providers.customs import CustomsDownload, partner_place
 from store.errors import DataError
 from store.facts.batch import FileRows
-from store.partner_codes import partner_codes
+from store.facts.commodities import partner_codes
 from store.settings import PROJECT_ROOT
 from store.vocabulary import COMMODITY
 

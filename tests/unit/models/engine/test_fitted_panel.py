@@ -4,7 +4,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from models.engine.panel_view import PanelView, trained
+from models.engine import PanelView, trained
 from models.forecasting import panel_forecaster
 from models.forecasting.panel_forecaster import FittedPanel
 from models.learning.parameters import PANEL_PRESET

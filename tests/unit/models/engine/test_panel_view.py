@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.engine.panel_view import panel_targets, past_origins
+from models.engine import panel_targets, past_origins
 from models.learning.boosters import training_set
 from models.learning.parameters import PANEL_PRESET
 from tests.data.engine_builders import BRIEF, make_values, make_view

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.engine.panel_view import before_validation, past_errors, validation_start
+from models.engine import before_validation, past_errors, validation_start
 from models.learning.boosters import Boosters, TrainingSet, fitted
 from models.learning.calibration import PastErrors
 from models.learning.parameters import PANEL_PRESET

@@ -15,7 +15,7 @@ from models.registry.runs import open_run
 from models.registry.stored_model import MODEL, check, digest_of, verify
 from store.database import open_to_read
 from store.errors import StoreError
-from store.publications.champions import RegisteredVersion, read_champion
+from store.publications.publication_rows import RegisteredVersion, read_champion
 from store.settings import Settings
 from tests.unit.models.conftest import SERVED_MODEL
 

@@ -30,9 +30,8 @@ from store.facts.reading import latest_forecast, read_calendar, read_observation
 from store.facts.reviews import read_quarantine
 from store.messages import Message, Value, from_json, message, sentences
 from store.months import last_complete_month, month_start
-from store.publications.champions import read_champion
 from store.publications.integrity import changed_folders, tampered
-from store.publications.publication_rows import COVERAGE_DRIFT, latest_reading
+from store.publications.publication_rows import COVERAGE_DRIFT, latest_reading, read_champion
 from store.publications.publication_writing import held_publications
 from store.schema.database_tables import publications, vintages
 from store.settings import Settings
