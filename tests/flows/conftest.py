@@ -20,6 +20,7 @@ from tests.data.builders import at, make_levels
 from tests.data.store_builders import FIGURE, figures_of, write_csv
 from tests.made_once import made_once
 from tests.plain_flows import plain_flows
+from tests.publication.fixtures import sites_in_english
 
 Call = Callable[..., tuple[int, str, str]]
 """A caller of the command line: exit code, stdout, stderr."""
@@ -48,6 +49,13 @@ class Published:
 def _flows_are_functions() -> Iterator[None]:
     """Call flows as functions, but in the tests that ask for ``real_flows`` or ``prefect_api``."""
     with plain_flows():
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _sites_are_in_english() -> Iterator[None]:
+    """Leave out four languages of each site; tests of the site ask that all are written."""
+    with sites_in_english():
         yield
 
 
@@ -134,7 +142,8 @@ def with_mlflow(template: Path, folder: Path) -> Path:
 def ran(folder: Path, data_dir: Path, day: str) -> None:
     """Run the main job in a folder and leave its store as a copier needs it."""
     settings = settings_of(environment(folder, data_dir))
-    outcome = run(settings, at(day))
+    with sites_in_english():  # also before the first test of a module
+        outcome = run(settings, at(day))
     store_of(settings).dispose()
     result = {name: getattr(outcome, name) for name in COMPARED}
     (folder / "outcome.json").write_text(json.dumps(result), encoding="utf-8")

@@ -30,6 +30,8 @@ from tests.property.test_hostile_input import LONG
 from tests.providers.server import Providers, at_once, small_world
 from tests.unit.sources.test_downloads import FILES
 
+pytestmark = pytest.mark.slow
+
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 SPAN = MonthRange.of("2024-05", "2024-06")
 TRIES = LONG // 50 or 12

@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,8 @@ from store.vocabulary import DESTINATIONS, WORLD
 from tests.data.builders import at, bundled_world
 from tests.data.store_builders import make_observations
 from tests.examples import few
+
+pytestmark = pytest.mark.slow
 
 AS_OF = at("2026-11-25")
 MONTHS = pd.date_range("2026-08-01", periods=3, freq="MS")

@@ -52,7 +52,10 @@ def spoiled(world: World, as_of: pd.Timestamp) -> World:
     return revised(poisoned(misjudged(world, as_of), as_of), as_of)
 
 
-CHANGES = [pytest.param(UNCHANGED, id="as they are"), pytest.param(spoiled, id="spoiled")]
+CHANGES = [
+    pytest.param(UNCHANGED, id="as they are", marks=pytest.mark.slow),
+    pytest.param(spoiled, id="spoiled"),
+]
 DAYS = [
     *(pytest.param(day, marks=pytest.mark.slow) for day in ("2019-06-25", "2025-04-10")),
     "2025-10-20",
@@ -246,7 +249,7 @@ def test_view_is_the_newest_known_version_in_any_row_order(
     pd.testing.assert_frame_equal(view, other)
 
 
-@pytest.mark.parametrize("day", ["2019-06-25", "2025-10-20"])
+@pytest.mark.parametrize("day", [pytest.param("2019-06-25", marks=pytest.mark.slow), "2025-10-20"])
 def test_row_order_moves_neither_panel_nor_features(day: str) -> None:
     world, as_of = bundled_world(), at(day)
     _, expected = honest_view(day)

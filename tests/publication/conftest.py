@@ -1,23 +1,3 @@
 """What the tests of a publication's folder and of the site share."""
 
-from tests.publication.fixtures import (
-    browser,
-    engine,
-    goods,
-    home,
-    publication,
-    published_store,
-    site,
-    two_goods,
-)
-
-__all__ = [
-    "browser",
-    "engine",
-    "goods",
-    "home",
-    "publication",
-    "published_store",
-    "site",
-    "two_goods",
-]
+from tests.publication.fixtures import *  # noqa: F403 - the fixtures that it lists

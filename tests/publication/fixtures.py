@@ -1,6 +1,7 @@
 """A published store, its newest publications and its site, each made once for all tests."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from sqlalchemy import Engine
 
 from features.build import DRIVER_MEANINGS
 from publication.folder import folder_below, write_folder
+from publication.language.choice import DEFAULT, LANGUAGES
 from publication.planning.planning_file import FILE, Planning, read_planning_file
 from publication.site import SiteSource, write_site
 from publication.state import Memo, Publication
@@ -21,6 +23,19 @@ from tests.publication.stores import NOW, copied, fill_store, publications_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+__all__ = [
+    "browser",
+    "engine",
+    "goods",
+    "home",
+    "in_english",
+    "publication",
+    "published_store",
+    "site",
+    "two_goods",
+]
+"""What the conftests of both rooms take over."""
 
 PLANNING = """\
 needs:
@@ -81,6 +96,22 @@ def source_of(home: Path, base_url: str = "") -> SiteSource:
     with open_to_read(url) as engine:
         planning = Planning(read_planning_file(home), read_rivals(engine))
     return SiteSource(url, DRIVER_MEANINGS, planning, NOW, base_url)
+
+
+@contextmanager
+def sites_in_english() -> Iterator[None]:
+    """Let what is written within a block have one language, where five would say the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        for room in ("site", "folder", "pages.render"):
+            patch.setattr(f"publication.{room}.LANGUAGES", {DEFAULT: LANGUAGES[DEFAULT]})
+        yield
+
+
+@pytest.fixture
+def in_english() -> Iterator[None]:
+    """Let a test write pages in English alone."""
+    with sites_in_english():
+        yield
 
 
 def write_files(home: Path) -> None:

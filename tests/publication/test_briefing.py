@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -18,6 +20,7 @@ from publication.planning.planning_file import Planning
 from publication.queries import track
 from publication.state import Publication
 from service.lever_form import CheckedForm, form_of
+from store.database import open_store
 from store.publications.explanations import (
     Announced,
     NewFigure,
@@ -27,7 +30,7 @@ from store.publications.explanations import (
 )
 from tests.publication.levers import GROUND
 from tests.publication.pages import Outline, page_of, texts_of
-from tests.publication.stores import NOW, publications_of, publish
+from tests.publication.stores import NOW, copied, publications_of, publish
 
 LATER = datetime(2026, 11, 25, tzinfo=UTC)
 RETURN = Announced(
@@ -43,6 +46,24 @@ CHANGES = {"USA": {month: {"new_actuals": 12.0, "passing_time": -2.0} for month 
 def state_of(engine: Engine) -> Publication:
     """Return the newest publication of a store."""
     return publications_of(engine)[0]
+
+
+@pytest.fixture(scope="module")
+def raised_store(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """File of a store whose newest forecast is a tenth higher than the one before."""
+    engine = open_store(copied(published_store, tmp_path_factory.mktemp("raised")))
+    publish(engine, LATER, cutoff="2026-07", factor=1.1)
+    file = Path(str(engine.url.database))
+    engine.dispose()
+    return file
+
+
+@pytest.fixture
+def raised(raised_store: Path, tmp_path: Path) -> Iterator[Engine]:
+    """That store, as one of this test's own."""
+    opened = open_store(copied(raised_store, tmp_path))
+    yield opened
+    opened.dispose()
 
 
 AUGUST = NewFigure(
@@ -99,11 +120,10 @@ def test_an_announced_rise_of_a_tariff_has_a_scenario_without_it_and_one_of_a_mo
     assert "Tariff increase in United States" in shown.text
 
 
-def test_new_figures_are_listed_with_what_was_expected_and_what_they_moved(engine: Engine) -> None:
-    publish(engine, LATER, cutoff="2026-07", factor=1.1)
-    save_explanation(engine, 3, StoredExplanation(2, CHANGES, figures=(*OTHERS, AUGUST)))
+def test_new_figures_are_listed_with_what_was_expected_and_what_they_moved(raised: Engine) -> None:
+    save_explanation(raised, 3, StoredExplanation(2, CHANGES, figures=(*OTHERS, AUGUST)))
 
-    state = state_of(engine)
+    state = state_of(raised)
     pages = [Outline(page_of(state, name)).words for name in ("USA", "JPN")]
     data = json.loads(destination_file(state, "USA")[0])["explanation"]["change"]
 
@@ -126,14 +146,13 @@ WORLD = replace(AUGUST, destination="WLD", moved={"USA": {"2026-12": 20.0}})
 
 @pytest.mark.parametrize("language", ["en", "de", "ja", "ko", "zh"])
 def test_the_change_leads_with_the_newest_figure_of_the_destination_itself(
-    engine: Engine, language: str
+    raised: Engine, language: str
 ) -> None:
-    publish(engine, LATER, cutoff="2026-07", factor=1.1)
     figures = (JULY, WORLD, SMALL, AUGUST)
-    save_explanation(engine, 3, StoredExplanation(2, CHANGES, figures=figures))
+    save_explanation(raised, 3, StoredExplanation(2, CHANGES, figures=figures))
 
     with in_language(language):
-        page = page_of(state_of(engine), "USA", is_first=True)
+        page = page_of(state_of(raised), "USA", is_first=True)
     paragraphs, items = texts_of(page, "p"), texts_of(page, "li")
 
     line = next(one for one in paragraphs if "→" in one)
@@ -145,27 +164,25 @@ def test_the_change_leads_with_the_newest_figure_of_the_destination_itself(
 
 
 def test_a_change_says_which_publication_it_is_from_and_where_the_figure_lay(
-    engine: Engine,
+    raised: Engine,
 ) -> None:
-    publish(engine, LATER, cutoff="2026-07", factor=1.1)
     low = replace(AUGUST, published_t=120.0, moved={"USA": {"2026-12": 3.0}})
-    save_explanation(engine, 3, StoredExplanation(2, CHANGES, figures=(low,)))
+    save_explanation(raised, 3, StoredExplanation(2, CHANGES, figures=(low,)))
 
-    line = next(one for one in texts_of(page_of(state_of(engine), "USA"), "p") if "→" in one)
+    line = next(one for one in texts_of(page_of(state_of(raised), "USA"), "p") if "→" in one)
 
     assert line.startswith("Since publication 2 (")
     assert " UTC), December 2026: " in line
     assert "because August 2026 came in at 120 t, expected 622 t: below the 80% band (" in line
 
 
-def test_what_is_not_listed_is_smaller_or_not_computed(engine: Engine) -> None:
-    publish(engine, LATER, cutoff="2026-07", factor=1.1)
+def test_what_is_not_listed_is_smaller_or_not_computed(raised: Engine) -> None:
     effects = (3.0, 9.0, 4.0, 8.0, 5.0, 7.0, 6.0, 0.2)
     figures = [replace(WORLD, moved={"USA": {"2026-12": tonnes}}) for tonnes in effects]
     figures += [replace(WORLD, moved=None)] * 3 + [AUGUST]
-    save_explanation(engine, 3, StoredExplanation(2, CHANGES, figures=tuple(figures)))
+    save_explanation(raised, 3, StoredExplanation(2, CHANGES, figures=tuple(figures)))
 
-    page = page_of(state_of(engine), "USA")
+    page = page_of(state_of(raised), "USA")
     paragraphs = " ".join(texts_of(page, "p"))
     items = [one for one in texts_of(page, "li") if "Example News" in one]
 
@@ -184,10 +201,8 @@ def test_calibration_counts_forecasts_below_each_quantile(publication: Publicati
     assert f"{below:.0%} below the 90% quantile" in calibration[1]
 
 
-def test_a_row_of_the_overview_shows_the_trend_and_what_changed(engine: Engine) -> None:
-    publish(engine, LATER, cutoff="2026-07", factor=1.1)
-
-    page = page_of(state_of(engine), "USA", is_first=True)
+def test_a_row_of_the_overview_shows_the_trend_and_what_changed(raised: Engine) -> None:
+    page = page_of(state_of(raised), "USA", is_first=True)
     rows = re.findall(r"<tr><th[^>]*><a href=\"destinations/.*?</tr>", page, re.DOTALL)
 
     assert len(rows) == 12

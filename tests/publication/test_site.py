@@ -26,7 +26,7 @@ from store.facts.reading import read_events
 from store.facts.writing import write_batch
 from store.publications.publication_writing import publish_forecasts
 from tests.publication.builders import make_drivers, make_forecasts
-from tests.publication.fixtures import source_of, write_files
+from tests.publication.fixtures import sites_in_english, source_of, write_files
 from tests.publication.pages import Outline
 from tests.publication.second_commodity import GOODS, add_commodity
 from tests.publication.stores import NEWEST, NOW, publications_of
@@ -206,7 +206,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = make_drivers(make_forecasts()).query("destination in ['WLD', 'USA']")
     publish_forecasts(engine, rows, as_of=NEWEST, data_vintage="a")
     engine.dispose()
-    write_files(home)
+    with sites_in_english():
+        write_files(home)
     return home
 
 
@@ -219,6 +220,7 @@ def files_in(root: Path) -> dict[str, int]:
     } if root.is_dir() and not root.is_symlink() else files_in(root.resolve())  # fmt: skip
 
 
+@pytest.mark.usefixtures("in_english")
 def test_an_unchanged_site_is_written_again_by_links_to_its_files(small: Path) -> None:
     before, folder = files_in(small / "site"), (small / "site").resolve()
 
@@ -229,6 +231,7 @@ def test_an_unchanged_site_is_written_again_by_links_to_its_files(small: Path) -
     assert {*(small / ".sites").iterdir()} == {folder, (small / "site").resolve()}
 
 
+@pytest.mark.usefixtures("in_english")
 def test_a_failure_while_it_is_written_leaves_the_old_site_whole(
     small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,7 +255,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from publication import site
-from tests.publication.fixtures import source_of
+from tests.publication.fixtures import sites_in_english, source_of
 
 def killed(*_):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -260,10 +263,13 @@ def killed(*_):
 site._take_over = killed
 if __name__ == "__main__":
     home = Path(sys.argv[1])
-    site.write_site(source_of(home), home, status={})
+    with sites_in_english():
+        site.write_site(source_of(home), home, status={})
 """
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("in_english")
 def test_a_kill_while_it_is_written_leaves_the_old_site_whole(small: Path, tmp_path: Path) -> None:
     before, folder = files_in(small / "site"), (small / "site").resolve()
     (tmp_path / "killed.py").write_text(KILLED)
@@ -281,6 +287,7 @@ def test_a_kill_while_it_is_written_leaves_the_old_site_whole(small: Path, tmp_p
     assert {*(small / ".sites").iterdir()} == {folder, (small / "site").resolve()}
 
 
+@pytest.mark.usefixtures("in_english")
 def test_for_another_host_it_has_whole_addresses_in_feeds(small: Path, tmp_path: Path) -> None:
     base = "https://magnets.example.org"
 
@@ -293,6 +300,7 @@ def test_for_another_host_it_has_whole_addresses_in_feeds(small: Path, tmp_path:
     assert f"{base}/publications/" in text_of(tmp_path / "destinations/USA.html")
 
 
+@pytest.mark.usefixtures("in_english")
 def test_a_home_with_a_partner_table_alone_has_a_site(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'magnetcast.db'}"
     engine = open_store(url)

@@ -72,6 +72,7 @@ def test_the_replay_is_the_walk_over_its_moments() -> None:
     pd.testing.assert_frame_equal(last[columns].reset_index(drop=True), expected, check_exact=True)
 
 
+@pytest.mark.slow
 def test_a_longer_walk_states_the_same_at_its_earlier_moments() -> None:
     shorter = compare_at(EvidenceForecaster(QUICK), make_world().history(), *MOMENTS[:2])
 

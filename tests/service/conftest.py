@@ -5,28 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.publication.fixtures import (
-    browser,
-    engine,
-    goods,
-    home,
-    publication,
-    published_store,
-    site,
-    two_goods,
-)
+from tests.publication.fixtures import *  # noqa: F403 - the fixtures that it lists
 from tests.service.scenario_service import WhatIf, what_if_over
-
-__all__ = [
-    "browser",
-    "engine",
-    "goods",
-    "home",
-    "publication",
-    "published_store",
-    "site",
-    "two_goods",
-]
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from store.settings import PROJECT_ROOT
+
+pytestmark = pytest.mark.slow
 
 STAND_INS = [sys.executable, "-m", "tests.providers", "0"]
 MAGNETCAST = [sys.executable, "-m", "magnetcast"]

@@ -23,6 +23,7 @@ def moved(*figures: tuple[str, str, float], measure: str = "net_weight_t") -> li
     return side_effects(bundled_world().observations, new, as_of=AS_OF)
 
 
+@pytest.mark.slow
 def test_one_figure_ten_times_too_large_moves_the_world_beyond_its_band() -> None:
     world, *others = moved(("USA", "2026-08", 6_120.0))
 

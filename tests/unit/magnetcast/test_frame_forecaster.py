@@ -86,11 +86,11 @@ def test_names_of_columns_and_integer_ids_come_back(
 @pytest.mark.parametrize(
     ("ids", "kind"),
     [
-        ((1, 2, 3), "int64"),
-        ((1.0, 2.0, 3.0), "float64"),
-        ((0.5, 1.0, 7.25), "float64"),
+        pytest.param((1, 2, 3), "int64", marks=pytest.mark.slow),
+        pytest.param((1.0, 2.0, 3.0), "float64", marks=pytest.mark.slow),
+        pytest.param((0.5, 1.0, 7.25), "float64", marks=pytest.mark.slow),
         ((7, "b", 8.5), "object"),
-        ((20, 10, 30), "category"),
+        pytest.param((20, 10, 30), "category", marks=pytest.mark.slow),
     ],
 )
 def test_ids_of_any_type_work_where_texts_do(
@@ -136,6 +136,7 @@ def test_a_window_of_cross_validation_knows_the_months_before_alone(frame: pd.Da
     np.testing.assert_array_equal(last["y"], truth)
 
 
+@pytest.mark.slow
 def test_a_window_of_cross_validation_has_the_means_of_a_forecast(frame: pd.DataFrame) -> None:
     panel = ours(frame)
 
@@ -145,6 +146,7 @@ def test_a_window_of_cross_validation_has_the_means_of_a_forecast(frame: pd.Data
     pd.testing.assert_series_equal(made["mean"], alone.predict(3)["mean"])
 
 
+@pytest.mark.slow
 def test_a_search_of_scikit_learn_compares_parameters_on_held_out_months(
     frame: pd.DataFrame,
 ) -> None:
@@ -172,6 +174,7 @@ def test_a_score_is_the_error_in_the_unit_of_the_panel(
     assert model.score(frame[is_late]) == pytest.approx(-errors.mean())
 
 
+@pytest.mark.slow
 def test_estimators_of_scikit_learn_forecast_beside_the_engine(
     frame: pd.DataFrame, tmp_path: Path
 ) -> None:
@@ -203,6 +206,7 @@ class RollingMean(BaseEstimator):
         self.window_size, self.groupby, self.min_samples = window_size, groupby, None
 
 
+@pytest.mark.slow
 def test_dates_and_lag_transforms_of_mlforecast_are_features(frame: pd.DataFrame) -> None:
     seen: list[pd.Timestamp] = []
 
@@ -325,6 +329,7 @@ def test_bands_have_the_names_of_mlforecast_and_reach_any_level(frame: pd.DataFr
     assert (outer / inner).between(2.0, 4.0).all()
 
 
+@pytest.mark.slow
 def test_cross_validation_of_a_frame_needs_no_fit_and_one_model_is_enough(
     frame: pd.DataFrame,
 ) -> None:
@@ -418,6 +423,7 @@ def test_transformed_values_come_back_in_their_own_unit(frame: pd.DataFrame) -> 
     assert (made["magnetcast-lo-80"] < made["magnetcast"]).all()
 
 
+@pytest.mark.slow
 def test_fitted_values_are_forecasts_a_month_ahead_beside_the_months(frame: pd.DataFrame) -> None:
     made = mc.Forecaster().fit(frame).forecast_fitted_values(level=[90])
 

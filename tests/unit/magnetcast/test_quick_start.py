@@ -6,6 +6,8 @@ import pytest
 
 from tests.docs.pages import DOCS, Page
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_quick_start_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

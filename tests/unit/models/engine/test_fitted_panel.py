@@ -230,7 +230,17 @@ class TestOddSeries:
 
     # What may change: the pooled season, the panel's momentum, and what the model makes of its
     # rows. None of these moves a forecast further than a part of its own band.
-    @pytest.mark.parametrize("name", ODD)
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "a huge last month",
+            *(
+                pytest.param(name, marks=pytest.mark.slow)
+                for name in ODD
+                if name != "a huge last month"
+            ),
+        ],
+    )
     def test_leave_the_others_nearly_alone(self, name: str) -> None:
         others = plain().tonnes[:-1]
 
@@ -243,6 +253,7 @@ class TestOddSeries:
         assert not said(with_last(0.0)).tonnes[-1].any()
 
 
+@pytest.mark.slow
 def test_a_tenth_of_skewed_outcomes_lies_on_either_side_of_the_band() -> None:
     draw = np.random.default_rng(8)
     values = np.exp(draw.normal(3.0, 1.0, (300, 1))) * draw.lognormal(0.0, 1.0, (300, 78))

@@ -19,6 +19,7 @@ def world_result() -> Backtest:
     return backtest_evidence(make_world().history(), at("2020-04-22"), parameters=QUICK)
 
 
+@pytest.mark.slow
 def test_only_months_with_a_published_level_are_scored() -> None:
     result = world_result()
 

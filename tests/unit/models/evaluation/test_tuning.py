@@ -72,6 +72,7 @@ def test_every_group_of_leads_weighs_alike_and_its_bias_is_shown() -> None:
     assert result.leads["bias_untuned"].to_numpy() == pytest.approx(10.0 / 4 / 100.0)
 
 
+@pytest.mark.slow
 def test_the_origins_held_out_do_not_change_the_search() -> None:
     def wild(parameters: ModelParameters) -> pd.DataFrame:
         return cells_of(parameters, late=float(parameters.num_leaves) ** 3)

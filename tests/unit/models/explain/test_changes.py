@@ -96,6 +96,7 @@ def test_a_new_figure_is_named_with_what_was_expected_and_what_it_moved() -> Non
     assert all(abs(tonnes) > 0.1 for tonnes in moved)
 
 
+@pytest.mark.slow
 def test_a_figure_of_the_world_counts_by_how_far_it_is_from_what_was_expected() -> None:
     """That a month of the world is known moves the start of the forecast, whatever its value."""
     made, month = replay(frozenset()), pd.Timedelta(days=31)

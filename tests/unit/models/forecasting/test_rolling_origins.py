@@ -60,6 +60,7 @@ def test_a_month_that_a_figure_has_settled_is_no_forecast() -> None:
     assert set(nearest.drop("USA")) == {1}
 
 
+@pytest.mark.slow
 def test_errors_are_those_of_months_known_by_now() -> None:
     _, memory = backtested()
 
