@@ -130,15 +130,15 @@ def counts() -> Iterator[tuple[str, int, int | None, str]]:
 
 
 BUDGET: Final = {
-    "product lines": 43_250,
-    "product modules": 263,
+    "product lines": 42_800,
+    "product modules": 240,
     "classes": 0,
     "constants": 17,
     "words": 0,
     "vague names": 26,
     "vaguest": 0,
-    "tests": 30_050,
-    "benchmarks": 4_710,
+    "tests": 30_150,
+    "benchmarks": 4_750,
 }
 """The figures reached; 39,000 lines of product and 25,000 of tests are the aims."""
 
