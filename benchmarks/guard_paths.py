@@ -15,7 +15,7 @@ import pandas as pd
 
 from features.families.trade import compute
 from features.panel.estimation import evidence_panel
-from features.statistical.base_forecasts import BASE_FORECASTS
+from features.statistical.base_forecasts import BASE_FORECASTS, IN_MEDIAN
 from features.statistical.seasonality import season_profiles
 from models.engine import PanelView, trained
 from publication.documents import FILE_COLUMNS, flat_rows, forecast_document
@@ -96,7 +96,7 @@ def _engine_paths() -> Iterator[tuple[str, Path]]:
     small = replace(BRIEF, pairs=60, rows=200, num_iterations=2, num_leaves=3)
     season = season_profiles(values)
     yield "engine features", features
-    yield "experts", lambda: [one(values, season, 6) for one in BASE_FORECASTS.values()]
+    yield "experts", lambda: [BASE_FORECASTS[name](values, season, 6) for name in IN_MEDIAN]
     yield "train", train
     engine = make_engine(values)
     rows = np.arange(len(values))

@@ -84,7 +84,8 @@ def backtest(
 
     Returns:
         One row per model, destination, cutoff and known month, with quantiles, the actual
-        ``tonnes``, errors and ``lead``: months from that of the as-of, 0 and below over by then.
+        ``tonnes``, errors, ``lead``: months from that of the as-of, 0 and below over by then. Of
+        magnets also ``is_forecastable``: no control that was announced later shaped the month.
 
     Raises:
         DataError: A destination is not forecast, or no origin is left to score.
