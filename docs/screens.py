@@ -62,11 +62,14 @@ def draw(folder: Path) -> str:
             answer = page.goto(screen.path)
             if answer is None or not answer.ok:
                 return f"{screen.path} is not shown: the pictures of the pages stay as they are"
-            page.locator("figure[data-drawn]").first.wait_for()
+            page.locator("figure[data-drawn] figcaption").first.wait_for()
             page.screenshot(path=folder / screen.name)
-        page = browser.new_page(base_url=address, viewport={"width": 760, "height": 600})
+        page = browser.new_page(
+            base_url=address, viewport={"width": 760, "height": 600}, device_scale_factor=2
+        )
         page.goto("/embed/USA.html")
-        page.locator("figure[data-drawn]").screenshot(
+        page.locator("figure[data-drawn] figcaption").wait_for()
+        page.locator("figure[data-drawn] svg.marks").screenshot(
             path=folder / "fan_USA.png", timeout=PATIENCE_MS
         )
         browser.close()
