@@ -110,7 +110,7 @@ def name_of(destination: str) -> str:
 def scope_name(scope: str) -> str:
     """Scope of a score in words: all destinations, or one."""
     if scope == FORECASTABLE:
-        return gettext("All destinations, months that could be forecast")
+        return gettext("Forecastable months")
     return gettext("All destinations") if scope == ALL else name_of(scope)
 
 
