@@ -122,6 +122,7 @@ def of_nginx(home: Path, folder: Path) -> Iterator[dict[str, str]]:
     if shutil.which("nginx") is None:
         return
     port, site = free_port(), (home / "site").resolve()
+    folder.chmod(0o755)
     subprocess.run(["chmod", "-R", "a+rX", str(home)], check=True)  # noqa: S603, S607
     config = folder / "nginx.conf"
     config.write_text(NGINX.format(folder=folder, port=port, site=site), encoding="utf-8")
