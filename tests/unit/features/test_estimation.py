@@ -8,6 +8,7 @@ from features.panel.estimation import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
 from store.errors import DataError
 from store.months import month_number
+from store.settings import PROJECT_ROOT
 from store.vocabulary import AGGREGATES, DESTINATIONS, HS6, PANEL_COLUMNS
 from tests.data.builders import at, bundled_world, make_levels
 from tests.data.store_builders import make_observations
@@ -59,6 +60,18 @@ def test_published_levels_are_met_within_their_rounding() -> None:
     ]
 
     assert np.abs(np.array(found) - result["value"]).max() <= 0.5
+
+
+@pytest.mark.slow
+def test_no_destination_has_more_than_all_metal_magnets_that_china_reports_for_it() -> None:
+    table = pd.read_csv(PROJECT_ROOT / "data" / "wider_scope.csv", dtype={"period": str})
+    caps = table[table["measure"].eq("hs6_net_weight_t")]
+    tonnes = cells(bundled("2026-11-24"))
+    caps = caps[caps["destination"].isin(tonnes.columns)]
+
+    assert len(caps) >= 25
+    for cap in caps.itertuples():
+        assert tonnes.loc[cap.period, cap.destination].sum() < cap.value, cap.period
 
 
 @pytest.mark.slow
