@@ -286,7 +286,7 @@ def _limit_of(scenario_origin: Origin, act: ScenarioAct, row: pd.DataFrame) -> M
         )
     if not is_control and instrument not in TRUCES and act.is_new:
         return message(
-            "Little is known of acts of the kind %(instrument)s; their effect may be larger.",
+            "No effect of acts of the kind %(instrument)s is computed: no response to one is known.",
             instrument=instrument,
         )
     return None

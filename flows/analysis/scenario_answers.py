@@ -10,12 +10,7 @@ import pandas as pd
 from flows.publishing.publication_lookup import in_order, workspace_behind
 from models.forecasting.decomposition import stages_of
 from models.forecasting.model_frame import rows_of
-from models.policy.paired_forecast import (
-    PublishedDraws,
-    ScenarioSnapshot,
-    learned_shift,
-    paired_with,
-)
+from models.policy.paired_forecast import PublishedDraws, ScenarioSnapshot, paired_with
 from models.policy.policy_effect import effect_at
 from models.registry import model_registry
 from service.scenario_pool import ANSWER_COLUMNS, Compute, ScenarioResult
@@ -40,9 +35,7 @@ def published_scenario_snapshot(settings: Settings, rows: pd.DataFrame) -> Scena
     features = rows_of(origin)
     effect = effect_at(origin, analogs)
     stages = stages_of(model, features, origin, effect)
-    learned = learned_shift(model)
-    published = in_order(rows, features)
-    return ScenarioSnapshot(as_of, origin, analogs, published, stages.coherent, learned)
+    return ScenarioSnapshot(as_of, origin, analogs, in_order(rows, features), stages.coherent)
 
 
 def answers_on(settings: Settings, rows: pd.DataFrame) -> Compute:

@@ -8,7 +8,7 @@ from flows.context.stores import store_of
 from flows.context.workspace import open_workspace
 from flows.publishing.publication_lookup import name_of
 from flows.training.predict import made_at
-from models.policy.paired_forecast import ScenarioSnapshot, learned_shift, nothing_learned
+from models.policy.paired_forecast import ScenarioSnapshot
 from store.errors import DataError, StoreError
 from store.facts.reading import latest_forecast
 from store.settings import Settings
@@ -34,7 +34,5 @@ def scenario_snapshot(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapsh
 
 def _of_evidence(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapshot:
     forecast = made_at(open_workspace(settings, as_of))
-    model = forecast.chain.model
-    learned = nothing_learned if model is None else learned_shift(model)
     published, ordinary = forecast.stages.published, forecast.stages.coherent
-    return ScenarioSnapshot(as_of, forecast.origin, forecast.analogs, published, ordinary, learned)
+    return ScenarioSnapshot(as_of, forecast.origin, forecast.analogs, published, ordinary)

@@ -1,19 +1,19 @@
 """What if: a forecast as known and under other policies, paired draw by draw.
 
-A scenario stands on the published distribution. What it changes is a factor of each draw: what
-the trained model would answer to the acts, times the policy response with and without.
-The same draws serve both, so an act that changes nothing makes no difference at all.
+A scenario stands on the published distribution. What it changes is a factor of each draw, the
+policy response with it to that without. The same draws serve both, so an act that changes nothing
+makes no difference at all. What trees learned of tariffs has no part in it: it moved a year's sum
+by a quarter of a percent at most, and destinations that no lever touched by noise.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from features.build import features_at
 from features.controls.analogs import Analog, magnet_analogs
 from features.controls.controls import DIVERTED_PCT, INSTRUMENTS, Control, controls_at
 from features.controls.levers import (
@@ -23,7 +23,6 @@ from features.controls.levers import (
     warnings_of,
     with_levers,
 )
-from features.families import policy, tariffs
 from features.families.tariffs import monthly_rates
 from features.origin import Origin
 from features.track_record import CERTAIN
@@ -32,75 +31,12 @@ from models.policy.drawing import LEAST
 from models.policy.policy_effect import PolicyEffect, drawn_tonnes, effect_at, ranks_under
 from models.policy.precedents import APRIL_2025, HARDEST, MINERALS, Precedents
 from models.policy.response import DRAWS, SEED, Response
-from models.quantile_model import HORIZON, TrainedModel, ensemble_weight, needed_columns
 from store.arrays import Floats
 from store.errors import DataError
 from store.messages import Message, Value, message
 from store.months import month_label, month_start
-from store.schema.scenario import Scenario, ScenarioContext
+from store.schema.scenario import Scenario, ScenarioAct, ScenarioContext
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
-
-RATE: Final = "tariff_rate_pct"
-FALLING: Final = frozenset(entry.name for entry in tariffs.FEATURES if entry.monotone < 0)
-FREE: Final = frozenset(entry.name for entry in tariffs.FEATURES if not entry.monotone)
-
-
-def learned_shift(model: TrainedModel) -> Callable[[Origin, Origin], Floats]:
-    """Shift of a trained model's median from one origin to another.
-
-    Both origins differ in policies alone. In months of a higher rate the shift is never up on that
-    account, in months of a lower one never down: what is announced for later is then left out.
-
-    Returns:
-        A function of two origins: log shift, series x targets.
-    """
-    middle, metadata = model.boosters["p50"], model.metadata
-    wanted = [name for name in needed_columns(metadata) if name in middle.feature_name()]
-
-    def shift(base: Origin, scenario_origin: Origin) -> Floats:
-        matrix = features_at(base)
-        names, features = matrix.names, matrix.features
-        places = [names.index(name) for name in wanted]
-        changed = features.copy()
-        for name, values in {
-            **tariffs.compute(scenario_origin),
-            **policy.compute(scenario_origin),
-        }.items():
-            changed[:, :, names.index(name)] = values
-        before, after = features[:, :, places], changed[:, :, places]
-        after = _bound(before, after, wanted)
-        shape = before.shape[:2]
-        predictions = [
-            np.asarray(middle.predict(block.reshape(-1, len(wanted)), num_threads=1))
-            for block in (before, after)
-        ]
-        rows = pd.DataFrame({HORIZON: np.tile(base.horizons, shape[0])})
-        moved: Floats = (
-            ensemble_weight(metadata, rows) * (predictions[1] - predictions[0])
-        ).reshape(shape)
-        return moved
-
-    return shift
-
-
-def nothing_learned(base: Origin, scenario_origin: Origin) -> Floats:  # noqa: ARG001 - the form of a shift
-    """Shift of zero, of a model without policy features."""
-    return np.zeros((len(base.series), len(base.targets)))
-
-
-def _bound(before: Floats, after: Floats, names: list[str]) -> Floats:
-    """Features bounded so that no other feature reverses the effect of a changed rate."""
-    if RATE not in names:
-        return after
-    old, new = (block[..., names.index(RATE), None] for block in (before, after))
-    higher, lower = new > old, new < old
-    falling, free = (np.isin(names, list(kind)) for kind in (FALLING, FREE))
-    bounded = np.where(higher, np.fmax(before, after), after)
-    bounded = np.where(lower, np.fmin(before, after), bounded)
-    unmoved = np.where(higher | lower, before, after)
-    limited = np.where(falling, bounded, np.where(free, unmoved, after))
-    # Trees have seen no rate of such an importer: what they make of its first one is no answer.
-    return np.where((falling | free) & np.isnan(old), before, limited)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +50,6 @@ class ScenarioSnapshot:
     """Quantiles and mean of every series and target, by series, then target; coherent."""
     ordinary: pd.DataFrame
     """The same before policies that history does not show are answered."""
-    learned: Callable[[Origin, Origin], Floats]
-    """Log shift of the trained middle from one origin to another, series x targets."""
 
     @property
     def context(self) -> ScenarioContext:
@@ -458,27 +392,17 @@ class PublishedDraws:
         draws = self.ordinary.copy()
         for month in announcement_months(scenario, origin):
             scenario_origin = with_levers(origin, scenario, month)
-            # What a new stop at the border does is the response's to answer, not the trees'.
-            acts = [
-                act
-                for act in scenario.events
-                if not act.is_new
-                or act.given["instrument"] not in INSTRUMENTS
-                or act.given["direction"] != "restrictive"
-            ]
-            unstopped = scenario.model_copy(update={"events": acts})
-            shift = self.snapshot.learned(origin, with_levers(origin, unstopped, month))
             effect = effect_at(
                 scenario_origin, self.snapshot.analogs, count=len(draws), exposure=self.exposure
             )
             retained = effect.retained
-            if not unstopped.events:
+            if all(map(_is_stop, scenario.events)):
                 retained = np.minimum(retained, self.policies.retained)
             charged = _bound_scenario(
                 effect.charged, self.policies.charged, origin, scenario_origin
             )
             effect = replace(effect, retained=retained, charged=charged)
-            scenario_draws = drawn_tonnes(plain * np.exp(shift)[:, :, None], effect, self.ranks)
+            scenario_draws = drawn_tonnes(plain, effect, self.ranks)
             reached = origin.targets >= month
             draws[:, :, reached] = scenario_draws[:, :, reached]
         return draws
@@ -496,6 +420,12 @@ class PublishedDraws:
             part = shares[control.event_id] * weight / weight.sum(axis=0)
             diverted[:, receivers] += np.maximum(lost, 0.0)[:, None] * part
         return diverted
+
+
+def _is_stop(act: ScenarioAct) -> bool:
+    """Whether an act is a new one that stops goods at the border."""
+    is_restrictive = act.is_new and act.given["direction"] == "restrictive"
+    return is_restrictive and act.given["instrument"] in INSTRUMENTS
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:

@@ -1,13 +1,10 @@
 """Builders of a forecast to ask what if, and of scenarios."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
 from features.controls.analogs import Analog
-from features.origin import Origin
-from models.policy.paired_forecast import ScenarioSnapshot, nothing_learned
+from models.policy.paired_forecast import ScenarioSnapshot
 from sources.files.file_reader import read_scenario
 from store.schema.scenario import Scenario, ScenarioContext
 from store.vocabulary import QUANTILE_COLUMNS
@@ -29,7 +26,6 @@ def make_standing(
     *,
     events: pd.DataFrame | None = None,
     analogs: tuple[Analog, ...] = (halted("ga"), halted("ge", kept=1.2), halted("sb", kept=0.8)),
-    learned: Callable[[Origin, Origin], np.ndarray] = nothing_learned,
 ) -> ScenarioSnapshot:
     """Build a flat forecast of 2020-07 to 2021-06 of all series as of 2020-07-15."""
     steps = [{"importer": name} for name in ("USA", "EU27", "JPN", "KOR", "VNM", "IND", "THA")]
@@ -44,7 +40,7 @@ def make_standing(
     level = np.repeat(origin.level[:, None], len(origin.targets), axis=1).reshape(-1)
     table = pd.DataFrame(level[:, None] * SPREAD, columns=list(QUANTILE_COLUMNS))
     table["mean"] = level
-    return ScenarioSnapshot(at("2020-07-15"), origin, analogs, table, table, learned)
+    return ScenarioSnapshot(at("2020-07-15"), origin, analogs, table, table)
 
 
 def make_scenario(text: str, snapshot: ScenarioSnapshot) -> Scenario:

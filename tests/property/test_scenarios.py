@@ -10,11 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.forecasting.model_frame import boosters_of, evidence_training_set
-from models.policy.paired_forecast import ScenarioSnapshot, learned_shift, paired
-from models.quantile_model import ENSEMBLE_WEIGHT, TrainedModel
+from models.policy.paired_forecast import ScenarioSnapshot, paired
 from store.schema.scenario import STRICTNESS
-from tests.data.builders import QUICK, at, make_events, make_world
+from tests.data.builders import make_events
 from tests.data.scenario_builders import make_scenario, make_standing
 from tests.examples import few
 
@@ -24,14 +22,7 @@ RATES = st.floats(0, 120).map(lambda rate: round(rate, 1))
 
 @cache
 def snapshot() -> ScenarioSnapshot:
-    """A forecast whose trees have learned from a world with a tariff."""
-    history = make_world().history()
-    now = history.origin(at("2020-07-25"))
-    data = evidence_training_set(history.past(at("2020-07-25")), now, QUICK)
-    metadata = {"features": data.names, ENSEMBLE_WEIGHT: [1.0] * 18, "threads": 1}
-    return make_standing(
-        learned=learned_shift(TrainedModel(boosters_of(data, now, QUICK), metadata))
-    )
+    return make_standing()
 
 
 def usa(text: str) -> pd.DataFrame:
@@ -68,7 +59,7 @@ LEVELS = ("export_ban", "hardest", "minerals", "april_2025")
 def controlled() -> ScenarioSnapshot:
     """The same world after three months under a control that hit each destination otherwise."""
     events = make_events({"event_id": "felt", "effective_from": "2020-04-04"})
-    found = make_standing(events=events, learned=snapshot().learned)
+    found = make_standing(events=events)
     tonnes = found.origin.tonnes.copy()
     tonnes[:, -3:] *= np.random.default_rng(1).uniform(0.05, 1.2, (len(tonnes), 3))
     return replace(found, origin=replace(found.origin, tonnes=tonnes))

@@ -27,7 +27,7 @@ OF_FIGURES = (
 OF_OTHER_THINGS = (
     "There is no active %(what)s", "%(act)s is not a known act", "No suspension is known",
     "The present rate of %(",
-    "Little is known of acts of the kind",
+    "No effect of acts of the kind",
     "No effect of %(act)s is computed", "No backtest is attached to this forecast, so its",
     "Latest start first. A dash means that the rate is not known", "if empty: as currently known",
     "%(count)s of the %(past)s replayed past tables are", "Trade court hears challenge to",

@@ -23,7 +23,7 @@ from flows.context.workspace import open_workspace
 from flows.publishing.publication_lookup import in_order
 from flows.serving import listening_socket, shown
 from models.forecasting.model_frame import rows_of
-from models.policy.paired_forecast import PublishedDraws, ScenarioSnapshot, nothing_learned
+from models.policy.paired_forecast import PublishedDraws, ScenarioSnapshot
 from publication.state import Publication
 from service.app import Later, create_app
 from service.questions import Questions, questions_app
@@ -45,21 +45,21 @@ def tariff(rate: float) -> str:
     return TARIFF.format(rate=rate)
 
 
-def open_without_trees(settings: Settings, rows: pd.DataFrame) -> Compute:
-    """Return who answers about a publication if the trees say nothing of policies."""
+def opened(settings: Settings, rows: pd.DataFrame) -> Compute:
+    """Return who answers about a publication, from its numbers alone."""
     as_of = pd.Timestamp(rows["as_of"].iloc[0])
     history = open_workspace(settings, as_of).history
     origin = history.origin(as_of)
     numbers = in_order(rows, rows_of(origin))
     analogs = history.analogs(as_of)
-    snapshot = ScenarioSnapshot(as_of, origin, analogs, numbers, numbers, nothing_learned)
+    snapshot = ScenarioSnapshot(as_of, origin, analogs, numbers, numbers)
     return partial(answered, PublishedDraws.of(snapshot))
 
 
 def answers(home: Path) -> ScenarioEngine:
     """Return who answers scenarios about the store in a folder."""
     settings = Settings(home=home)
-    opener = partial(open_without_trees, settings)
+    opener = partial(opened, settings)
     return replace(scenario_engine(settings), opener=opener, waiting=256, seconds=600.0)
 
 
@@ -87,7 +87,7 @@ class WhatIf:
 
     def compute(self) -> Compute:
         """Return the same answers made here."""
-        return open_without_trees(Settings(home=self.home), self.publication.latest)
+        return opened(Settings(home=self.home), self.publication.latest)
 
 
 @contextmanager

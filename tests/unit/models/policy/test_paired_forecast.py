@@ -128,7 +128,7 @@ def test_a_lapse_of_an_observed_control_brings_trade_back_towards_the_level_befo
     tonnes[:, -3:] *= 0.3
     low = ScenarioSnapshot(
         low.as_of, replace(low.origin, tonnes=tonnes), low.analogs, low.published * 0.5,
-        low.ordinary * 0.5, low.learned,
+        low.ordinary * 0.5,
     )  # fmt: skip
 
     gain = answer("events: [{event_id: observed, effective_to: 2020-09-30}]", low)
