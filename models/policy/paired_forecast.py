@@ -447,7 +447,7 @@ def _bound_scenario(
 ) -> Floats:
     """Tariff factors that in months of a higher rate are never above the known ones.
 
-    Nor below them in months of a lower rate, whatever was shipped ahead of either.
+    Nor below them in months of a lower rate.
     """
     # A rate nobody knew counts as none, as the tariff response takes it.
     before, after = (

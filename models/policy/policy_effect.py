@@ -37,8 +37,8 @@ from models.policy.drawing import LEAST, SOFTENED, outcome_draws
 from models.policy.precedents import Precedents, observed_months
 from models.policy.response import DRAWS, SEED, Response
 from models.quantile_model import mean_of_quantiles
-from store.arrays import Flags, Floats, Ints
-from store.months import month_number, month_start
+from store.arrays import Flags, Floats
+from store.months import month_start
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 ELASTICITY: Final = 1.2
@@ -53,16 +53,7 @@ All were out before any forecast that is answered by it.
 SPREAD: Final = 0.6
 """Of its log: those estimates lie within one such spread of the median."""
 
-STOCK: Final = (2.0, 4.0)
-"""Beta of the month's trade that is shipped ahead of a rise of ``FULL_RISE`` or more."""
-
-FULL_RISE: Final = 0.1
-"""Rise of the log of one plus the rate from which buying ahead is at its fullest."""
-
 LEAST_RISE: Final = 0.005
-
-_AHEAD_MONTHS: Final = 3
-"""Months before a rise in which goods are shipped ahead, and after it in which they lack."""
 
 
 def share_under_tariffs(origin: Origin, *, count: int) -> Floats:
@@ -78,18 +69,11 @@ def share_under_tariffs(origin: Origin, *, count: int) -> Floats:
     months = np.arange(origin.cutoff - LEVEL_MONTHS + 1, origin.targets[-1] + 1)
     # Of a rate that nobody knows only what is put on top counts.
     burden = np.log1p(np.nan_to_num(monthly_rates(origin, months)) / 100.0)
-    ahead, moved = burden[:, LEVEL_MONTHS:], np.zeros(shape[1:])
-    members = ~origin.is_sum
-    change = np.where(members[:, None], _change(burden, origin), 0.0)
+    change = np.where(~origin.is_sum[:, None], _change(burden, origin), 0.0)
     comes = _coming(origin, count)
-    moved[members] = _shipped_ahead(ahead[members], np.flatnonzero(members), origin)
-    random = np.random.default_rng([SEED, 3])
-    elasticity = ELASTICITY * np.exp(SPREAD * random.standard_normal(count))
-    stock = random.beta(*STOCK, count)
-    return np.asarray(
-        np.exp(-elasticity[:, None, None] * np.where(change > 0.0, comes * change, change))
-        * (1.0 + stock[:, None, None] * moved)
-    )
+    spread = SPREAD * np.random.default_rng([SEED, 3]).standard_normal(count)
+    elasticity = ELASTICITY * np.exp(spread)[:, None, None]
+    return np.asarray(np.exp(-elasticity * np.where(change > 0.0, comes * change, change)))
 
 
 def _coming(origin: Origin, count: int) -> Floats:
@@ -118,43 +102,6 @@ def _change(burden: Floats, origin: Origin) -> Floats:
     above = np.maximum(ahead - np.fmax(usual, today) - LEAST_RISE, 0.0)
     below = np.minimum(ahead - np.fmin(usual, today) + LEAST_RISE, 0.0)
     return np.asarray(above + below)
-
-
-def _shipped_ahead(burden: Floats, rows: Ints, origin: Origin) -> Floats:
-    """Months' trade that moves to before the first announced rise, series x targets.
-
-    What the months before it gain, those after it lack; nothing where it comes without notice.
-
-    Args:
-        burden: Of the series ``rows`` of the origin, series x targets.
-    """
-    moved = np.zeros_like(burden)
-    rise = np.diff(burden, axis=1)
-    for row in np.flatnonzero((rise >= LEAST_RISE).any(axis=1)):
-        steps = (rise[row] >= LEAST_RISE) & (origin.targets[1:] > origin.today)
-        if not steps.any():
-            continue
-        first = int(steps.argmax()) + 1
-        full = min(float(rise[row, first - 1]) / FULL_RISE, 1.0)
-        known_from = _known_from(int(rows[row]), int(origin.targets[first]), origin)
-        open_months = np.flatnonzero(origin.targets[:first] >= known_from)[-_AHEAD_MONTHS:]
-        if not len(open_months):
-            continue
-        moved[row, open_months] = full / len(open_months)
-        moved[row, first : first + _AHEAD_MONTHS] = -full / _AHEAD_MONTHS
-    return moved
-
-
-def _known_from(row: int, month: int, origin: Origin) -> int:
-    """Month from which a series' buyers know of a rise that begins in a month."""
-    steps = origin.tariffs
-    assert steps is not None  # noqa: S101 - share_under_tariffs() returns before
-    name = origin.series[row]
-    charging = {importer for importer, hit in charged_by(origin).items() if name in hit}
-    starts = steps["effective_from"]
-    begins = (starts >= month_start(month)) & (starts < month_start(month + 1))
-    announced = steps.loc[begins & steps["importer"].isin(charging), "announced_on"].dropna()
-    return origin.today if announced.empty else max(origin.today, month_number(announced.min()))
 
 
 SHARE_WORTH: Final = 5.0

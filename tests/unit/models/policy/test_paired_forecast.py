@@ -100,16 +100,6 @@ def test_news_of_a_later_month_changes_no_earlier_one() -> None:
     assert (table.loc["2020-10":, "USA"] < 0).all()
 
 
-def test_a_tariff_announced_ahead_brings_shipments_forward() -> None:
-    lever = "importer: USA, add_points: 10, announced_on: 2020-08-01, effective_from: 2020-11-01"
-
-    table = months_of(answer(f"tariffs: [{{{lever}}}]"), "difference_mean")["USA"]
-
-    assert (table[:"2020-08"] >= 0).all()
-    assert (table["2020-08":"2020-10"] > 0).all()
-    assert (table["2020-11":] < 0).all()
-
-
 def test_a_rate_beyond_the_record_gets_the_highest_on_it_and_a_warning() -> None:
     beyond, highest = (
         answer(TARIFF % ("400", "2020-10-01")),
