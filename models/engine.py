@@ -96,14 +96,18 @@ def lag_features(
 
 
 def date_features(
-    features: Sequence[str | Callable[[pd.DatetimeIndex], Any]], freq: str
+    features: Sequence[str | Callable[[pd.DatetimeIndex], Any]],
+    dates_of: Callable[[pd.DatetimeIndex], pd.DatetimeIndex],
 ) -> dict[str, Function]:
-    """Features of the dates to forecast by name: attributes of pandas' dates, and functions."""
+    """Features of the dates to forecast by name: attributes of pandas' dates, and functions.
+
+    Args:
+        dates_of: Dates of the panel, of first days of months.
+    """
 
     def dated(of_dates: str | Callable[[pd.DatetimeIndex], Any]) -> Function:
         def of_months(months: pd.DataFrame, horizon: int) -> Floats:
-            after = pd.date_range(months.index[-1], periods=horizon + 1, freq="MS")[1:]
-            dates = after + pd.offsets.MonthEnd(0) if freq == "ME" else after
+            dates = dates_of(pd.date_range(months.index[-1], periods=horizon + 1, freq="MS")[1:])
             values = of_dates(dates) if callable(of_dates) else getattr(dates, of_dates)
             return np.tile(np.asarray(values, dtype=float)[:, np.newaxis], months.shape[1])
 

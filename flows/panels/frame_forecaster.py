@@ -131,24 +131,24 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         if id_col or time_col or target_col:
             columns = (id_col or NIXTLA[0], time_col or NIXTLA[1], target_col or NIXTLA[2])
         allow_negative = self.allow_negative or bool(self.target_transforms)
-        panel, given = _ours(df, columns), self._forward(df, columns)
+        forward = self._forward if self.target_transforms else None
+        panel = _ours(df, columns)
         exogenous = _exogenous(panel, covariates)
-        files = PanelFiles(given, covariates, tree, columns, allow_negative)
+        files = PanelFiles(df, covariates, tree, columns, allow_negative, forward)
         contents, snapshot = files.open()
-        _warn([*contents.notes, refusal(contents)])
-        dates = panel[OURS[1]].dropna()
-        is_dated = pd.api.types.is_datetime64_any_dtype(dates)
-        self.freq_ = "ME" if is_dated and dates.dt.is_month_end.all() else "MS"
+        self._dates, note = _Dates.of(panel[OURS[1]].dropna())
+        self.freq_ = self._dates.freq
+        _warn([*contents.notes, refusal(contents), note])
         lags, models = lag_features(self.lags or (), self.lag_transforms or {}), self._by_name()
         self._estimators = {name: each for name, each in models.items() if hasattr(each, "fit")}
         functions = {name: models[name] for name in models if name not in self._estimators}
-        of_dates = date_features(self.date_features or (), self.freq_)
+        of_dates = date_features(self.date_features or (), self._dates.dated)
         custom = CustomFeatures({**of_dates, **(self.features or {})}, {**lags, **functions})
         self.columns_ = columns or (OURS if OURS[0] in df.columns else NIXTLA)
         self.parameters_, self.snapshot_, self._files = (
             parameters,
             snapshot,
-            replace(files, panel=given[:0]),
+            replace(files, panel=df[:0]),
         )
         ids = panel[OURS[0]].drop_duplicates()
         sums = {str(total): total for total in tree} if isinstance(tree, Mapping) else {}
@@ -261,7 +261,7 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
             )
         forecasts = self._forecast(self._snapshot(truth.cutoff - last, df))
         cells = forecasts.query("model == @MODEL").merge(truth.published_months)
-        errors = (cells["tonnes"] - self._values(cells, [0.5])[:, 0]).abs()
+        errors = (self._backward(cells["tonnes"]) - self._values(cells, [0.5])[:, 0]).abs()
         unit = seasonal_scale(np.asarray(self._backward(self.table_.to_numpy())))
         scale = pd.Series(unit, self.table_.index).reindex(cells["destination"]).to_numpy()
         return -float((errors / scale)[scale > 0].mean())
@@ -283,8 +283,9 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         names = [by_id.get(each, str(each)) for each in some]
         figure = Figure(figsize=(8, 2.5 * len(names)), layout="constrained")
         for name, axis in zip(names, figure.subplots(len(names), squeeze=False)[:, 0], strict=True):
-            low, middle, high = bounds[forecasts["destination"] == name].T
-            periods, months = forecasts["period"].unique(), self.table_.loc[name]
+            is_its = forecasts["destination"] == name
+            low, middle, high = bounds[is_its].T
+            periods, months = forecasts.loc[is_its, "period"], self.table_.loc[name]
             axis.plot(month_starts(months.index.to_numpy()), self._backward(months))
             axis.plot(periods, middle)
             axis.fill_between(periods, low, high, alpha=0.3)
@@ -359,6 +360,8 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
     def _snapshot(self, h: int | None, X_df: pd.DataFrame | None = None) -> Snapshot:  # noqa: N803
         """What is to be forecast, with further columns of the panel and their future."""
         snapshot = self.snapshot_.ahead(months_ahead(h, "h"))
+        if X_df is not None:
+            self._check_further(_ours(X_df, self._files.columns))
         if (past := self._exogenous) is None:
             return snapshot
         months = pd.DataFrame({"period": month_starts(snapshot.origin.targets)})
@@ -369,11 +372,34 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         rows = pd.concat([past, future, static.merge(months, how="cross")])
         return replace(snapshot, covariates=read_covariates(rows, table=snapshot.table))
 
+    def _check_further(self, rows: pd.DataFrame) -> None:
+        """Refuse series and columns that the panel does not have."""
+        named = set() if OURS[0] not in rows else {*names_in(rows[OURS[0]].dropna())}
+        planned = set() if self._exogenous is None else {*self._exogenous}
+        unknown = [*sorted(named - {*self.ids_}), *sorted({*rows} - planned - {*OURS, PART_OF})]
+        if unknown:
+            raise DataError(
+                f"X_df has {first_few(unknown)}, which the panel of fit does not have. Expected "
+                "its series and further columns. Leave them out, or fit with them."
+            )
+
     def _forecast(self, snapshot: Snapshot) -> pd.DataFrame:
-        """Forecasts by model and series, of a horizon's model that is trained once."""
+        """Forecasts by model and series, of a horizon's model that is trained once.
+
+        Without sums, a series that ended within the last year is forecast from its own end.
+        """
         months = snapshot.horizon
-        forecasts, self._models[months] = self._trained(snapshot, self._models.get(months))
-        return forecasts
+        forecasts, model = self._trained(snapshot, self._models.get(months))
+        self._models[months] = model
+        months_ago = np.isfinite(self.table_.to_numpy())[:, ::-1].argmax(axis=1)
+        if snapshot.tree is not None or not months_ago.any():
+            return forecasts
+        ended = pd.Series(months_ago, self.table_.index).reindex(forecasts["destination"])
+        parts = [forecasts.loc[ended.eq(0).to_numpy()]]
+        for ago in sorted({*ended} - {0}):
+            part = self._trained(snapshot.at(snapshot.cutoff - ago), model)[0]
+            parts.append(part.loc[part["destination"].isin(ended.index[ended.eq(ago)])])
+        return pd.concat(parts).sort_values("destination", kind="stable", ignore_index=True)
 
     def _trained(
         self, snapshot: Snapshot, model: "_Model | None" = None
@@ -415,8 +441,7 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         rows, actual = self._as_asked(forecasts, named), self._backward(cells["tonnes"].to_numpy())
         if self.columns_ == OURS:
             return rows.assign(**{OURS[2]: actual})
-        ends = pd.DatetimeIndex(cells["cutoff"])
-        rows.insert(2, "cutoff", ends + pd.offsets.MonthEnd(0) if self.freq_ == "ME" else ends)
+        rows.insert(2, "cutoff", self._dates.dated(pd.DatetimeIndex(cells["cutoff"])))
         rows.insert(3, self.columns_[2], actual)
         return rows
 
@@ -454,8 +479,8 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
                 names = [f"{model}-{name}" for name in named]
                 columns |= {str(model): middle, **dict(zip(names, rest, strict=True))}
         ids = [self.ids_.get(name, name) for name in cells["destination"]]
-        ends = cells["period"] + pd.offsets.MonthEnd(0) if self.freq_ == "ME" else cells["period"]
-        labels = cells.assign(destination=ids, period=ends).reset_index(drop=True)
+        dates = self._dates.dated(pd.DatetimeIndex(cells["period"]))
+        labels = cells.assign(destination=ids, period=dates).reset_index(drop=True)
         if self.columns_ != OURS:
             names_of = dict(zip(OURS, self.columns_[:2], strict=False))
             labels = labels[["destination", "period"]].rename(columns=names_of)
@@ -472,13 +497,11 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         values = values if self._files.allow_negative else np.maximum(values, 0.0)
         return np.asarray(self._backward(values))
 
-    def _forward(self, df: pd.DataFrame, names: Names | None) -> pd.DataFrame:
-        """A panel with transformed values."""
-        columns = dict(zip(_ours(df, names), df.columns, strict=True))
-        if not self.target_transforms or (target := columns.get(OURS[2])) is None:
-            return df
-        transforms = [forward for forward, _ in map(_pair, self.target_transforms)]
-        return df.assign(**{target: reduce(lambda y, use: use(y), transforms, df[target])})
+    def _forward(self, values: "pd.Series[float]") -> "pd.Series[float]":
+        """Transformed values of a panel; not finite where a transform cannot take one."""
+        transforms = [forward for forward, _ in map(_pair, self.target_transforms or ())]
+        with np.errstate(all="ignore"):
+            return reduce(lambda y, use: use(y), transforms, values)
 
     def _backward(self, values: Any) -> Any:  # noqa: ANN401 - an array or a column
         inverses = [inverse for _, inverse in map(_pair, self.target_transforms or ())]
@@ -508,6 +531,34 @@ class _Model(NamedTuple):
     metadata: Mapping[str, object]
     estimators: Mapping[str, tuple[Any, Mapping[str, object]]]
     """Estimators by name, each with the metadata of its bands."""
+
+
+class _Dates(NamedTuple):
+    """How a panel dates its months."""
+
+    freq: str
+    after: pd.Timedelta
+    """Of each date, after the first of its month; none if the dates are the last of months."""
+    zone: Any
+
+    @classmethod
+    def of(cls, dates: "pd.Series[Any]") -> tuple["_Dates", str]:
+        """As dates of a panel are, and a note where forecasts cannot be dated the same."""
+        if not pd.api.types.is_datetime64_any_dtype(dates):
+            dates = pd.to_datetime(dates.astype("str"), format="ISO8601", errors="coerce")
+        zone, local = dates.dt.tz, dates.dt.tz_localize(None)
+        if local.dt.is_month_end.all():
+            return cls("ME", pd.Timedelta(0), zone), ""
+        after = (local - local.dt.to_period("M").dt.to_timestamp()).dropna().unique()
+        if len(after) <= 1:
+            return cls("MS", pd.Timedelta(0) if len(after) == 0 else after[0], zone), ""
+        note = "dates lie on several days of the month, forecasts on the first"
+        return cls("MS", pd.Timedelta(0), zone), note
+
+    def dated(self, months: pd.DatetimeIndex) -> pd.DatetimeIndex:
+        """First days of months as the panel dates them."""
+        ends = pd.offsets.MonthEnd(0) if self.freq == "ME" else self.after
+        return (months + ends).as_unit(months.unit).tz_localize(self.zone)
 
 
 class _Served(NamedTuple):

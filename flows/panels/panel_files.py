@@ -22,6 +22,7 @@ from sources.files.panel import (
     TAKES_NEGATIVE,
     Names,
     Panel,
+    Transform,
     named,
     names_in,
     read_panel,
@@ -48,10 +49,13 @@ class PanelFiles:
     tree: Sums | None = None
     columns: Names | None = None
     allow_negative: bool = False
+    transform: Transform | None = None
 
     def read(self, panel: Path | pd.DataFrame) -> Panel:
         """A panel, or a part of it, read with these names of columns."""
-        return read_panel(panel, self.columns, allow_negative=self.allow_negative)
+        return read_panel(
+            panel, self.columns, allow_negative=self.allow_negative, transform=self.transform
+        )
 
     def open(self, horizon: int | None = None) -> tuple[Panel, Snapshot]:
         """The panel, with notes on all files, and its snapshot with sums and covariates."""

@@ -30,6 +30,9 @@ NIXTLA: Final[Names] = ("unique_id", "ds", "y")
 MISSING_MARKS: Final = ("nan", "na", "n/a", "#n/a", "null", "none")
 """Words, in any case, that tools write for a missing number."""
 
+Transform = Callable[["pd.Series[float]"], "pd.Series[float]"]
+"""Of values into those that are forecast; not finite where one cannot be."""
+
 _NUMBER: Final = r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf(?:inity)?))"
 
 
@@ -249,7 +252,11 @@ class _Faults:
 
 
 def read_panel(
-    source: Path | pd.DataFrame, columns: Names | None = None, *, allow_negative: bool = False
+    source: Path | pd.DataFrame,
+    columns: Names | None = None,
+    *,
+    allow_negative: bool = False,
+    transform: Transform | None = None,
 ) -> Panel:
     """Valid series of a panel as a dense table, with refused series and notes.
 
@@ -270,7 +277,9 @@ def read_panel(
     labels = rows["destination"]
     rows = rows.assign(destination=labels.where(labels.str.strip() != ""))
     faults = _Faults(rows)
-    values, again = _known(rows, faults, name, called[2], allow_negative=allow_negative)
+    values, again = _known(
+        rows, faults, name, called[2], allow_negative=allow_negative, transform=transform
+    )
     if has_tree:
         _check_parents(rows, faults)
     reasons = dict(faults.reasons())
@@ -291,7 +300,13 @@ def read_panel(
 
 
 def _known(
-    rows: pd.DataFrame, faults: _Faults, name: str, called: str, *, allow_negative: bool
+    rows: pd.DataFrame,
+    faults: _Faults,
+    name: str,
+    called: str,
+    *,
+    allow_negative: bool,
+    transform: Transform | None,
 ) -> tuple[pd.DataFrame, int]:
     """Destination, month and tonnes of the rows with a value, and the count of repeated rows."""
     months, month_faults = months_in(rows, name)
@@ -300,6 +315,11 @@ def _known(
     cells = rows["tonnes"].astype("str").fillna("").tolist() if wrong.any() else []
     faults.note(wrong, lambda place: f"{called} {shown(cells[place])!r} is no number")
     faults.note(np.isinf(values), lambda place: f"{called} {values[place]} is not finite")
+    if transform is not None:
+        given, values = values, np.asarray(transform(pd.Series(values, rows.index)), dtype=float)
+        lost = np.isfinite(given) & ~np.isfinite(values)
+        faults.note(lost, lambda place: f"target_transforms cannot take {called} {given[place]}")
+        wrong, values = wrong | lost, np.where(lost, np.nan, values)
     finite = np.isfinite(values)
     if not allow_negative:
         faults.note(finite & (values < 0), lambda place: f"{values[place]} {called}{NEGATIVE}")

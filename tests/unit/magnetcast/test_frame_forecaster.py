@@ -230,12 +230,42 @@ def test_dates_and_lag_transforms_of_mlforecast_are_features(frame: pd.DataFrame
             mc.Forecaster(lag_transforms={1: [wrong]}).fit(frame)
 
 
-def test_dates_at_the_end_of_months_come_back_as_such(frame: pd.DataFrame) -> None:
-    ends = frame.assign(ds=frame["ds"] + pd.offsets.MonthEnd(0))
+@pytest.mark.parametrize(
+    ("dated", "expected"),
+    [
+        (lambda ds: ds + pd.offsets.MonthEnd(0), pd.Timestamp("2024-02-29")),
+        (lambda ds: ds + pd.Timedelta(days=14), pd.Timestamp("2024-02-15")),
+        (
+            lambda ds: ds.dt.tz_localize("Asia/Shanghai"),
+            pd.Timestamp("2024-02-01", tz="Asia/Shanghai"),
+        ),
+    ],
+    ids=["end", "15th", "zone"],
+)
+def test_dates_come_back_as_they_went_in(
+    frame: pd.DataFrame, dated: Callable[..., object], expected: pd.Timestamp
+) -> None:
+    model = mc.Forecaster().fit(frame.assign(ds=dated(frame["ds"])))
 
-    made = mc.Forecaster().fit(ends).predict(2, quantiles=[])
+    assert model.predict(2, quantiles=[])["ds"][1] == expected
+    assert set(model.cross_validation(h=2)["ds"]) < set(dated(frame["ds"]))
+    with pytest.warns(UserWarning, match="several days of the month, forecasts on the first"):
+        mc.Forecaster().fit(frame.assign(ds=frame["ds"] + pd.to_timedelta(frame.index % 9, "D")))
 
-    assert list(made["ds"][:2]) == [pd.Timestamp("2024-01-31"), pd.Timestamp("2024-02-29")]
+
+def test_a_series_that_ends_earlier_is_forecast_from_its_own_end(frame: pd.DataFrame) -> None:
+    early = frame.loc[(frame["unique_id"] != "B") | (frame["ds"] < "2023-10-01")]
+
+    with pytest.warns(UserWarning, match="no value in the last month"):
+        model = mc.Forecaster().fit(early, target_col="y")
+    made = model.predict(2, level=[80])
+
+    starts = made.groupby("unique_id")["ds"].min().dt.strftime("%Y-%m").to_dict()
+    assert starts == {"A": "2024-01", "B": "2023-10", "C": "2024-01"}
+    truth = frame.loc[frame["unique_id"] == "B"].set_index("ds")["y"]
+    middle = made.loc[made["unique_id"] == "B"].set_index("ds")["magnetcast"]
+    assert (middle / truth - 1).abs().max() < 0.2
+    assert len(model.plot(["B"], 2).axes[0].lines[1].get_xdata()) == 2
 
 
 def test_a_level_between_two_of_the_model_lies_between_them(frame: pd.DataFrame) -> None:
@@ -276,6 +306,15 @@ def test_a_bad_series_is_refused_by_name_with_its_row(frame: pd.DataFrame) -> No
     assert set(model.predict(1)["unique_id"]) == {"A", "C"}
 
 
+def test_a_value_that_a_transform_cannot_take_refuses_its_series(frame: pd.DataFrame) -> None:
+    bad = frame.assign(y=frame["y"].where(frame.index != 75, -5.0))
+
+    with pytest.warns(UserWarning, match="B: row 75: target_transforms cannot take y -5.0"):
+        model = mc.Forecaster(target_transforms=[(np.log1p, np.expm1)]).fit(bad)
+
+    assert list(model.refused_) == ["B"]
+
+
 def test_negative_values_are_forecast_where_that_is_allowed() -> None:
     frame = long(A=100.0, B=40.0)
     sunk = frame.assign(y=frame["y"].where(frame["unique_id"] == "A", frame["y"] - 45.0))
@@ -308,8 +347,14 @@ def test_negative_values_are_forecast_where_that_is_allowed() -> None:
             ).predict(2),
             "lacks values to forecast after 2023-12: tariff of A",
         ),
+        (
+            lambda model, df: model.fit(df).predict(
+                1, X_df=pd.DataFrame({"unique_id": ["A", "Z"], "ds": "2024-01", "price": 1.0})
+            ),
+            "X_df has Z; price, which the panel of fit does not have",
+        ),
     ],
-    ids=["horizon", "early", "level", "column", "more", "rows", "tree", "covariate"],
+    ids=["horizon", "early", "level", "column", "more", "rows", "tree", "covariate", "unknown"],
 )
 def test_what_cannot_be_used_is_refused(
     frame: pd.DataFrame, call: Callable[..., object], message: str
