@@ -26,6 +26,9 @@ UNSEEN_SPREAD: Final = 0.3
 LEAST_LEVEL: Final = 0.1
 """Smallest level, as a share of the series' mean."""
 
+STOP_MONTHS: Final = 6
+"""Months of zeros in a row from which a series that never had as many has stopped."""
+
 LEAST_RATIO: Final = 1e-6
 """Added to ratios before logs are taken."""
 
@@ -106,6 +109,37 @@ def _recent_mean(changes: Floats) -> Floats:
 def seasonal_scale(values: Floats) -> Floats:
     """Each series' mean absolute difference to the year before, the unit of MASE, or NaN."""
     return mean_known(np.abs(values[:, YEAR:] - values[:, :-YEAR]))
+
+
+def zero_runs(values: Floats) -> tuple[Floats, Floats]:
+    """Of stopped series, months of zeros up to each month and the mean of the year before them.
+
+    Args:
+        values: Series x months, NaN where missing; zeros before the first trade are no stop.
+
+    Returns:
+        Both series x months; 0 where a series has not stopped.
+    """
+    runs, levels = np.zeros(values.shape), np.zeros(values.shape)
+    rows = np.flatnonzero((values == 0).sum(axis=1) >= STOP_MONTHS)
+    months, places = values[rows], np.arange(len(rows))
+    sums, counts = (
+        np.pad(table.cumsum(axis=1), ((0, 0), (1, 0)))
+        for table in (np.nan_to_num(months), np.isfinite(months))
+    )
+    run, longest, start = np.zeros((3, len(rows)), dtype=np.int64)
+    for month, value in enumerate(months.T):
+        is_trade = value > 0
+        longest = np.where(is_trade & (start > 0), np.maximum(longest, run), longest)
+        start, run = np.where(
+            is_trade, [start * 0 + month + 1, run * 0], [start, run + (value == 0)]
+        )
+        year = np.maximum(start - YEAR, 0)
+        total, count = (table[places, start] - table[places, year] for table in (sums, counts))
+        has_stopped = (run >= STOP_MONTHS) & (run > longest) & (start > 0)
+        runs[rows, month] = run * has_stopped
+        levels[rows, month] = total / np.maximum(count, 1) * has_stopped
+    return runs, levels
 
 
 def mean_known(window: Floats, weight: Floats | None = None) -> Floats:

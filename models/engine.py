@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from features.build import OriginFeatures, features_of
 from features.origin import Origin, bare_origin
-from features.series import SeriesStats, panel_momentum, ratio, series_stats
+from features.series import STOP_MONTHS, SeriesStats, panel_momentum, ratio, series_stats, zero_runs
 from features.statistical.seasonality import common_profile
 from models import quantile_model
 from models.learning.boosters import (
@@ -28,12 +28,13 @@ from models.learning.boosters import (
     fitted,
     training_set,
 )
-from models.learning.calibration import HALF_KEPT, PastErrors, metadata_of
+from models.learning.calibration import HALF_KEPT, PastErrors, metadata_of, weighted_quantiles
 from models.learning.parameters import ModelParameters
 from models.quantile_model import recentred
 from store.arrays import Flags, Floats, Ints, take
 from store.errors import DataError
 from store.months import month_starts
+from store.vocabulary import QUANTILES
 
 Function = Callable[[pd.DataFrame, int], object]
 """Of the months known (months x series, NaN where missing) and the number of months ahead: months
@@ -243,6 +244,9 @@ class PanelView:
             quantile_model.BASE_TONNES: point.base.reshape(-1),
             quantile_model.SCALE: np.repeat(point.stats.spread, self.horizon),
         }
+        stopped = (quantile_model.STOPPED_MONTHS, quantile_model.STOPPED_FROM)
+        for name, values in zip(stopped, zero_runs(self.tonnes[rows]), strict=True):
+            scales[name] = np.repeat(values[:, -1], self.horizon)
         return point, pd.DataFrame(columns, columns=list(point.names)).assign(**scales)
 
     def after(self, origin: int, rows: Ints | slice, last: int) -> Floats:
@@ -349,7 +353,58 @@ def trained(
     errors = past_errors(
         before_window, rows, horizon=view.horizon, last=last, parameters=parameters
     )
-    return final, metadata_of(rows.names, errors, parameters, view.horizon), rows
+    metadata = metadata_of(rows.names, errors, parameters, view.horizon)
+    return final, metadata | {quantile_model.RETURNS: returns(view.tonnes, view.horizon)}, rows
+
+
+RUN_LENGTHS: Final = (STOP_MONTHS, 2 * STOP_MONTHS, 4 * STOP_MONTHS)
+"""Months of zeros after which returns are counted, each run once."""
+
+USUAL_RUNS: Final = 5.0
+"""Runs of zeros that the usual share of returns counts as, beside those of the panel."""
+
+USUAL_SIZES: Final = (0.2, 0.4, 0.6, 0.8, 1.0)
+"""Usual size of what returns, as shares of the year before."""
+
+
+def returns(values: Floats, horizon: int) -> dict[str, list[list[float]]]:
+    """Forecasts of stopped series, as shares of the year before they stopped.
+
+    A series that had no trade for n months usually has some in one of n + 2, by the rule of
+    succession; with this counts how often, and with how much, the panel's series came back.
+
+    Args:
+        values: Series x months, NaN where missing.
+
+    Returns:
+        By least months of zeros: months ahead x ``QUANTILES``.
+    """
+    runs, levels = zero_runs(values)
+    tables = {}
+    for length in RUN_LENGTHS:
+        months = (_shares(values, levels, runs == length, ahead) for ahead in range(1, horizon + 1))
+        tables[str(length)] = [_of_returns(shares, length) for shares in months]
+    return tables
+
+
+def _shares(values: Floats, levels: Floats, is_such: Flags, ahead: int) -> Floats:
+    """What stopped series had some months later, as shares of the year before they stopped."""
+    later, some = values[:, ahead:], is_such[:, : max(values.shape[1] - ahead, 0)]
+    rows, columns = np.nonzero(some & np.isfinite(later))
+    return np.asarray(later[rows, columns] / levels[rows, columns])
+
+
+def _of_returns(shares: Floats, length: int) -> list[float]:
+    """Quantiles of a mixture of zero and of what came back."""
+    sizes, usual = shares[shares > 0], USUAL_RUNS / (length + 2)
+    chance = (len(sizes) + usual) / (len(shares) + USUAL_RUNS)
+    weights = [np.ones(len(sizes)), np.full(len(USUAL_SIZES), usual / len(USUAL_SIZES))]
+    above = (np.array(QUANTILES) - 1 + chance) / chance
+    size = weighted_quantiles(
+        np.concatenate([sizes, USUAL_SIZES]), np.concatenate(weights), np.clip(above, 0, 1)
+    )
+    quantiles: list[float] = np.where(above > 0, size, 0.0).tolist()
+    return quantiles
 
 
 def training_rows(view: PanelView, parameters: ModelParameters) -> TrainingSet:

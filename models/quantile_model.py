@@ -51,6 +51,16 @@ without it one spread, half the distance of the outer quantiles, serves both sid
 SCALE: Final = "usual_move_tonnes"
 """Column of the rows: usual change of a series from month to month, 0 where it never changed."""
 
+RETURNS: Final = "returns"
+"""Key of the metadata: forecasts of series that stopped, as shares of ``STOPPED_FROM``, by least
+months of zeros, month ahead and quantile."""
+
+STOPPED_MONTHS: Final = "stopped_months"
+"""Column of the rows: months of zeros since a series stopped, 0 if it did not."""
+
+STOPPED_FROM: Final = "stopped_from_tonnes"
+"""Column of the rows: mean of the year before it stopped."""
+
 PUBLISHED_AS: Final = "commodity"
 """Key of the metadata: code under which its forecasts are published."""
 
@@ -194,9 +204,21 @@ def quantiles_of(
     else:
         shifted = start[:, np.newaxis] * np.exp(quantiles)
     tonnes = np.maximum(shifted - offset[:, np.newaxis], 0.0)
+    if RETURNS in metadata:
+        tonnes = _with_returns(tonnes, metadata, rows)
     forecast = pd.DataFrame(tonnes, columns=names, index=rows.index)
     forecast["mean"] = mean_of_quantiles(tonnes, _vector(metadata["quantiles"]))
     return forecast
+
+
+def _with_returns(tonnes: _Floats, metadata: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
+    """Quantiles whose rows of stopped series stay at zero, but for returns."""
+    by_length = cast("Mapping[str, object]", metadata[RETURNS])
+    shares, months = _vector([*by_length.values()]), rows[STOPPED_MONTHS].to_numpy()
+    length = np.searchsorted([int(least) for least in by_length], months, side="right")
+    share = shares[np.maximum(length - 1, 0), _places(_finite(rows, HORIZON), shares.shape[1])]
+    from_tonnes = rows[STOPPED_FROM].to_numpy(dtype=np.float64)
+    return np.where(length[:, None] > 0, share * from_tonnes[:, None], tonnes)
 
 
 def mean_of_quantiles(values: _Floats, levels: _Floats) -> _Floats:
@@ -261,8 +283,12 @@ def in_order(distances: Distances) -> Distances:
 
 
 def _scale_columns(metadata: Mapping[str, object]) -> list[str]:
-    optional = {HISTORY_WEIGHT: HISTORY_STDERR, UNIT: SCALE}
-    needed = (column for key, column in optional.items() if key in metadata)
+    optional = {
+        HISTORY_WEIGHT: [HISTORY_STDERR],
+        UNIT: [SCALE],
+        RETURNS: [STOPPED_MONTHS, STOPPED_FROM],
+    }
+    needed = [column for key, some in optional.items() if key in metadata for column in some]
     return [HORIZON, LEVEL, OFFSET, BASE_TONNES, *needed]
 
 

@@ -315,6 +315,32 @@ def test_a_value_that_a_transform_cannot_take_refuses_its_series(frame: pd.DataF
     assert list(model.refused_) == ["B"]
 
 
+def test_a_series_that_stopped_stays_there_and_its_band_holds_as_many_returns_as_the_panel(
+    frame: pd.DataFrame,
+) -> None:
+    months, others = frame["ds"].dt.strftime("%Y-%m"), frame["unique_id"] != "B"
+    stopped = frame.assign(y=frame["y"].where(others | (months < "2023-07"), 0.0))
+    pauses = [
+        part.assign(
+            unique_id=f"{part['unique_id'].iloc[0]}{year}",
+            y=part["y"].where(~months.between(f"{year}-01", f"{year}-06"), 0.0),
+        )
+        for year in (2020, 2021, 2022)
+        for _, part in frame[others].groupby("unique_id")
+    ]
+
+    alone, among = (
+        mc.Forecaster().fit(panel).predict(12, level=[80, 99]).query("unique_id == 'B'")
+        for panel in (stopped, pd.concat([stopped, *pauses]))
+    )
+
+    assert (alone["magnetcast"] == 0).all()
+    assert (alone["magnetcast-hi-99"] > 20).all()
+    assert (among["magnetcast"] > 0).all()
+    high = "magnetcast-hi-80"
+    assert (among[high].to_numpy() > alone[high].to_numpy()).all()
+
+
 def test_negative_values_are_forecast_where_that_is_allowed() -> None:
     frame = long(A=100.0, B=40.0)
     sunk = frame.assign(y=frame["y"].where(frame["unique_id"] == "A", frame["y"] - 45.0))
