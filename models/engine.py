@@ -349,12 +349,35 @@ def trained(
     """
     rows, last = training_rows(view, parameters), view.last
     before = before_validation(rows, validation_start(last, view.horizon, parameters))
-    before_window, final = fitted(rows, [before, np.ones(len(rows), dtype=bool)], last, parameters)
+    parts, steadier = [before, np.ones(len(rows), dtype=bool)], _steadier(parameters, len(rows))
+    before_window, final = fitted(rows, parts, last, steadier)
     errors = past_errors(
         before_window, rows, horizon=view.horizon, last=last, parameters=parameters
     )
     metadata = metadata_of(rows.names, errors, parameters, view.horizon)
     return final, metadata | {quantile_model.RETURNS: returns(view.tonnes, view.horizon)}, rows
+
+
+SMALL_PANEL: Final = 4_000
+"""Training rows below which trees take smaller steps."""
+
+SMALL_STEPS: Final = 5
+"""How many trees take the place of one. Forecasts of six series of 72 months lie 2.3% apart over
+six seeds with them, 5.1% without, for half as much time again (benchmarks/history.md)."""
+
+
+def _steadier(parameters: ModelParameters, cells: int) -> ModelParameters:
+    """Parameters that average over draws of rows and features, as several seeds would.
+
+    Twice as many trees with half the step learn as much, and depend on the draw of each by less.
+    """
+    if cells >= SMALL_PANEL:
+        return parameters
+    return replace(
+        parameters,
+        num_iterations=SMALL_STEPS * parameters.num_iterations,
+        learning_rate=parameters.learning_rate / SMALL_STEPS,
+    )
 
 
 RUN_LENGTHS: Final = (STOP_MONTHS, 2 * STOP_MONTHS, 4 * STOP_MONTHS)

@@ -32,10 +32,16 @@ from models.forecasting.model_names import MODEL
 from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
 from models.forecasting.residual_history import PLAIN_SIDE
 from models.forecasting.snapshot import Snapshot
-from models.learning.boosters import FURTHEST_OUTCOME, Boosters, texts_of, too_few
+from models.learning.boosters import FURTHEST_OUTCOME, Boosters, booster_of, texts_of, too_few
 from models.learning.calibration import TAILS, metadata_of
 from models.learning.parameters import PANEL_PRESET, ModelParameters, with_changes
-from models.quantile_model import feature_names, mean_of_quantiles, quantiles_of
+from models.quantile_model import (
+    combined,
+    feature_names,
+    mean_of_quantiles,
+    needed_columns,
+    quantiles_of,
+)
 from sources.files.covariates import read_covariates
 from sources.files.panel import NIXTLA, OURS, PART_OF, Names, names_in, our_names, read_rows
 from store.arrays import Floats
@@ -319,7 +325,19 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
     @classmethod
     def load(cls, path: Path | str, **functions: Any) -> Self:  # noqa: ANN401 - of the constructor
         """Forecaster as it was saved, given the functions that it was made with, by argument."""
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        try:
+            return cls._of(json.loads(Path(path).read_text(encoding="utf-8")), functions, path)
+        except (KeyError, IndexError, TypeError, ValueError, lgb.basic.LightGBMError) as err:
+            if isinstance(err, DataError):
+                raise
+            raise DataError(
+                f"{path} cannot be read ({type(err).__name__}: {err}). Expected a file as save "
+                "wrote it. Save the forecaster anew, or take a copy of the file."
+            ) from err
+
+    @classmethod
+    def _of(cls, content: Any, functions: Mapping[str, Any], path: Path | str) -> Self:  # noqa: ANN401 - any JSON
+        """Forecaster of the content of its file."""
         if set(content["functions"]) != set(functions):
             raise DataError(
                 f"{path} was saved with {first_few(content['functions']) or 'no functions'}, which "
@@ -335,7 +353,10 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         parameters = content["parameters"] | functions
         model = cls(**parameters).fit(tables.pop("panel"), None, **tables)
         for months, texts, metadata in content["models"]:
-            boosters = {name: lgb.Booster(model_str=text) for name, text in texts.items()}
+            names = feature_names(metadata)
+            boosters = {name: booster_of(text, len(names)) for name, text in texts.items()}
+            row, zero = pd.DataFrame(1.0, [0], needed_columns(metadata)), np.zeros(1)
+            quantiles_of(combined((zero, zero, zero), metadata, row), metadata, row)
             model._models[months] = _Model(boosters or None, metadata, {})
         return model
 

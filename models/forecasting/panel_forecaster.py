@@ -280,6 +280,7 @@ class FittedPanel:
         if self.boosters is None:
             values = plain_distances(point.base.reshape(-1), features)
         else:
+            quantile_model.check_columns(self.metadata, features)
             values = quantile_model.booster_distances(self.boosters, self.metadata, features)
         return quantiles_of(
             quantile_model.combined(values, self.metadata, features), self.metadata, features

@@ -1,5 +1,6 @@
 """Training rows: cells of past origins whose outcome is known, of magnets and of panels alike."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -211,6 +212,47 @@ def _objective(level: float, width: float) -> dict[str, object]:
 def texts_of(boosters: Mapping[str, lgb.Booster]) -> dict[str, str]:
     """Boosters in LightGBM's text form."""
     return {name: booster.model_to_string() for name, booster in boosters.items()}
+
+
+_NODES: Final = ("split_feature", "threshold", "decision_type", "left_child", "right_child")
+
+
+def booster_of(text: str, features: int) -> lgb.Booster:
+    """Booster in LightGBM's text form, whose indices LightGBM itself does not check.
+
+    Args:
+        features: Number of features that it may split on.
+
+    Raises:
+        ValueError: A tree points outside itself or the features, or back to where it came from.
+    """
+    text = re.sub(r"^tree_sizes=.*\n", "", text, flags=re.MULTILINE)  # offsets into the text
+    head, *trees = re.split(r"^Tree=", text.partition("end of trees")[0], flags=re.MULTILINE)
+    entries = dict(line.split("=", 1) for line in head.splitlines() if "=" in line)
+    if (entries["max_feature_idx"], entries["num_class"]) != (str(features - 1), "1") or not trees:
+        raise ValueError(f"its trees are not of {features} features")
+    for number, tree in enumerate(trees):
+        fields = dict(line.split("=", 1) for line in tree.splitlines()[1:] if "=" in line)
+        if not _is_whole(fields, features):
+            raise ValueError(f"tree {number} points outside itself or its features")
+    return lgb.Booster(model_str=text)
+
+
+def _is_whole(fields: Mapping[str, str], features: int) -> bool:
+    """Whether nodes of a tree lead on to later nodes and leaves, by features that there are."""
+    leaves = int(fields["num_leaves"])
+    if len(fields["leaf_value"].split()) != leaves or fields["num_cat"] != "0":
+        return False
+    if leaves == 1:
+        return True
+    nodes = [np.array(fields[name].split(), dtype=float) for name in _NODES]
+    if any(len(values) != leaves - 1 for values in nodes):
+        return False
+    feature, _, _, *children = nodes
+    place, is_feature = np.arange(leaves - 1), (feature >= 0) & (feature < features)
+    leads_on = [(child < leaves - 1) & (child >= -leaves) for child in children]
+    later = [(child < 0) | (child > place) for child in children]
+    return bool(np.all([is_feature, *leads_on, *later]))
 
 
 def importances(boosters: Mapping[str, lgb.Booster]) -> pd.DataFrame:

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -284,6 +285,12 @@ def test_parts_add_up_to_the_sums_of_a_tree(frame: pd.DataFrame) -> None:
     np.testing.assert_allclose(mean.loc["all"], mean.loc[["A", "B", "C"]].sum(), rtol=1e-9)
 
 
+def test_a_small_panel_depends_little_on_the_seed(frame: pd.DataFrame) -> None:
+    one, other = (mc.Forecaster(seed=seed).fit(frame).predict(6)["magnetcast"] for seed in (1, 2))
+
+    assert 0 < (one / other - 1).abs().mean() < 0.006
+
+
 def test_a_clone_has_the_parameters_and_nothing_learned(frame: pd.DataFrame) -> None:
     model = mc.Forecaster(learning_rate=0.05).set_params(num_leaves=7).fit(frame)
 
@@ -520,3 +527,34 @@ def test_a_saved_forecaster_forecasts_the_same_without_training(
     pd.testing.assert_frame_equal(again.predict(3, level=[80], X_df=future), expected, rtol=1e-9)
     with pytest.raises(DataError, match="was saved with models"):
         mc.Forecaster.load(tmp_path / "model.json")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (r"split_feature=\d+", "split_feature=99999"),
+        (r"left_child=-?\d+", "left_child=7777"),
+        (r"left_child=\d+", "left_child=0"),
+        (r"leaf_value=\S+ ", "leaf_value="),
+        (r"tree_sizes=\d+", "tree_sizes=1"),
+        ('"quantiles": .0.05, ', '"quantiles": ['),
+        ('"score_quantiles"', '"scores"'),
+        ('"models"', '"model"'),
+        ("^.", ""),
+    ],
+)
+def test_an_edited_file_is_refused_in_a_sentence(
+    frame: pd.DataFrame, tmp_path: Path, old: str, new: str
+) -> None:
+    model = mc.Forecaster(num_iterations=2).fit(frame)
+    expected = model.predict(6)
+    model.save(file := tmp_path / "model.json")
+    text = file.read_text()
+    file.write_text(re.sub(old, new, text, count=1))
+
+    assert file.read_text() != text
+    if old.startswith("tree_sizes"):  # is not read
+        pd.testing.assert_frame_equal(mc.Forecaster.load(file).predict(6), expected)
+        return
+    with pytest.raises(DataError, match=r"model.json cannot be read \(.*Expected a file as save"):
+        mc.Forecaster.load(file)
