@@ -14,7 +14,6 @@ from flows.panels.panel_files import PanelFiles, panel_snapshot, say_left_out
 from flows.training.backtest_records import CELLS, comparison_tables, log_backtest, verdict
 from models.evaluation.backtest import Backtest, backtest_panel
 from models.executor import Executor
-from models.forecasting.model_names import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import ModelParameters
@@ -92,14 +91,14 @@ def write_files(result: Backtest, folder: Path) -> None:
     """Write the tables of a backtest; without scored months only forecasts and empty scores.
 
     Args:
-        folder: For ``forecasts.csv`` (of the product's model), ``cells.csv`` (those of known months
-            beside the actuals), ``scores.json`` (all models), ``scoreboard.csv`` and
+        folder: For ``forecasts.csv`` (of the product's model), ``cells.csv`` (of all models in
+            known months, beside the actuals), ``scores.json`` (all models), ``scoreboard.csv`` and
             ``differences.csv``; created if absent.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tables = {"forecasts.csv": result.model_forecasts(status=REPLAYED)}
     if len(result.cells):
-        tables[CELLS] = result.cells.loc[result.cells["model"].eq(MODEL)]
+        tables[CELLS] = result.cells
         tables |= comparison_tables(result)
     for name, table in tables.items():
         write_result(table, out=folder / name, form="csv")

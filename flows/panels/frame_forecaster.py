@@ -18,22 +18,30 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from features.series import seasonal_scale
-from flows.panels.panel_files import PanelFiles, Sums, months_ahead, refusal
-from models.engine import (
-    CustomFeatures,
-    Function,
-    Transform,
-    before_validation,
-    date_features,
-    lag_features,
-    validation_start,
+from flows.panels.panel_files import (
+    PanelDates,
+    PanelFiles,
+    Sums,
+    Table,
+    as_pandas,
+    check_long,
+    frames_like,
+    further_columns,
+    in_numbers,
+    levels_by_name,
+    models_by_name,
+    months_ahead,
+    refusal,
+    text_of,
+    transform_pair,
 )
+from models.engine import CustomFeatures, Function, Transform, date_features, lag_features
 from models.forecasting.model_names import MODEL
-from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
+from models.forecasting.panel_forecaster import PanelForecaster, fitted_estimator
 from models.forecasting.residual_history import PLAIN_SIDE
 from models.forecasting.snapshot import Snapshot
-from models.learning.boosters import FURTHEST_OUTCOME, Boosters, booster_of, texts_of, too_few
-from models.learning.calibration import TAILS, metadata_of
+from models.learning.boosters import Boosters, booster_of, texts_of
+from models.learning.calibration import TAILS
 from models.learning.parameters import PANEL_PRESET, ModelParameters, with_changes
 from models.quantile_model import (
     combined,
@@ -43,7 +51,7 @@ from models.quantile_model import (
     quantiles_of,
 )
 from sources.files.covariates import read_covariates
-from sources.files.panel import NIXTLA, OURS, PART_OF, Names, names_in, our_names, read_rows
+from sources.files.panel import NIXTLA, OURS, PART_OF, Names, names_in, our_names
 from store.arrays import Floats
 from store.errors import DataError, first_few
 from store.months import month_label, month_starts
@@ -80,7 +88,8 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         models: By name, or as a list: base forecasts that the boosters see, functions of the
             months known (months x series) and the number of months ahead, which return months
             ahead x series; estimators of scikit-learn, which get forecasts of their own.
-        freq: ``MS`` or ``ME``; panels are monthly.
+        freq: ``MS`` or ``ME``, or their offsets; panels are monthly.
+        num_threads: mlforecast's name of ``threads``.
         lags: Months before the month to forecast whose value is a feature where it is known.
         lag_transforms: By lag, functions of a table of months x series, or mlforecast's.
         date_features: Attributes of pandas' dates, such as ``quarter``, or functions of dates.
@@ -95,8 +104,9 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
     """
 
     models: Any = None
-    freq: str = "MS"
+    freq: str | pd.DateOffset = "MS"
     _: KW_ONLY
+    num_threads: int | None = None
     lags: Sequence[int] | None = None
     lag_transforms: Mapping[int, Sequence[Transform]] | None = None
     date_features: Sequence[str | Callable[[pd.DatetimeIndex], Any]] | None = None
@@ -106,22 +116,23 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
 
     def fit(
         self,
-        df: pd.DataFrame,
+        df: Table,
         y: None = None,  # noqa: ARG002 - scikit-learn's searches name it
         *,
         id_col: str | None = None,
         time_col: str | None = None,
         target_col: str | None = None,
-        covariates: pd.DataFrame | Path | None = None,
-        tree: Sums | None = None,
+        covariates: Table | Path | None = None,
+        tree: Table | Sums | None = None,
         **unused: object,  # of mlforecast
     ) -> Self:
         """Check and store a panel; ``predict`` trains, because the boosters depend on the horizon.
 
         Args:
-            df: One row per series and month; not modified. Further columns of numbers are known
-                ahead, and ``predict`` takes their future as ``X_df`` unless they never change. A
-                series with a bad row is left out with a warning, see ``refused_``.
+            df: One row per series and month, of pandas, polars or Arrow, as forecasts come back;
+                not modified. Further columns are known ahead, and ``predict`` takes their future as
+                ``X_df`` unless they never change; of texts each of at most 50 is a column of 0 and
+                1. A series with a bad row is left out with a warning, see ``refused_``.
             id_col: Name of the column of the series, if it differs; ``time_col`` and ``target_col``
                 those of dates and values.
             covariates: Values known ahead: series, date, ``name``, ``value`` and optionally
@@ -136,16 +147,22 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         parameters, columns = self._parameters(), None
         if id_col or time_col or target_col:
             columns = (id_col or NIXTLA[0], time_col or NIXTLA[1], target_col or NIXTLA[2])
+        self._frames = frames_like(df)
+        df, covariates, tree = as_pandas(df), as_pandas(covariates), as_pandas(tree)
+        check_long(df, columns)
         allow_negative = self.allow_negative or bool(self.target_transforms)
         forward = self._forward if self.target_transforms else None
         panel = _ours(df, columns)
-        exogenous = _exogenous(panel, covariates)
+        exogenous = further_columns(panel, covariates)
         files = PanelFiles(df, covariates, tree, columns, allow_negative, forward)
         contents, snapshot = files.open()
-        self._dates, note = _Dates.of(panel[OURS[1]].dropna())
+        self._dates, note = PanelDates.of(panel[OURS[1]].dropna())
         self.freq_ = self._dates.freq
         _warn([*contents.notes, refusal(contents), note])
-        lags, models = lag_features(self.lags or (), self.lag_transforms or {}), self._by_name()
+        lags, models = (
+            lag_features(self.lags or (), self.lag_transforms or {}),
+            models_by_name(self.models),
+        )
         self._estimators = {name: each for name, each in models.items() if hasattr(each, "fit")}
         functions = {name: models[name] for name in models if name not in self._estimators}
         of_dates = date_features(self.date_features or (), self._dates.dated)
@@ -172,8 +189,8 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         *,
         level: Sequence[float] | None = None,
         quantiles: Sequence[float] | None = None,
-        X_df: pd.DataFrame | None = None,  # noqa: N803 - mlforecast's name
-    ) -> pd.DataFrame:
+        X_df: Table | None = None,  # noqa: N803 - mlforecast's name
+    ) -> Table:
         """Forecasts of the months after the panel.
 
         Args:
@@ -193,15 +210,52 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
             DataError: A level or the horizon cannot be used, or a covariate is not known ahead.
         """
         check_is_fitted(self, "table_")
-        snapshot, named = self._snapshot(h, X_df), self._named(level, quantiles)
+        snapshot, named = (
+            self._snapshot(h, as_pandas(X_df)),
+            levels_by_name(level, quantiles, self.columns_),
+        )
         forecasts = self._forecast(snapshot)
         if silent := sorted(set(snapshot.series) - set(forecasts["destination"])):
             _warn([f"no value in the last year, not forecast: {first_few(silent)}"])
-        return self._as_asked(forecasts, named)
+        return self._frames(self._as_asked(forecasts, named))
+
+    def update(self, df: Table) -> Self:
+        """Append months, or series, to the panel; models trained so far forecast from its new end.
+
+        Raises:
+            DataError: As ``fit``; nothing is changed.
+        """
+        check_is_fitted(self, "table_")
+        given, models = self._given, self._models
+        columns = dict(zip(("id_col", "time_col", "target_col"), self.columns_, strict=True))
+        rows = pd.concat([given["panel"], as_pandas(df)], ignore_index=True)
+        frames = self._frames
+        self.fit(rows, None, covariates=given["covariates"], tree=given["tree"], **columns)
+        self._models, self._frames = models, frames
+        return self
+
+    def preprocess(self, df: Table, h: int = 1, **fitting: Any) -> Table:  # noqa: ANN401 - of fit
+        """Features of each month of a panel as known ``h`` months before, beside its value.
+
+        Args:
+            df: Panel as for ``fit``, which need not be called, with its arguments as ``fitting``.
+            h: Months ahead.
+
+        Returns:
+            One row per series and known month: series, date, value and the engine's features.
+        """
+        model = clone(self).fit(df, **fitting)
+        features = model._forecaster.features(model._snapshot(h))
+        ids = [model.ids_.get(name, name) for name in features[OURS[0]]]
+        dates = model._dates.dated(pd.DatetimeIndex(features[OURS[1]]))
+        values = model._backward(features[OURS[2]])
+        labels = dict(zip(OURS, (ids, dates, values), strict=True))
+        names = dict(zip(OURS, model.columns_, strict=True))
+        return model._frames(features.assign(**labels).rename(columns=names))
 
     def cross_validation(
         self,
-        df: pd.DataFrame | None = None,
+        df: Table | None = None,
         n_windows: int = 1,
         h: int | None = None,
         *,
@@ -210,7 +264,7 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         level: Sequence[float] | None = None,
         quantiles: Sequence[float] | None = None,
         **fitting: Any,  # noqa: ANN401 - of fit
-    ) -> pd.DataFrame:
+    ) -> Table:
         """Forecasts of past months, each from the months up to its cutoff.
 
         Args:
@@ -228,20 +282,21 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         if df is not None:
             self = clone(self).fit(df, **fitting)  # noqa: PLW0642
         check_is_fitted(self, "table_")
-        snapshot, named = self._snapshot(h), self._named(level, quantiles)
+        snapshot, named = self._snapshot(h), levels_by_name(level, quantiles, self.columns_)
         last, step = snapshot.cutoff - snapshot.horizon, step_size or snapshot.horizon
         cutoffs = [last - place * step for place in reversed(range(n_windows))]
-        return self._windows(snapshot, cutoffs, named, refit=int(refit))
+        return self._frames(self._windows(snapshot, cutoffs, named, refit=int(refit)))
 
     def forecast_fitted_values(
         self, *, level: Sequence[float] | None = None, quantiles: Sequence[float] | None = None
-    ) -> pd.DataFrame:
+    ) -> Table:
         """Each month forecast a month ahead, by a model that learned from all but the last."""
         check_is_fitted(self, "table_")
-        snapshot, named = self._snapshot(1), self._named(level, quantiles)
+        snapshot, named = self._snapshot(1), levels_by_name(level, quantiles, self.columns_)
         cutoffs = range(snapshot.first + self.parameters_.least_history - 1, snapshot.cutoff)
         model = self._trained(snapshot.at(cutoffs[-1]))[1]
-        return self._windows(snapshot, cutoffs, named, model=model).drop(columns="cutoff")
+        windows = self._windows(snapshot, cutoffs, named, model=model)
+        return self._frames(windows.drop(columns="cutoff"))
 
     @property
     def feature_importances_(self) -> "pd.Series[float]":
@@ -254,10 +309,10 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         index = pd.Index(feature_names(metadata), name="feature")
         return pd.Series(sum(gains), index, name="gain").sort_values(ascending=False)
 
-    def score(self, df: pd.DataFrame, y: None = None) -> float:  # noqa: ARG002 - as of ``fit``
+    def score(self, df: Table, y: None = None) -> float:  # noqa: ARG002 - as of ``fit``
         """Negative mean absolute scaled error in the months of ``df`` after those of ``fit``."""
         check_is_fitted(self, "table_")
-        truth = Snapshot.of_panel(self._files.read(df).table, 1)
+        truth = Snapshot.of_panel(self._files.read(df := as_pandas(df)).table, 1)
         last = self.snapshot_.cutoff
         if truth.cutoff <= last:
             raise DataError(
@@ -277,12 +332,12 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         ids: Sequence[object] | None = None,
         h: int | None = None,
         level: float = 80,
-        X_df: pd.DataFrame | None = None,  # noqa: N803 - as of ``predict``
+        X_df: Table | None = None,  # noqa: N803 - as of ``predict``
     ) -> Any:  # noqa: ANN401 - matplotlib has no types here
         """Matplotlib's figure of series, the first four if left out: months, forecast and band."""
         from matplotlib.figure import Figure  # noqa: PLC0415 - no dependency
 
-        forecasts = self._forecast(self._snapshot(h, X_df)).query("model == @MODEL")
+        forecasts = self._forecast(self._snapshot(h, as_pandas(X_df))).query("model == @MODEL")
         bounds = self._values(forecasts, [0.5 - level / 200, 0.5, 0.5 + level / 200])
         by_id = {series: name for name, series in self.ids_.items()}
         some = self.table_.index[:4] if ids is None else ids
@@ -310,9 +365,14 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
             functions, dates = [*functions, "date_features"], []
         content = {
             "functions": functions,
-            "parameters": {**parameters, "lags": list(self.lags or ()), "date_features": dates},
+            "parameters": {
+                **parameters,
+                "freq": getattr(self.freq, "freqstr", self.freq),
+                "lags": list(self.lags or ()),
+                "date_features": dates,
+            },
             "columns": self.columns_,
-            "tables": {name: _text_of(part, name) for name, part in self._given.items()},
+            "tables": {name: text_of(part, name) for name, part in self._given.items()},
             "models": [
                 (months, texts_of(model.boosters or {}), model.metadata)
                 for months, model in self._models.items()
@@ -367,6 +427,8 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         any; its output has bands of 80 and 95 percent.
         """
         import mlflow  # noqa: PLC0415 - takes seconds
+        from mlflow.models import ModelSignature  # noqa: PLC0415
+        from mlflow.types import ColSpec, Schema  # noqa: PLC0415
 
         with TemporaryDirectory() as folder:
             self.save(file := Path(folder) / "forecaster.json")
@@ -374,9 +436,30 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
                 name=name,
                 loader_module=__name__,
                 data_path=str(file),
+                signature=ModelSignature(
+                    Schema([ColSpec(kind, name) for name, kind in self._inputs().items()])
+                ),
                 pip_requirements=[f"magnetcast=={version('magnetcast')}"],
             )
         return str(logged.model_uri)
+
+    def _inputs(self) -> dict[str, str]:
+        """Columns that ``predict`` requires, of MLflow's types: ``h``, and what must be known."""
+        required = {} if self._exogenous is None else {**self._exogenous.dtypes}
+        planned = {name: kind for name, kind in required.items() if name not in self._constant()}
+        kinds = {"i": "long", "f": "double", "b": "boolean", "M": "datetime"}
+        named = dict(zip(OURS, self.columns_, strict=True))
+        further = planned if len(planned) > len(OURS[:2]) else {}
+        return {"h": "long"} | {
+            named.get(name, name): kinds.get(kind.kind, "string") for name, kind in further.items()
+        }
+
+    def _constant(self) -> list[str]:
+        """Further columns that never change within a series."""
+        past = self._exogenous
+        names = [] if past is None else list(past.columns[2:])
+        counts = pd.Series() if past is None else past.groupby(OURS[0])[names].nunique().max()
+        return [name for name in names if counts[name] <= 1]
 
     def _snapshot(self, h: int | None, X_df: pd.DataFrame | None = None) -> Snapshot:  # noqa: N803
         """What is to be forecast, with further columns of the panel and their future."""
@@ -387,10 +470,9 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
             return snapshot
         months = pd.DataFrame({"period": month_starts(snapshot.origin.targets)})
         future = None if X_df is None else _ours(X_df, self._files.columns).filter(list(past))
-        lacking = [name for name in past.columns[2:] if future is None or name not in future]
-        values = past.groupby(OURS[0])[lacking].nunique().max()
-        static = past[[OURS[0], *values.index[values <= 1]]].drop_duplicates(OURS[0])
-        rows = pd.concat([past, future, static.merge(months, how="cross")])
+        lacking = [name for name in self._constant() if future is None or name not in future]
+        static = past[[OURS[0], *lacking]].drop_duplicates(OURS[0])
+        rows = in_numbers(pd.concat([past, future, static.merge(months, how="cross")]), past)
         return replace(snapshot, covariates=read_covariates(rows, table=snapshot.table))
 
     def _check_further(self, rows: pd.DataFrame) -> None:
@@ -428,7 +510,9 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         """Forecasts by model and series, and the model, trained unless it is given."""
         if model is None:
             fitted = self._forecaster.fit(snapshot)
-            estimators = {name: _fitted(each, fitted) for name, each in self._estimators.items()}
+            estimators = {
+                name: fitted_estimator(each, fitted) for name, each in self._estimators.items()
+            }
             model = _Model(fitted.boosters, fitted.metadata, estimators)
         else:
             fitted = self._forecaster.with_model(snapshot, model.boosters, model.metadata)
@@ -465,23 +549,6 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         rows.insert(2, "cutoff", self._dates.dated(pd.DatetimeIndex(cells["cutoff"])))
         rows.insert(3, self.columns_[2], actual)
         return rows
-
-    def _named(
-        self, level: Sequence[float] | None, quantiles: Sequence[float] | None
-    ) -> dict[str, float]:
-        """Levels asked for, by the end of their column's name."""
-        if level is None and quantiles is None and self.columns_ == OURS:
-            quantiles = (0.1, 0.5, 0.9)
-        named = {f"q-{100 * each:g}": float(each) for each in quantiles or ()}
-        for word, side in (("lo", -1), ("hi", 1)):
-            for each in sorted(level or (), key=lambda each: side * each):
-                named[f"{word}-{each:g}"] = round(0.5 + side * each / 200, 9)
-        if wrong := [each for each in named.values() if not 0 < each < 1]:
-            raise DataError(
-                f"quantiles has {', '.join(map(str, wrong))}. Expected levels within 0 and 1, or "
-                "percent within 0 and 100 as level=. Correct it."
-            )
-        return named
 
     def _as_asked(self, forecasts: pd.DataFrame, named: Mapping[str, float]) -> pd.DataFrame:
         """Forecasts in the format of the panel, with the columns of each model beside another."""
@@ -520,28 +587,21 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
 
     def _forward(self, values: "pd.Series[float]") -> "pd.Series[float]":
         """Transformed values of a panel; not finite where a transform cannot take one."""
-        transforms = [forward for forward, _ in map(_pair, self.target_transforms or ())]
+        transforms = [forward for forward, _ in map(transform_pair, self.target_transforms or ())]
         with np.errstate(all="ignore"):
             return reduce(lambda y, use: use(y), transforms, values)
 
     def _backward(self, values: Any) -> Any:  # noqa: ANN401 - an array or a column
-        inverses = [inverse for _, inverse in map(_pair, self.target_transforms or ())]
+        inverses = [inverse for _, inverse in map(transform_pair, self.target_transforms or ())]
         return reduce(lambda y, use: use(y), reversed(inverses), values)
 
-    def _by_name(self) -> dict[str, Any]:
-        """Models by name; those of a list are named as mlforecast names them."""
-        if self.models is None or isinstance(self.models, Mapping):
-            return dict(self.models or {})
-        each = [*self.models] if isinstance(self.models, Sequence) else [self.models]
-        names = [getattr(model, "__name__", type(model).__name__) for model in each]
-        counts = [names[:place].count(name) for place, name in enumerate(names)]
-        named = [f"{name}{n + 1}" if n else name for name, n in zip(names, counts, strict=True)]
-        return dict(zip(named, each, strict=True))
-
     def _parameters(self) -> ModelParameters:
-        if self.freq not in {"MS", "ME", "M"}:
-            raise DataError(f"freq={self.freq!r} is not monthly. Expected MS or ME. Correct it.")
+        if getattr(self.freq, "freqstr", self.freq) not in {"MS", "ME", "M"}:
+            raise DataError(
+                f"freq={self.freq!r} is not monthly. Expected MS or ME. Add the panel up by month."
+            )
         changes = {name: getattr(self, name) for name in PANEL_PRESET.by_name}
+        changes |= {"threads": self.num_threads} if self.num_threads else {}
         return with_changes(PANEL_PRESET, changes, where="Forecaster")
 
 
@@ -554,40 +614,12 @@ class _Model(NamedTuple):
     """Estimators by name, each with the metadata of its bands."""
 
 
-class _Dates(NamedTuple):
-    """How a panel dates its months."""
-
-    freq: str
-    after: pd.Timedelta
-    """Of each date, after the first of its month; none if the dates are the last of months."""
-    zone: Any
-
-    @classmethod
-    def of(cls, dates: "pd.Series[Any]") -> tuple["_Dates", str]:
-        """As dates of a panel are, and a note where forecasts cannot be dated the same."""
-        if not pd.api.types.is_datetime64_any_dtype(dates):
-            dates = pd.to_datetime(dates.astype("str"), format="ISO8601", errors="coerce")
-        zone, local = dates.dt.tz, dates.dt.tz_localize(None)
-        if local.dt.is_month_end.all():
-            return cls("ME", pd.Timedelta(0), zone), ""
-        after = (local - local.dt.to_period("M").dt.to_timestamp()).dropna().unique()
-        if len(after) <= 1:
-            return cls("MS", pd.Timedelta(0) if len(after) == 0 else after[0], zone), ""
-        note = "dates lie on several days of the month, forecasts on the first"
-        return cls("MS", pd.Timedelta(0), zone), note
-
-    def dated(self, months: pd.DatetimeIndex) -> pd.DatetimeIndex:
-        """First days of months as the panel dates them."""
-        ends = pd.offsets.MonthEnd(0) if self.freq == "ME" else self.after
-        return (months + ends).as_unit(months.unit).tz_localize(self.zone)
-
-
 class _Served(NamedTuple):
     """A forecaster as MLflow calls it."""
 
     forecaster: Forecaster
 
-    def predict(self, rows: pd.DataFrame, params: object = None) -> pd.DataFrame:  # noqa: ARG002
+    def predict(self, rows: pd.DataFrame, params: object = None) -> Table:  # noqa: ARG002
         future = rows.drop(columns="h")
         further = None if future.columns.empty else future
         return self.forecaster.predict(int(rows["h"].max()), level=[80, 95], X_df=further)
@@ -598,60 +630,8 @@ def _load_pyfunc(path: str) -> _Served:
     return _Served(Forecaster.load(path))
 
 
-def _fitted(estimator: object, fitted: FittedPanel) -> tuple[Any, Mapping[str, object]]:
-    """An estimator that learned distances from the base, in scales, and the metadata of its bands.
-
-    Bands are calibrated as those of the baselines are, on a window that it did not learn from.
-    """
-    rows, view = fitted.training_set, fitted.view
-    if rows is None or fitted.boosters is None:
-        raise too_few(fitted.snapshot.cutoff)
-    features = np.nan_to_num(rows.features)
-    target = np.clip(rows.target, -FURTHEST_OUTCOME, FURTHEST_OUTCOME)
-    start = validation_start(view.last, view.horizon, fitted.parameters)
-    before, window = before_validation(rows, start), rows.origin >= start
-    error = np.full(len(rows), np.nan)
-    if before.any():
-        model = clone(estimator, safe=False).fit(features[before], target[before])
-        error[window] = rows.target[window] - model.predict(features[window])
-    errors, plain = fitted.plain_errors(rows, error), replace(fitted.parameters, bias_correction=0)
-    metadata = metadata_of((), errors, plain, view.horizon)
-    return clone(estimator, safe=False).fit(features, target), metadata
-
-
-def _text_of(part: Any, name: str) -> Any:  # noqa: ANN401 - as of ``Forecaster.fit``
-    """A table as JSON, a tree as pairs, whose keys keep their types."""
-    if isinstance(part, Mapping):
-        return [*part.items()]
-    if part is None:
-        return None
-    rows = read_rows(part, name) if isinstance(part, Path) else part
-    return rows.to_json(orient="table", index=False, double_precision=15)
-
-
 def _ours(df: pd.DataFrame, names: Names | None) -> pd.DataFrame:
     return df.set_axis(our_names([str(name) for name in df.columns], names), axis=1)
-
-
-def _exogenous(panel: pd.DataFrame, covariates: object) -> pd.DataFrame | None:
-    """Further columns of a panel with series and date; None without any."""
-    further = [name for name in panel if name not in {*OURS, PART_OF}]
-    texts = [name for name in further if not pd.api.types.is_numeric_dtype(panel[name])]
-    if texts or (further and covariates is not None):
-        raise DataError(
-            f"Panel has {first_few(texts or further)}, which would not be used. Expected series, "
-            "date, value and columns of numbers, or covariates= in their place. Drop the column."
-        )
-    return panel[[*OURS[:2], *further]] if further else None
-
-
-def _pair(transform: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:  # noqa: ANN401
-    if not isinstance(transform, tuple):
-        raise DataError(
-            f"target_transforms has {transform!r}. Expected pairs of an increasing function and "
-            "its inverse, e.g. (np.log1p, np.expm1). Leave it out: the engine forecasts changes."
-        )
-    return transform
 
 
 def _warn(notes: Sequence[str]) -> None:

@@ -1,13 +1,15 @@
-"""Panel files of the command line: read, reported on and forecast.
+"""Panels as files of the command line, read, reported on and forecast, and as frames of any make.
 
 Prefect is not imported: its start takes longer than a forecast.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple, TypeAlias
 
+import narwhals.stable.v2 as nw
 import pandas as pd
 
 from flows.context.console import echo
@@ -19,6 +21,9 @@ from models.reconciliation.tree import add_sums, contradictions, tree_of
 from sources.files.covariates import read_covariates
 from sources.files.panel import (
     NEGATIVE,
+    NIXTLA,
+    OURS,
+    PART_OF,
     TAKES_NEGATIVE,
     Names,
     Panel,
@@ -35,6 +40,9 @@ from store.vocabulary import PANEL_HORIZON
 
 MOST_AHEAD: Final = 120
 """Longest horizon, in months."""
+
+Table: TypeAlias = Any
+"""Frame of pandas, polars or Arrow."""
 
 Sums = pd.DataFrame | Path | Mapping[str, Sequence[str]]
 """Sums of series: parts by sum, or a table or file of ``destination, part_of``."""
@@ -137,3 +145,161 @@ def say_left_out(names: set[str]) -> None:
     """Report series without a value in the year before the cutoff, which are not forecast."""
     if names:
         echo(f"no value in the year before the cutoff, not forecast: {first_few(sorted(names))}")
+
+
+MOST_KINDS: Final = 50
+"""Texts in a further column, at most: each is a column of its own."""
+
+_MONTH: Final = re.compile(r"\d{4}-?(0[1-9]|1[0-2])")
+
+
+class PanelDates(NamedTuple):
+    """How a panel dates its months."""
+
+    freq: str
+    after: pd.Timedelta
+    """Of each date, after the first of its month; none if the dates are the last of months."""
+    zone: Any
+
+    @classmethod
+    def of(cls, dates: "pd.Series[Any]") -> tuple["PanelDates", str]:
+        """As dates of a panel are, and a note where forecasts cannot be dated the same."""
+        if not pd.api.types.is_datetime64_any_dtype(dates):
+            dates = pd.to_datetime(dates.astype("str"), format="ISO8601", errors="coerce")
+        zone, local = dates.dt.tz, dates.dt.tz_localize(None)
+        if local.dt.is_month_end.all():
+            return cls("ME", pd.Timedelta(0), zone), ""
+        after = (local - local.dt.to_period("M").dt.to_timestamp()).dropna().unique()
+        if len(after) <= 1:
+            return cls("MS", pd.Timedelta(0) if len(after) == 0 else after[0], zone), ""
+        note = "dates lie on several days of the month, forecasts on the first"
+        return cls("MS", pd.Timedelta(0), zone), note
+
+    def dated(self, months: pd.DatetimeIndex) -> pd.DatetimeIndex:
+        """First days of months as the panel dates them."""
+        ends = pd.offsets.MonthEnd(0) if self.freq == "ME" else self.after
+        return (months + ends).as_unit(months.unit).tz_localize(self.zone)
+
+
+def frames_like(table: Table) -> Callable[[pd.DataFrame], Table]:
+    """What turns forecasts into frames of the make of a table."""
+    frame = nw.from_native(table, eager_only=True, pass_through=True)
+    if not isinstance(frame, nw.DataFrame) or frame.implementation.is_pandas():
+        return lambda forecasts: forecasts
+    make = frame.implementation
+    return lambda forecasts: nw.from_arrow(forecasts, backend=make).to_native()
+
+
+def as_pandas(table: Table) -> Any:  # noqa: ANN401 - a frame, or what is none
+    """A frame of any make as one of pandas; anything else as it is."""
+    frame = nw.from_native(table, eager_only=True, pass_through=True)
+    return frame.to_pandas() if isinstance(frame, nw.DataFrame) else table
+
+
+def check_long(df: pd.DataFrame, columns: Names | None) -> None:
+    """Refuse a table with a column a month or series, and one whose columns have other names."""
+    names, needed = [*map(str, df.columns)], columns or (OURS if OURS[0] in df else NIXTLA)
+    if not (missing := [name for name in needed if name not in names]):
+        return
+    has_months = 2 * sum(bool(_MONTH.match(name)) for name in names) > len(names)
+    if isinstance(df.index, pd.DatetimeIndex) or has_months:
+        turn = 'df.melt(df.columns[0], var_name="ds", value_name="y")'
+        raise DataError(
+            "Panel has a column a month or series. Expected one row a series and month, in columns "
+            f"{', '.join(needed)}. Turn it with {turn}; months in the rows: df.T.reset_index() "
+            "first."
+        )
+    raise DataError(
+        f"Panel has no column {', '.join(missing)}. Expected {', '.join(needed)}. It has "
+        f"{', '.join(names[:8])}. Name them by id_col=, time_col= and target_col=."
+    )
+
+
+def further_columns(panel: pd.DataFrame, covariates: object) -> pd.DataFrame | None:
+    """Further columns of a panel with series and date; None without any."""
+    further = [name for name in panel if name not in {*OURS, PART_OF}]
+    if further and covariates is not None:
+        raise DataError(
+            f"Panel has {first_few(further)}, which would not be used. Expected covariates= or "
+            "further columns. Drop the column."
+        )
+    for name in further:
+        kinds, is_number = panel[name].dropna(), pd.api.types.is_numeric_dtype(panel[name])
+        mixed = len({isinstance(kind, str) for kind in kinds}) > 1
+        if mixed or (not is_number and kinds.nunique() > MOST_KINDS):
+            what = "texts and numbers mixed" if mixed else f"more than {MOST_KINDS} texts"
+            raise DataError(
+                f"Panel has {name}, a column of {what}, which cannot be used. Expected numbers, "
+                f"booleans or at most {MOST_KINDS} texts. Correct or drop the column."
+            )
+    return panel[[*OURS[:2], *further]] if further else None
+
+
+def in_numbers(rows: pd.DataFrame, past: pd.DataFrame) -> pd.DataFrame:
+    """Further columns as numbers; of texts and categories a column of 0 and 1 for each in ``past``.
+
+    One that ``past`` does not have is refused.
+    """
+    columns: dict[str, Any] = {name: rows[name] for name in OURS[:2]}
+    for name in rows.columns[2:]:
+        if pd.api.types.is_numeric_dtype(past[name]):
+            columns[name] = rows[name].astype(float)
+            continue
+        texts, kinds = rows[name].astype("str"), sorted(past[name].dropna().astype("str").unique())
+        if unknown := sorted({*texts[rows[name].notna()]} - {*kinds}):
+            raise DataError(
+                f"X_df has {name} {first_few(unknown)}, which the panel of fit never had. Expected "
+                f"{first_few(kinds)}. Correct it."
+            )
+        for kind in kinds:
+            columns[f"{name}={kind}"] = texts.eq(kind).astype(float).where(rows[name].notna())
+    return pd.DataFrame(columns)
+
+
+def text_of(part: Any, name: str) -> Any:  # noqa: ANN401 - as of ``Forecaster.fit``
+    """A table as JSON, a tree as pairs, whose keys keep their types."""
+    if isinstance(part, Mapping):
+        return [*part.items()]
+    if part is None:
+        return None
+    rows = read_rows(part, name) if isinstance(part, Path) else part
+    return rows.to_json(orient="table", index=False, double_precision=15)
+
+
+def transform_pair(transform: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:  # noqa: ANN401
+    """A function of ``target_transforms`` and its inverse."""
+    if not isinstance(transform, tuple):
+        raise DataError(
+            f"target_transforms has {transform!r}. Expected pairs of an increasing function and "
+            "its inverse, e.g. (np.log1p, np.expm1). Leave it out: the engine forecasts changes."
+        )
+    return transform
+
+
+def levels_by_name(
+    level: Sequence[float] | None, quantiles: Sequence[float] | None, columns: Names
+) -> dict[str, float]:
+    """Levels asked for, by the end of their column's name."""
+    if level is None and quantiles is None and columns == OURS:
+        quantiles = (0.1, 0.5, 0.9)
+    named = {f"q-{100 * each:g}": float(each) for each in quantiles or ()}
+    for word, side in (("lo", -1), ("hi", 1)):
+        for each in sorted(level or (), key=lambda each: side * each):
+            named[f"{word}-{each:g}"] = round(0.5 + side * each / 200, 9)
+    if wrong := [each for each in named.values() if not 0 < each < 1]:
+        raise DataError(
+            f"quantiles has {', '.join(map(str, wrong))}. Expected levels within 0 and 1, or "
+            "percent within 0 and 100 as level=. Correct it."
+        )
+    return named
+
+
+def models_by_name(models: Any) -> dict[str, Any]:  # noqa: ANN401 - as of ``Forecaster``
+    """Models by name; those of a list are named as mlforecast names them."""
+    if models is None or isinstance(models, Mapping):
+        return dict(models or {})
+    each = [*models] if isinstance(models, Sequence) else [models]
+    names = [getattr(model, "__name__", type(model).__name__) for model in each]
+    counts = [names[:place].count(name) for place, name in enumerate(names)]
+    named = [f"{name}{n + 1}" if n else name for name, n in zip(names, counts, strict=True)]
+    return dict(zip(named, each, strict=True))

@@ -2,22 +2,30 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import clone
 
 from features.build import OriginFeatures
 from features.series import mean_known
 from features.statistical.base_forecasts import BASELINES, PANEL_FORECASTS
 from models import quantile_model
-from models.engine import CustomFeatures, PanelView, trained, training_rows
+from models.engine import (
+    CustomFeatures,
+    PanelView,
+    before_validation,
+    trained,
+    training_rows,
+    validation_start,
+)
 from models.forecasting.conditioning import reconciled
 from models.forecasting.model_names import BASE_MEDIAN, LAST_VALUE, MODEL, REFERENCE
 from models.forecasting.residual_history import PLAIN_SIDE, plain_distances
 from models.forecasting.snapshot import Snapshot
-from models.learning.boosters import Boosters, TrainingSet, too_few
+from models.learning.boosters import FURTHEST_OUTCOME, Boosters, TrainingSet, too_few
 from models.learning.calibration import PastErrors, metadata_of
 from models.learning.parameters import PANEL_PRESET, ModelParameters
 from models.quantile_model import TrainedModel, quantiles_of
@@ -163,6 +171,27 @@ class PanelForecaster:
 
         further = extra if names else None
         return PanelView(values, snapshot.first, snapshot.horizon, further, names), shift
+
+    def features(self, snapshot: Snapshot) -> pd.DataFrame:
+        """Features of each known month as known the snapshot's horizon before.
+
+        Returns:
+            One row per series and month: destination, period, tonnes and a column a feature.
+        """
+        (view, _), tables = self.view(snapshot), []
+        for column in range(self.parameters.least_history + view.horizon - 1, view.last + 1):
+            rows = np.flatnonzero(np.isfinite(view.tonnes[:, column]))
+            point = view.at(column - view.horizon, rows)
+            table = pd.DataFrame(point.features[:, -1], columns=list(point.names))
+            labels = {
+                "destination": np.array(snapshot.series, dtype=object)[rows],
+                "period": month_starts(np.array([view.first + column]))[0],
+                "tonnes": snapshot.tonnes[rows, column],
+            }
+            tables.append(pd.concat([pd.DataFrame(labels), table], axis=1))
+        if tables:
+            return pd.concat(tables).sort_values(["destination", "period"], ignore_index=True)
+        raise too_few(snapshot.cutoff)
 
     def train(self, snapshot: Snapshot) -> TrainedModel:
         """Model trained on a panel."""
@@ -342,3 +371,24 @@ class FittedPanel:
             }
         )
         return pd.concat([labels, forecast.reset_index(drop=True)], axis=1)
+
+
+def fitted_estimator(estimator: object, fitted: FittedPanel) -> tuple[Any, Mapping[str, object]]:
+    """An estimator that learned distances from the base, in scales, and the metadata of its bands.
+
+    Bands are calibrated as those of the baselines are, on a window that it did not learn from.
+    """
+    rows, view = fitted.training_set, fitted.view
+    if rows is None or fitted.boosters is None:
+        raise too_few(fitted.snapshot.cutoff)
+    features = np.nan_to_num(rows.features)
+    target = np.clip(rows.target, -FURTHEST_OUTCOME, FURTHEST_OUTCOME)
+    start = validation_start(view.last, view.horizon, fitted.parameters)
+    before, window = before_validation(rows, start), rows.origin >= start
+    error = np.full(len(rows), np.nan)
+    if before.any():
+        model = clone(estimator, safe=False).fit(features[before], target[before])
+        error[window] = rows.target[window] - model.predict(features[window])
+    errors, plain = fitted.plain_errors(rows, error), replace(fitted.parameters, bias_correction=0)
+    metadata = metadata_of((), errors, plain, view.horizon)
+    return clone(estimator, safe=False).fit(features, target), metadata

@@ -161,7 +161,9 @@ def test_backtest_of_a_panel_writes_forecasts_scores_and_plots(
     assert tuple(table.columns) == FORECAST_COLUMNS
     assert sorted(table["cutoff"].unique()) == ["2021-12", "2022-06"]
     assert len(table) == 2 * 4 * 3
-    assert len(pd.read_csv(folder / "cells.csv")) == len(table)
+    cells = pd.read_csv(folder / "cells.csv")
+    assert len(cells) == len(table) * cells["model"].nunique()
+    assert set(cells["model"]) == {MODEL, "experts", *PANEL_FORECASTS}
     scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
     assert {row["model"] for row in scores} == {MODEL, "experts", *PANEL_FORECASTS}
     board = pd.read_csv(folder / "scoreboard.csv")
