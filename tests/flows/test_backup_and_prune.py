@@ -5,7 +5,7 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from shutil import rmtree
+from shutil import copy, copytree, rmtree
 
 import pandas as pd
 import pytest
@@ -14,7 +14,6 @@ from flows.backup import KEEP_DAYS, MLFLOW, back_up, last_backup, prune, restore
 from flows.context.stores import made_store, store_of
 from flows.system_health import examine
 from flows.training.predict import predict
-from models.registry import model_registry
 from store.archive import extract_archive, write_archive
 from store.database import sqlite_file
 from store.errors import DataError, StoreError
@@ -22,7 +21,7 @@ from store.facts.commodities import evidence_digests
 from store.facts.reading import read_forecasts
 from store.settings import Settings
 from tests.data.builders import at
-from tests.data.registry_builders import champion_model
+from tests.data.registry_builders import champion_model, champion_of
 from tests.flows.conftest import AS_OF, Call, Published
 
 
@@ -80,7 +79,7 @@ def test_what_was_restored_is_what_was_backed_up(
         assert kept
         assert kept.keys() == {f.relative_to(second) for f in second.rglob("*") if f.is_file()}
         assert all((second / file).read_bytes() == content for file, content in kept.items())
-    assert model_registry.champion(here) == model_registry.champion(there)
+    assert champion_of(here) == champion_of(there)
     assert dict(champion_model(here).metadata) == dict(champion_model(there).metadata)
     pd.testing.assert_frame_equal(predict(here, at(AS_OF)), predict(there, at(AS_OF)))
     (sqlite_file(here.tracking_uri) or Path()).unlink()
@@ -130,6 +129,26 @@ def test_nothing_is_restored_where_anything_is(
     with pytest.raises(DataError, match="Expected an empty home"):
         restore(here, archive)
     assert read_forecasts(store_of(here)).empty
+
+
+def test_the_first_verb_in_a_copied_home_is_a_backup_which_removes_what_a_killed_one_left(
+    published: Published, tmp_path: Path
+) -> None:
+    here = home_in(tmp_path / "home", published.settings)
+    copytree(published.settings.home, here.home)
+    copytree(published.settings.artifact_dir, here.artifact_dir, dirs_exist_ok=True)
+    copy(sqlite_file(published.settings.tracking_uri) or "", here.home / "mlruns" / "mlflow.db")
+    left = here.home / ".backup-killed", here.backups_dir / ".magnetcast-1.tar.gz.part"
+    left[0].mkdir()
+    here.backups_dir.mkdir(exist_ok=True)
+    left[1].touch()
+
+    back_up(here, tmp_path / "copy.tar.gz")
+
+    assert not any(path.exists() for path in left)
+    there = home_in(tmp_path / "again", here)
+    restore(there, tmp_path / "copy.tar.gz")
+    assert dict(champion_model(there).metadata) == dict(champion_model(here).metadata)
 
 
 @pytest.mark.slow
