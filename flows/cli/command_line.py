@@ -47,9 +47,6 @@ _FAMILIES: Final = {
 }
 """Verbs that have verbs of their own."""
 
-_MOVED: Final = ("diff", "gaps", "quarantine", "review", "vintages")
-"""Verbs of ``data`` by names that go with 0.2."""
-
 app: Final = App(
     name="magnetcast",
     help="Forecast China's monthly exports of rare-earth magnets by destination.",
@@ -108,7 +105,7 @@ def main() -> None:
     os.umask(0o077)  # everything in a home, logs and reports too, is readable by its owner only
     try:
         _check_words(sys.argv[1:])
-        app.meta(_by_new_name(sys.argv[1:]))
+        app.meta(sys.argv[1:])
     except (DataError, SourceError, StoreError) as err:
         echo(f"error: {err}")
         sys.exit(1)
@@ -128,17 +125,6 @@ def main() -> None:
             raise
         echo(f"error: {message}")
         sys.exit(1)
-
-
-def _by_new_name(words: list[str]) -> list[str]:
-    """Words of a call, with ``data`` before a verb that is called by its old name."""
-    first = next(iter(words), "")
-    place = 2 if first == "--home" else int(first.startswith("--home="))
-    verb = next(iter(words[place:]), "")
-    if verb not in _MOVED:
-        return words
-    echo(f"note: `magnetcast {verb}` is now called `magnetcast data {verb}`.")
-    return [*words[:place], "data", *words[place:]]
 
 
 def _check_words(words: Sequence[str]) -> None:

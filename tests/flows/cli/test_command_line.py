@@ -191,15 +191,6 @@ def test_estimated_months_of_a_panel_are_not_scored_on(
     assert set(cells["period"]) == {"2022-07-01", "2022-08-01"}
 
 
-@pytest.mark.usefixtures("place")
-def test_the_old_name_of_a_verb_does_what_the_new_one_does(magnetcast: Call) -> None:
-    new = magnetcast("data", "review", "show", "7")
-    old = magnetcast("review", "show", "7")
-
-    note = "note: `magnetcast review` is now called `magnetcast data review`.\n"
-    assert old == (*new[:2], note + new[2])
-
-
 INTERRUPTED = """
 import signal, sys
 from flows.cli.command_line import main
