@@ -287,17 +287,17 @@ def status_record(report: HealthReport) -> dict[str, object]:
     }
 
 
-TOLD: Final = "alarms.json"
+POSTED: Final = "alarms.json"
 """File below home with the names of the alarms that were posted."""
 
 
 @contextmanager
 def alarm_news(settings: Settings, report: HealthReport) -> Iterator[list[str]]:
-    """Alarms that began or ended since the last check; noted as told if nothing is raised."""
-    file, names = settings.home / TOLD, {alarm.name: str(alarm.words) for alarm in report.alarms}
-    told = set(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else set()
-    began = [f"{name} begins: {words}" for name, words in names.items() if name not in told]
-    yield [*began, *(f"{name} has ended." for name in sorted(told - {*names}))]
+    """Alarms that began or ended since the last check; noted as posted if nothing is raised."""
+    file, names = settings.home / POSTED, {alarm.name: str(alarm.words) for alarm in report.alarms}
+    posted = set(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else set()
+    began = [f"{name} begins: {words}" for name, words in names.items() if name not in posted]
+    yield [*began, *(f"{name} has ended." for name in sorted(posted - {*names}))]
     file.write_text(json.dumps(sorted(names)), encoding="utf-8")
 
 

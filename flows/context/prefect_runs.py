@@ -80,8 +80,9 @@ def server_of(home: Path) -> str:
     folder = prefect_folder(home)
     if is_up(home):
         return f"the server of `magnetcast up`. For the prefect command: PREFECT_HOME={folder}"
-    left = [server for server, job in job_servers(home) if not Path(f"/proc/{job}").exists()]
-    ends = f" Left by a job that was killed: `kill {' '.join(map(str, left))}`." if left else ""
+    orphans = [server for server, job in job_servers(home) if not Path(f"/proc/{job}").exists()]
+    kill = f"`kill {' '.join(map(str, orphans))}`"
+    ends = f" A killed job left its server running: {kill}." if orphans else ""
     return f"each job records its run in {folder} by itself, as `magnetcast up` does not run.{ends}"
 
 
@@ -96,7 +97,7 @@ def job_servers(home: Path) -> Iterator[tuple[int, int]]:
                 yield int(folder.name), int(job[0].partition(b"=")[2])
 
 
-def _end_server(home: Path) -> None:
+def end_server(home: Path) -> None:
     """End a server of this job that Prefect left: on a busy machine it may start two."""
     for server, job in job_servers(home):
         if job == os.getpid():
@@ -111,7 +112,7 @@ def _choose_server(home: Path) -> None:
     os.environ["PREFECT_HOME"] = str(prefect_folder(home))
     if not is_up(home):
         os.environ[JOB] = str(os.getpid())
-        atexit.register(_end_server, home)  # before Prefect's own, so that it runs after that
+        atexit.register(end_server, home)  # before Prefect's own, so that it runs after that
         os.environ["PREFECT_PROFILE"] = EPHEMERAL
         os.environ["PREFECT_API_AUTH_STRING"] = f"{USER}:{secrets.token_urlsafe(32)}"
         os.environ["PREFECT_SERVER_API_AUTH_STRING"] = os.environ["PREFECT_API_AUTH_STRING"]

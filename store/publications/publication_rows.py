@@ -211,13 +211,13 @@ class Champions:
 
     def with_champion(self, version: RegisteredVersion) -> "Champions":
         """Record of a promotion; no simple rule publishes any more."""
-        others = (each for each in self.in_force if each.version != version.version)
-        return Champions((*self.rolled_back, *others, replace(version, rolled_back="")))
+        earlier = (each for each in self.in_force if each.version != version.version)
+        return Champions((*self.rolled_back, *earlier, replace(version, rolled_back="")))
 
     def without_champion(self, reason: str) -> "Champions":
         """Record of a rollback: the version before the champion publishes, and no simple rule."""
-        *others, bad = self.in_force
-        return Champions((*self.rolled_back, replace(bad, rolled_back=reason), *others))
+        *earlier, bad = self.in_force
+        return Champions((*self.rolled_back, replace(bad, rolled_back=reason), *earlier))
 
 
 def write_champions(engine: Engine, name: str, champions: Champions) -> None:

@@ -131,46 +131,31 @@ def test_nothing_is_restored_where_anything_is(
     assert read_forecasts(store_of(here)).empty
 
 
-def test_the_first_verb_in_a_copied_home_is_a_backup_which_removes_what_a_killed_one_left(
-    published: Published, tmp_path: Path
+@pytest.mark.slow
+def test_the_first_verb_in_a_copied_home_backs_it_up_and_removes_what_a_killed_one_left(
+    published: Published, magnetcast: Call, tmp_path: Path
 ) -> None:
-    here = home_in(tmp_path / "home", published.settings)
-    copytree(published.settings.home, here.home)
-    copytree(published.settings.artifact_dir, here.artifact_dir, dirs_exist_ok=True)
-    copy(sqlite_file(published.settings.tracking_uri) or "", here.home / "mlruns" / "mlflow.db")
+    there = published.settings
+    here = home_in(tmp_path / "here", there)
+    copytree(there.home, here.home)
+    copytree(there.artifact_dir, here.artifact_dir, dirs_exist_ok=True)
+    copy(sqlite_file(there.tracking_uri) or "", here.home / "mlruns" / "mlflow.db")
     left = here.home / ".backup-killed", here.backups_dir / ".magnetcast-1.tar.gz.part"
     left[0].mkdir()
     here.backups_dir.mkdir(exist_ok=True)
     left[1].touch()
+    path, again = tmp_path / "all.tar.gz", home_in(tmp_path / "again", there)
 
-    back_up(here, tmp_path / "copy.tar.gz")
-
-    assert not any(path.exists() for path in left)
-    there = home_in(tmp_path / "again", here)
-    restore(there, tmp_path / "copy.tar.gz")
-    assert dict(champion_model(there).metadata) == dict(champion_model(here).metadata)
-
-
-@pytest.mark.slow
-def test_the_verbs_back_up_and_restore(
-    published: Published, magnetcast: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    there, path, home = published.settings, tmp_path / "all.tar.gz", tmp_path / "home"
-    places = ("HOME", "TRACKING_URI", "ARTIFACT_DIR")
-    for name in places:
-        monkeypatch.setenv(f"MAGNETCAST_{name}", str(getattr(there, name.lower())))
-    code, _, err = magnetcast("backup", str(path))
-    assert code == 0, err
-    for name in places[1:]:
-        monkeypatch.delenv(f"MAGNETCAST_{name}")
-
-    code, _, err = magnetcast("restore", str(path), "--home", str(home))
+    code, _, err = magnetcast("backup", str(path), "--home", str(here.home))
 
     assert code == 0, err
-    assert (home / "mlruns" / "mlflow.db").exists()
-    assert last_backup(there) is not None
+    assert not any(file.exists() for file in left)
+    assert last_backup(here) is not None
+    code, _, err = magnetcast("restore", str(path), "--home", str(again.home))
+    assert code == 0, err
+    assert dict(champion_model(again).metadata) == dict(champion_model(there).metadata)
     path.unlink()
-    assert last_backup(there) is None
+    assert last_backup(here) is None
 
 
 def test_old_answers_go_and_young_ones_stay(tmp_path: Path) -> None:

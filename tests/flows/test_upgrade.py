@@ -27,7 +27,7 @@ from store.publications.integrity import changed_folders, read_publications, tam
 from store.publications.publication_rows import read_champions
 from store.schema.database_tables import REVISION, metadata, schema_version
 from store.settings import Settings
-from store.upgrade import MIGRATIONS, upgrade
+from store.upgrade import upgrade
 from tests.conftest import BOTH
 from tests.data.builders import at
 from tests.flows.conftest import AS_OF, LATER, Call, environment, settings_of
@@ -198,12 +198,6 @@ def test_needs_and_rules_in_force_go_to_the_planning_file_and_their_tables_go(
     engine = open_store(old_url)
     assert not {"needs", "alert_rules", "audit", "tokens"} & {*inspect(engine).get_table_names()}
     engine.dispose()
-
-
-def test_revisions_are_numbered_without_a_gap() -> None:
-    numbers = sorted(path.name[1:5] for path in MIGRATIONS.glob("r*.py"))
-
-    assert numbers == [f"{number:04}" for number in range(1, int(REVISION) + 1)]
 
 
 @pytest.mark.slow
