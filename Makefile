@@ -75,8 +75,8 @@ lint: setup  ## Check format, lint, types and imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-audit: setup  ## Look the locked packages up among known vulnerabilities, where an index answers
-	$(UV) tool run pip-audit==2.9.0 --disable-pip --require-hashes --requirement requirements.lock
+audit: setup  ## Look the locked packages up among known vulnerabilities; one that no index knows is an error
+	$(UV) tool run pip-audit==2.9.0 --strict --disable-pip --require-hashes --requirement requirements.lock
 
 fmt: setup  ## Format and mend what can be mended by machine
 	$(BIN)/ruff format .

@@ -17,7 +17,7 @@ import pandas as pd
 from flows.clock import utc_now
 from flows.context.stores import close_stores, single_writer, store_to_write
 from models.registry.stored_model import may_have_records, move_locations
-from store.archive import copy_sqlite, extract_archive, sqlite_damage, write_archive
+from store.archive import SUFFIX, copy_sqlite, extract_archive, sqlite_damage, write_archive
 from store.database import open_store, shown_address, sqlite_file
 from store.errors import DataError, StoreError, first_few
 from store.facts.reading import latest_forecast
@@ -25,6 +25,9 @@ from store.settings import Settings
 
 RECORD: Final = "last-backup.json"
 """File below home with the time and place of the last backup."""
+
+SCRATCH: Final = ".backup-"
+"""Beginning of the name of the folder in which a backup is collected."""
 
 MANIFEST: Final = "manifest.json"
 DATABASE: Final = "magnetcast.db"
@@ -41,9 +44,14 @@ def back_up(settings: Settings, path: Path) -> tuple[str, int]:
         path: Archive to write, ``.tar.gz``; an older one is replaced when this one is complete.
     """
     engine = store_to_write(settings)
-    with TemporaryDirectory(prefix=".backup-", dir=settings.home) as scratch:
-        staged = Path(scratch)
-        with single_writer(settings):
+    with single_writer(settings):
+        _remove_killed(settings)
+        if may_have_records(settings):
+            from models.registry.runs import connect  # noqa: PLC0415 - MLflow takes seconds
+
+            connect(settings)  # corrects the paths of a home that was moved or copied
+        with TemporaryDirectory(prefix=SCRATCH, dir=settings.home) as scratch:
+            staged = Path(scratch)
             created_at, published = utc_now(), latest_forecast(engine)
             if sqlite_file(settings.url) is not None:
                 copy_sqlite(settings.url, staged / DATABASE)
@@ -101,6 +109,14 @@ def restore(settings: Settings, path: Path) -> Mapping[str, Any]:
         raise
     close_stores()
     return manifest
+
+
+def _remove_killed(settings: Settings) -> None:
+    """Remove what backups left that were killed: who holds the writer's lock is alone."""
+    for folder in settings.home.glob(f"{SCRATCH}*"):
+        shutil.rmtree(folder)
+    for unfinished in settings.backups_dir.glob(f".*{SUFFIX}.part"):
+        unfinished.unlink()
 
 
 def last_backup(settings: Settings) -> pd.Timestamp | None:

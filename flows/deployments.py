@@ -14,6 +14,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments.runner import RunnerDeployment
 from prefect.runtime import flow_run
 from prefect.schedules import Cron
+from prefect.states import Failed
 from prefect.types.entrypoint import EntrypointType
 from prefect.utilities.callables import ParameterSchema
 from pydantic import AfterValidator, Field
@@ -32,17 +33,19 @@ from flows.ingest.ingest import ingest_exclusively
 from flows.ingest.sources import live, months_to_fetch
 from flows.publishing.site_writing import show_publications
 from flows.run import run, watch_if_possible
-from flows.system_health import examine
+from flows.system_health import alarm_news, examine
 from flows.training.backtest_records import backtest
 from flows.training.train import train
 from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET
 from sources.http import KEY_PAGES
 from sources.providers.live_sources import without_key
 from store.asof import MOMENT
-from store.errors import DataError
 from store.settings import Settings
 
 BACKUPS_KEPT: Final = 8
+
+ALARM: Final = "Alarm"
+"""Name of the failed state of a check whose alarms were posted."""
 
 Asked = Literal[
     "bundled", "comtrade", "comtrade_mirror", "census", "comext", "hts", "federal_register",
@@ -75,8 +78,12 @@ def _run_name() -> str:
 
 def post(failed: Flow[Any, Any], _: FlowRun, state: State[Any]) -> None:
     """Post that a run failed; Prefect logs an address that does not answer."""
+    if state.name != ALARM:
+        _post(f"magnetcast: {failed.name} failed: {state.message}")
+
+
+def _post(text: str) -> None:
     if url := Settings().alarm_url.get_secret_value():
-        text = f"magnetcast: {failed.name} failed: {state.message}"
         httpx.post(url, json={"text": text}, timeout=30).raise_for_status()
 
 
@@ -137,14 +144,20 @@ def publish(as_of: Day | None = None) -> None:
 
 
 @flow(name="scheduled-check", **OFTEN)
-def check() -> None:
-    """Update the monitors and the site, then raise the alarms if anything is wrong."""
+def check() -> State[Any] | None:
+    """Update the monitors and the site, post alarms that begin or end, fail if anything is wrong.
+
+    Each is posted once, as soon as the receiver answers.
+    """
     settings, checked_at = Settings(), utc_now()
     watch_if_possible(settings, checked_at)
     show_publications(settings)
     health = examine(settings, checked_at)
-    if health.code:
-        raise DataError("\n".join(f"{alarm.name}: {alarm.words}" for alarm in health.alarms))
+    with alarm_news(settings, health) as news:
+        if news:
+            _post("\n".join(["magnetcast:", *news]))
+    words = "\n".join(f"{alarm.name}: {alarm.words}" for alarm in health.alarms)
+    return Failed(name=ALARM, message=words) if words else None
 
 
 @flow(name="scheduled-backtest", retries=1, retry_delay_seconds=900, **OFTEN)
@@ -183,6 +196,7 @@ def keep_safe() -> None:
     backups = sorted(settings.backups_dir.glob("magnetcast-*.tar.gz"))
     for old in backups[:-BACKUPS_KEPT]:
         old.unlink()
+        old.with_name(f"{old.name}.sha256").unlink(missing_ok=True)  # of 0.1.0
     prune(settings, started_at)
 
 

@@ -22,6 +22,7 @@ from flows.publishing.publish_or_hold import objections, publish, run_entry
 from flows.publishing.site_writing import show_publications
 from flows.training.backtest_records import backtest, read_cells, recorded_job, verdict
 from flows.training.predict import forecast, rule_at
+from flows.training.promote import follow_if_possible
 from flows.training.train import train
 from models.evaluation.backtest import Backtest
 from models.forecasting.fallback import FAULTS, reason_of
@@ -33,7 +34,7 @@ from store.errors import StoreError
 from store.facts.reading import read_forecasts, read_publication, read_runs
 from store.messages import from_json, to_json
 from store.publications.integrity import read_publications
-from store.publications.publication_rows import COVERAGE_DRIFT, save_reading
+from store.publications.publication_rows import COVERAGE_DRIFT, read_champions, save_reading
 from store.publications.publication_writing import close_runs, held_forecasts
 from store.settings import Settings
 from store.vocabulary import COMMODITY
@@ -112,6 +113,7 @@ def open_for_run(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> 
 
 def run_workspace(workspace: Workspace) -> RunOutcome:
     """Publish a forecast unless it was published already."""
+    follow_if_possible(workspace.settings, workspace.config)
     if (outcome := unchanged(workspace)) is not None:
         return outcome
     return in_prefect(
@@ -152,10 +154,7 @@ def unchanged(workspace: Workspace) -> RunOutcome | None:
 
 def is_current(workspace: Workspace, models: set[str]) -> bool:
     """Whether the same models would publish again; after a rollback they would not."""
-    try:
-        champion = model_registry.champion(workspace.settings, workspace.config.model)
-    except StoreError:
-        return True  # no other model could be loaded
+    champion = read_champions(workspace.engine, workspace.config.model).champion
     if rule := rule_at(workspace):
         name = f"{FALLBACK_PREFIXES[rule['rule']]}-{workspace.parameters_digest}"
         return _was_trained(workspace) and name in models
@@ -170,7 +169,10 @@ def is_current(workspace: Workspace, models: set[str]) -> bool:
 
 def _was_trained(workspace: Workspace) -> bool:
     """Whether a run from these facts and parameters finished, whichever model became champion."""
-    versions = model_registry.versions(workspace.settings, workspace.config.model)
+    try:
+        versions = model_registry.versions(workspace.settings, workspace.config.model)
+    except StoreError:
+        return True  # no other model could be loaded
     trained_from = (workspace.parameters_digest, workspace.data_vintage)
     if any((version.recipe, version.data_vintage) == trained_from for version in versions):
         return True  # a table's run is named after the model that forecast
@@ -185,7 +187,10 @@ def _recorded(workspace: Workspace) -> RunOutcome:
         table, result = backtested_forecast(workspace)
         if not workspace.is_always_trained:  # a run is named by the model that it trains
             models.append(table["model"].mode()[0])
-        return _publish(workspace, table, result)
+        outcome = _publish(workspace, table, result)
+        if not (workspace.config.table_key or outcome.held):
+            explain_if_possible(workspace.settings)
+        return outcome
 
 
 def backtested_forecast(workspace: Workspace) -> tuple[pd.DataFrame, Backtest]:

@@ -4,8 +4,10 @@
 the remedies.
 """
 
+import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Final
 
@@ -26,12 +28,18 @@ from store.database import sqlite_file
 from store.errors import SHOWN, StoreError, first_few
 from store.facts.commodities import under_china_code
 from store.facts.new_rows import newest_after
-from store.facts.reading import latest_forecast, read_calendar, read_observations, read_runs
+from store.facts.reading import (
+    latest_forecast,
+    read_calendar,
+    read_observations,
+    read_runs,
+    read_table,
+)
 from store.facts.reviews import read_quarantine
 from store.messages import Message, Value, from_json, message, sentences
 from store.months import last_complete_month, month_start
 from store.publications.integrity import changed_folders, tampered
-from store.publications.publication_rows import COVERAGE_DRIFT, latest_reading, read_champion
+from store.publications.publication_rows import COVERAGE_DRIFT, latest_reading, read_champions
 from store.publications.publication_writing import held_publications
 from store.schema.database_tables import publications, vintages
 from store.settings import Settings
@@ -40,6 +48,8 @@ from store.vocabulary import COMMODITY, WORLD
 GRACE_DAYS: Final = 2
 """Days after a release that figures and forecast may take."""
 STUCK_HOURS: Final = 6
+LATE_DAYS: Final = 62
+"""Days that figures may be late before the forecast counts as broken: two releases are missing."""
 BACKUP_DAYS: Final = 8
 """A weekly backup, and a day for it to be late."""
 LOW_BYTES: Final = 2 << 30
@@ -71,6 +81,8 @@ class HealthFacts:
     """As-of of the newest forecast when coverage was measured."""
     free_bytes: int = 0
     backup_at: pd.Timestamp | None = None
+    begun_at: pd.Timestamp | None = None
+    """Moment of the first ingest: before it there is nothing to back up."""
     failed: tuple[str, ...] = ()
     """Commodities other than magnets whose last run failed."""
     ahead: tuple[Message, ...] = ()
@@ -113,17 +125,18 @@ def _freshness(facts: HealthFacts) -> Iterator[Alarm]:
     if facts.calendar is None:
         return
     owed = facts.calendar.last_released(facts.moment - pd.Timedelta(days=GRACE_DAYS + 1))
-    owed_on = facts.calendar.released_on(owed).tz_localize("UTC")
-    day, late = f"{owed_on:%Y-%m-%d}", (facts.moment - owed_on).days
     if facts.newest is None or facts.newest < owed:
+        missing = owed if facts.newest is None else _month_after(facts.newest)
+        day, late = _due(facts, missing)
         words = message(
             "The figures of %(month)s were due on %(day)s; days late: %(late)s.",
-            month=f"{owed:%Y-%m}",
+            month=f"{missing:%Y-%m}",
             day=day,
             late=late,
         )
-        yield Alarm("late-data", words)
-    if forecast is not None and forecast < owed_on:
+        yield Alarm("late-data", words, is_broken=late > LATE_DAYS)
+    if forecast is not None and forecast < facts.calendar.released_on(owed).tz_localize("UTC"):
+        day, late = _due(facts, _month_after(facts.calendar.last_released(forecast)))
         words = message(
             "The forecast of %(day)s is older than the release of %(last_day)s, %(late)s days ago.",
             day=f"{forecast:%Y-%m-%d}",
@@ -131,6 +144,18 @@ def _freshness(facts: HealthFacts) -> Iterator[Alarm]:
             late=late,
         )
         yield Alarm("stale", words)
+
+
+def _month_after(month: pd.Timestamp) -> pd.Timestamp:
+    """Month that is released next: January together with February."""
+    return month + pd.DateOffset(months=2 if month.month == 12 else 1)  # noqa: PLR2004 - December
+
+
+def _due(facts: HealthFacts, month: pd.Timestamp) -> tuple[str, int]:
+    """Day of the release of a month, and days since."""
+    assert facts.calendar is not None  # noqa: S101 - the caller's
+    day = facts.calendar.released_on(month)
+    return f"{day:%Y-%m-%d}", (facts.moment - day.tz_localize("UTC")).days
 
 
 def _last_run(facts: HealthFacts) -> Iterator[Alarm]:
@@ -176,10 +201,11 @@ def _machine(facts: HealthFacts) -> Iterator[Alarm]:
         size = f"{free / 1e9:.1f}"
         words = message("%(size)s GB are free on the disk of %(name)s.", size=size, name="home")
         yield Alarm("disk", words, is_broken=free < NO_BYTES)
-    if facts.backup_at is None:
-        yield Alarm("backup", message("There is no backup."))
-    elif (age := facts.moment - facts.backup_at) > pd.Timedelta(days=BACKUP_DAYS):
-        yield Alarm("backup", message("The last backup is %(late)s days old.", late=age.days))
+    since = facts.backup_at or facts.begun_at
+    age = pd.Timedelta.max if since is None else facts.moment - since
+    if age > pd.Timedelta(days=BACKUP_DAYS):
+        late = message("The last backup is %(late)s days old.", late=age.days)
+        yield Alarm("backup", late if facts.backup_at else message("There is no backup."))
 
 
 def _lines(facts: HealthFacts) -> Iterator[Message]:
@@ -225,9 +251,7 @@ def _releases(facts: HealthFacts, calendar: ReleaseCalendar) -> Iterator[Message
         day=f"{calendar.released_on(due):%Y-%m-%d}",
         newest=message("none") if facts.newest is None else f"{facts.newest:%Y-%m}",
     )
-    coming = due + pd.DateOffset(months=1)
-    if coming.month == 1:
-        coming += pd.DateOffset(months=1)
+    coming = _month_after(due)
     yield message(
         "The next, of %(month)s, are due on %(day)s.",
         month=f"{coming:%Y-%m}",
@@ -263,6 +287,20 @@ def status_record(report: HealthReport) -> dict[str, object]:
     }
 
 
+POSTED: Final = "alarms.json"
+"""File below home with the names of the alarms that were posted."""
+
+
+@contextmanager
+def alarm_news(settings: Settings, report: HealthReport) -> Iterator[list[str]]:
+    """Alarms that began or ended since the last check; noted as posted if nothing is raised."""
+    file, names = settings.home / POSTED, {alarm.name: str(alarm.words) for alarm in report.alarms}
+    posted = set(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else set()
+    began = [f"{name} begins: {words}" for name, words in names.items() if name not in posted]
+    yield [*began, *(f"{name} has ended." for name in sorted(posted - {*names}))]
+    file.write_text(json.dumps(sorted(names)), encoding="utf-8")
+
+
 def examine(settings: Settings, moment: pd.Timestamp) -> HealthReport:
     """Collect the facts and check them; no finding is raised but that there is nothing yet."""
     if not (has_store(settings) or was_lost(settings)):
@@ -290,7 +328,11 @@ def examine(settings: Settings, moment: pd.Timestamp) -> HealthReport:
 
 
 def _with_champion(settings: Settings, engine: Engine, facts: HealthFacts) -> HealthFacts:
-    if (champion := read_champion(engine, MODEL)) is None or not may_have_records(settings):
+    champions = read_champions(engine, MODEL)
+    if rule := champions.rule.get("rule"):
+        words = message("The simple rule %(model)s publishes in place of the model.", model=rule)
+        return replace(facts, champion=words)
+    if (champion := champions.champion) is None or not may_have_records(settings):
         return facts
     name, number = champion.model_version, champion.version
     words = message("Champion: version %(number)s, %(model)s.", number=number, model=name)
@@ -332,6 +374,7 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
         last_run_at=runs["started_at"].iloc[-1] if len(runs) else None,
         coverage=readings[0] if readings else None,
         watched=stored["as_of"].max() if len(stored) else None,
+        begun_at=read_table(engine, vintages)["ingested_at"].min(),
         tampered=tampered(engine),
         ahead=tuple(_ahead_of(engine, moment)),
         held=held_publications(engine),

@@ -24,8 +24,7 @@ DIGEST_LIST: Final = "SHA256SUMS"
 def write_archive(path: Path, files: Mapping[str, Path]) -> str:
     """Write files, by their names within it, as one archive that only its owner may read.
 
-    It appears once it is complete and holds the digests of its files; ``sha256sum -c`` checks it
-    by the file made beside it. Returns its SHA-256.
+    It appears once it is complete and holds the digests of its files. Returns its SHA-256.
     """
     if not path.name.endswith(SUFFIX):
         raise DataError(f"{path.name} is no name of an archive. Expected NAME{SUFFIX}. Rename it.")
@@ -44,7 +43,6 @@ def write_archive(path: Path, files: Mapping[str, Path]) -> str:
             os.fsync(raw.fileno())
         digest = _sha256(unfinished)
         unfinished.replace(path)
-        _checksum(path).write_text(f"{digest}  {path.name}\n", encoding="utf-8")
     except OSError as err:
         unfinished.unlink(missing_ok=True)
         raise StoreError(
@@ -57,8 +55,6 @@ def write_archive(path: Path, files: Mapping[str, Path]) -> str:
 def extract_archive(path: Path, into: Path) -> None:
     """Extract an archive of our own into a folder."""
     try:
-        if _checksum(path).exists() and _checksum(path).read_text().split()[:1] != [_sha256(path)]:
-            raise _refused(path, f"its SHA-256 is not the one in {_checksum(path).name}")
         with gzip.open(path) as content:
             with tarfile.open(fileobj=content, mode="r:") as archive:
                 archive.extractall(into, filter="data")  # refuses links and paths elsewhere
@@ -144,10 +140,6 @@ def _add(archive: tarfile.TarFile, name: str, file: Path) -> str:
 
 def _sums(digests: Mapping[str, str]) -> str:
     return "".join(f"{digest}  {name}\n" for name, digest in digests.items())
-
-
-def _checksum(path: Path) -> Path:
-    return path.with_name(f"{path.name}.sha256")
 
 
 def _sha256(path: Path) -> str:

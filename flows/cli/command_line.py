@@ -47,9 +47,6 @@ _FAMILIES: Final = {
 }
 """Verbs that have verbs of their own."""
 
-_MOVED: Final = ("diff", "gaps", "quarantine", "review", "vintages")
-"""Verbs of ``data`` by names that go with 0.2."""
-
 app: Final = App(
     name="magnetcast",
     help="Forecast China's monthly exports of rare-earth magnets by destination.",
@@ -108,7 +105,7 @@ def main() -> None:
     os.umask(0o077)  # everything in a home, logs and reports too, is readable by its owner only
     try:
         _check_words(sys.argv[1:])
-        app.meta(_by_new_name(sys.argv[1:]))
+        app.meta(sys.argv[1:])
     except (DataError, SourceError, StoreError) as err:
         echo(f"error: {err}")
         sys.exit(1)
@@ -130,17 +127,6 @@ def main() -> None:
         sys.exit(1)
 
 
-def _by_new_name(words: list[str]) -> list[str]:
-    """Words of a call, with ``data`` before a verb that is called by its old name."""
-    first = next(iter(words), "")
-    place = 2 if first == "--home" else int(first.startswith("--home="))
-    verb = next(iter(words[place:]), "")
-    if verb not in _MOVED:
-        return words
-    echo(f"note: `magnetcast {verb}` is now called `magnetcast data {verb}`.")
-    return [*words[:place], "data", *words[place:]]
-
-
 def _check_words(words: Sequence[str]) -> None:
     for word in words:
         if word != word.encode(errors="replace").decode():
@@ -148,12 +134,6 @@ def _check_words(words: Sequence[str]) -> None:
                 f"{word!a} is not UTF-8 text. Expected words and file names in UTF-8. "
                 "Rename the file, or choose a locale such as C.UTF-8. Nothing was done."
             )
-    verb = next((word for word in words if word in {"predict", "backtest"}), None)
-    if verb and any(word.partition("=")[0] == "--panel" for word in words):
-        raise DataError(
-            f"`magnetcast {verb}` has no option --panel. Expected `magnetcast panel FILE`, with "
-            "--cutoffs for a backtest. Use that verb."
-        )
 
 
 def _of_settings(err: Exception) -> str:

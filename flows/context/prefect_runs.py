@@ -3,12 +3,15 @@
 Prefect takes seconds to load, so it is loaded by the jobs that it records and by nothing else.
 """
 
+import atexit
 import functools
 import json
 import os
 import secrets
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
@@ -26,6 +29,12 @@ BY_HAND: Final = ("PREFECT_API_URL", "PREFECT_HOME", "PREFECT_PROFILE", "PREFECT
 PROFILE: Final = "magnetcast"
 EPHEMERAL: Final = "ephemeral"
 """Prefect's own name for a server that lasts as long as the command."""
+
+JOB: Final = "MAGNETCAST_JOB"
+"""Variable of a job's own server: the process of the job."""
+
+SERVER: Final = b"prefect.server.api.server:create_app"
+"""Word of the command of a server."""
 
 USER: Final = "magnetcast"
 """Who signs in to Prefect's pages."""
@@ -71,7 +80,28 @@ def server_of(home: Path) -> str:
     folder = prefect_folder(home)
     if is_up(home):
         return f"the server of `magnetcast up`. For the prefect command: PREFECT_HOME={folder}"
-    return f"each job records its run in {folder} by itself, as `magnetcast up` does not run."
+    orphans = [server for server, job in job_servers(home) if not Path(f"/proc/{job}").exists()]
+    kill = f"`kill {' '.join(map(str, orphans))}`"
+    ends = f" A killed job left its server running: {kill}." if orphans else ""
+    return f"each job records its run in {folder} by itself, as `magnetcast up` does not run.{ends}"
+
+
+def job_servers(home: Path) -> Iterator[tuple[int, int]]:
+    """Processes of servers that jobs started for themselves in a home, and those of the jobs."""
+    of_home = f"PREFECT_HOME={prefect_folder(home)}".encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # another user's, or ended meanwhile
+            variables = (folder / "environ").read_bytes().split(b"\0")
+            job = [each for each in variables if each.startswith(f"{JOB}=".encode())]
+            if job and of_home in variables and SERVER in (folder / "cmdline").read_bytes():
+                yield int(folder.name), int(job[0].partition(b"=")[2])
+
+
+def end_server(home: Path) -> None:
+    """End a server of this job that Prefect left: on a busy machine it may start two."""
+    for server, job in job_servers(home):
+        if job == os.getpid():
+            os.kill(server, signal.SIGKILL)
 
 
 def _choose_server(home: Path) -> None:
@@ -81,6 +111,8 @@ def _choose_server(home: Path) -> None:
     prefect_folder(home).mkdir(parents=True, exist_ok=True)
     os.environ["PREFECT_HOME"] = str(prefect_folder(home))
     if not is_up(home):
+        os.environ[JOB] = str(os.getpid())
+        atexit.register(end_server, home)  # before Prefect's own, so that it runs after that
         os.environ["PREFECT_PROFILE"] = EPHEMERAL
         os.environ["PREFECT_API_AUTH_STRING"] = f"{USER}:{secrets.token_urlsafe(32)}"
         os.environ["PREFECT_SERVER_API_AUTH_STRING"] = os.environ["PREFECT_API_AUTH_STRING"]

@@ -17,7 +17,6 @@ from flows.context.workspace import Workspace
 from flows.ingest.doubts import doubts_about_ingests
 from models.forecasting.plausibility import absurdities, moves, too_far
 from models.reconciliation.tree import broken_sums
-from models.registry import model_registry
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import DataError, StoreError, first_few
 from store.facts.reading import (
@@ -30,6 +29,7 @@ from store.facts.reading import (
 from store.messages import Message, sentences
 from store.months import month_label
 from store.publications.integrity import NUMBERS, read_publications
+from store.publications.publication_rows import read_champions
 from store.publications.publication_writing import (
     PublicationContext,
     RunRecord,
@@ -158,7 +158,7 @@ def run_entry(workspace: Workspace) -> Iterator[list[str]]:
         status = "finished"
     except Exception:
         with suppress(StoreError):
-            champion = model_registry.champion(workspace.settings, workspace.config.model)
+            champion = read_champions(workspace.engine, workspace.config.model).champion
             if champion is not None and champion.model_version == workspace.model_version:
                 echo(f"run       version {champion.version}, trained on these facts, is champion")
         raise

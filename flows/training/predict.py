@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -39,7 +38,7 @@ from models.quantile_model import TrainedModel
 from models.registry import model_registry
 from store.errors import StoreError
 from store.months import month_label
-from store.publications.publication_rows import RegisteredVersion
+from store.publications.publication_rows import RegisteredVersion, read_champions
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, MAX_HORIZON, MONTHS_AHEAD
 
@@ -188,11 +187,8 @@ def fallback_chain(
 
 def rule_at(workspace: Workspace) -> dict[str, str]:
     """Simple rule that publishes in place of the model at the moment, or empty."""
-    with suppress(StoreError):
-        rule = model_registry.simple_rule(workspace.settings, workspace.config.model)
-        if rule and pd.Timestamp(rule["as_of"]) <= workspace.as_of:
-            return rule
-    return {}
+    rule = read_champions(workspace.engine, workspace.config.model).rule
+    return dict(rule) if rule and pd.Timestamp(rule["as_of"]) <= workspace.as_of else {}
 
 
 def _without_model(
@@ -219,18 +215,10 @@ def _models(
 
     A model promoted later than the moment is not in its chain.
     """
-    try:
-        holders = [
-            model_registry.champion(workspace.settings, workspace.config.model),
-            model_registry.by_alias(
-                workspace.settings, model_registry.PREVIOUS, workspace.config.model
-            ),
-        ]
-    except StoreError as err:
-        return [FallbackStep(CHAMPION, "none", partial(_raise, err))]
+    past = read_champions(workspace.engine, workspace.config.model).in_force[::-1]
     champion, previous = (
         holder if holder and pd.Timestamp(holder.as_of) <= workspace.as_of else None
-        for holder in holders
+        for holder in [*past, None, None][:2]
     )
     steps = []
     if champion is not None:

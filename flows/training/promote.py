@@ -1,6 +1,7 @@
 """Make a challenger champion if the gate allows it, or go back to the champion before."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -11,6 +12,7 @@ from flows.context.console import LOG, echo
 from flows.context.prefect_runs import prefect_step
 from flows.context.provenance import actor, git_commit
 from flows.context.run_config import MAGNETS, RunConfig
+from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from flows.training.backtest_records import cells_of
 from models.evaluation.backtest import Backtest
@@ -28,7 +30,12 @@ from models.forecasting.model_frame import rows_of
 from models.registry import model_registry
 from models.registry.runs import log_table, open_run
 from store.errors import DataError, StoreError, first_few
-from store.publications.publication_rows import RegisteredVersion
+from store.publications.publication_rows import (
+    Champions,
+    RegisteredVersion,
+    read_champions,
+    write_champions,
+)
 from store.settings import Settings
 
 
@@ -63,11 +70,13 @@ def promote(
             "--accept without a reason promotes nothing. Expected why a person answers for what "
             'the rules refuse or cannot judge. Add it: --accept "...".'
         )
-    challenger = _challenger(settings, version, config)
-    champion = model_registry.champion(settings, config.model)
+    engine = store_of(settings)
+    model_registry.follow_store(settings, engine, config.model)
+    champions = read_champions(engine, config.model)
+    champion, challenger = champions.champion, _challenger(settings, champions, version, config)
     if result is None:
         check_forecasts(open_workspace(settings, as_of, config), challenger)
-    trial = _challenge(settings, challenger, champion, result, config)
+    trial = _challenge(settings, challenger, champions, result, config)
     decision = judge(trial)
     is_champion = decision.is_passed or accept is not None
     decided = {
@@ -85,7 +94,8 @@ def promote(
     _record(settings, "promote", challenger, decided, about, config=config, rules=decision.table)
     LOG.info("gate      %sversion %s: %s", config.prefix, challenger.version, decision.summary)
     if is_champion:
-        model_registry.promote(settings, challenger.version, config.model)
+        write_champions(engine, config.model, champions.with_champion(challenger))
+        follow_if_possible(settings, config)
     elif (trial.is_first or trial.is_refit) and not trial.is_older:  # judges the champion too
         rule = {}
         for loss in (broken for broken in decision.broken if broken.rule == AGAINST_RULES):
@@ -93,7 +103,7 @@ def promote(
             rule = {"rule": decision.better_rule, "as_of": challenger.as_of}
             rule["reason"] = f"{reason}{loss.measured}"
             echo(f"promote   {config.prefix}{decision.better_rule} publishes in place of the model")
-        model_registry.set_simple_rule(settings, rule, config.model)
+        write_champions(engine, config.model, replace(champions, rule=rule))
     return PromotionOutcome(challenger.version, decision, is_champion)
 
 
@@ -114,14 +124,40 @@ def tell(outcome: PromotionOutcome, name: str, config: RunConfig) -> None:
 def rollback(
     settings: Settings, as_of: pd.Timestamp, reason: str, config: RunConfig = MAGNETS
 ) -> tuple[RegisteredVersion, RegisteredVersion]:
-    """Let the previous champion publish again; return it and the one rolled back."""
-    name = config.model
-    for before in model_registry.champions(settings, name)[-2:-1]:
-        check_forecasts(open_workspace(settings, as_of, config), before)
-    restored, bad = model_registry.roll_back(settings, name, reason=reason)
+    """Let the previous champion publish again; return it and the one rolled back.
+
+    The champion before that is the previous one then: a second rollback goes further back.
+    """
+    engine, name, reason = store_of(settings), config.model, reason.strip() or "not given"
+    model_registry.follow_store(settings, engine, name)
+    champions = read_champions(engine, name)
+    past = champions.in_force
+    if len(past) < 2:  # noqa: PLR2004 - one to take back, one to go back to
+        raise StoreError(
+            f"Model {name!r} has {'one champion' if past else 'no champion'} that was not taken "
+            "back. Expected a champion and one before it to go back to. Promote another version "
+            "of this model."
+        )
+    restored, bad = past[-2:]
+    check_forecasts(open_workspace(settings, as_of, config), restored)
+    write_champions(engine, name, champions.without_champion(reason))
     decided = {"decision": "rolled back", "decision_reason": reason}
-    _record(settings, "rollback", bad, decided, {"as_of": as_of.isoformat()}, config=config)
-    return restored, bad
+    about = {"as_of": as_of.isoformat()}
+    follow_if_possible(settings, config)
+    with suppress(StoreError):  # said by the line before
+        _record(settings, "rollback", bad, decided, about, config=config)
+    return restored, replace(bad, rolled_back=reason)
+
+
+def follow_if_possible(settings: Settings, config: RunConfig) -> None:
+    """Make MLflow's aliases say who publishes; an error here changes nothing that was decided."""
+    try:
+        model_registry.follow_store(settings, store_of(settings), config.model)
+    except StoreError as err:
+        echo(
+            f"models    {config.prefix}MLflow does not name the champion of the database yet; the "
+            f"next run, train, promote or rollback corrects it. {err}"
+        )
 
 
 def check_forecasts(workspace: Workspace, model: RegisteredVersion) -> None:
@@ -156,10 +192,12 @@ def _trouble(workspace: Workspace, model: RegisteredVersion) -> str:
     return f"it forecasts no destination: {first_few(wrong)}" if len(wrong) == len(faults) else ""
 
 
-def _challenger(settings: Settings, version: int | None, config: RunConfig) -> RegisteredVersion:
+def _challenger(
+    settings: Settings, champions: Champions, version: int | None, config: RunConfig
+) -> RegisteredVersion:
     name = config.model
     challenger = (
-        model_registry.by_alias(settings, model_registry.CHALLENGER, name)
+        model_registry.challenger(settings, name)
         if version is None
         else model_registry.at_version(settings, version, name)
     )
@@ -169,8 +207,7 @@ def _challenger(settings: Settings, version: int | None, config: RunConfig) -> R
             "Expected one, which the last training leaves where it did not pass at once. "
             f"Run `magnetcast train{config.option}`, or name a version."
         )
-    champion = model_registry.champion(settings, name)
-    if champion is not None and champion.version == challenger.version:
+    if champions.champion is not None and champions.champion.version == challenger.version:
         raise DataError(
             f"Version {challenger.version} is champion already. Expected another. "
             f"`mlflow ui` shows the versions, `magnetcast train{config.option}` makes one."
@@ -181,15 +218,15 @@ def _challenger(settings: Settings, version: int | None, config: RunConfig) -> R
 def _challenge(
     settings: Settings,
     challenger: RegisteredVersion,
-    champion: RegisteredVersion | None,
+    champions: Champions,
     result: Backtest | None,
     config: RunConfig,
 ) -> Challenge:
     """Scored cells of the challenger and the champion, paired unless both are the same model."""
-    name = config.model
+    champion = champions.champion
     all_cells = cells_of(settings, challenger.model_version) if result is None else result.cells
     cells, losses = model_cells(all_cells), rule_losses(all_cells)
-    judged = (champion and champion.as_of, model_registry.simple_rule(settings, name).get("as_of"))
+    judged = (champion and champion.as_of, champions.rule.get("as_of"))
     moments = [pd.Timestamp(as_of) for as_of in judged if as_of]
     is_older = any(pd.Timestamp(challenger.as_of) < moment for moment in moments)
     if champion is None:
@@ -204,8 +241,8 @@ def _challenge(
         is_first=False,
         is_refit=champion.recipe == challenger.recipe != "",
         is_older=is_older,
-        rolled_back=_rollback_reason(settings, name, challenger, champion),
-        best=_against_best(settings, name, challenger, cells),
+        rolled_back=_rollback_reason(champions, challenger, champion),
+        best=_against_best(settings, champions, challenger, cells),
         fewest=len(MONTHS_BACK) if config.table_key else FEWEST_ORIGINS,
         rule_losses=losses,
     )
@@ -216,11 +253,11 @@ _CHAMPIONS: Final = 12
 
 
 def _against_best(
-    settings: Settings, name: str, challenger: RegisteredVersion, cells: pd.DataFrame
+    settings: Settings, champions: Champions, challenger: RegisteredVersion, cells: pd.DataFrame
 ) -> pd.DataFrame:
     """Cells paired with those of the past year's champion that did best against the challenger."""
     since = pd.Timestamp(challenger.as_of) - pd.DateOffset(years=1)
-    past = model_registry.champions(settings, name)[:-1]
+    past = champions.in_force[:-1]
     recent = [version for version in past if pd.Timestamp(version.as_of) >= since][-_CHAMPIONS:]
     earlier = (model_cells(cells_of(settings, version.model_version)) for version in recent)
     pairs = [paired_cells(cells, champion_cells) for champion_cells in earlier]
@@ -233,18 +270,18 @@ def _loss_ratio(pairs: pd.DataFrame) -> float:
 
 
 def _rollback_reason(
-    settings: Settings, name: str, challenger: RegisteredVersion, champion: RegisteredVersion
+    champions: Champions, challenger: RegisteredVersion, champion: RegisteredVersion
 ) -> str:
     """Reason why this version, its duplicate or its parameters were rolled back, or empty.
 
     A duplicate has the same parameters and was trained on the same facts. The champion's
     parameters do not count: another fit of them may do better.
     """
-    for bad in model_registry.versions(settings, name):
+    for bad in champions.rolled_back:
         same_parameters = bad.recipe == challenger.recipe
         is_duplicate = same_parameters and bad.data_vintage == challenger.data_vintage
         is_rejected = same_parameters and bad.recipe != champion.recipe
-        if bad.rolled_back and (bad.version == challenger.version or is_duplicate or is_rejected):
+        if bad.version == challenger.version or is_duplicate or is_rejected:
             return f"version {bad.version} was: {bad.rolled_back}"
     return ""
 

@@ -27,6 +27,7 @@ from models.quantile_model import LEARNED_UNTIL, PUBLISHED_AS, TrainedModel
 from models.registry import model_registry
 from models.registry.runs import discard_run, log_table, open_run
 from store.facts.reading import newest_ingest
+from store.publications.publication_rows import read_champions
 
 SERVED_MODEL: Final = Path(__file__).with_name("served_model.py")
 """The script that MLflow runs to serve a model."""
@@ -45,7 +46,7 @@ def _trained(workspace: Workspace, result: Backtest) -> int:
     LOG.info("train     %s%s quantile models", of, len(trained.boosters))
     before = {registered.version for registered in model_registry.versions(settings, name)}
     run_id, version = record(workspace, trained, result)
-    champion = model_registry.champion(settings, name)
+    champion = read_champions(workspace.engine, name).champion
     if version in before:
         discard_run(settings, run_id)
         word = "champion" if champion is not None and champion.version == version else "registered"

@@ -5,7 +5,8 @@ only if they are what training stored; nothing here executes the code beside the
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version as installed
 from pathlib import Path
 from shutil import copy
@@ -22,6 +23,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+from sqlalchemy import Engine
 
 from features.build import catalogue_digest
 from models import quantile_model
@@ -49,9 +51,14 @@ from models.registry.stored_model import (
     may_have_records,
     unreadable,
 )
-from store.database import open_store, shown_address
+from store.database import shown_address
 from store.errors import StoreError
-from store.publications.publication_rows import RegisteredVersion, write_champion
+from store.publications.publication_rows import (
+    Champions,
+    RegisteredVersion,
+    read_champions,
+    write_champions,
+)
 from store.settings import Settings
 
 CHALLENGER: Final = "challenger"
@@ -61,21 +68,16 @@ PREVIOUS: Final = "previous"
 """Alias of the version that published before: the way back."""
 
 CHAMPIONS_TAG: Final = "champions"
-"""Tag of the registered model: versions in the order in which they were promoted, as JSON."""
+"""Tag of the registered model in 0.1.0: versions in the order of their promotion, as JSON."""
 
 RULE_TAG: Final = "simple_rule"
-"""Tag of the registered model: the simple rule that publishes in its place, as JSON."""
+"""Tag of the registered model in 0.1.0: the simple rule that publishes in its place, as JSON."""
 
 
-def champion(settings: Settings, name: str = MODEL) -> RegisteredVersion | None:
-    """Version that publishes, or None before the first promotion."""
-    return by_alias(settings, CHAMPION, name)
-
-
-def by_alias(settings: Settings, alias: str, name: str = MODEL) -> RegisteredVersion | None:
-    """Version with an alias, or None; never makes a database."""
+def challenger(settings: Settings, name: str = MODEL) -> RegisteredVersion | None:
+    """Version on trial, or None; never makes a database."""
     model = _model(settings, name)
-    version = model and model.aliases.get(alias)
+    version = model and model.aliases.get(CHALLENGER)
     return at_version(settings, int(version), name) if version else None
 
 
@@ -126,83 +128,53 @@ def nominate(settings: Settings, version: int, name: str = MODEL) -> None:
     client.set_registered_model_alias(name, CHALLENGER, str(version))
 
 
-def simple_rule(settings: Settings, name: str = MODEL) -> dict[str, str]:
-    """Simple rule that publishes in place of a model it beat, as_of and reason; or empty."""
-    model = _model(settings, name)
-    return dict(json.loads(model.tags.get(RULE_TAG, "{}"))) if model else {}
-
-
 @with_mlflow_errors
-def set_simple_rule(settings: Settings, rule: Mapping[str, str], name: str = MODEL) -> None:
-    """Let a simple rule publish in place of a model; if empty, the model publishes."""
-    client, _ = connect(settings)
-    client.set_registered_model_tag(name, RULE_TAG, json.dumps(rule))
+def follow_store(settings: Settings, engine: Engine, name: str = MODEL) -> None:
+    """Make MLflow's aliases and tags say who publishes, which the store decides.
 
-
-@with_mlflow_errors
-def promote(settings: Settings, version: int, name: str = MODEL) -> None:
-    """Let a version publish; the one that did until now gets the alias ``previous``."""
-    client, _ = connect(settings)
-    past = [each.version for each in champions(settings, name) if each.version != version]
-    _set_champions(settings, name, [*past, version])
-    challenger = by_alias(settings, CHALLENGER, name)
-    if challenger is not None and challenger.version == version:
-        client.delete_registered_model_alias(name, CHALLENGER)
-
-
-def champions(settings: Settings, name: str = MODEL) -> list[RegisteredVersion]:
-    """Past champions in order of promotion, without those rolled back, and the champion last."""
-    model = _model(settings, name)
-    if model is None or CHAMPION not in model.aliases:
-        return []
-    current = int(model.aliases[CHAMPION])
-    by_number = {each.version: each for each in versions(settings, name)}
-    past = json.loads(model.tags.get(CHAMPIONS_TAG, "[]"))
-    numbers = [*(number for number in past if number != current), current]
-    return [by_number[number] for number in numbers if number in by_number]
-
-
-def _set_champions(settings: Settings, name: str, past: Sequence[int]) -> None:
-    """Keep the champions in order; aliases name the last two, the store the last."""
-    champion = at_version(settings, past[-1], name)
-    client, _ = connect(settings)
-    client.set_registered_model_tag(name, CHAMPIONS_TAG, json.dumps(past))
-    set_simple_rule(settings, {}, name)
-    client.set_registered_model_alias(name, CHAMPION, str(past[-1]))
-    if len(past) > 1:
-        client.set_registered_model_alias(name, PREVIOUS, str(past[-2]))
-    else:
-        client.delete_registered_model_alias(name, PREVIOUS)
-    engine = open_store(settings.url)
-    try:
-        write_champion(engine, name, champion)
-    finally:
-        engine.dispose()
-
-
-@with_mlflow_errors
-def roll_back(
-    settings: Settings, name: str = MODEL, *, reason: str
-) -> tuple[RegisteredVersion, RegisteredVersion]:
-    """Let the previous champion publish again and mark the one that did as rolled back.
-
-    The champion before that is the previous one then: a second rollback goes further back.
-
-    Returns:
-        The version that publishes now and the one that was rolled back.
+    What 0.1.0 kept in tags of MLflow alone is carried over to the store first.
     """
-    past = champions(settings, name)
-    if len(past) < 2:  # noqa: PLR2004 - one to take back, one to go back to
-        raise StoreError(
-            f"Model {name!r} in {settings.tracking_uri} has "
-            f"{'one champion' if past else 'no champion'} that was not taken back. Expected a "
-            "champion and one before it to go back to. Promote another version of this model."
-        )
-    client, _ = connect(settings)
-    rolled_back = past[-1].version
-    client.set_model_version_tag(name, str(rolled_back), ROLLED_BACK_TAG, reason)
-    _set_champions(settings, name, [each.version for each in past[:-1]])
-    return past[-2], at_version(settings, rolled_back, name)
+    if (model := _model(settings, name)) is None:
+        return
+    registered = {each.version: each for each in versions(settings, name)}
+    if {CHAMPIONS_TAG, RULE_TAG} & {*model.tags}:
+        _carry_over(settings, engine, model, registered)
+    champions = read_champions(engine, name)
+    numbers = [each.version for each in reversed(champions.in_force) if each.version in registered]
+    _follow_aliases(connect(settings)[0], model, [str(number) for number in numbers])
+    for bad in champions.rolled_back:
+        if bad.version in registered and not registered[bad.version].rolled_back:
+            set_tags(settings, bad.version, {ROLLED_BACK_TAG: bad.rolled_back}, name)
+
+
+def _follow_aliases(client: MlflowClient, model: RegisteredModel, numbers: list[str]) -> None:
+    """Set aliases to the champion and the one before it, of versions with the newest first."""
+    before = {alias: str(number) for alias, number in model.aliases.items()}
+    for alias, number in zip((CHAMPION, PREVIOUS), [*numbers, "", ""], strict=False):
+        if number and number != before.get(alias):
+            client.set_registered_model_alias(model.name, alias, number)
+        elif not number and alias in before:
+            client.delete_registered_model_alias(model.name, alias)
+    if before.get(CHALLENGER) in numbers[:1]:
+        client.delete_registered_model_alias(model.name, CHALLENGER)
+
+
+def _carry_over(
+    settings: Settings,
+    engine: Engine,
+    model: RegisteredModel,
+    registered: Mapping[int, RegisteredVersion],
+) -> None:
+    """Store the champions and the rule that tags of MLflow hold, and remove these tags."""
+    champions = Champions(tuple(each for each in registered.values() if each.rolled_back))
+    past = json.loads(model.tags.get(CHAMPIONS_TAG, "[]"))
+    for number in (*past, int(model.aliases.get(CHAMPION, 0))):
+        if number in registered and CHAMPION in model.aliases:
+            champions = champions.with_champion(registered[number])
+    rule = json.loads(model.tags.get(RULE_TAG, "{}"))
+    write_champions(engine, model.name, replace(champions, rule=rule))
+    for tag in {CHAMPIONS_TAG, RULE_TAG} & {*model.tags}:
+        connect(settings)[0].delete_registered_model_tag(model.name, tag)
 
 
 @with_mlflow_errors

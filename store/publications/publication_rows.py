@@ -1,11 +1,11 @@
 """What the service shows: all rows of a commodity, a cheap mark of whether they changed.
 
-Beside them the measurements of the monitors, and the version of each registered model that
-publishes, kept when it is promoted: MLflow holds all versions, and its import takes seconds.
+Beside them the measurements of the monitors, and who publishes: the champions of each registered
+model, or the simple rule that beat it. These tables decide; MLflow's aliases follow them.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from store.publications.backtests import read_backtests
 from store.publications.explanations import StoredExplanation, read_explanation
 from store.publications.integrity import read_publications
 from store.schema import database_tables as tables
-from store.schema.database_tables import champions, readings
+from store.schema.database_tables import readings
 from store.vocabulary import COMMODITY, figures_of
 
 COVERAGE_DRIFT: Final = "coverage-drift"
@@ -186,16 +186,59 @@ class RegisteredVersion:
     """Digest of its boosters and metadata."""
 
 
-def write_champion(engine: Engine, name: str, champion: RegisteredVersion) -> None:
-    """Keep the version of a registered model that publishes from now on."""
+@dataclass(frozen=True, slots=True)
+class Champions:
+    """Who publishes under the name of a registered model, and who did before."""
+
+    versions: tuple[RegisteredVersion, ...] = ()
+    """In order of promotion, those that were rolled back too."""
+    rule: Mapping[str, str] = field(default_factory=dict)
+    """Simple rule that publishes in place of a model it beat, as_of and reason; or empty."""
+
+    @property
+    def in_force(self) -> list[RegisteredVersion]:
+        """Versions that were not rolled back, the champion last."""
+        return [version for version in self.versions if not version.rolled_back]
+
+    @property
+    def rolled_back(self) -> list[RegisteredVersion]:
+        return [version for version in self.versions if version.rolled_back]
+
+    @property
+    def champion(self) -> RegisteredVersion | None:
+        """Version that publishes, or None before the first promotion."""
+        return next(reversed(self.in_force), None)
+
+    def with_champion(self, version: RegisteredVersion) -> "Champions":
+        """Record of a promotion; no simple rule publishes any more."""
+        earlier = (each for each in self.in_force if each.version != version.version)
+        return Champions((*self.rolled_back, *earlier, replace(version, rolled_back="")))
+
+    def without_champion(self, reason: str) -> "Champions":
+        """Record of a rollback: the version before the champion publishes, and no simple rule."""
+        *earlier, bad = self.in_force
+        return Champions((*self.rolled_back, replace(bad, rolled_back=reason), *earlier))
+
+
+def write_champions(engine: Engine, name: str, champions: Champions) -> None:
+    """Record who publishes under the name of a registered model from now on."""
+    rules = [champions.rule] if champions.rule else []
+    rows = {tables.champions: map(asdict, champions.versions), tables.simple_rules: rules}
     with writing(engine) as connection:
-        connection.execute(delete(champions).where(champions.c.name == name))
-        connection.execute(insert(champions).values(name=name, **asdict(champion)))
+        for table, values in rows.items():
+            connection.execute(delete(table).where(table.c.name == name))
+            for row in values:
+                connection.execute(insert(table).values(name=name, **row))
 
 
-def read_champion(engine: Engine, name: str) -> RegisteredVersion | None:
-    """Version of a registered model that publishes, or None before the first promotion."""
-    columns = [column for column in champions.c if column.name != "name"]
+def read_champions(engine: Engine, name: str) -> Champions:
+    """Who publishes under the name of a registered model."""
+    of_version = [column.name for column in fields(RegisteredVersion)]
+    versions = select(*tables.champions.c[*of_version]).order_by(tables.champions.c.id)
+    rules = select(*tables.simple_rules.c["rule", "as_of", "reason"])
     with reading(engine) as connection:
-        row = connection.execute(select(*columns).where(champions.c.name == name)).first()
-    return None if row is None else RegisteredVersion(**row._asdict())
+        promoted = connection.execute(versions.where(tables.champions.c.name == name)).mappings()
+        rule = connection.execute(rules.where(tables.simple_rules.c.name == name)).mappings()
+        return Champions(
+            tuple(RegisteredVersion(**row) for row in promoted), dict(rule.first() or {})
+        )

@@ -350,22 +350,24 @@ alerts: Final = _table(
     sa.PrimaryKeyConstraint("rule", "as_of"),
 )
 
-champions: Final = _table(
+_OF_VERSION: Final = (
+    "run_id", "folder", "model_version", "as_of", "data_vintage", "recipe", "rolled_back",
+    "git_commit", "parameters", "sha256",
+)  # fmt: skip
+
+champions: Final = _numbered(
+    # Versions of registered models in the order of their promotion: the last publishes.
     "champions",
-    sa.Column("name", sa.String, primary_key=True),
+    text("name"),
     sa.Column("version", sa.Integer, nullable=False),
-    *texts(
-        "run_id",
-        "folder",
-        "model_version",
-        "as_of",
-        "data_vintage",
-        "recipe",
-        "rolled_back",
-        "git_commit",
-        "parameters",
-        "sha256",
-    ),
+    *texts(*_OF_VERSION),
+)
+
+simple_rules: Final = _table(
+    # The rule that publishes in place of a model that it beat, since when and why.
+    "simple_rules",
+    sa.Column("name", sa.Text, primary_key=True),
+    *texts("rule", "as_of", "reason"),
 )
 
 rival_forecasts: Final = _numbered(
@@ -379,5 +381,5 @@ rival_forecasts: Final = _numbered(
 )
 
 
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 """Of the tables above: the newest of ``store/migrations``."""

@@ -1,12 +1,21 @@
-"""The model that publishes, read back from the registry."""
+"""The version and the model that publish."""
 
+from flows.context.stores import store_to_read
 from models.quantile_model import TrainedModel
 from models.registry import model_registry
+from models.registry.stored_model import MODEL
+from store.publications.publication_rows import RegisteredVersion, read_champions
 from store.settings import Settings
+
+
+def champion_of(settings: Settings, name: str = MODEL) -> RegisteredVersion | None:
+    """Version that publishes."""
+    with store_to_read(settings) as engine:
+        return read_champions(engine, name).champion
 
 
 def champion_model(settings: Settings) -> TrainedModel:
     """Return the champion, ready to predict."""
-    holder = model_registry.champion(settings)
+    holder = champion_of(settings)
     assert holder is not None
     return model_registry.load(settings, holder.version)

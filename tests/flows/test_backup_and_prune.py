@@ -5,7 +5,7 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from shutil import rmtree
+from shutil import copy, copytree, rmtree
 
 import pandas as pd
 import pytest
@@ -14,7 +14,6 @@ from flows.backup import KEEP_DAYS, MLFLOW, back_up, last_backup, prune, restore
 from flows.context.stores import made_store, store_of
 from flows.system_health import examine
 from flows.training.predict import predict
-from models.registry import model_registry
 from store.archive import extract_archive, write_archive
 from store.database import sqlite_file
 from store.errors import DataError, StoreError
@@ -22,7 +21,7 @@ from store.facts.commodities import evidence_digests
 from store.facts.reading import read_forecasts
 from store.settings import Settings
 from tests.data.builders import at
-from tests.data.registry_builders import champion_model
+from tests.data.registry_builders import champion_model, champion_of
 from tests.flows.conftest import AS_OF, Call, Published
 
 
@@ -80,7 +79,7 @@ def test_what_was_restored_is_what_was_backed_up(
         assert kept
         assert kept.keys() == {f.relative_to(second) for f in second.rglob("*") if f.is_file()}
         assert all((second / file).read_bytes() == content for file, content in kept.items())
-    assert model_registry.champion(here) == model_registry.champion(there)
+    assert champion_of(here) == champion_of(there)
     assert dict(champion_model(here).metadata) == dict(champion_model(there).metadata)
     pd.testing.assert_frame_equal(predict(here, at(AS_OF)), predict(there, at(AS_OF)))
     (sqlite_file(here.tracking_uri) or Path()).unlink()
@@ -133,25 +132,30 @@ def test_nothing_is_restored_where_anything_is(
 
 
 @pytest.mark.slow
-def test_the_verbs_back_up_and_restore(
-    published: Published, magnetcast: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_first_verb_in_a_copied_home_backs_it_up_and_removes_what_a_killed_one_left(
+    published: Published, magnetcast: Call, tmp_path: Path
 ) -> None:
-    there, path, home = published.settings, tmp_path / "all.tar.gz", tmp_path / "home"
-    places = ("HOME", "TRACKING_URI", "ARTIFACT_DIR")
-    for name in places:
-        monkeypatch.setenv(f"MAGNETCAST_{name}", str(getattr(there, name.lower())))
-    code, _, err = magnetcast("backup", str(path))
-    assert code == 0, err
-    for name in places[1:]:
-        monkeypatch.delenv(f"MAGNETCAST_{name}")
+    there = published.settings
+    here = home_in(tmp_path / "here", there)
+    copytree(there.home, here.home)
+    copytree(there.artifact_dir, here.artifact_dir, dirs_exist_ok=True)
+    copy(sqlite_file(there.tracking_uri) or "", here.home / "mlruns" / "mlflow.db")
+    left = here.home / ".backup-killed", here.backups_dir / ".magnetcast-1.tar.gz.part"
+    left[0].mkdir()
+    here.backups_dir.mkdir(exist_ok=True)
+    left[1].touch()
+    path, again = tmp_path / "all.tar.gz", home_in(tmp_path / "again", there)
 
-    code, _, err = magnetcast("restore", str(path), "--home", str(home))
+    code, _, err = magnetcast("backup", str(path), "--home", str(here.home))
 
     assert code == 0, err
-    assert (home / "mlruns" / "mlflow.db").exists()
-    assert last_backup(there) is not None
+    assert not any(file.exists() for file in left)
+    assert last_backup(here) is not None
+    code, _, err = magnetcast("restore", str(path), "--home", str(again.home))
+    assert code == 0, err
+    assert dict(champion_model(again).metadata) == dict(champion_model(there).metadata)
     path.unlink()
-    assert last_backup(there) is None
+    assert last_backup(here) is None
 
 
 def test_old_answers_go_and_young_ones_stay(tmp_path: Path) -> None:

@@ -14,7 +14,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flows.context.prefect_runs import auth_string, is_up
+from flows.context.prefect_runs import (
+    JOB,
+    SERVER,
+    auth_string,
+    end_server,
+    is_up,
+    prefect_folder,
+    server_of,
+)
 from flows.serving import listening_socket
 from flows.up import LOOPBACK, environment
 from models.registry import model_registry
@@ -228,3 +236,23 @@ def test_no_password_is_an_argument_and_the_login_is_made_once(tmp_path: Path) -
     assert first["PREFECT_SERVER_API_AUTH_STRING"] == second["PREFECT_API_AUTH_STRING"]
     assert first["MAGNETCAST_TRACKING_URI"] == settings.tracking_uri
     assert len(first["PREFECT_API_AUTH_STRING"]) > 40
+
+
+def test_a_server_of_a_killed_job_is_named_and_one_of_this_job_ended(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import time; time.sleep(60)", SERVER.decode()]
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+
+    def start(job: int) -> subprocess.Popen[bytes]:
+        variables = {"PREFECT_HOME": str(prefect_folder(tmp_path)), JOB: str(job)}
+        return subprocess.Popen(command, env={**os.environ, **variables})  # noqa: S603
+
+    left, ours = start(killed.pid), start(os.getpid())
+    try:
+        assert f"`kill {left.pid}`" in server_of(tmp_path)
+        end_server(tmp_path)
+        assert ours.wait(10) == -signal.SIGKILL
+        assert left.poll() is None
+    finally:
+        left.kill()
+        left.wait()

@@ -114,7 +114,7 @@ def test_an_as_of_is_a_utc_moment(text: str, stamp: str) -> None:
         ("panel panel.csv --horizon 0 --cutoffs 2021-06", "--horizon 0 is out of range"),
         ("panel panel.csv --cutoffs 2021-06 --format json", "--format json has nothing to show"),
         ("predict --panel panel.csv --as-of 2021-06-30", "Expected `magnetcast panel FILE`"),
-        ("backtest --panel=panel.csv", "`magnetcast backtest` has no option --panel"),
+        ("backtest --panel=panel.csv", 'Unknown option: "--panel'),
         ("panel panel.csv --cutoffs soon", "has a month that cannot be read"),
         ("panel panel.csv --cutoffs 2031-01", "lies outside the panel"),
     ],
@@ -191,15 +191,6 @@ def test_estimated_months_of_a_panel_are_not_scored_on(
     assert "4 estimated months are not scored on" in err
     cells = pd.read_csv(tmp_path / "out" / "cells.csv")
     assert set(cells["period"]) == {"2022-07-01", "2022-08-01"}
-
-
-@pytest.mark.usefixtures("place")
-def test_the_old_name_of_a_verb_does_what_the_new_one_does(magnetcast: Call) -> None:
-    new = magnetcast("data", "review", "show", "7")
-    old = magnetcast("review", "show", "7")
-
-    note = "note: `magnetcast review` is now called `magnetcast data review`.\n"
-    assert old == (*new[:2], note + new[2])
 
 
 INTERRUPTED = """

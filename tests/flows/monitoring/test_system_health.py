@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from flows.context.stores import made_store, single_writer
-from flows.system_health import HealthFacts, examine, report_of, status_lines
+from flows.system_health import HealthFacts, alarm_news, examine, report_of, status_lines
 from models.monitoring import AlarmName, Reading
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.archive import write_sums
@@ -43,6 +43,7 @@ FINE = HealthFacts(
         ({"held": (message("Publication 4 is held."),)}, "held", 1),
         ({"forecast_as_of": None}, "forecast", 2),
         ({"newest": pd.Timestamp("2026-09-01")}, "late-data", 1),
+        ({"newest": pd.Timestamp("2026-07-01")}, "late-data", 2),
         ({"forecast_as_of": at("2026-11-19")}, "stale", 1),
         ({"last_run": "failed"}, "failed", 1),
         ({"last_run": "running"}, "failed", 1),
@@ -57,6 +58,7 @@ FINE = HealthFacts(
         ({"coverage": Reading(0.4, 0.6, 90, True, message("40%"))}, "coverage-drift", 1),  # noqa: FBT003
         ({"backup_at": None}, "backup", 1),
         ({"backup_at": at("2026-11-16")}, "backup", 1),
+        ({"backup_at": None, "begun_at": at("2026-11-16")}, "backup", 1),
     ],
 )
 def test_each_thing_that_is_wrong_raises_its_own_alarm(
@@ -65,6 +67,30 @@ def test_each_thing_that_is_wrong_raises_its_own_alarm(
     (found,) = report_of(replace(FINE, **change)).alarms
 
     assert (found.name, 1 + found.is_broken) == (alarm, code)
+
+
+def test_late_figures_count_from_the_oldest_missing_month_and_a_young_home_needs_no_backup() -> (
+    None
+):
+    facts = replace(FINE, newest=pd.Timestamp("2026-08-01"), backup_at=None)
+
+    (late,) = report_of(replace(facts, begun_at=FINE.moment - pd.Timedelta(days=3))).alarms
+
+    assert str(late.words).startswith("The figures of 2026-09 were due on 2026-10-20; days late: ")
+
+
+def test_an_alarm_is_told_once_when_it_begins_and_once_when_it_ends(tmp_path: Path) -> None:
+    settings, ill = Settings(home=tmp_path), report_of(replace(FINE, quarantined=2))
+
+    with pytest.raises(OSError, match="no receiver"), alarm_news(settings, ill):
+        raise OSError("no receiver")
+    news = []
+    for report in (ill, ill, report_of(FINE)):
+        with alarm_news(settings, report) as told:
+            news.append(told)
+
+    begins = "quarantine begins: Refused files that wait for review: 2."
+    assert news == [[begins], [], ["quarantine has ended."]]
 
 
 @pytest.mark.parametrize("day", ["2026-11-20", "2026-11-22"])

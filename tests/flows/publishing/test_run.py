@@ -7,7 +7,6 @@ from mlflow import MlflowClient
 from flows.analysis import forecast_explanation as explain
 from flows.context.stores import store_of
 from flows.run import run
-from models.registry import model_registry
 from models.registry.runs import EXPERIMENT
 from models.registry.stored_model import MODEL
 from store.errors import DataError
@@ -16,6 +15,7 @@ from store.facts.reading import latest_forecast, read_forecasts, read_runs
 from store.settings import Settings
 from store.vocabulary import DESTINATIONS
 from tests.data.builders import at
+from tests.data.registry_builders import champion_of
 from tests.flows.conftest import AS_OF, Published
 
 
@@ -35,7 +35,7 @@ def test_every_destination_and_month_is_published_once(published: Published) -> 
 def test_what_is_published_is_the_champions_and_states_what_moved_it(published: Published) -> None:
     rows = read_forecasts(store_of(published.settings))
 
-    champion = model_registry.champion(published.settings)
+    champion = champion_of(published.settings)
     assert champion is not None
     assert set(rows["model"]) == {champion.model_version}
     assert set(rows["status"]) == {"champion"}
@@ -46,7 +46,7 @@ def test_what_is_published_is_the_champions_and_states_what_moved_it(published: 
 
 def test_the_champion_is_tagged_with_day_data_and_commit(published: Published) -> None:
     client = MlflowClient(published.settings.tracking_uri)
-    champion = model_registry.champion(published.settings)
+    champion = champion_of(published.settings)
     assert champion is not None
 
     tags = client.get_model_version(MODEL, str(champion.version)).tags

@@ -33,6 +33,7 @@ from store.settings import Settings
 from store.vocabulary import CONTRIBUTIONS
 from tests.data.builders import at
 from tests.data.partner_builders import make_partner_world
+from tests.data.registry_builders import champion_of
 from tests.flows.conftest import Call, environment, settings_of
 
 NOW = "2024-12-26"
@@ -87,7 +88,7 @@ def test_a_table_is_forecast_explained_and_trained_by_what_the_registry_holds(
     settings, keys = filled.settings, ["destination", "period"]
     rows = publication(settings, at(NOW), commodity="850511").set_index(keys)
 
-    champion = model_registry.champion(settings, TABLE.model)
+    champion = champion_of(settings, TABLE.model)
     made = predict(settings, at(NOW), TABLE).set_index(keys).loc[rows.index]
     parts = why(settings, ExplainRequest("USA", None, at(NOW), "850511"))
 
@@ -102,7 +103,7 @@ def test_a_table_is_forecast_explained_and_trained_by_what_the_registry_holds(
 def test_where_the_backtest_fails_the_champion_answers_without_new_scores(filled: Filled) -> None:
     known = open_workspace(filled.settings, at(NOW), TABLE)
     refused = replace(known, parameters=replace(known.parameters, num_leaves=1))  # by LightGBM
-    champion = model_registry.champion(filled.settings, TABLE.model)
+    champion = champion_of(filled.settings, TABLE.model)
 
     rows, seen = backtested_forecast(refused)
 
@@ -116,7 +117,7 @@ def test_where_the_backtest_fails_the_champion_answers_without_new_scores(filled
 def test_experts_answer_where_the_numbers_of_a_version_are_unusable(
     filled: Filled, monkeypatch: pytest.MonkeyPatch, spoil: float, fault: str
 ) -> None:
-    champion = model_registry.champion(filled.settings, TABLE.model)
+    champion = champion_of(filled.settings, TABLE.model)
     assert champion is not None
     known, rows = open_workspace(filled.settings, at(NOW), TABLE), slice(0, 1)
 
@@ -211,7 +212,7 @@ def test_python_forecasts_scores_and_trains_a_table_as_the_verbs_do(place: Path)
     made = mc.forecast(NOW, "USA", commodity="850511")
     cells = mc.backtest(NOW, "USA", commodity="850511", num_leaves=7)
 
-    champion = model_registry.champion(Settings(), TABLE.model)
+    champion = champion_of(Settings(), TABLE.model)
     assert champion is not None
     assert champion.version == version
     assert json.loads(champion.parameters) == {"num_leaves": 7}

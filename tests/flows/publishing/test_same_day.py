@@ -13,7 +13,6 @@ from flows.context.stores import store_of
 from flows.publishing.publication_lookup import ExplainRequest, publication
 from flows.publishing.replay import replayed
 from flows.run import run
-from models.registry import model_registry
 from store.facts.reading import latest_forecast, read_publication
 from store.publications.backtests import read_scores
 from store.publications.explanations import read_explanation
@@ -21,6 +20,7 @@ from store.publications.integrity import changed_folders, read_publications, tam
 from store.settings import Settings
 from store.vocabulary import CHANGES
 from tests.data.builders import at
+from tests.data.registry_builders import champion_of
 from tests.flows.conftest import AS_OF, Call, with_mlflow
 
 FIGURE = (
@@ -79,7 +79,7 @@ def test_a_late_figure_makes_a_second_publication_and_the_first_stays(
 
     again = run(home, at(AS_OF))
     assert not again.is_new
-    champion = model_registry.champion(home)
+    champion = champion_of(home)
     assert champion is not None
     assert set(second["model"]) == {champion.model_version}
 

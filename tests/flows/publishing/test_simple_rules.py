@@ -17,12 +17,12 @@ from flows.run import RunOutcome, run
 from flows.training.predict import forecast
 from flows.training.promote import promote
 from models.forecasting.panel_forecaster import PanelForecaster
-from models.registry import model_registry
 from store.facts.batch import Batch, FileRows
 from store.facts.writing import write_batch
 from store.settings import Settings
 from tests.data.builders import at
 from tests.data.partner_builders import PartnerWorld, make_partner_world
+from tests.data.registry_builders import champion_of
 from tests.flows.conftest import copied_settings, environment, settings_of
 
 NOW = at("2024-12-26")
@@ -60,7 +60,7 @@ def test_a_first_model_that_loses_to_a_rule_is_not_promoted_and_the_rule_is_publ
     settings, outcome = beaten
 
     tags = MlflowClient(settings.tracking_uri).get_model_version(TABLE.model, "1").tags
-    assert model_registry.champion(settings, TABLE.model) is None
+    assert champion_of(settings, TABLE.model) is None
     assert (tags["decision"], tags["better_rule"]) == ("refused", "experts")
     assert set(outcome.forecasts["status"]) == {RULE}
     [reason] = set(outcome.forecasts["reason"])
@@ -103,7 +103,7 @@ def test_a_refit_that_loses_takes_its_champion_with_it_until_a_person_decides(
     newest = rows.loc[rows["destination"].eq("USA")].iloc[[-2]]
     fill(settings, newest.assign(value=newest["value"] * 1.02, available_at=later), name="revised")
     assert set(run(settings, later, TABLE).forecasts["status"]) == {RULE}
-    champion = model_registry.champion(settings, TABLE.model)
+    champion = champion_of(settings, TABLE.model)
     assert champion is not None
     assert champion.version == 1
     assert set(forecast(open_workspace(settings, NOW, TABLE))["status"]) == {"champion"}

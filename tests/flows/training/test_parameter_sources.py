@@ -21,6 +21,7 @@ from store.publications.backtests import read_scores
 from store.publications.integrity import made_with
 from store.settings import Settings
 from tests.data.builders import at
+from tests.data.registry_builders import champion_of
 from tests.flows.conftest import AS_OF, LATER, Call
 
 OTHER = replace(MAGNETS_PRESET, learning_rate=0.1, num_leaves=7)
@@ -48,7 +49,7 @@ def test_other_parameters_at_the_same_as_of_stays_beside_the_first_and_is_kept_o
     assert second.model_version not in shown
 
     # Too few origins show that it is better: the schedule keeps the champion and its parameters.
-    champion = model_registry.champion(home)
+    champion = champion_of(home)
     assert champion is not None
     assert champion.version == 1
     assert not run(home, at(AS_OF)).is_new
@@ -62,7 +63,7 @@ def test_other_parameters_at_the_same_as_of_stays_beside_the_first_and_is_kept_o
     _, out, _ = magnetcast("config", "show", "--as-of", LATER, "--format", "csv")
     assert 'magnets.num_leaves,7,leaves,"champion, version 2"' in out
     assert run(home, at(LATER)).is_new
-    new = model_registry.champion(home)
+    new = champion_of(home)
     assert new is not None
     assert (new.version, new.parameters) == (3, second.parameters)
     rows = latest_forecast(store_of(home))

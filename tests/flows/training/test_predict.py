@@ -9,13 +9,13 @@ from flows.context.output import write_result
 from flows.context.stores import made_store, store_of
 from flows.context.workspace import open_workspace
 from flows.training.predict import predict
-from models.registry import model_registry
 from sources.bundled.all_tables import load_bundled
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_forecasts
 from store.facts.writing import write_batch
 from store.vocabulary import FORECAST_COLUMNS
 from tests.data.builders import QUICK, at
+from tests.data.registry_builders import champion_of
 from tests.flows.conftest import AS_OF, Published, environment, settings_of
 
 
@@ -40,7 +40,7 @@ def test_a_forecast_from_a_minute_before_the_champions_day_is_trained_as_of_then
     assert set(made["status"]) == {"replay"}
     [model] = set(made["model"])
     assert model == open_workspace(published.settings, as_of).model_version
-    champion = model_registry.champion(published.settings)
+    champion = champion_of(published.settings)
     assert champion is not None
     assert model != champion.model_version
 

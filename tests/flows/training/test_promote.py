@@ -1,12 +1,19 @@
 """What becomes of a challenger, by rules and by a person, and the way back."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from features.build import ALL_FEATURES
+from flows.context.stores import store_of
 from flows.run import run
 from flows.system_health import examine
 from flows.training.predict import predict
@@ -16,9 +23,11 @@ from models.registry import model_registry
 from models.registry.runs import log_table, open_run
 from models.registry.stored_model import MODEL
 from store.errors import DataError
+from store.publications.publication_rows import Champions, read_champions, write_champions
 from store.settings import Settings
 from tests.data.builders import at
 from tests.data.cell_builders import make_cells
+from tests.data.registry_builders import champion_of
 from tests.flows.conftest import LATER, Call, Published, copied
 
 pytestmark = pytest.mark.slow
@@ -38,6 +47,31 @@ def aliases(settings: Settings) -> dict[str, int]:
 def tags_of_version(settings: Settings, version: int) -> dict[str, str]:
     client = MlflowClient(settings.tracking_uri)
     return dict(client.get_model_version(MODEL, str(version)).tags)
+
+
+def change_champion(settings: Settings, **changes: str) -> None:
+    """Change what is recorded of version 1."""
+    engine = store_of(settings)
+    champions = read_champions(engine, MODEL)
+    changed = (
+        replace(each, **changes) if each.version == 1 else each for each in champions.versions
+    )
+    write_champions(engine, MODEL, Champions(tuple(changed)))
+
+
+@contextmanager
+def refusing(url: str, table: str) -> Iterator[None]:
+    """Let a SQLite database refuse to change a table."""
+    changes = ("INSERT", "UPDATE", "DELETE")
+    with closing(sqlite3.connect(make_url(url).database or "")) as connection:
+        for change in changes:
+            connection.execute(
+                f"CREATE TRIGGER no_{change} BEFORE {change} ON {table} "
+                "BEGIN SELECT RAISE(ABORT, 'no room'); END"
+            )
+        yield
+        for change in changes:
+            connection.execute(f"DROP TRIGGER no_{change}")
 
 
 def test_the_next_release_publishes_with_a_refit_and_keeps_the_way_back(
@@ -65,7 +99,7 @@ def test_a_broken_champion_is_replaced_by_the_next_training(home: Settings) -> N
 
 def test_a_harmful_feature_is_refused_by_its_measured_loss(released: Published) -> None:
     own = released.settings
-    champion = model_registry.champion(own)
+    champion = champion_of(own)
     assert champion is not None
     backtest = {"flow": "backtest", "model_version": champion.model_version}
     with open_run(own, name="backtest", tags=backtest):
@@ -92,7 +126,7 @@ def test_a_model_that_nothing_compares_stays_challenger_until_a_person_accepts_i
     home: Settings, magnetcast: Call
 ) -> None:
     own = home
-    model_registry.set_tags(own, 1, {"recipe": "another", "model_version": "magnetcast-gone"})
+    change_champion(own, recipe="another", model_version="magnetcast-gone")
     for text in own.artifact_dir.rglob("p50.txt"):
         text.write_text("tree\n", encoding="utf-8")
 
@@ -122,7 +156,7 @@ def test_a_version_whose_features_are_gone_is_refused_and_the_aliases_stay(
     monkeypatch.setattr("models.registry.stored_model.ALL_FEATURES", ALL_FEATURES[1:])
 
     refused = f"Version 1 .*cannot forecast as of 2020-05-22: .*are no more: {gone}.*--accept"
-    model_registry.set_tags(own, 1, {"git_commit": "4711-dirty"})
+    change_champion(own, git_commit="4711-dirty")
     changed = r"trained it \(commit 4711, with changes since that no commit holds\)"
     with pytest.raises(DataError, match=changed):
         rollback(own, at(LATER), "bands too narrow")
@@ -135,11 +169,21 @@ def test_a_version_whose_features_are_gone_is_refused_and_the_aliases_stay(
     assert "rolled_back" not in tags_of_version(own, 2)
 
 
-def test_after_a_rollback_all_agree_on_who_answers(released: Published) -> None:
+def test_after_a_rollback_that_one_of_two_databases_refuses_all_agree_on_who_answers(
+    released: Published, capsys: pytest.CaptureFixture[str]
+) -> None:
     own = released.settings
-    one = model_registry.at_version(own, 1).model_version
+    one, before = model_registry.at_version(own, 1).model_version, aliases(own)
 
-    rollback(own, at(LATER), "bands too narrow")
+    with refusing(own.url, "champions"), pytest.raises(SQLAlchemyError, match="no room"):
+        rollback(own, at(LATER), "bands too narrow")
+    assert aliases(own) == before == {"champion": 2, "previous": 1}
+    assert champion_of(own) == model_registry.at_version(own, 2)
+
+    with refusing(own.tracking_uri, "registered_model_aliases"):
+        rollback(own, at(LATER), "bands too narrow")
+    assert "MLflow does not name the champion of the database yet" in capsys.readouterr().err
+    assert aliases(own) == before
 
     output = [str(line) for line in examine(own, at(LATER)).lines]
     assert f"Champion: version 1, {one}." in output
@@ -148,3 +192,5 @@ def test_after_a_rollback_all_agree_on_who_answers(released: Published) -> None:
     outcome = run(own, at(LATER))
 
     assert set(outcome.forecasts["model"]) == {one}
+    assert aliases(own) == {"champion": 1}
+    assert tags_of_version(own, 2)["rolled_back"] == "bands too narrow"

@@ -1,21 +1,23 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 import lightgbm as lgb
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
+from sqlalchemy import Engine
 
 from models import quantile_model
 from models.registry import model_registry, runs
 from models.registry.runs import open_run
 from models.registry.stored_model import MODEL, check, digest_of, verify
-from store.database import open_to_read
+from store.database import open_store
 from store.errors import StoreError
-from store.publications.publication_rows import RegisteredVersion, read_champion
+from store.publications.publication_rows import read_champions, write_champions
 from store.settings import Settings
 from tests.unit.models.conftest import SERVED_MODEL
 
@@ -80,9 +82,16 @@ def register(
     return registered
 
 
-def kept_champion(settings: Settings) -> RegisteredVersion | None:
-    with open_to_read(settings.url) as engine:
-        return read_champion(engine, MODEL)
+@pytest.fixture
+def engine(mlflow_settings: Settings) -> Iterator[Engine]:
+    opened = open_store(mlflow_settings.url)
+    yield opened
+    opened.dispose()
+
+
+def aliases(settings: Settings) -> dict[str, int]:
+    model = MlflowClient(settings.tracking_uri).get_registered_model(MODEL)
+    return {name: int(version) for name, version in model.aliases.items()}
 
 
 def test_a_stored_model_predicts_exactly_what_training_predicts(
@@ -146,14 +155,12 @@ def test_boosters_or_metadata_changed_after_training_are_refused(
     register: Register, mlflow_settings: Settings
 ) -> None:
     version = register()
-    model_registry.promote(mlflow_settings, version)
+    champion = model_registry.at_version(mlflow_settings, version)
     for name in ("p50.txt", "metadata.json"):
         [file] = mlflow_settings.artifact_dir.rglob(name)
         text = file.read_text(encoding="utf-8")
         file.write_text(text[:-9], encoding="utf-8")
 
-        champion = kept_champion(mlflow_settings)
-        assert champion is not None
         for read in (
             partial(model_registry.load, mlflow_settings, version),
             partial(verify, mlflow_settings, champion),
@@ -198,32 +205,53 @@ def test_code_in_a_stored_model_is_not_executed_whatever_its_digest(
     assert not ran.exists()
 
 
-def test_a_rollback_brings_the_previous_champion_back_and_states_why(
-    register: Register, mlflow_settings: Settings
+def test_aliases_follow_the_champions_of_the_store(
+    register: Register, mlflow_settings: Settings, engine: Engine
 ) -> None:
     for facts in ("may", "june", "july"):
-        version = register(data_vintage=facts)
-        model_registry.promote(mlflow_settings, version)
-        model_registry.promote(mlflow_settings, version)  # a champion again is no step
-    previous = model_registry.by_alias(mlflow_settings, model_registry.PREVIOUS)
-    assert previous is not None
-    assert previous.version == 2
+        version = model_registry.at_version(mlflow_settings, register(data_vintage=facts))
+        model_registry.nominate(mlflow_settings, version.version)
+        for _ in range(2):  # a champion again is no step
+            write_champions(engine, MODEL, read_champions(engine, MODEL).with_champion(version))
+    model_registry.follow_store(mlflow_settings, engine)
+    assert aliases(mlflow_settings) == {"champion": 3, "previous": 2}
 
-    before, _ = model_registry.roll_back(mlflow_settings, reason="worse")
-    now, bad = model_registry.roll_back(mlflow_settings, reason="bands too narrow")
+    champions = read_champions(engine, MODEL).without_champion("worse")
+    write_champions(engine, MODEL, champions.without_champion("bands too narrow"))
+    MlflowClient(mlflow_settings.tracking_uri).set_registered_model_alias(MODEL, "champion", "2")
+    model_registry.follow_store(mlflow_settings, engine)
 
-    assert before.version == 2
-    assert (now.version, bad.version, bad.rolled_back) == (1, 2, "bands too narrow")
-    champion = model_registry.champion(mlflow_settings)
+    assert aliases(mlflow_settings) == {"champion": 1}
+    champion = read_champions(engine, MODEL).champion
     assert champion is not None
-    assert kept_champion(mlflow_settings) == champion
-    assert champion.version == 1
-    assert model_registry.by_alias(mlflow_settings, model_registry.PREVIOUS) is None
-    versions = model_registry.versions(mlflow_settings)
     verify(mlflow_settings, champion)
-    assert [version.version for version in versions if version.rolled_back] == [2, 3]
-    with pytest.raises(StoreError, match="has one champion that was not taken back"):
-        model_registry.roll_back(mlflow_settings, reason="again")
+    reasons = [version.rolled_back for version in model_registry.versions(mlflow_settings)]
+    assert reasons == ["", "bands too narrow", "worse"]
+
+
+def test_what_an_older_version_kept_in_tags_of_mlflow_is_carried_over_once(
+    register: Register, mlflow_settings: Settings, engine: Engine
+) -> None:
+    registered = [register(data_vintage=facts) for facts in ("may", "june", "july")]
+    client, rule = MlflowClient(mlflow_settings.tracking_uri), {"rule": "experts", "reason": "lost"}
+    rule["as_of"] = TAGS["as_of"]
+    client.set_registered_model_tag(MODEL, "champions", json.dumps([2, 1]))
+    client.set_registered_model_tag(MODEL, "simple_rule", json.dumps(rule))
+    client.set_registered_model_alias(MODEL, "champion", "1")
+    client.set_model_version_tag(MODEL, "3", "rolled_back", "worse")
+
+    model_registry.follow_store(mlflow_settings, engine)
+    champions = read_champions(engine, MODEL)
+    client.set_registered_model_alias(MODEL, "champion", "3")
+    model_registry.follow_store(mlflow_settings, engine)
+
+    assert registered == [1, 2, 3]
+    assert [version.version for version in champions.in_force] == [2, 1]
+    assert [version.rolled_back for version in champions.rolled_back] == ["worse"]
+    assert champions.rule == rule
+    assert read_champions(engine, MODEL) == champions
+    assert aliases(mlflow_settings) == {"champion": 1, "previous": 2}
+    assert client.get_registered_model(MODEL).tags == {}
 
 
 def test_the_same_model_from_the_same_facts_is_no_new_version(
