@@ -418,7 +418,7 @@ def _shares(values: Floats, levels: Floats, is_such: Flags, ahead: int) -> Float
 
 
 def _of_returns(shares: Floats, length: int) -> list[float]:
-    """Quantiles of a mixture of zero and of what came back."""
+    """Quantiles of a mixture of zero and of sales that return."""
     sizes, usual = shares[shares > 0], USUAL_RUNS / (length + 2)
     chance = (len(sizes) + usual) / (len(shares) + USUAL_RUNS)
     weights = [np.ones(len(sizes)), np.full(len(USUAL_SIZES), usual / len(USUAL_SIZES))]

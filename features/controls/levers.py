@@ -286,7 +286,8 @@ def _limit_of(scenario_origin: Origin, act: ScenarioAct, row: pd.DataFrame) -> M
         )
     if not is_control and instrument not in TRUCES and act.is_new:
         return message(
-            "No effect of acts of the kind %(instrument)s is computed: no response to one is known.",
+            "No effect of acts of the kind %(instrument)s is computed: no response to one is "
+            "known.",
             instrument=instrument,
         )
     return None

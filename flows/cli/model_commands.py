@@ -13,7 +13,6 @@ from flows.context.parameter_sources import parameters_for
 from flows.context.prefect_runs import in_prefect
 from flows.context.run_config import config_of
 from flows.context.stores import single_writer
-from store.errors import DataError
 from store.settings import Settings
 
 
@@ -23,32 +22,13 @@ def train(
     commodity: Commodity = None,
     set: Sets = None,
     parameters: ParametersFile = None,
-    tune: Annotated[
-        int | None,
-        Parameter(help="Number of trials of a search for better parameters, instead of training."),
-    ] = None,
-    out: Annotated[
-        Path | None, Parameter(help="JSON file for the tuned parameters; stdout if left out.")
-    ] = None,
 ) -> None:
     """Train a model, register it and promote it to champion if it passes the gate.
 
     The model has the champion's parameters, changed by --set, unless --parameters names a file.
-    --tune searches for better ones instead, on backtest origins of more than a year ago, and
-    registers nothing.
     """
     settings, as_of_time, config = Settings(), moment(as_of), config_of(commodity)
     values = parameters_for(settings, as_of_time, parameters, set or (), config=config).parameters
-    if tune is not None:
-        if commodity is not None:
-            raise DataError(
-                f"--tune cannot be combined with --commodity {commodity}. Expected the magnets. "
-                "Leave one of them out."
-            )
-        from flows.tune import tune_magnets
-
-        tune_magnets(settings, as_of_time, tune, values, out=out)
-        return
     from flows.context.workspace import open_workspace
     from flows.training.train import train as flow
 

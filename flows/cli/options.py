@@ -47,7 +47,7 @@ ParametersFile = Annotated[
     str | None,
     Parameter(
         name=("--parameters", "--recipe"),
-        help="File of parameters, TOML or as --tune wrote it; `default` for the preset.",
+        help="File of parameters, TOML or JSON; `default` for the preset.",
     ),
 ]
 

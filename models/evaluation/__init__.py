@@ -1,4 +1,4 @@
-"""Rolling-origin backtests, scores, comparisons, the promotion gate and tuning.
+"""Rolling-origin backtests, scores, comparisons and the promotion gate.
 
 Not here: what a registered version is (``models.registry``).
 """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from store.errors import DataError
 
 if TYPE_CHECKING:
-    from optuna import Trial
+    pass
 
 
 T = TypeVar("T")
@@ -209,40 +209,6 @@ PRESETS: Final[Mapping[str, ModelParameters]] = {
     OF_PANELS: PANEL_PRESET,
 }
 
-_DIGITS: Final = 3
-"""Significant digits of a tuned parameter: more would fit the panel's noise."""
-
-
-SEARCH_SPACE: Final = {
-    "num_iterations": (40, 160), "learning_rate": (0.02, 0.2), "num_leaves": (3, 15),
-    "min_data_in_leaf": (30, 300), "lambda_l2": (0.5, 50.0), "feature_fraction": (0.2, 0.9),
-    "half_life_months": (12.0, 120.0), "cell_noise": (0.05, 1.0), "ensemble_weight": (0.2, 0.9),
-    "calibration_half_life_months": (4.0, 48.0), "calibration_prior": (10.0, 200.0),
-}  # fmt: skip
-"""Range of each parameter that a search draws; widened to hold the value it starts from."""
-
-_LINEAR: Final = {"feature_fraction", "ensemble_weight"}
-"""Parameters drawn on a linear scale, the others on a logarithmic one."""
-
-
-def suggested(trial: "Trial", parameters: ModelParameters) -> ModelParameters:
-    """Parameters that a trial draws; those outside the search space stay."""
-    drawn: dict[str, Any] = {}
-    for name, start in search_values(parameters).items():
-        low, high = min(SEARCH_SPACE[name][0], start), max(SEARCH_SPACE[name][1], start)
-        if isinstance(start, int):
-            drawn[name] = trial.suggest_int(name, int(low), int(high), log=name not in _LINEAR)
-        else:
-            number = trial.suggest_float(name, low, high, log=name not in _LINEAR)
-            drawn[name] = float(f"{number:.{_DIGITS}g}")
-    return replace(parameters, **drawn)
-
-
-def search_values(parameters: ModelParameters) -> dict[str, int | float]:
-    """Values of the parameters in the search space, by name."""
-    return {name: parameters.by_name[name] for name in SEARCH_SPACE}
-
-
 FORMAT: Final = 1
 """Format of parameter files; raised when the meaning of an entry changes."""
 
@@ -305,8 +271,8 @@ def parse_assignment(text: str) -> tuple[str, str]:
 def read_parameters(path: Path, preset: ModelParameters) -> ModelParameters:
     """Parameters in a file, over the preset of its model.
 
-    A TOML file, or JSON as ``train --tune --out`` writes it, has ``model``, ``format`` and a table
-    ``parameters``. ``found``, what a search noted, is not read.
+    A TOML or JSON file has ``model``, ``format`` and a table ``parameters``. ``found``, what a
+    search of 0.1 noted, is not read.
     """
     where = f"Parameter file {path}"
     content = _content(path, where)
@@ -336,9 +302,9 @@ def _content(path: Path, where: str) -> dict[str, Any]:
         content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (OSError, UnicodeDecodeError, ValueError) as err:
         raise DataError(
-            f"{where} cannot be read ({err}). Expected a TOML file with [parameters], or the JSON "
-            "file that `magnetcast train --tune N --out FILE` writes. Correct it."
+            f"{where} cannot be read ({err}). Expected a TOML or JSON file with a table "
+            "[parameters]. Correct it."
         ) from err
     if not isinstance(content, dict):
-        raise DataError(f"{where} holds a list. Expected what `--tune --out` wrote. Correct it.")
+        raise DataError(f"{where} holds a list. Expected a table with parameters. Correct it.")
     return content

@@ -34,7 +34,6 @@ READING = [
     "run --commodity 850511",
     "status",
     "train",
-    "train --tune 1",
     "data vintages",
 ]
 
