@@ -15,7 +15,7 @@ from starlette.routing import Route
 from publication.feeds import atom
 from publication.language.choice import DEFAULT, LANGUAGES, in_language
 from publication.language.phrases import gettext
-from publication.pages.destination_pages import first_destination
+from publication.pages.destination_pages import first_country
 from publication.pages.render import error_text, folder_of, page
 from publication.queries.destination_months import known_destination, titles
 from publication.state import NothingPublishedError, Publication, UnknownError, newest_publications
@@ -204,7 +204,7 @@ async def stock(questions: Questions, request: Request) -> Response:
 async def _firm(
     questions: Questions, publication: Publication, fields: Mapping[str, str]
 ) -> Record:
-    question = question_in({"destination": first_destination(publication), **fields})
+    question = question_in({"destination": first_country(publication), **fields})
     results = []
     if "what_if" in fields:
         results = [
@@ -231,7 +231,7 @@ def _stock_page(
         firm=firm,
         trouble=trouble,
         asked=fields,
-        picked=fields.get("destination") or first_destination(publication),
+        picked=fields.get("destination") or first_country(publication),
         destinations=titles(publication),
         first=f"{questions.clock():%Y-%m}",
     )

@@ -52,6 +52,9 @@ class FirmQuestion(BaseModel):
     lead_days: Days = Field(
         0, ge=0, le=LONGEST_LEAD_DAYS, description="From order to clearance in China."
     )
+    on_order: float = Field(
+        0.0, ge=0, le=_MOST_TONNES, description="Tonnes ordered earlier, not yet cleared."
+    )
     transit_days: Days | None = Field(
         None,
         ge=0,
@@ -76,7 +79,7 @@ class FirmQuestion(BaseModel):
     def firm(self) -> Firm:
         return Firm(
             self.tonnes, self.held, self.controlled, self.licence_days, self.licensed_first,
-            typed_months(self.by_month),
+            typed_months(self.by_month), self.lead_days, self.on_order,
         )  # fmt: skip
 
 
@@ -86,6 +89,7 @@ _LABELS: Final = {
     "stock": marked("Stock, tonnes"),
     "stock_weeks": marked("or weeks of stock"),
     "lead_days": marked("Days from order to clearance"),
+    "on_order": marked("Tonnes on order, not yet cleared"),
     "transit_days": marked("Days from clearance to arrival"),
     "licence_days": marked("Days until your licence is in hand"),
     "by_month": marked("Tonnes of single months, as copied from a sheet"),
@@ -109,7 +113,9 @@ def field_in(fields: Mapping[str, str], name: str, read: Callable[[str], _Value]
         raise DataError(as_field(name, message_of(err))) from err
 
 
-_NUMBERS: Final = ("tonnes", "stock", "stock_weeks", "lead_days", "transit_days", "licence_days")
+_NUMBERS: Final = (
+    "tonnes", "stock", "stock_weeks", "lead_days", "on_order", "transit_days", "licence_days",
+)  # fmt: skip
 
 
 def question_in(fields: Mapping[str, str]) -> FirmQuestion:
@@ -141,10 +147,11 @@ def firm_answer(
     without stock if nothing arrives, ``order_by`` the last day to order so that it arrives by then,
     ``arrives_on`` the latest arrival of what is ordered today. ``chance_out`` is that of running
     out by the end of a month or of the last, ``chance_short`` that at least one month brings less
-    than is needed, whatever the stock; 0.05 means at most, 0.95 at least that. ``lead_t`` is needed
-    from order to clearance: no safety stock is smaller. ``next_date`` is the day of the next
-    announced act, ``order_before_act`` the last day to order before it, None for a grade that it
-    does not cover; ``is_late``: that day is past. ``scenario`` is empty as published.
+    than is needed, whatever the stock; 0.05 means at most, 0.95 at least that. What is ordered now
+    is cleared from ``cleared_on`` on, what was ordered earlier, ``on_order``, evenly until then.
+    ``next_date`` is the day of the next announced act, ``order_before_act`` the last day to order
+    before it, None for a grade that it does not cover; ``is_late``: that day is past. ``scenario``
+    is empty as published.
     """
     now = max(now, publication.as_of)
     name = known_destination(publication, question.destination)
@@ -152,23 +159,23 @@ def firm_answer(
     outlook = firm_outlook(publication, name, firm, now)
     transit = question.transit_days
     transit = transit_of(name)[1] if transit is None else transit
-    cover = cover_from(now, firm, question.lead_days, transit, today=now)
+    cover = cover_from(now, firm, transit, today=now)
     runs = [
-        _run(title, firm_outlook(publication, name, firm, now, _scenario(result)), cover.lead_t)
+        _run(title, firm_outlook(publication, name, firm, now, _scenario(result)))
         for title, result in results
     ]
     normal = normal_month(publication, name)
     median = publication.latest.loc[publication.latest["destination"].eq(name), "p50"].median()
     return {
-        **_run("", outlook, cover.lead_t),
+        **_run("", outlook),
         "destination": name, "destination_name": name_of(name),
         "as_of": f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}", "normal_t": round(normal, 1),
         "share": round(question.tonnes / normal, 5),
         "is_small": bool(question.tonnes < SMALL * median),
         "stock_t": round(question.held, 3), "weeks_of_cover": round(cover.weeks, 1),
         "lead_days": question.lead_days, "transit_days": transit, **order_days(cover),
-        "chance_short": bounded(outlook.chance_short), "lead_t": round(cover.lead_t, 1),
-        "stock_95_t": round(max(outlook.stock_95, cover.lead_t), 1),
+        "chance_short": bounded(outlook.chance_short), "on_order": question.on_order,
+        "stock_95_t": round(outlook.stock_95, 1),
         "is_assumed": question.licensed_first,
         **_next_act(publication, question, now),
         "months": [
@@ -179,13 +186,12 @@ def firm_answer(
     }  # fmt: skip
 
 
-def _run(title: str, outlook: FirmOutlook, least: float) -> Record:
-    """Outlook of a scenario; the stock to hold is at least what the lead time needs."""
+def _run(title: str, outlook: FirmOutlook) -> Record:
     return {
         "scenario": title,
         "out_in": outlook.out_in,
         "chance_out": bounded(outlook.chances_out[-1]),
-        "stock_90_t": round(max(outlook.stock_90, least), 1),
+        "stock_90_t": round(outlook.stock_90, 1),
     }
 
 

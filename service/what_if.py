@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -31,11 +32,11 @@ from publication.charts.fan_chart import (
     window,
 )
 from publication.language.formats import dated, listed, percentage, separated
-from publication.language.phrases import act_words, gettext
+from publication.language.phrases import act_words, gettext, in_a_row
 from publication.pages.destination_pages import first_destination
 from publication.pages.page_charts import PageChart
 from publication.pages.render import page
-from publication.queries.destination_months import known_destination
+from publication.queries.destination_months import known_destination, quantiles_ahead
 from publication.queries.freshness import publication_words
 from publication.state import Publication
 from publication.tables import Record
@@ -231,11 +232,13 @@ class Result:
 
     view: WhatIfView
     headline: str
+    trough: str
+    """Month that falls most, and when it is over; empty where none falls."""
     span: str
     effects: Mapping[Any, Mapping[Any, float]]
-    """By destination that the scenario changes: medians of all months ahead together, tonnes.
+    """By destination that the scenario changes: tonnes of all months ahead, along joint paths.
 
-    Means where it is uncertain: they move in proportion to a probability, medians do not.
+    Medians; means where it is uncertain: they move in proportion to a probability, medians do not.
     """
     rows: Sequence[Mapping[Any, Any]]
     notes: tuple[str, ...]
@@ -393,7 +396,7 @@ def result_of(publication: Publication, view: WhatIfView, answer: ScenarioResult
     months = table.loc[table["destination"] == view.destination].reset_index(drop=True)
     ahead = table.loc[table["period"] >= view.choices.context.day.replace(day=1)]
     is_uncertain = bool(table["certain_mean"].ne(table["never_mean"]).any())
-    effects = _effects(ahead, "mean" if is_uncertain else "p50")
+    effects = _effects(publication, table, view.choices.context.day.replace(day=1))
     span = gettext(
         "%(first)s to %(last)s",
         first=dated(ahead["period"].min(), "long month"),
@@ -404,6 +407,7 @@ def result_of(publication: Publication, view: WhatIfView, answer: ScenarioResult
     return Result(
         view=view,
         headline=_headline(view.destination, effects.get(view.destination), span),
+        trough=_trough(months.loc[months["period"] >= ahead["period"].min()]),
         span=span,
         effects=effects,
         rows=months.to_dict("records"),
@@ -474,16 +478,51 @@ def unchanged(publication: Publication, view: WhatIfView) -> Result:
     return result_of(publication, view, ScenarioResult("", "", table, (), {}))
 
 
-def _effects(ahead: pd.DataFrame, measure: str) -> Mapping[Any, Mapping[Any, float]]:
-    """Effects on the world and on all affected destinations, over all months ahead."""
-    columns = [f"base_{measure}", f"scenario_{measure}", "certain_mean", "never_mean"]
-    sums = ahead.groupby("destination")[columns].sum()
+def _effects(
+    publication: Publication, table: pd.DataFrame, first: pd.Timestamp
+) -> Mapping[Any, Mapping[Any, float]]:
+    """Effects on the world and on all affected destinations, over all months from ``first`` on."""
+    ahead = table.loc[table["period"] >= first]
+    means = ["base_mean", "scenario_mean", "certain_mean", "never_mean"]
+    sums = ahead.groupby("destination")[means].sum()
     sums = sums.set_axis(["base", "scenario", "certain", "never"], axis="columns")
+    touched = {*ahead.loc[ahead["scenario_mean"].ne(ahead["base_mean"]), "destination"]}
+    shown = [name for name in in_reading_order(sums.index) if touched and name in touched | {WORLD}]
+    if table["certain_mean"].eq(table["never_mean"]).all():
+        for name, side in product(shown, SIDES):
+            columns = {f"{side}_{quantile}": quantile for quantile in QUANTILE_COLUMNS}
+            months = table.loc[table["destination"].eq(name), ["period", *columns]]
+            months = months.rename(columns=columns).sort_values("period")
+            sums.loc[name, side] = quantiles_ahead(publication, months, first)["p50"]
     sums["difference"] = sums["scenario"] - sums["base"]
     sums["change"] = sums["difference"] / sums["base"].where(sums["base"] > 0)
-    touched = {*ahead.loc[ahead[columns[1]].ne(ahead[columns[0]]), "destination"]}
-    shown = [name for name in in_reading_order(sums.index) if touched and name in touched | {WORLD}]
     return sums.loc[shown].to_dict("index")
+
+
+_RECOVERED: Final = 0.9
+"""Share of the forecast from which a month is back."""
+
+
+def _trough(months: pd.DataFrame) -> str:
+    """Month of a scenario that falls most below the forecast, and the first that is back."""
+    rows = months.to_dict("records")
+    shares = [row["scenario_p50"] / row["base_p50"] if row["base_p50"] else 1.0 for row in rows]
+    at = int(np.argmin(shares))
+    if shares[at] >= 1.0:
+        return ""
+    lowest = gettext(
+        "Lowest: %(month)s, %(scenario)s\xa0t in the place of %(base)s\xa0t.",
+        month=dated(rows[at]["period"], "long month"),
+        scenario=tonnes(rows[at]["scenario_p50"]),
+        base=tonnes(rows[at]["base_p50"]),
+    )
+    if shares[at] >= _RECOVERED:
+        return lowest
+    later = [row for row, share in zip(rows[at:], shares[at:], strict=True) if share >= _RECOVERED]
+    back = gettext("Not back at 90%% within these months.")
+    if later:
+        back = gettext("Back at 90%% in %(month)s.", month=dated(later[0]["period"], "long month"))
+    return in_a_row(lowest, back)
 
 
 def _headline(destination: str, effect: Mapping[Any, float] | None, span: str) -> str:
@@ -506,7 +545,7 @@ def _headline(destination: str, effect: Mapping[Any, float] | None, span: str) -
         )
     return gettext(
         "%(name)s, %(months)s: %(scenario)s\N{NO-BREAK SPACE}t in total instead of "
-        "%(base)s\N{NO-BREAK SPACE}t, %(change)s (sum of the medians).",
+        "%(base)s\N{NO-BREAK SPACE}t, %(change)s.",
         name=name_of(destination),
         months=span,
         scenario=tonnes(effect["scenario"]),

@@ -249,7 +249,7 @@ _PRINCIPAL: Final = ("net_weight_t", "yoy_pct", "mom_pct", "share_pct")
 """Measures of a figure that is named, the most telling first; rankings are not named."""
 
 _APART: Final = 12
-"""Figures whose effect is computed one by one, each a panel and a forecast."""
+"""Further figures whose effect is computed one by one, each a panel and a forecast."""
 
 _SUBJECT: Final = ["destination", "period_from", "period_to"]
 
@@ -262,7 +262,8 @@ def new_figures(
     Figures of the same destination and months count as one, named by its weight if there is one.
     The earlier model sees the world's first, each in place of what was expected: that a month of
     the world is known at all moves the start of the forecast, which is the effect of no value. The
-    others follow in order of release. Of many only ``_APART`` are seen, the newest months first.
+    destinations' follow in order of release, then the world's values. All that were forecast are
+    seen, of others ``_APART`` at most, the newest months first.
 
     Args:
         panel: Of the later snapshot.
@@ -275,7 +276,8 @@ def new_figures(
         (figure.expected_t is None, -month_number(figure.last), figure.destination != WORLD)
         for figure in figures
     ]
-    apart = sorted(range(len(figures)), key=rank.__getitem__)[:_APART]
+    most = max(_APART, sum(figure.expected_t is not None for figure in figures))
+    apart = sorted(range(len(figures)), key=rank.__getitem__)[:most]
     facts = replay.facts.observations
     values = facts["value"].copy()
     shown: Flags = np.zeros(len(facts), dtype=bool)
@@ -295,7 +297,7 @@ def new_figures(
         return replayed.value(replay.changed & {"passing_time"}, shown).p50
 
     reached = medians() if apart else np.zeros(0)
-    for at in sorted(apart, key=lambda at: (at not in of_world, at)):
+    for at in sorted(apart, key=lambda at: (at in of_world, at)):
         labels = subjects[at].index
         values[labels] = facts.loc[labels, "value"]
         shown = shown | facts.index.isin(labels)

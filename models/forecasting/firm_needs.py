@@ -59,6 +59,10 @@ class Firm:
     """Whether those with a licence in hand are served first; else all in proportion."""
     by_month: Mapping[str, float] = field(default_factory=dict)
     """Needs of single months, ``YYYY-MM``, in place of ``tonnes``."""
+    lead_days: int = 0
+    """From order to clearance in China: what is ordered now comes no earlier."""
+    on_order: float = 0.0
+    """Tonnes ordered earlier; they are cleared evenly until then."""
 
     @property
     def part(self) -> float:
@@ -113,10 +117,9 @@ def outlook_of(
     months = tuple(f"{period:%Y-%m}" for period in periods)
     needs = np.array([firm.by_month.get(month, firm.tonnes) for month in months])
     paths = sample_paths(quantiles[None], ErrorCopula(carry))[:, 0]
-    pending = pd.Timedelta(days=firm.licence_days if firm.controlled else 0)
     needed = needs * _left_after(as_of, periods)
-    open_part = needs * _left_after(as_of + pending, periods)
-    lacking = running_gap(open_part * paths / np.maximum(needs, normal * firm.part), needed)
+    delivered = _delivered(firm, needs, as_of, periods)
+    lacking = running_gap(delivered * paths / np.maximum(needs, normal * firm.part), needed)
     largest = np.maximum.accumulate(lacking, axis=1)
     held = [float(np.quantile(largest[:, -1], part, method="inverted_cdf")) for part in _HELD]
     return FirmOutlook(
@@ -126,6 +129,19 @@ def outlook_of(
         float((largest[:, -1] > _SLACK).mean()),
         *held,
     )
+
+
+def _delivered(
+    firm: Firm, needs: Floats, as_of: pd.Timestamp, periods: Sequence[pd.Timestamp]
+) -> Floats:
+    """Tonnes by month that are cleared in normal months, of earlier orders and of new ones."""
+    licence, day = firm.licence_days if firm.controlled else 0, pd.Timedelta(days=1)
+    first, new = as_of + licence * day, as_of + max(firm.lead_days, licence) * day
+    last = max(new, first + day)
+    days = np.array([period.days_in_month for period in periods])
+    waiting = (_left_after(first, periods) - _left_after(last, periods)) * days
+    ordered = firm.on_order * waiting / (last - first).days
+    return np.asarray(needs * _left_after(new, periods) + ordered)
 
 
 _FAR_DAYS: Final = 3650
@@ -143,19 +159,16 @@ class Cover:
     """Latest arrival of what is ordered today."""
     days_late: int
     """Days since the last day to order, 0 until then."""
-    lead_t: float
-    """Tonnes needed from order to clearance: nothing ordered today comes earlier."""
+    cleared_on: pd.Timestamp
+    """First day on which what is ordered today is cleared."""
     weeks: float
 
 
-def cover_from(
-    start: pd.Timestamp, firm: Firm, lead_days: int, transit_days: int, *, today: pd.Timestamp
-) -> Cover:
+def cover_from(start: pd.Timestamp, firm: Firm, transit_days: int, *, today: pd.Timestamp) -> Cover:
     """Cover of a firm's stock.
 
     Args:
         start: When the need begins to draw on it.
-        lead_days: From order to clearance in China.
         transit_days: From clearance to arrival, at most.
         today: When the question is asked.
     """
@@ -166,13 +179,14 @@ def cover_from(
         if stock < need:
             break
         reach, stock = reach + pd.Timedelta(days=1), stock - need
-    order_by = reach - pd.Timedelta(days=lead_days + transit_days)
+    lead, transit = (pd.Timedelta(days=days) for days in (firm.lead_days, transit_days))
+    order_by = reach - lead - transit
     return Cover(
         reach,
         order_by,
-        arrives_on=today + pd.Timedelta(days=lead_days + transit_days),
+        arrives_on=today + lead + transit,
         days_late=max((today - order_by).days, 0),
-        lead_t=firm.tonnes * lead_days / DAYS_A_MONTH,
+        cleared_on=today + lead,
         weeks=((reach - day).days + min(stock / max(need, 1e-9), 1.0)) / 7,
     )
 

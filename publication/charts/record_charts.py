@@ -1,6 +1,5 @@
-"""Charts of a destination's record: parts of a forecast, revisions, outcomes, the backtest."""
+"""Charts of a destination's record: revisions, outcomes, the backtest."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -10,7 +9,6 @@ from publication.charts.chart import (
     SERIES,
     Chart,
     Mark,
-    amount,
     chart,
     dots,
     ink,
@@ -20,18 +18,15 @@ from publication.charts.chart import (
     share_axis,
     time_axis,
     tonnes_axis,
-    wrapped,
 )
 from publication.charts.fan import Fan
-from publication.charts.fan_chart import dot_layers, month_layers, title_of
+from publication.charts.fan_chart import dot_layers, month_layers
 from publication.language.formats import Form, dated, percentage, separated
 from publication.language.phrases import full_stop, gettext, ngettext
 from publication.tables import Record
-from publication.words import name_of, signed_tonnes, tonnes
+from publication.words import name_of, tonnes
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
-_LINE_PX: Final = 30
-_LABEL_LETTERS: Final = 26
 _MONTHS: Final = 3
 """Months ahead whose earlier forecasts are drawn."""
 
@@ -45,60 +40,6 @@ BEFORE: Final = 6
 """Known months drawn before the first one scored."""
 
 _LEVELS: Final = ("p10", "p50", "p90")
-
-
-def waterfall(
-    fan: Fan, start: tuple[str, float], steps: Sequence[tuple[str, float]], end: str
-) -> Chart:
-    """Parts of a month's median as a sum, in words and tonnes."""
-    rows, reached = [_bar(start[0], 0.0, start[1])], start[1]
-    for words, moved in steps:
-        rows.append(_bar(words, reached, reached + moved))
-        reached += moved
-    rows.append(_bar(end, 0.0, reached))
-    parts, sums = rows[1:-1], [rows[0], rows[-1]]
-    for row in sums:
-        row["moved"] = f"{tonnes(row['to'])} t"
-    layers = [  # the first has all rows, which sets their order
-        layer("text", rows, x="right:Q", text="moved:N", align="left", dx=7, clip=False),
-        layer("bar", parts, x="from:Q", x2="to", color="colour:raw", tooltip="says:N", size=18),
-        layer("point", sums, x="to:Q", tooltip="says:N", filled=True, size=90, fill="median"),
-    ]
-    label = gettext(
-        "Waterfall. %(start)s: %(level)s t; %(parts)s; %(end)s: %(total)s t.",
-        start=start[0],
-        level=tonnes(start[1]),
-        parts=gettext("; ").join(f"{words}: {signed_tonnes(moved)} t" for words, moved in steps),
-        end=end,
-        total=tonnes(reached),
-    )
-    y = {"field": "label", "type": "ordinal", "sort": None, "axis": _LABELS}
-    return chart(
-        [{**spec, "encoding": {**spec["encoding"], "y": y}} for spec in layers],
-        title=title_of(fan), as_of=fan.as_of, label=label, rows=rows, columns=("what", "tonnes"),
-        height=_LINE_PX * len(rows), x=tonnes_axis(zero=False, padding=24),
-    )  # fmt: skip
-
-
-_LABELS: Final = {
-    "title": None, "labelExpr": "split(datum.label, '\\n')", "labelLimit": 0, "domain": False,
-    "ticks": False, "labelOverlap": False,
-}  # fmt: skip
-
-
-def _bar(words: str, low: float, high: float) -> Record:
-    moved = signed_tonnes(high - low)
-    return {
-        "what": words,
-        "label": "\n".join(wrapped(words, _LABEL_LETTERS)),
-        "from": amount(low),
-        "to": amount(high),
-        "right": amount(max(low, high)),
-        "tonnes": amount(high - low),
-        "moved": moved,
-        "colour": ink("easing" if high > low else "restrictive"),
-        "says": f"{words}: {moved}",
-    }
 
 
 def revisions(fan: Fan, forecasts: pd.DataFrame) -> Chart | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -9,13 +10,13 @@ import pandas as pd
 
 from publication.charts.fan import Fan, scheduled, scheduled_title, touches
 from publication.language.choice import language
-from publication.language.formats import dated, percentage
-from publication.language.phrases import act_words, gettext, in_a_row
+from publication.language.formats import dated, months_between, percentage
+from publication.language.phrases import act_words, full_stop, gettext, in_a_row, marked
 from publication.queries.destination_months import MonthRow, month_rows, normal_month
-from publication.queries.explanation_sentences import causes_of_change, moved_by, rounded
+from publication.queries.explanation_sentences import causes_of_change, in_brief, moved_by, rounded
 from publication.queries.freshness import publication_words, releases_ahead
 from publication.state import Publication
-from publication.words import address_key, chance_below, name_of, tonnes
+from publication.words import address_key, chance_below, name_of, signed_percent, tonnes
 from store.months import month_number
 from store.publications.explanations import Announced, NewFigure, StoredExplanation
 from store.vocabulary import CHANGES, QUANTILE_COLUMNS, WORLD
@@ -64,7 +65,8 @@ class MedianChange:
             for figure in self.figures
             if self._effect(figure) or (figure.destination == self.destination and not figure.moved)
         ]
-        return sorted(shown, key=lambda row: (row is not self.own, -abs(self._effect(row))))
+        newest = self._own[:1]
+        return sorted(shown, key=lambda row: (row not in newest, -abs(self._effect(row))))
 
     @property
     def listed(self) -> list[NewFigure]:
@@ -92,8 +94,8 @@ class MedianChange:
         return sum(self._effect(figure) for figure in self.listed)
 
     @property
-    def own(self) -> NewFigure | None:
-        """Newest figure of the destination itself that was forecast before."""
+    def _own(self) -> list[NewFigure]:
+        """Months of the destination itself that were forecast before, the newest first."""
         outcomes = [
             figure
             for figure in self.figures
@@ -101,23 +103,49 @@ class MedianChange:
             and figure.expected_t is not None
             and figure.published_t is not None
         ]
-        return max(outcomes, key=lambda figure: figure.last, default=None)
+        return sorted(outcomes, key=lambda figure: figure.last, reverse=True)
 
-    def band(self, figure: NewFigure) -> tuple[float, float]:
-        """Ends of the 80% band of a figure in the publication before, in tonnes."""
-        rows = self.previous
+    def _side(self, figure: NewFigure) -> int:
+        """-1 below the 80% band of the publication before, 1 above it, 0 within."""
+        rows, value = self.previous, figure.published_t or 0.0
         row = rows[rows["destination"].eq(figure.destination) & rows["period"].eq(figure.first)]
-        return float(row["p10"].sum()), float(row["p90"].sum())
-
-    def is_cause(self, figure: NewFigure) -> bool:
-        """Whether a figure moved the median to the side to which it went."""
-        return self._effect(figure) * (self.after - self.before) > 0
+        return int(value > row["p90"].sum()) - int(value < row["p10"].sum())
 
     @property
-    def largest(self) -> NewFigure | None:
-        """Figure that moved the median most to that side, besides the own newest."""
-        causes = [row for row in self.listed if row is not self.own and self.is_cause(row)]
-        return max(causes, key=lambda figure: abs(self._effect(figure)), default=None)
+    def sentence(self) -> str:
+        """Both medians, the figure that moved them most, the newest own figures."""
+        if not self.before:
+            return self.summary
+        medians = gettext(
+            "Since %(forecast)s, %(month)s: %(before)s\xa0t → %(after)s\xa0t (%(share)s)",
+            forecast=self.since,
+            month=dated(pd.Timestamp(self.month), "long month"),
+            before=tonnes(self.before),
+            after=tonnes(self.after),
+            share=signed_percent(self.after / self.before - 1),
+        )
+        causes = [row for row in self.listed if self._effect(row) and not _as_expected(row)]
+        largest = max(causes, key=lambda row: abs(self._effect(row)), default=None)
+        cause = "" if largest is None else in_brief(largest, self.destination, self.month)
+        return in_a_row(f"{medians}{full_stop()}", cause, self._outcome)
+
+    @property
+    def _outcome(self) -> str:
+        """The newest own figure beside its band, or the months in a row beyond theirs."""
+        newest = next(iter(self._own), None)
+        if newest is None or _as_expected(newest):
+            return ""
+        side = self._side(newest)
+        row = [*takewhile(lambda figure: side and self._side(figure) == side, self._own)]
+        if len(row) > 1:
+            months = (pd.Timestamp(row[-1].first), pd.Timestamp(newest.last))
+            return gettext(_ROWS[side], months=months_between(*months), n=len(row))
+        return gettext(
+            _OUTCOMES[side],
+            month=dated(pd.Timestamp(newest.first), "long month"),
+            value=tonnes(newest.published_t or 0.0),
+            expected=tonnes(newest.expected_t or 0.0),
+        )
 
     @property
     def summary(self) -> str:
@@ -140,6 +168,29 @@ class MedianChange:
             return gettext("The causes of the change have not been computed for this publication.")
         changes = stored.changes.get(self.destination, {}).get(self.month, {})
         return causes_of_change({name: changes.get(name, 0.0) for name in CHANGES}, self.after)
+
+
+_OUTCOMES: Final = {
+    -1: marked(
+        "%(month)s came in at %(value)s\xa0t, expected %(expected)s\xa0t: below the 80%% band."
+    ),
+    0: marked(
+        "%(month)s came in at %(value)s\xa0t, expected %(expected)s\xa0t: inside the 80%% band."
+    ),
+    1: marked(
+        "%(month)s came in at %(value)s\xa0t, expected %(expected)s\xa0t: above the 80%% band."
+    ),
+}
+_ROWS: Final = {
+    -1: marked("%(months)s: %(n)s months in a row below their 80%% bands."),
+    1: marked("%(months)s: %(n)s months in a row above their 80%% bands."),
+}
+
+
+def _as_expected(figure: NewFigure) -> bool:
+    """Whether a month reads as it was expected."""
+    is_known = figure.expected_t is not None and figure.published_t is not None
+    return is_known and tonnes(figure.published_t or 0.0) == tonnes(figure.expected_t or 0.0)
 
 
 def change_of(publication: Publication, destination: str, month: str) -> MedianChange:
@@ -191,6 +242,8 @@ class Slump:
     chance: float
     usual: float
     """Tonnes of a normal month, estimates included."""
+    before: float | None
+    """The chance in the publication before; None where that does not reach the month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +310,7 @@ def _headline(fan: Fan, month: MonthRow | None) -> str:
     if month is None:
         return gettext("%(name)s: no month ahead is forecast", name=name)
     return gettext(
-        "%(name)s, %(month)s: %(median)s\xa0t (80%%: %(low)s to %(high)s)",
+        "%(name)s, %(month)s: %(median)s\xa0t (8 in 10: %(low)s to %(high)s\xa0t)",
         name=name,
         month=dated(pd.Timestamp(month.period), "long month"),
         median=tonnes(month.p50),
@@ -277,7 +330,12 @@ def slump_of(publication: Publication, fan: Fan, today: str) -> Slump | None:
     if not chances or not usual > 0:
         return None
     worst = max(chances, key=chances.__getitem__)
-    return Slump(worst, chances[worst], usual)
+    rows = change_of(publication, fan.destination, worst).previous
+    rows = rows.loc[rows["destination"].eq(fan.destination) & rows["period"].eq(worst)]
+    earlier = [
+        chance_below(row, usual / 2) for row in rows[list(QUANTILE_COLUMNS)].to_numpy().tolist()
+    ]
+    return Slump(worst, chances[worst], usual, next(iter(earlier), None))
 
 
 def _announced(publication: Publication, fan: Fan) -> list[Risk]:

@@ -11,12 +11,13 @@ from publication.charts.fan import Fan, fan_of
 from publication.documents import by_months
 from publication.language.choice import language
 from publication.pages.briefing import briefing_of, change_of, slump_of
-from publication.pages.page_charts import PageChart, page_chart
+from publication.pages.page_charts import page_chart
 from publication.pages.render import page
 from publication.planning.needs import need_documents
 from publication.planning.planning_file import Planning
 from publication.queries.destination_months import (
     MonthRow,
+    estimates_of_normal,
     month_rows,
     months_of,
     normal_month,
@@ -43,6 +44,12 @@ def first_destination(publication: Publication) -> str:
     usual = (COUNTRY_OF_LANGUAGE.get(language(), ""), WORLD)
     codes = publication.destinations
     return next((code for code in usual if code in codes), codes[0])
+
+
+def first_country(publication: Publication) -> str:
+    """Country of the reader's language; the United States where it is spoken in many."""
+    code, codes = COUNTRY_OF_LANGUAGE.get(language(), "USA"), publication.destinations
+    return code if code in codes else codes[-1]
 
 
 def destination_page(
@@ -81,16 +88,17 @@ def destination_page(
         briefing=briefing,
         unreported=unreported(publication, read_at),
         usual=normal_month(publication, destination),
+        estimates=estimates_of_normal(publication, destination),
         needs=needs,
         rivals=by_months(rivals),
+        beyond=_beyond(fan, rivals),
         name=name_of(destination),
         fan=fan,
         chart=page_chart(publication, "fan", destination, rivals),
         rows=month_rows(fan),
         sums=sums_of(publication, destination),
         causes=causes_of(fan, month),
-        parts=_parts(publication, fan, month),
-        lines=_lines(publication, read_at) if is_first else [],
+        lines=_lines(publication, read_at, planning) if is_first else [],
         revisions=page_chart(publication, "revisions", destination),
         outcomes=[page_chart(publication, kind, destination) for kind in ("outcome", "replay")],
         history=months_of(publication, destination)[: -HISTORY_SHOWN - 1 : -1],
@@ -111,14 +119,18 @@ def causes_of(fan: Fan, month: MonthRow | None) -> list[str]:
     return forecast_sentences(fan.destination, month.period, json.loads(parts))[1:]
 
 
-def _parts(publication: Publication, fan: Fan, month: MonthRow | None) -> PageChart | None:
-    """Waterfall of the median, drawn for the month after ``as_of`` only."""
-    if month is None or month.period != f"{publication.as_of + pd.offsets.MonthBegin():%Y-%m}":
-        return None
-    return page_chart(publication, "parts", fan.destination)
+def _beyond(fan: Fan, rivals: pd.DataFrame) -> list[tuple[MonthRow, Record]]:
+    """Months ahead with a forecast by another outside the 80% band."""
+    by_month = by_months(rivals)
+    return [
+        (row, other)
+        for row in month_rows(fan)
+        for other in by_month.get(row.period, [])
+        if not row.past and not row.p10 <= other["tonnes"] <= row.p90
+    ]
 
 
-def _lines(publication: Publication, read_at: pd.Timestamp) -> list[Record]:
+def _lines(publication: Publication, read_at: pd.Timestamp, planning: Planning) -> list[Record]:
     """One row per destination of the table of all; the largest first if there are many."""
     today, bases = f"{read_at:%Y-%m}", publication.bases
     lines: list[Record] = [
@@ -133,6 +145,7 @@ def _lines(publication: Publication, read_at: pd.Timestamp) -> list[Record]:
             else 0.0,
             "slump": slump_of(publication, fan, today),
             "basis": basis_words(bases.get(name)),
+            "beyond": _beyond(fan, planning.rivals_of(publication.commodity, name)),
         }
         for name in publication.destinations
         for fan in [fan_of(publication, name)]
@@ -143,7 +156,7 @@ def _lines(publication: Publication, read_at: pd.Timestamp) -> list[Record]:
     return lines
 
 
-MONTHS_LISTED: Final = 3
+MONTHS_LISTED: Final = 1
 _SPARK_MONTHS: Final = 24
 
 

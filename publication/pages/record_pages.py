@@ -6,7 +6,7 @@ from typing import Any, Final
 import pandas as pd
 
 from publication.charts.fan import fan_of
-from publication.pages.page_charts import OVER_ALL, counted_cells, page_chart, replay_rows
+from publication.pages.page_charts import counted_cells, page_chart, replay_rows
 from publication.pages.render import page
 from publication.planning.planning_file import Planning
 from publication.planning.rivals import rival_scores
@@ -47,7 +47,6 @@ def track_page(
         by_destination=track.by_destination(scored, publication.destinations),
         held=track.coverage(scored, publication.destinations),
         outcome=page_chart(publication, "outcome", first),
-        charts={kind: page_chart(publication, kind, first) for kind in OVER_ALL},
         replayed=page_chart(publication, "replay", first),
         replay=[row for row in rows if row.scope in {ALL, FORECASTABLE, WORLD}],
         losses=losses(rows),

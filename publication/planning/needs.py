@@ -129,7 +129,9 @@ def need_outlook(publication: Publication, need: Need, since: pd.Timestamp) -> F
     counted_at = max(_counted_at(need), since)
     if not rows["period"].ge(_month_of(counted_at)).any():
         return None
-    firm = Firm(need.tonnes, need.stock)
+    # A need that begins later is ordered for until then.
+    lead_days = max(need.lead_days - (counted_at - since).days, 0)
+    firm = Firm(need.tonnes, need.stock, lead_days=lead_days, on_order=need.on_order)
     begin = _begin_of(need)
     return firm_outlook(publication, need.destination, firm, counted_at, rows, begin=begin)
 
@@ -143,9 +145,9 @@ def need_document(publication: Publication, need: Need, read_at: pd.Timestamp) -
     days = transit_of(need.destination)
     most = days[1] if need.transit_days is None else need.transit_days
     outlook = need_outlook(publication, need, publication.as_of)
-    plant = Firm(need.tonnes, need.stock)
+    plant = Firm(need.tonnes, need.stock, lead_days=need.lead_days)
     start = max(_counted_at(need), pd.Timestamp(need.period_from, tz="UTC"))
-    cover = cover_from(start, plant, need.lead_days, most, today=read_at)
+    cover = cover_from(start, plant, most, today=read_at)
     carry_over, carry_over_source = carry_over_of(publication)
     met_at_t = met_at(publication, need)
     chances = {} if outlook is None else dict(zip(outlook.months, outlook.chances_out, strict=True))
@@ -156,8 +158,8 @@ def need_document(publication: Publication, need: Need, read_at: pd.Timestamp) -
         "transit_days": most,
         "days": days,
         **order_days(cover),
-        "buffer_90_t": outlook and round(max(outlook.stock_90, cover.lead_t), KILOGRAMS),
-        "buffer_95_t": outlook and round(max(outlook.stock_95, cover.lead_t), KILOGRAMS),
+        "buffer_90_t": outlook and round(outlook.stock_90, KILOGRAMS),
+        "buffer_95_t": outlook and round(outlook.stock_95, KILOGRAMS),
         "first_month": min(chances, default=None),
         "last_month": max(chances, default=None),
         "carry_over": round(carry_over, 4),
@@ -180,7 +182,7 @@ def need_document(publication: Publication, need: Need, read_at: pd.Timestamp) -
 
 def order_days(cover: Cover) -> Record:
     """Days of a cover, as documents have them."""
-    names = ("reach_on", "order_by", "arrives_on")
+    names = ("reach_on", "order_by", "arrives_on", "cleared_on")
     days = {name: f"{getattr(cover, name):%Y-%m-%d}" for name in names}
     return {**days, "days_late": cover.days_late}
 

@@ -63,6 +63,7 @@ class Need(PlanningEntry):
     lead_days: int = Field(
         0, ge=0, le=LONGEST_LEAD_DAYS, description="From order to clearance in China."
     )
+    on_order: float = Field(0.0, ge=0, le=MOST_TONNES, description="Tonnes ordered earlier.")
     transit_days: int | None = Field(
         None, ge=0, le=365, description="From clearance to arrival; as forwarders quote if missing."
     )

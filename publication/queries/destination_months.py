@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from models.forecasting.firm_needs import normal_of
+from models.evaluation.scores import Coverage
+from models.forecasting.firm_needs import NORMAL_MONTHS, normal_of
 from models.forecasting.joint_paths import PATHS, SEED, ErrorCopula, sample_paths
 from publication.charts.fan import Fan, fan_of, month_start
 from publication.documents import KILOGRAMS
@@ -18,7 +19,7 @@ from publication.language.formats import dated
 from publication.language.phrases import gettext
 from publication.state import Publication, UnknownError
 from publication.tables import HISTORY_ROW, Record, records
-from publication.words import chance_below, coverage_words, name_of
+from publication.words import chance_below, name_of
 from store.arrays import Floats
 from store.vocabulary import ERROR_AUTOCORRELATION, ERROR_CORRELATION, QUANTILE_COLUMNS, QUANTILES
 
@@ -70,8 +71,8 @@ class MonthRow:
     p90: float
     year_ago: float
     is_year_ago_estimated: bool
-    coverage: str
-    """Coverage of the 80% band at its lead, in words; empty if unknown."""
+    coverage: Coverage | None
+    """Of the 80% band at its lead in the backtest; None where none was scored."""
     chance_below: float
     """Chance that the month stays below the year before; NaN of a published one."""
 
@@ -101,7 +102,7 @@ def _month_row(
     published = later.get(period)
     year_ago, is_estimated = past.get(period - pd.DateOffset(years=1), (float("nan"), False))
     lead = 12 * (period.year - fan.as_of.year) + period.month - fan.as_of.month
-    words = (coverage_words(group) for group in fan.coverage if group.holds(lead))
+    scored = (group for group in fan.coverage if group.holds(lead) and group.forecasts)
     return MonthRow(
         month=dated(period, "month"),
         period=f"{period:%Y-%m}",
@@ -112,7 +113,7 @@ def _month_row(
         p90=float(row["p90"]),
         year_ago=year_ago,
         is_year_ago_estimated=is_estimated,
-        coverage=next(words, ""),
+        coverage=next(scored, None),
         chance_below=float("nan")
         if published is not None
         else chance_below([float(row[name]) for name in QUANTILE_COLUMNS], year_ago),
@@ -130,11 +131,23 @@ def normal_month(
 
     Months that came out after ``begin`` do not count.
     """
+    return normal_of(_known_months(publication, destination, begin)["tonnes"].to_numpy(float))
+
+
+def estimates_of_normal(publication: Publication, destination: str) -> tuple[int, int]:
+    """How many of the months of a normal month are estimates, and how many there are."""
+    kinds = _known_months(publication, destination)["kind"].tail(NORMAL_MONTHS)
+    return int(kinds.eq("estimated").sum()), len(kinds)
+
+
+def _known_months(
+    publication: Publication, destination: str, begin: pd.Timestamp | None = None
+) -> pd.DataFrame:
     fan = fan_of(publication, destination)
     months = pd.concat([fan.history, fan.later])
     if begin is not None and (is_known := months["available_at"].le(begin)).any():
         months = months.loc[months["period"].le(months.loc[is_known, "period"].max())]
-    return normal_of(months["tonnes"].to_numpy(float))
+    return months
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +209,21 @@ def copula_at(publication: Publication) -> ErrorCopula:
     fields = {"carry": ERROR_AUTOCORRELATION, "together": ERROR_CORRELATION}
     scores = {name: newest_score(publication, metric) for name, metric in fields.items()}
     return ErrorCopula(**{name: float(s["value"]) for name, s in scores.items() if s is not None})
+
+
+def quantiles_ahead(
+    publication: Publication, months: pd.DataFrame, first: pd.Timestamp
+) -> Mapping[str, float]:
+    """Quantiles of the sum of a destination's months from ``first`` on, by column name.
+
+    Args:
+        months: All its forecast months, oldest first, with ``period`` and ``QUANTILE_COLUMNS``.
+    """
+    paths = sample_paths(
+        months[list(QUANTILE_COLUMNS)].to_numpy(float)[None], copula_at(publication)
+    )
+    totals = paths[:, 0, (months["period"] >= first).to_numpy()].sum(axis=1)
+    return dict(zip(QUANTILE_COLUMNS, np.quantile(totals, QUANTILES).tolist(), strict=True))
 
 
 def sums_of(publication: Publication, destination: str) -> list[Sum]:

@@ -81,19 +81,6 @@ def forecast_sentences(destination: str, period: str, parts: Mapping[str, float]
     return [_sentence(text) for text in (head, second, *rest)]
 
 
-_LEVEL: Final = marked("average of the last twelve months")
-
-
-def steps_of(parts: Mapping[str, float]) -> tuple[tuple[str, float], list[tuple[str, float]]]:
-    """Level of a median and its other parts, largest first; each in words and tonnes."""
-    median = sum(parts.values())
-    tonnes_by_part = rounded(_folded(parts, median), median)
-    level = tonnes_by_part.pop("level")
-    order = sorted(tonnes_by_part.items(), key=lambda part: -abs(part[1]))
-    steps = [(_cause(CAUSES[name], value), value) for name, value in order if value]
-    return (gettext(_LEVEL), level), steps
-
-
 def _folded(parts: Mapping[str, float], median: float) -> dict[str, float]:
     """Parts of at least ``MINOR_SHARE`` of the median; the rest is the adjustment."""
     main_parts = {
@@ -166,10 +153,10 @@ def moved_by(figure: NewFigure, destination: str, months: Sequence[str]) -> floa
 def _named(figure: NewFigure) -> str:
     """Figure as published, and its tonnes."""
     first, last = (pd.Timestamp(month) for month in (figure.first, figure.last))
-    value = separated(f"{figure.value:,.10g}").replace("-", MINUS)
     if figure.measure == "net_weight_t":
-        amount = gettext("%(tonnes)s t", tonnes=value)
+        amount = _tonnes(figure.value, figure.value)
     else:
+        value = separated(f"{figure.value:,.10g}").replace("-", MINUS)
         amount = f"{measure_words(figure.measure)} {value}"
         if figure.published_t is not None:
             amount = f"{amount} ({_tonnes(figure.published_t, figure.published_t)})"

@@ -278,17 +278,16 @@ def basis_words(basis: Basis | None) -> str:
     if not basis.published_to and not basis.estimated:
         return gettext("never published, derived from other figures")
     if not basis.published_to:
-        return gettext("never published; estimated, ±%(band)s", band=error)
+        return gettext("never published; each month estimated to ±%(band)s", band=error)
     month = dated(pd.Timestamp(basis.published_to), "month")
-    if basis.since:
-        return gettext(
-            "last loaded month %(month)s; estimated since, ±%(band)s", month=month, band=error
-        )
     if not basis.estimated:
         return gettext("last loaded month %(month)s", month=month)
     return gettext(
-        "last loaded month %(month)s; %(estimated)s of twelve months estimated, ±%(band)s",
+        "last loaded month %(month)s; of twelve months %(published)s published, %(derived)s "
+        "derived, %(estimated)s estimated to ±%(band)s each",
         month=month,
+        published=basis.published,
+        derived=basis.derived,
         estimated=basis.estimated,
         band=error,
     )

@@ -144,8 +144,6 @@ class Basis:
     estimated: int
     error: float
     """Half of the 80% range of an estimated month as a share of it, their median; else NaN."""
-    since: int
-    """Estimated months of the year after the last that was published."""
 
     @property
     def record(self) -> dict[str, object]:
@@ -172,12 +170,10 @@ def bases_of(panel: pd.DataFrame, cutoff: str) -> Mapping[str, Basis]:
 
 def _basis(to: pd.Timestamp | None, year: pd.DataFrame) -> Basis:
     counts = Counter(year["kind"])
-    estimated = year.loc[year["kind"].eq("estimated"), "period"]
     return Basis(
         published_to="" if to is None else f"{to:%Y-%m}",
         published=counts["observed"],
         derived=counts["derived"],
         estimated=counts["estimated"],
         error=float(year["error"].median()),
-        since=len(estimated) if to is None else int((estimated > to).sum()),
     )

@@ -145,7 +145,7 @@ WORLD = replace(AUGUST, destination="WLD", moved={"USA": {"2026-12": 20.0}})
 
 
 @pytest.mark.parametrize("language", ["en", "de", "ja", "ko", "zh"])
-def test_the_change_leads_with_the_newest_figure_of_the_destination_itself(
+def test_the_change_leads_with_the_largest_effect_and_lists_own_figures_first(
     raised: Engine, language: str
 ) -> None:
     figures = (JULY, WORLD, SMALL, AUGUST)
@@ -156,7 +156,7 @@ def test_the_change_leads_with_the_newest_figure_of_the_destination_itself(
     paragraphs, items = texts_of(page, "p"), texts_of(page, "li")
 
     line = next(one for one in paragraphs if "→" in one)
-    assert line.index("750") < line.index("622") < line.index("+20")
+    assert line.index("+20") < line.rindex("750") < line.rindex("622")
     listed = [one for one in items if "Example News" in one]
     effects = [re.findall(r"[+\N{MINUS SIGN}]\d+", one)[-1] for one in listed]
     assert effects == ["+12", "\N{MINUS SIGN}4", "+20"]
@@ -166,14 +166,22 @@ def test_the_change_leads_with_the_newest_figure_of_the_destination_itself(
 def test_a_change_says_which_publication_it_is_from_and_where_the_figure_lay(
     raised: Engine,
 ) -> None:
-    low = replace(AUGUST, published_t=120.0, moved={"USA": {"2026-12": 3.0}})
-    save_explanation(raised, 3, StoredExplanation(2, CHANGES, figures=(low,)))
+    low = replace(AUGUST, value=120.4, published_t=120.4, moved={"USA": {"2026-12": 3.0}})
+    lows = [replace(low, first=month, last=month) for month in ("2026-08", "2026-09", "2026-10")]
+    same = replace(JULY, published_t=600.4)
+    lines = []
+    for figures in ([low], lows, [same]):
+        save_explanation(raised, 3, StoredExplanation(2, CHANGES, figures=tuple(figures)))
+        texts = texts_of(page_of(state_of(raised), "USA"), "p")
+        lines.append(next(text for text in texts if "→" in text))
 
-    line = next(one for one in texts_of(page_of(state_of(raised), "USA"), "p") if "→" in one)
-
-    assert line.startswith("Since publication 2 (")
-    assert " UTC), December 2026: " in line
-    assert "because August 2026 came in at 120 t, expected 622 t: below the 80% band (" in line
+    one, three, none = lines
+    assert one.startswith("Since publication 2 (")
+    assert " UTC), December 2026: " in one
+    assert "120 t published, 622 t expected: this moved it by +3 t. August 2026 came in at" in one
+    assert one.endswith("at 120 t, expected 622 t: below the 80% band.")
+    assert three.endswith("August to October 2026: 3 months in a row below their 80% bands.")
+    assert "600" not in none
 
 
 def test_what_is_not_listed_is_smaller_or_not_computed(raised: Engine) -> None:

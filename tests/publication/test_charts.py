@@ -21,7 +21,7 @@ from publication.charts.record_charts import outcome
 from publication.language.choice import in_language
 from publication.pages.page_charts import CHART_KINDS, page_chart
 from publication.pages.render import LIBRARY, SCRIPTS, script
-from publication.queries.destination_months import month_rows, months_of, sums_of
+from publication.queries.destination_months import month_rows, sums_of
 from publication.state import Publication
 from tests.publication.builders import (
     make_cells,
@@ -68,7 +68,7 @@ def test_vega_lite_knows_every_kind_and_it_names_its_source_inside(
     with in_language("de"):
         found = page_chart(publication, kind, "USA")
 
-    if kind in {"revisions", "parts"}:  # which the two publications of these tests lack
+    if kind == "revisions":  # which the two publications of these tests lack
         assert found is None
         return
     assert found is not None
@@ -82,19 +82,6 @@ def test_vega_lite_knows_every_kind_and_it_names_its_source_inside(
     assert "Quelle: magnetcast" in source
     vega_lite.validate(description)
     assert len(description["usermeta"]["table"]) > 1
-
-
-def test_the_numbers_are_those_of_the_files(publication: Publication) -> None:
-    chart = page_chart(publication, "fan", "USA")
-    rows = [] if chart is None else chart.chart.rows
-    ahead = publication.document_at(publication.as_of, "USA")["months"]
-
-    known = {row["period"]: row["tonnes"] for row in rows if row["basis"] != "forecast"}
-    assert {one["period"]: one["tonnes"] for one in months_of(publication, "USA")} == {
-        period: pytest.approx(tonnes, abs=5e-4) for period, tonnes in known.items()
-    }
-    forecast = [row["p50"] for row in rows if row["basis"] == "forecast"]
-    assert forecast == pytest.approx([one["p50"] for one in ahead], abs=5e-4)
 
 
 def test_bands_are_drawn_from_the_widest_to_the_narrowest_and_hold_the_forecast() -> None:

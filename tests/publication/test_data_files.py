@@ -20,7 +20,6 @@ from publication.words import slug_of
 from store.facts.batch import Batch, FileRows
 from store.facts.writing import write_batch
 from store.publications.panels import BASIS_COLUMNS
-from store.vocabulary import FORECAST_COLUMNS
 from tests.data.store_builders import make_observations
 from tests.publication.builders import make_drivers, make_forecasts
 from tests.publication.second_commodity import GOODS, PARTNERS
@@ -46,13 +45,6 @@ def test_a_forecast_is_what_was_published(site: Path) -> None:
         (1, 0.78, 220), (4, 0.78, 220), (7, 0.78, 220)
     ]  # fmt: skip
     assert answer["months"][0]["drivers"][0]["name"] == "level of the last three months"
-
-
-def test_all_forecasts_are_a_forecast_file(site: Path) -> None:
-    rows = rows_at(site, "forecasts.csv")
-
-    assert list(rows[0]) == ["as_of", *FORECAST_COLUMNS, *BASIS_COLUMNS]
-    assert len(rows) == 12 * 15
 
 
 def test_a_destination_says_how_far_it_is_published_wherever_it_is_asked_for(site: Path) -> None:

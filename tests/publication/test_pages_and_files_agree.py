@@ -16,6 +16,9 @@ from publication.pages.render import folder_of
 from publication.queries.destination_months import normal_month
 from publication.state import Publication
 from publication.words import name_of, tonnes
+from service.scenario_pool import ScenarioResult
+from service.stock import firm_answer, question_in
+from service.what_if import result_of, unchanged, view_of
 from store.vocabulary import ALL
 from tests.publication.builders import make_scores
 from tests.publication.pages import Outline
@@ -64,6 +67,9 @@ def test_pages_feeds_and_files_have_one_value_for_one_quantity(
         assert usual in digest
         assert digest.startswith(re.sub("<[^>]+>", "", headline[1]).replace("\xa0", " ")[:20])
         chart = json.loads(re.findall(r'<script type="application/json">(.*?)</script>', page)[0])
+        basis, p50s = (chart["usermeta"]["table"][0].index(name) for name in ("basis", "p50"))
+        drawn = [row[p50s] for row in chart["usermeta"]["table"][1:] if row[basis] == "forecast"]
+        assert drawn == [month["p50"] for month in data["months"]]
         said = [row["says"] for rows in chart["datasets"].values() for row in rows if "says" in row]
         for month_name, amount, kind in months:
             own = [one for one in said if month_name in one and written[amount] in one]
@@ -72,6 +78,29 @@ def test_pages_feeds_and_files_have_one_value_for_one_quantity(
         marked = re.findall(r'kind-estimated">(.*?)</td>', page)
         assert marked
         assert observed not in marked
+
+
+@pytest.mark.parametrize("code", ["en", "ja"])
+def test_a_sum_and_a_usual_month_are_the_same_on_pages_in_files_what_if_and_stock(
+    site: Path, publication: Publication, code: str
+) -> None:
+    rows = list(csv.DictReader((site / "api/v1/sums.csv").read_text("utf-8").splitlines()))
+    for place in publication.destinations:
+        page = (site / folder_of(code) / f"destinations/{place}.html").read_text(encoding="utf-8")
+        data = json.loads((site / f"api/v1/destinations/{place}.json").read_text(encoding="utf-8"))
+        (total,) = (one for one in data["sums"] if one["what"] == "Next twelve months")
+        (row,) = (r for r in rows if (r["destination"], r["what"]) == (place, total["what"]))
+        asked = {"destination": place, "tonnes": "1", "stock": "1"}
+        with in_language(code):
+            what_if = unchanged(publication, view_of(publication, [*asked.items()]))
+            halved = what_if.pair.table.assign(scenario_p50=0.0, scenario_mean=0.0)
+            view = view_of(publication, [*asked.items()])
+            effects = result_of(publication, view, ScenarioResult("", "", halved, (), {})).effects
+            firm = firm_answer(publication, question_in(asked), now=publication.as_of)
+            shown = [tonnes(effects[place]["base"]), tonnes(firm["normal_t"])]
+        assert float(row["p50"]) == total["p50"] == round(effects[place]["base"], 3)
+        assert f'<td class="middle">{shown[0]}</td>' in page.partition('id="months-head"')[2]
+        assert shown[1] in page.partition('class="decision"')[2].partition("</p>")[0]
 
 
 def test_no_page_has_a_code_of_an_act(site: Path, publication: Publication) -> None:
@@ -93,19 +122,9 @@ def test_pages_and_files_quote_the_same_coverage(site: Path, place: str) -> None
     assert [one["words"] for one in answer] == [one.words for one in groups]
     assert [one["share"] for one in answer] == [one.share for one in groups]
     shown = next(one for one in groups if one.holds(1))
-    assert f"Backtest: {shown.words} past forecasts at this horizon" in page
+    assert f"Backtest: only {shown.words} past forecasts at this horizon" in page
     assert _row(groups) in record
     assert record.count(f"All destinations</th>{_row(coverage_of(make_scores(), ALL, ''))}") == 1
-
-
-def test_the_track_record_is_a_forward_test_apart_from_the_backtest(site: Path) -> None:
-    text = (site / "track-record.html").read_text(encoding="utf-8")
-    published, _, replayed = text.partition('id="replay-head"')
-
-    assert "This is a forward test: every forecast published since" in published
-    assert '<th scope="row" class="text">already over</th>' in plain(published)
-    assert '<th scope="col">Bias</th>' in published
-    assert "It is not part of the published record" in replayed
 
 
 def _row(groups: tuple[Coverage, ...]) -> str:

@@ -1,5 +1,4 @@
-// Draws each chart of a page from its description, which stands in the page, when it comes into view,
-// and offers it as files. Without this script the first chart of a page is a picture.
+// Draws each chart of a page from its description when it comes into view, and offers it as files.
 "use strict";
 
 (() => {
@@ -19,7 +18,7 @@
 
   let pointed;
 
-  // Shows the words of a mark as a pointer over it does, or none; a touch has no such pointer.
+  // Shows the words of a mark, or none; a touch has no pointer.
   const point = (mark, clientX, clientY) => {
     const send = (to, type) =>
       to?.dispatchEvent(new PointerEvent(type, { bubbles: true, clientX, clientY }));
@@ -30,7 +29,6 @@
     send(mark, "pointermove");
   };
 
-  // Goes to the mark of an arrow key, from left to right.
   const walk = (place, event) => {
     if (event.key === "Escape") point();
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -48,7 +46,7 @@
     point(mark, at(mark).right, at(mark).top);
   };
 
-  // A table as CSV in which no text is read as a formula.
+  // In CSV no text is read as a formula.
   const csv = (table) =>
     table
       .map((row) =>
@@ -62,7 +60,6 @@
       )
       .join("\n");
 
-  // Links by which a reader saves a chart.
   const offer = (figure, view, description) => {
     const makers = {
       png: () => view.toImageURL("png", 2),

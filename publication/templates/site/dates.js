@@ -1,8 +1,22 @@
-// Shows what a reader must know from a day on: the page was written before that day.
+// Shows what a reader must know from a day on; sorts the list of destinations by a column.
 "use strict";
 
 (() => {
   const today = new Date().toISOString().slice(0, 10);
   for (const notice of document.querySelectorAll("[data-from]"))
     notice.hidden = notice.dataset.from > today;
+  for (const head of document.querySelectorAll(".outlook thead th:not(.line)")) {
+    const button = document.createElement("button");
+    button.append(...head.childNodes);
+    head.append(button);
+    button.onclick = () => {
+      const body = head.closest("table").tBodies[0];
+      const key = (row) => +row.cells[head.cellIndex].dataset.sort;
+      const falls = head.ariaSort !== "descending";
+      for (const other of head.parentNode.cells) other.ariaSort = null;
+      head.ariaSort = falls ? "descending" : "ascending";
+      const rows = [...body.rows].sort((one, other) => key(one) - key(other));
+      body.append(...(falls ? rows.reverse() : rows));
+    };
+  }
 })();

@@ -1,9 +1,9 @@
-// The levers of the what-if page: sliders that share their value with a field, and a result that
-// follows them. The server renders everything; without this script the form is sent by its button.
+// Sliders of the what-if page, each with a field, and a result that follows them; without a script
+// the form has its button.
 "use strict";
 
 (() => {
-  const PAUSE_MS = 200; // the wait for a further change before one is sent
+  const PAUSE_MS = 200;
 
   const form = document.getElementById("levers");
   if (!form) return;
@@ -17,10 +17,9 @@
   const field = (name) => form.elements.namedItem(name);
   const fieldOf = (slider) => field(slider.dataset.field);
 
-  // Days a slider chooses from; none where it slides over numbers.
+  // None where a slider is of numbers.
   const daysOf = (slider) => (slider.dataset.days ? slider.dataset.days.split(" ") : []);
 
-  // What a slider's position reads as.
   const words = (slider) => {
     const days = daysOf(slider);
     if (!days.length) return Number(slider.value).toLocaleString(language);
@@ -28,7 +27,6 @@
     return day.toLocaleDateString(language, { month: "long", year: "numeric", timeZone: "UTC" });
   };
 
-  // Shows what a slider says; nothing while its field is empty.
   const show = (slider) => {
     const shown = document.getElementById(`${slider.dataset.field}-shown`);
     shown.hidden = fieldOf(slider).value === "" || !daysOf(slider).length;
@@ -36,7 +34,6 @@
     slider.setAttribute("aria-valuetext", words(slider));
   };
 
-  // Moves a slider to where its field is.
   const follow = (slider) => {
     const typed = fieldOf(slider).value;
     const days = daysOf(slider);
@@ -57,7 +54,6 @@
     if (month && fieldOf(month).value === "") lead(month);
   };
 
-  // Takes over what the server says of each field.
   const renew = (page) => {
     for (const id of ["result", "figures", "languages", "laws", ...[...form.querySelectorAll(".wrong")].map((one) => one.id)]) {
       const [old, made] = [document.getElementById(id), page.getElementById(id)];

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -106,6 +108,18 @@ def outlook(firm: Firm, quantiles: np.ndarray = EVEN) -> FirmOutlook:
     return outlook_of(firm, AHEAD, quantiles, 1000.0, carry=0.7, as_of=at("2026-12-01"))
 
 
+def test_a_lead_time_counts_unless_as_much_is_on_order() -> None:
+    plant = Firm(10.0, stock=12.0)
+
+    later = [outlook(replace(plant, lead_days=days), 2 * EVEN) for days in (0, 60, 90)]
+    ordered = outlook(replace(plant, lead_days=62, on_order=20.0), 2 * EVEN)
+
+    assert [one.chances_out[-1] for one in later] == [0.0, 1.0, 1.0]
+    assert [one.out_in for one in later] == [None, "2027-01", "2027-01"]
+    assert [one.stock_90 for one in later] == pytest.approx([0.0, 19.35, 30.0], abs=0.01)
+    assert ordered.chances_out[-1] == 0.0
+
+
 def test_a_firm_gets_of_its_need_what_its_country_gets_of_a_normal_month() -> None:
     half = outlook(Firm(10.0, stock=11.0))
 
@@ -131,28 +145,24 @@ def test_grade_licence_rule_and_single_months_change_what_a_firm_gets() -> None:
 
 def test_a_stock_reaches_as_far_as_the_need_lets_it_and_is_ordered_a_lead_time_before() -> None:
     day, other = at("2026-11-25"), at("2026-12-01")
-    cover = cover_from(day, Firm(12.0, stock=24.0), 30, 15, today=day)
-    idle = cover_from(
-        other, Firm(12.0, stock=24.0, by_month={"2026-12": 0.0}), 0, 0, today=other
-    )  # fmt: skip
+    cover = cover_from(day, Firm(12.0, stock=24.0, lead_days=30), 15, today=day)
+    idle = cover_from(other, Firm(12.0, stock=24.0, by_month={"2026-12": 0.0}), 0, today=other)
 
     assert f"{cover.reach_on:%Y-%m-%d} {cover.order_by:%Y-%m-%d}" == "2027-01-24 2026-12-10"
     assert f"{cover.arrives_on:%Y-%m-%d} {cover.days_late}" == "2027-01-09 0"
-    assert cover.lead_t == pytest.approx(11.83, abs=0.01)
+    assert f"{cover.cleared_on:%Y-%m-%d}" == "2026-12-25"
     assert cover.weeks == pytest.approx(24 / 12 * 30.44 / 7)
     assert f"{idle.reach_on:%Y-%m-%d}" == "2027-03-02", "December needs nothing"
 
 
-PLANT = Firm(20.0, stock=30.0)
+PLANT = Firm(20.0, stock=30.0, lead_days=60)
 """A month and a half of stock."""
 
 
 def test_a_stock_lasts_from_the_start_of_its_need() -> None:
     today = at("2026-12-01")
 
-    now, later = (
-        cover_from(start, PLANT, 60, 45, today=today) for start in (today, at("2027-06-01"))
-    )
+    now, later = (cover_from(start, PLANT, 45, today=today) for start in (today, at("2027-06-01")))
 
     assert f"{now.reach_on:%Y-%m-%d} {later.reach_on:%Y-%m-%d}" == "2027-01-15 2027-07-16"
     assert f"{later.order_by:%Y-%m-%d}" == "2027-04-02"
@@ -162,7 +172,7 @@ def test_a_stock_lasts_from_the_start_of_its_need() -> None:
 def test_an_order_that_comes_too_late_leaves_the_plant_without_magnets_for_as_many_days() -> None:
     today = at("2026-12-01")
 
-    cover = cover_from(today, PLANT, 15, 45, today=today)
+    cover = cover_from(today, replace(PLANT, lead_days=15), 45, today=today)
 
     assert cover.days_late == 15
     assert f"{cover.reach_on:%Y-%m-%d} {cover.arrives_on:%Y-%m-%d}" == "2027-01-15 2027-01-30"
