@@ -27,7 +27,7 @@ from publication.charts.chart import (
     tonnes_axis,
 )
 from publication.charts.fan import Fan, alt_text, forecast_words
-from publication.language.formats import dated, listed, separated
+from publication.language.formats import dated, separated
 from publication.language.phrases import act_words, gettext, marked
 from publication.tables import Record
 from publication.words import model_words, name_of, tonnes
@@ -69,6 +69,7 @@ def fan_chart(fan: Fan, rivals: pd.DataFrame | None = None) -> Chart:
         *_earlier(fan),
         *history_layers(fan),
         *_rivals(by_name),
+        *_labels(fan),
         _months(fan),
         *_strip(fan),
     ]
@@ -80,7 +81,6 @@ def fan_chart(fan: Fan, rivals: pd.DataFrame | None = None) -> Chart:
     return over_months(
         fan, layers, title=title_of(fan), about=[about] if status == "champion" else [about, model],
         label=alt_text(fan), rows=_rows(fan, by_name), height=250,
-        legend=_legend(fan, by_name),
         params=_chosen_window(fan),
     )  # fmt: skip
 
@@ -346,29 +346,32 @@ def with_bridge(fan: Fan) -> pd.DataFrame:
     return pd.concat([bridge, rows], ignore_index=True)
 
 
-def _legend(fan: Fan, by_name: Mapping[str, pd.DataFrame]) -> list[Mark]:
-    """Legend of the marks that occur in a fan chart."""
-    marks = [Mark(gettext("forecast, median"), "line", "median")]
-    for (low, high, colour), share in zip(BANDS[::-1], ("50%", "80%"), strict=True):
-        words = gettext("%(share)s band (%(low)s-%(high)s)", share=share, low=low, high=high)
-        marks.append(Mark(words, "square", fill=colour))
-    marks += known_marks()
-    if fan.earlier:
-        marks.append(Mark(gettext("medians published before"), "line", "earlier", dash=DASHED))
-    last = dated(fan.cutoff_end - pd.DateOffset(months=1), "month")
-    end = gettext("cutoff, end of %(month)s", month=last)
-    marks += [Mark(end, "line", "muted", dash=_CUTOFF), *passed_mark(fan)]
-    states = sorted({(marker.direction, marker.in_force) for marker in fan.markers}, reverse=True)
-    for direction, in_force in states:
-        fill = direction if in_force else "paper"
-        words = gettext(_EVENTS[direction, in_force])
-        marks.append(Mark(words, _SHAPES[direction], direction, fill))
-    if by_name:
-        words = gettext("forecast by: %(names)s", names=listed(list(by_name)))
-        marks.append(Mark(words, "line", "scenario"))
-    if fan.steps:
-        marks.append(Mark(gettext("tariff step (listed on the page)"), "square", fill="tariff"))
-    return marks
+def _labels(fan: Fan) -> Iterator[Spec]:
+    """What the marks are, in words beside them; the last published month with its number."""
+    past = pd.concat([fan.history, fan.later])
+    past = past.loc[past["period"].ge(fan.start)]
+    doubtful = past.loc[past["kind"].eq("estimated")]
+    published = past.loc[past["kind"].eq("observed")]
+    ahead, earlier = fan.ahead, fan.earlier[-1:]
+    labels = [
+        (ahead[len(ahead) // 2 :], "p50", "median", gettext("forecast")),
+        (ahead[len(ahead) // 2 :], "p90", "median", gettext("8 in 10")),
+        (doubtful[-3:], "tonnes", "muted", gettext("estimated")),
+        *(
+            (part[len(part) // 3 :], "p50", "earlier", gettext("published before"))
+            for part in earlier
+        ),
+    ]
+    for rows, level, colour, words in labels:
+        yield _label(rows[:1], level, words, color=colour)
+    for row in published[-1:].to_dict("records"):
+        words = f"{dated(row['period'], 'month')}: {tonnes(row['tonnes'])} t"
+        yield _label(published[-1:], "tonnes", words, dy=14, fontWeight="bold")
+
+
+def _label(month: pd.DataFrame, level: str, words: str, **looks: Any) -> Spec:  # noqa: ANN401
+    rows = rows_of(month, level, words=lambda _: words)
+    return layer("text", rows, y=f"{level}:Q", text="words:N", **{"dy": -8, **looks})
 
 
 def known_marks() -> list[Mark]:
@@ -385,14 +388,6 @@ def passed_mark(fan: Fan) -> list[Mark]:
     """Legend of the shading of unpublished past months, empty if there are none."""
     words = gettext("past, figure not loaded")
     return [Mark(words, "square", fill="past")] if fan.as_of > fan.cutoff_end else []
-
-
-_EVENTS: Final = {
-    ("restrictive", True): marked("restrictive event"),
-    ("restrictive", False): marked("restrictive, not (yet) in force"),
-    ("easing", True): marked("easing event"),
-    ("easing", False): marked("easing, not (yet) in force"),
-}
 
 
 def _rows(fan: Fan, by_name: Mapping[str, pd.DataFrame] = MappingProxyType({})) -> Iterator[Record]:

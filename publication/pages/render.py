@@ -279,21 +279,6 @@ def _named(table: str) -> str:
     return f"{head}<tbody>{_ROW.sub(named, body)}"
 
 
-_LINKED: Final = re.compile(r'<a href="(/[^"]*)"[^>]*>(.*?)</a>')
-
-
-def as_text(page: str, origin: str) -> str:
-    """Paragraphs of a page as plain text, the address of a link behind its words."""
-    linked = _LINKED.sub(
-        lambda link: (
-            link[2] if not origin or origin in link[2] else f"{link[2]} ({origin}{link[1]})"
-        ),
-        page,
-    )
-    lines = (Markup(part).striptags() for part in re.split("</p>|</h1>", linked))  # noqa: S704 - our own page
-    return "".join(f"{line}\n\n" for line in lines if line)
-
-
 def error_text(status: int, title: str, detail: str) -> str:
     """Page of an error of the service."""
     return finished(

@@ -152,7 +152,7 @@ def test_the_change_leads_with_the_largest_effect_and_lists_own_figures_first(
     save_explanation(raised, 3, StoredExplanation(2, CHANGES, figures=figures))
 
     with in_language(language):
-        page = page_of(state_of(raised), "USA", is_first=True)
+        page = page_of(state_of(raised), "USA")
     paragraphs, items = texts_of(page, "p"), texts_of(page, "li")
 
     line = next(one for one in paragraphs if "→" in one)
