@@ -30,7 +30,7 @@ from models.policy import drawing
 from models.policy.drawing import LEAST
 from models.policy.policy_effect import PolicyEffect, drawn_tonnes, effect_at, ranks_under
 from models.policy.precedents import APRIL_2025, HARDEST, MINERALS, Precedents
-from models.policy.response import DRAWS, SEED, Response
+from models.policy.response import DRAWS, SEED
 from store.arrays import Floats
 from store.errors import DataError
 from store.messages import Message, Value, message
@@ -69,10 +69,6 @@ class ScenarioSnapshot:
         return ScenarioContext(
             self.as_of, events, self.origin.series, importers, observed_before=unknown
         )
-
-
-CARRIES: Final = 0.4
-"""Share of an answer from which one past act is said to carry it."""
 
 
 Warnings = Mapping[str, tuple[Message, ...]]
@@ -117,7 +113,7 @@ def notes_of(
         if control.strictness:
             notes.append(_note_on_precedent(control, Precedents.at(origin, controls, past)))
         elif control.passing is None:
-            notes += _notes_on(control, past, origin)
+            notes += _notes_on(control, past)
     if not all(
         control.hit.all() or control.event_id in _diverted_shares(scenario) for control in new
     ):
@@ -200,7 +196,7 @@ def _chances(control: Control) -> Message:
     )
 
 
-def _notes_on(control: Control, past: tuple[Analog, ...], origin: Origin) -> list[Message]:
+def _notes_on(control: Control, past: tuple[Analog, ...]) -> list[Message]:
     """Say what a control's answer rests on."""
     if not past:
         return [
@@ -209,15 +205,6 @@ def _notes_on(control: Control, past: tuple[Analog, ...], origin: Origin) -> lis
                 act=control.event_id,
             )
         ]
-    response = Response(past)
-    age = control.age(origin.targets)
-    weights = response.influence(age[age > 0], instrument=control.instrument)
-    most = max(weights, key=weights.__getitem__)
-    words = {
-        "act": most,
-        "material": next(analog.material for analog in past if analog.event_id == most),
-        "share": f"{weights[most]:.0%}",
-    }
     notes = [
         message(
             "%(act)s from %(day)s: estimated from %(count)s past controls.",
@@ -230,11 +217,6 @@ def _notes_on(control: Control, past: tuple[Analog, ...], origin: Origin) -> lis
         notes.append(
             message("None of them is of this kind (%(instrument)s).", instrument=control.instrument)
         )
-    notes.append(
-        message("%(share)s of the weight is on one of them, %(act)s (%(material)s).", **words)
-        if weights[most] >= CARRIES
-        else message("%(act)s (%(material)s) has the most weight, %(share)s.", **words)
-    )
     return notes
 
 

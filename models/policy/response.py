@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from features.controls.analogs import Analog
@@ -117,21 +116,6 @@ class Response:
         normal = np.random.default_rng(SEED).standard_normal((DRAWS, len(past_age) + len(age)))
         curve = self._curve(np.concatenate([past_age, age]), instrument, observed, normal)
         return _bounded(np.exp(curve[:, len(past_age) :]))
-
-    def influence(self, age: Floats, *, instrument: str) -> dict[str, float]:
-        """Weight of each act among the analogs in the curve, adding up to 1.
-
-        Args:
-            age: Months since the control bound, of the months asked for.
-        """
-        if not self.analogs:
-            return {}
-        points, _, noise = self._evidence(instrument, None)
-        covariance = self._kernel(points, points) + np.diag(noise**2)
-        across = self._kernel(points, _Points.of_act(np.maximum(age, 0.0), instrument))
-        share = np.abs(np.linalg.solve(covariance, across)).sum(axis=1)
-        total = pd.Series(share).groupby(points.act).sum()
-        return {str(act): float(part) for act, part in (total / total.sum()).items()}
 
     def _curve(
         self, age: Floats, instrument: str, observed: ObservedMonths | None, normal: Floats
