@@ -3,10 +3,10 @@
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import KW_ONLY, dataclass, field, make_dataclass, replace
 from functools import reduce
 from importlib.metadata import version
-from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple, Self
@@ -24,16 +24,22 @@ from flows.panels.panel_files import (
     Sums,
     Table,
     as_pandas,
+    check_future,
     check_long,
+    check_same,
+    constant_columns,
     frames_like,
     further_columns,
     in_numbers,
     levels_by_name,
     models_by_name,
     months_ahead,
+    part_of_text,
     refusal,
+    signature_of,
     text_of,
     transform_pair,
+    values_at,
 )
 from models.engine import CustomFeatures, Function, Transform, date_features, lag_features
 from models.forecasting.model_names import MODEL
@@ -41,7 +47,6 @@ from models.forecasting.panel_forecaster import PanelForecaster, fitted_estimato
 from models.forecasting.residual_history import PLAIN_SIDE
 from models.forecasting.snapshot import Snapshot
 from models.learning.boosters import Boosters, booster_of, texts_of
-from models.learning.calibration import TAILS
 from models.learning.parameters import PANEL_PRESET, ModelParameters, with_changes
 from models.quantile_model import (
     combined,
@@ -51,11 +56,11 @@ from models.quantile_model import (
     quantiles_of,
 )
 from sources.files.covariates import read_covariates
-from sources.files.panel import NIXTLA, OURS, PART_OF, Names, names_in, our_names
+from sources.files.panel import NIXTLA, OURS, Names, names_in, our_names
 from store.arrays import Floats
 from store.errors import DataError, first_few
 from store.months import month_label, month_starts
-from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
+from store.vocabulary import QUANTILES
 
 _FUNCTIONS: Final = ("models", "features", "lag_transforms", "target_transforms")
 """Arguments that hold functions and estimators, which are not saved."""
@@ -64,7 +69,6 @@ _CELL: Final = ["destination", "cutoff", "period"]
 
 _UNUSED: Final = {"static_features", "dropna", "max_horizon", "prediction_intervals", "fitted"}
 """Arguments of mlforecast that change nothing here (docs/tutorials/python.md)."""
-
 
 _Engine: Final[Any] = make_dataclass(
     "_Engine",
@@ -159,10 +163,8 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         self._dates, note = PanelDates.of(panel[OURS[1]].dropna())
         self.freq_ = self._dates.freq
         _warn([*contents.notes, refusal(contents), note])
-        lags, models = (
-            lag_features(self.lags or (), self.lag_transforms or {}),
-            models_by_name(self.models),
-        )
+        lags = lag_features(self.lags or (), self.lag_transforms or {})
+        models = models_by_name(self.models)
         self._estimators = {name: each for name, each in models.items() if hasattr(each, "fit")}
         functions = {name: models[name] for name in models if name not in self._estimators}
         of_dates = date_features(self.date_features or (), self._dates.dated)
@@ -226,12 +228,13 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
             DataError: As ``fit``; nothing is changed.
         """
         check_is_fitted(self, "table_")
-        given, models = self._given, self._models
-        columns = dict(zip(("id_col", "time_col", "target_col"), self.columns_, strict=True))
-        rows = pd.concat([given["panel"], as_pandas(df)], ignore_index=True)
-        frames = self._frames
-        self.fit(rows, None, covariates=given["covariates"], tree=given["tree"], **columns)
-        self._models, self._frames = models, frames
+        given, months = dict(self._given), as_pandas(df)
+        check_same(months, panel := given.pop("panel"))
+        if (past := self._exogenous) is not None:
+            in_numbers(_ours(months, self._files.columns)[list(past)], past)
+        given |= zip(("id_col", "time_col", "target_col"), self.columns_, strict=True)
+        model = copy(self).fit(pd.concat([panel, months], ignore_index=True), None, **given)
+        vars(self).update(vars(model), _models=self._models, _frames=self._frames)
         return self
 
     def preprocess(self, df: Table, h: int = 1, **fitting: Any) -> Table:  # noqa: ANN401 - of fit
@@ -403,12 +406,7 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
                 f"{path} was saved with {first_few(content['functions']) or 'no functions'}, which "
                 f"it does not hold. Expected the same of load, not {sorted(functions)}. Give them."
             )
-        tables: dict[str, Any] = {
-            name: pd.read_json(StringIO(table), orient="table", precise_float=True)
-            if isinstance(table, str)
-            else table and dict(table)
-            for name, table in content["tables"].items()
-        }
+        tables = {name: part_of_text(text) for name, text in content["tables"].items()}
         tables |= zip(("id_col", "time_col", "target_col"), content["columns"], strict=True)
         parameters = content["parameters"] | functions
         model = cls(**parameters).fit(tables.pop("panel"), None, **tables)
@@ -427,8 +425,6 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         any; its output has bands of 80 and 95 percent.
         """
         import mlflow  # noqa: PLC0415 - takes seconds
-        from mlflow.models import ModelSignature  # noqa: PLC0415
-        from mlflow.types import ColSpec, Schema  # noqa: PLC0415
 
         with TemporaryDirectory() as folder:
             self.save(file := Path(folder) / "forecaster.json")
@@ -436,55 +432,25 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
                 name=name,
                 loader_module=__name__,
                 data_path=str(file),
-                signature=ModelSignature(
-                    Schema([ColSpec(kind, name) for name, kind in self._inputs().items()])
-                ),
+                signature=signature_of(self._exogenous, self.columns_),
                 pip_requirements=[f"magnetcast=={version('magnetcast')}"],
             )
         return str(logged.model_uri)
-
-    def _inputs(self) -> dict[str, str]:
-        """Columns that ``predict`` requires, of MLflow's types: ``h``, and what must be known."""
-        required = {} if self._exogenous is None else {**self._exogenous.dtypes}
-        planned = {name: kind for name, kind in required.items() if name not in self._constant()}
-        kinds = {"i": "long", "f": "double", "b": "boolean", "M": "datetime"}
-        named = dict(zip(OURS, self.columns_, strict=True))
-        further = planned if len(planned) > len(OURS[:2]) else {}
-        return {"h": "long"} | {
-            named.get(name, name): kinds.get(kind.kind, "string") for name, kind in further.items()
-        }
-
-    def _constant(self) -> list[str]:
-        """Further columns that never change within a series."""
-        past = self._exogenous
-        names = [] if past is None else list(past.columns[2:])
-        counts = pd.Series() if past is None else past.groupby(OURS[0])[names].nunique().max()
-        return [name for name in names if counts[name] <= 1]
 
     def _snapshot(self, h: int | None, X_df: pd.DataFrame | None = None) -> Snapshot:  # noqa: N803
         """What is to be forecast, with further columns of the panel and their future."""
         snapshot = self.snapshot_.ahead(months_ahead(h, "h"))
         if X_df is not None:
-            self._check_further(_ours(X_df, self._files.columns))
+            check_future(_ours(X_df, self._files.columns), self._exogenous, {*self.ids_})
         if (past := self._exogenous) is None:
             return snapshot
         months = pd.DataFrame({"period": month_starts(snapshot.origin.targets)})
         future = None if X_df is None else _ours(X_df, self._files.columns).filter(list(past))
-        lacking = [name for name in self._constant() if future is None or name not in future]
+        given = () if future is None else future
+        lacking = [name for name in constant_columns(past) if name not in given]
         static = past[[OURS[0], *lacking]].drop_duplicates(OURS[0])
         rows = in_numbers(pd.concat([past, future, static.merge(months, how="cross")]), past)
         return replace(snapshot, covariates=read_covariates(rows, table=snapshot.table))
-
-    def _check_further(self, rows: pd.DataFrame) -> None:
-        """Refuse series and columns that the panel does not have."""
-        named = set() if OURS[0] not in rows else {*names_in(rows[OURS[0]].dropna())}
-        planned = set() if self._exogenous is None else {*self._exogenous}
-        unknown = [*sorted(named - {*self.ids_}), *sorted({*rows} - planned - {*OURS, PART_OF})]
-        if unknown:
-            raise DataError(
-                f"X_df has {first_few(unknown)}, which the panel of fit does not have. Expected "
-                "its series and further columns. Leave them out, or fit with them."
-            )
 
     def _forecast(self, snapshot: Snapshot) -> pd.DataFrame:
         """Forecasts by model and series, of a horizon's model that is trained once.
@@ -576,12 +542,7 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
 
     def _values(self, forecasts: pd.DataFrame, levels: Sequence[float]) -> Floats:
         """Quantiles of forecasts at any levels, rows x levels, in the unit of the panel."""
-        rows = forecasts[list(QUANTILE_COLUMNS)].to_numpy()
-        inner = np.array([np.interp(levels, QUANTILES, row) for row in rows])
-        wanted, middle = np.array(levels, dtype=float), forecasts[["p50"]].to_numpy()
-        edge = np.clip(wanted, QUANTILES[0], QUANTILES[-1])
-        tail, outer = (np.where(edge == wanted, 1.0, TAILS.ppf(each)) for each in (wanted, edge))
-        values = np.where(edge == wanted, inner, middle + (inner - middle) * tail / outer)
+        values = values_at(forecasts, levels)
         values = values if self._files.allow_negative else np.maximum(values, 0.0)
         return np.asarray(self._backward(values))
 

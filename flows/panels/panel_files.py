@@ -6,16 +6,19 @@ Prefect is not imported: its start takes longer than a forecast.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from io import StringIO
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import narwhals.stable.v2 as nw
+import numpy as np
 import pandas as pd
 
 from flows.context.console import echo
 from models.forecasting.model_names import forecast_file
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
+from models.learning.calibration import TAILS
 from models.learning.parameters import ModelParameters
 from models.reconciliation.tree import add_sums, contradictions, tree_of
 from sources.files.covariates import read_covariates
@@ -34,9 +37,10 @@ from sources.files.panel import (
     read_rows,
     sums_in,
 )
+from store.arrays import Floats
 from store.errors import DataError, first_few
 from store.progress import Progress
-from store.vocabulary import PANEL_HORIZON
+from store.vocabulary import PANEL_HORIZON, QUANTILE_COLUMNS, QUANTILES
 
 MOST_AHEAD: Final = 120
 """Longest horizon, in months."""
@@ -183,7 +187,7 @@ class PanelDates(NamedTuple):
 
 def frames_like(table: Table) -> Callable[[pd.DataFrame], Table]:
     """What turns forecasts into frames of the make of a table."""
-    frame = nw.from_native(table, eager_only=True, pass_through=True)
+    frame = _frame(table)
     if not isinstance(frame, nw.DataFrame) or frame.implementation.is_pandas():
         return lambda forecasts: forecasts
     make = frame.implementation
@@ -192,8 +196,22 @@ def frames_like(table: Table) -> Callable[[pd.DataFrame], Table]:
 
 def as_pandas(table: Table) -> Any:  # noqa: ANN401 - a frame, or what is none
     """A frame of any make as one of pandas; anything else as it is."""
-    frame = nw.from_native(table, eager_only=True, pass_through=True)
+    frame = _frame(table)
     return frame.to_pandas() if isinstance(frame, nw.DataFrame) else table
+
+
+def _frame(table: Table) -> Any:  # noqa: ANN401 - a frame of narwhals, or what is none
+    frame = nw.from_native(table, pass_through=True)
+    return frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+
+
+def check_same(df: pd.DataFrame, panel: pd.DataFrame) -> None:
+    """Refuse months to append whose columns are not those of the panel."""
+    if differing := sorted({*map(str, df.columns)} ^ {*map(str, panel.columns)}):
+        raise DataError(
+            f"update has or lacks {first_few(differing)}. Expected the columns of fit: "
+            f"{', '.join(map(str, panel.columns))}. Correct it, or fit anew."
+        )
 
 
 def check_long(df: pd.DataFrame, columns: Names | None) -> None:
@@ -243,17 +261,51 @@ def in_numbers(rows: pd.DataFrame, past: pd.DataFrame) -> pd.DataFrame:
     columns: dict[str, Any] = {name: rows[name] for name in OURS[:2]}
     for name in rows.columns[2:]:
         if pd.api.types.is_numeric_dtype(past[name]):
-            columns[name] = rows[name].astype(float)
-            continue
-        texts, kinds = rows[name].astype("str"), sorted(past[name].dropna().astype("str").unique())
-        if unknown := sorted({*texts[rows[name].notna()]} - {*kinds}):
+            columns[name] = pd.to_numeric(rows[name], errors="coerce").astype(float)
+            kinds, is_known = ["numbers"], columns[name].notna()
+        else:
+            texts, kinds = rows[name].astype("str"), sorted({*past[name].dropna().astype("str")})
+            is_known, is_missing = texts.isin(kinds), rows[name].isna()
+            for kind in kinds:
+                columns[f"{name}={kind}"] = texts.eq(kind).astype(float).mask(is_missing)
+        if unknown := sorted({*rows.loc[~is_known & rows[name].notna(), name].astype("str")}):
             raise DataError(
-                f"X_df has {name} {first_few(unknown)}, which the panel of fit never had. Expected "
-                f"{first_few(kinds)}. Correct it."
+                f"Column {name} has {first_few(unknown)}, which the panel of fit never had. "
+                f"Expected {first_few(kinds)}. Correct it, or fit anew."
             )
-        for kind in kinds:
-            columns[f"{name}={kind}"] = texts.eq(kind).astype(float).where(rows[name].notna())
     return pd.DataFrame(columns)
+
+
+def check_future(rows: pd.DataFrame, past: pd.DataFrame | None, series: set[str]) -> None:
+    """Refuse series and further columns that the panel does not have."""
+    named = set() if OURS[0] not in rows else {*names_in(rows[OURS[0]].dropna())}
+    planned = set() if past is None else {*past}
+    if unknown := [*sorted(named - series), *sorted({*rows} - planned - {*OURS, PART_OF})]:
+        raise DataError(
+            f"X_df has {first_few(unknown)}, which the panel of fit does not have. Expected "
+            "its series and further columns. Leave them out, or fit with them."
+        )
+
+
+def constant_columns(past: pd.DataFrame) -> list[str]:
+    """Further columns that never change within a series."""
+    counts = past.groupby(OURS[0])[list(past.columns[2:])].nunique().max()
+    return list(counts.index[counts <= 1])
+
+
+def signature_of(past: pd.DataFrame | None, names: Names) -> Any:  # noqa: ANN401 - MLflow's
+    """MLflow's signature: ``h``, and the columns that ``X_df`` must have, if some change."""
+    from mlflow.models import ModelSignature  # noqa: PLC0415 - takes seconds
+    from mlflow.types import ColSpec, Schema  # noqa: PLC0415
+
+    columns, types = [ColSpec("long", "h")], {"i": "long", "f": "double", "b": "boolean"}
+    changing = [] if past is None else [*past.columns[2:].difference(constant_columns(past))]
+    if past is not None and changing:
+        theirs = dict(zip(OURS, names, strict=True))
+        for name, kind in past.filter([*OURS[:2], *changing]).dtypes.items():
+            mlflow_type = types.get(kind.kind, "datetime" if kind.kind == "M" else "string")
+            columns.append(ColSpec(mlflow_type, theirs.get(str(name), str(name))))
+    return ModelSignature(Schema(columns))
 
 
 def text_of(part: Any, name: str) -> Any:  # noqa: ANN401 - as of ``Forecaster.fit``
@@ -264,6 +316,23 @@ def text_of(part: Any, name: str) -> Any:  # noqa: ANN401 - as of ``Forecaster.f
         return None
     rows = read_rows(part, name) if isinstance(part, Path) else part
     return rows.to_json(orient="table", index=False, double_precision=15)
+
+
+def part_of_text(text: Any) -> Any:  # noqa: ANN401 - as of ``Forecaster.fit``
+    """Table or tree that ``text_of`` wrote."""
+    if isinstance(text, str):
+        return pd.read_json(StringIO(text), orient="table", precise_float=True)
+    return text and dict(text)
+
+
+def values_at(forecasts: pd.DataFrame, levels: Sequence[float]) -> Floats:
+    """Quantiles of forecasts at any levels, rows x levels."""
+    rows = forecasts[list(QUANTILE_COLUMNS)].to_numpy()
+    inner = np.array([np.interp(levels, QUANTILES, row) for row in rows])
+    wanted, middle = np.array(levels, dtype=float), forecasts[["p50"]].to_numpy()
+    edge = np.clip(wanted, QUANTILES[0], QUANTILES[-1])
+    tail, outer = (np.where(edge == wanted, 1.0, TAILS.ppf(each)) for each in (wanted, edge))
+    return np.where(edge == wanted, inner, middle + (inner - middle) * tail / outer)
 
 
 def transform_pair(transform: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:  # noqa: ANN401

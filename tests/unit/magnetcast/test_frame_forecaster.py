@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from lightgbm import LGBMRegressor
 from sklearn.base import BaseEstimator, clone
@@ -472,46 +471,6 @@ def test_further_columns_are_known_ahead_and_their_future_comes_with_predict(
     on, off = (both.loc[both["campaign"] == each, "magnetcast"] for each in (1.0, 0.0))
     assert on.mean() > 1.3 * off.mean()
     assert not frame.columns.isin(["campaign"]).any()
-
-
-def test_frames_of_arrow_with_texts_and_booleans_come_back_as_arrow(frame: pd.DataFrame) -> None:
-    month = frame["ds"].dt.month
-    panel = frame.assign(
-        region=frame["unique_id"].map({"A": "EU", "B": "EU", "C": "US"}),
-        sale=np.where(month % 5 == 0, "yes", "no"),
-        open=month % 2 == 0,
-    )
-    past, future = panel[panel["ds"] < "2023-07-01"], panel[panel["ds"] >= "2023-07-01"]
-    future = future.drop(columns=["y", "region"])
-    expected = mc.Forecaster().fit(past).predict(3, X_df=future)
-
-    model = mc.Forecaster(freq=pd.offsets.MonthBegin(), num_threads=1)
-    made = model.fit(pa.Table.from_pandas(past)).predict(3, X_df=pa.Table.from_pandas(future))
-
-    assert isinstance(made, pa.Table)
-    pd.testing.assert_frame_equal(made.to_pandas(), expected, check_dtype=False)
-    types = {"h": "long", "unique_id": "string", "ds": "datetime", "sale": "string"}
-    assert model._inputs() == {**types, "open": "boolean"}
-    assert {"region=US_there", "sale=yes_there", "open_there"} < {*model.feature_importances_.index}
-    with pytest.raises(DataError, match="X_df has sale perhaps, which the panel of fit never had"):
-        model.predict(3, X_df=future.assign(sale="perhaps"))
-
-
-def test_new_months_move_the_forecast_without_a_new_fit_and_features_come_out(
-    frame: pd.DataFrame,
-) -> None:
-    is_past = frame["ds"] < "2023-10-01"
-    model = mc.Forecaster().fit(frame[is_past])
-    before, gains = model.predict(3), model.feature_importances_
-
-    after = model.update(frame[~is_past]).predict(3)
-
-    assert (before["ds"].min(), after["ds"].min()) == (*pd.to_datetime(["2023-10", "2024-01"]),)
-    pd.testing.assert_series_equal(model.feature_importances_, gains)
-    features = mc.Forecaster(lags=[12]).preprocess(frame, 2)
-    assert list(features)[:3] == ["unique_id", "ds", "y"]
-    assert "lag12" in features
-    assert len(features.merge(frame)) == len(features) == 3 * (len(MONTHS) - 15)
 
 
 def moving(months: pd.DataFrame, horizon: int) -> pd.DataFrame:
