@@ -134,6 +134,12 @@ def _check_words(words: Sequence[str]) -> None:
                 f"{word!a} is not UTF-8 text. Expected words and file names in UTF-8. "
                 "Rename the file, or choose a locale such as C.UTF-8. Nothing was done."
             )
+    verb = next((word for word in words if word in {"predict", "backtest"}), None)
+    if verb and any(word.partition("=")[0] == "--panel" for word in words):
+        raise DataError(
+            f"`magnetcast {verb}` has no option --panel. Expected `magnetcast panel FILE`, with "
+            "--cutoffs for a backtest. Use that verb."
+        )
 
 
 def _of_settings(err: Exception) -> str:

@@ -114,7 +114,7 @@ def test_an_as_of_is_a_utc_moment(text: str, stamp: str) -> None:
         ("panel panel.csv --horizon 0 --cutoffs 2021-06", "--horizon 0 is out of range"),
         ("panel panel.csv --cutoffs 2021-06 --format json", "--format json has nothing to show"),
         ("predict --panel panel.csv --as-of 2021-06-30", "Expected `magnetcast panel FILE`"),
-        ("backtest --panel=panel.csv", 'Unknown option: "--panel'),
+        ("backtest --panel=panel.csv", "`magnetcast backtest` has no option --panel"),
         ("panel panel.csv --cutoffs soon", "has a month that cannot be read"),
         ("panel panel.csv --cutoffs 2031-01", "lies outside the panel"),
     ],
