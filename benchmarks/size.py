@@ -130,14 +130,14 @@ def counts() -> Iterator[tuple[str, int, int | None, str]]:
 
 
 BUDGET: Final = {
-    "product lines": 42_800,
+    "product lines": 42_950,
     "product modules": 240,
     "classes": 0,
     "constants": 17,
     "words": 0,
     "vague names": 26,
     "vaguest": 0,
-    "tests": 30_150,
+    "tests": 30_350,
     "benchmarks": 4_750,
 }
 """The figures reached; 39,000 lines of product and 25,000 of tests are the aims."""

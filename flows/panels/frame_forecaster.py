@@ -228,13 +228,13 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
             DataError: As ``fit``; nothing is changed.
         """
         check_is_fitted(self, "table_")
-        given, months = dict(self._given), as_pandas(df)
-        check_same(months, panel := given.pop("panel"))
+        fitted, months = dict(self._given), as_pandas(df)
+        check_same(months, panel := fitted.pop("panel"))
         if (past := self._exogenous) is not None:
             in_numbers(_ours(months, self._files.columns)[list(past)], past)
-        given |= zip(("id_col", "time_col", "target_col"), self.columns_, strict=True)
-        model = copy(self).fit(pd.concat([panel, months], ignore_index=True), None, **given)
-        vars(self).update(vars(model), _models=self._models, _frames=self._frames)
+        fitted |= zip(("id_col", "time_col", "target_col"), self.columns_, strict=True)
+        model = copy(self).fit(pd.concat([panel, months], ignore_index=True), None, **fitted)
+        self.__dict__.update(model.__dict__, _models=self._models, _frames=self._frames)
         return self
 
     def preprocess(self, df: Table, h: int = 1, **fitting: Any) -> Table:  # noqa: ANN401 - of fit
@@ -426,7 +426,9 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         """
         import mlflow  # noqa: PLC0415 - takes seconds
 
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory() as folder, warnings.catch_warnings():
+            # MLflow asks for an example beside a signature; it would keep rows of the panel.
+            warnings.filterwarnings("ignore", ".*input example")
             self.save(file := Path(folder) / "forecaster.json")
             logged = mlflow.pyfunc.log_model(
                 name=name,
@@ -446,8 +448,8 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
             return snapshot
         months = pd.DataFrame({"period": month_starts(snapshot.origin.targets)})
         future = None if X_df is None else _ours(X_df, self._files.columns).filter(list(past))
-        given = () if future is None else future
-        lacking = [name for name in constant_columns(past) if name not in given]
+        planned = () if future is None else future
+        lacking = [name for name in constant_columns(past) if name not in planned]
         static = past[[OURS[0], *lacking]].drop_duplicates(OURS[0])
         rows = in_numbers(pd.concat([past, future, static.merge(months, how="cross")]), past)
         return replace(snapshot, covariates=read_covariates(rows, table=snapshot.table))

@@ -305,7 +305,7 @@ def signature_of(past: pd.DataFrame | None, names: Names) -> Any:  # noqa: ANN40
         for name, kind in past.filter([*OURS[:2], *changing]).dtypes.items():
             mlflow_type = types.get(kind.kind, "datetime" if kind.kind == "M" else "string")
             columns.append(ColSpec(mlflow_type, theirs.get(str(name), str(name))))
-    return ModelSignature(Schema(columns))
+    return ModelSignature(Schema([*columns]))
 
 
 def text_of(part: Any, name: str) -> Any:  # noqa: ANN401 - as of ``Forecaster.fit``

@@ -316,9 +316,9 @@ def _known(
     faults.note(wrong, lambda place: f"{called} {shown(cells[place])!r} is no number")
     faults.note(np.isinf(values), lambda place: f"{called} {values[place]} is not finite")
     if transform is not None:
-        given, values = values, np.asarray(transform(pd.Series(values, rows.index)), dtype=float)
-        lost = np.isfinite(given) & ~np.isfinite(values)
-        faults.note(lost, lambda place: f"target_transforms cannot take {called} {given[place]}")
+        before, values = values, np.asarray(transform(pd.Series(values, rows.index)), dtype=float)
+        lost = np.isfinite(before) & ~np.isfinite(values)
+        faults.note(lost, lambda place: f"target_transforms cannot take {called} {before[place]}")
         wrong, values = wrong | lost, np.where(lost, np.nan, values)
     finite = np.isfinite(values)
     if not allow_negative:

@@ -87,7 +87,6 @@ def test_a_refused_update_changes_nothing(frame: pd.DataFrame) -> None:
         assert all(vars(model)[name] is part for name, part in before.items())
 
 
-@pytest.mark.filterwarnings("ignore:.*An input example")
 def test_the_signature_in_mlflow_requires_what_predict_does(
     frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
