@@ -169,7 +169,7 @@ def firm_answer(
     return {
         **_run("", outlook),
         "destination": name, "destination_name": name_of(name),
-        "as_of": f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}", "normal_t": round(normal, 1),
+        "as_of": f"{publication.as_of:%Y-%m-%dT%H:%M:%SZ}", "normal_t": round(normal, 3),
         "share": round(question.tonnes / normal, 5),
         "is_small": bool(question.tonnes < SMALL * median),
         "stock_t": round(question.held, 3), "weeks_of_cover": round(cover.weeks, 1),
