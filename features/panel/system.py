@@ -294,7 +294,7 @@ FALL, RISE = -0.7, 1.5
 """Limits of one step of a cell, as a share of it."""
 _TOLERANCE: Final = 1e-3
 """Largest last step in log units: a tenth of a percent of a cell."""
-_LEAST_GAIN: Final = 2e-3
+_LEAST_GAIN: Final = 2e-4
 """Least gain of log likelihood worth another step. Less comes from what no figure tells, such as
 the month in which a share jumped years ago."""
 
