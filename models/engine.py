@@ -369,7 +369,7 @@ six seeds with them, 5.1% without, for half as much time again (benchmarks/histo
 def _steadier(parameters: ModelParameters, cells: int) -> ModelParameters:
     """Parameters that average over draws of rows and features, as several seeds would.
 
-    Twice as many trees with half the step learn as much, and depend on the draw of each by less.
+    More trees with smaller steps learn as much, and depend less on the draw of each.
     """
     if cells >= SMALL_PANEL:
         return parameters
