@@ -39,7 +39,7 @@ from publication.tables import (
     json_text,
     records,
 )
-from publication.words import full_words_of, name_of, slug_of
+from publication.words import full_goods_name, name_of, slug_of
 from store.publications.backtests import CELL_COLUMNS
 from store.publications.explanations import Precedent, StoredExplanation
 from store.vocabulary import CHANGES, CONTRIBUTIONS, QUANTILE_COLUMNS
@@ -193,7 +193,7 @@ def data_package(publication: Publication, files: Sequence[DataFile]) -> str:
 
 
 def _goods(publication: Publication) -> str:
-    return full_words_of(publication.commodity, publication.published.labels)
+    return full_goods_name(publication.commodity, publication.published.labels)
 
 
 def _resource(file: DataFile) -> Record:

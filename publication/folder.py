@@ -25,7 +25,7 @@ from publication.queries.freshness import freshness_of
 from publication.queries.listings import suspicious, unknowns
 from publication.state import Publication
 from publication.words import (
-    full_words_of,
+    full_goods_name,
     in_reading_order,
     name_of,
     rendered,
@@ -142,7 +142,7 @@ def _page(
     }
     labels = publication.published.labels
     with in_language(DEFAULT):
-        english = full_words_of(publication.commodity, labels)
+        english = full_goods_name(publication.commodity, labels)
     up = "" if code == DEFAULT else "../"
     text = template_of("publication.html.j2").render(
         code=code, tag=tag_of(code), tags=TAGS, languages=LANGUAGES, up=up,
@@ -150,7 +150,7 @@ def _page(
         colours=COLOURS, dark_colours=DARK_COLOURS,
         publication=publication,
         fresh=freshness_of(publication, now=publication.as_of),
-        goods=full_words_of(publication.commodity, labels), goods_in_english=english,
+        goods=full_goods_name(publication.commodity, labels), goods_in_english=english,
         dataset=schema_dataset(publication, ""),
         files=files, is_held=is_held, is_written_later=is_written_later,
         periods=sorted(set(rows["period"])),

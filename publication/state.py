@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from publication.documents import forecast_document
 from publication.language.phrases import marked
 from publication.tables import Record
-from publication.words import address_key, in_reading_order, slug_of, words_of
+from publication.words import address_key, goods_name, in_reading_order, slug_of
 from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.database import Mark
 from store.errors import DataError
@@ -118,7 +118,7 @@ class Publication:
 
     @property
     def commodity_words(self) -> str:
-        return words_of(self.commodity, self.published.labels)
+        return goods_name(self.commodity, self.published.labels)
 
     @property
     def home(self) -> str:
@@ -234,7 +234,7 @@ def make_publication(
             message(
                 "No forecast of %(goods)s in the published forecasts. Expected one. Run "
                 "`magnetcast run`.",
-                goods=words_of(published.commodity, published.labels),
+                goods=goods_name(published.commodity, published.labels),
             )
         )
     behind = {moment: panels.get(digest) for moment, digest in published.panels.items()}

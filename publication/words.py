@@ -224,7 +224,7 @@ LABELS: Final = {
 """Commodities with a name of their own here; others are shown by label and code."""
 
 
-def words_of(commodity: str, labels: Mapping[str, str]) -> str:
+def goods_name(commodity: str, labels: Mapping[str, str]) -> str:
     """Commodity in words, with its code, since labels may be alike."""
     if commodity in LABELS:
         return gettext(LABELS[commodity])
@@ -237,11 +237,11 @@ def address_key(commodity: str) -> str:
     return "" if commodity == COMMODITY else commodity
 
 
-def full_words_of(commodity: str, labels: Mapping[str, str]) -> str:
+def full_goods_name(commodity: str, labels: Mapping[str, str]) -> str:
     """Commodity in words as a title has them, with the code of the magnets too."""
     if not address_key(commodity):
         return gettext("rare-earth permanent magnets (HS %(code)s)", code=COMMODITY)
-    return words_of(commodity, labels)
+    return goods_name(commodity, labels)
 
 
 def slug_of(code: str) -> str:

@@ -19,7 +19,7 @@ from service.scenario_pool import ScenarioResult
 from store.errors import DataError, shown
 from store.messages import message
 from store.publications.explanations import StoredExplanation
-from store.schema.scenario import WrongFieldError, words_of
+from store.schema.scenario import WrongFieldError, fault_message
 from store.vocabulary import QUANTILE_COLUMNS
 
 
@@ -127,7 +127,7 @@ def question_in(fields: Mapping[str, str]) -> FirmQuestion:
         question = FirmQuestion.model_validate(values | numbers | days)
     except ValidationError as err:
         first = err.errors()[0]
-        raise DataError(as_field(str(first["loc"][-1]), rendered(words_of(first)))) from err
+        raise DataError(as_field(str(first["loc"][-1]), rendered(fault_message(first)))) from err
     field_in({"by_month": question.by_month}, "by_month", typed_months)
     return question
 

@@ -19,7 +19,7 @@ from models.executor import Executor
 from models.forecasting.model_names import MODEL
 from models.learning.parameters import MAGNETS_PRESET, ModelParameters
 from sources.bundled.all_tables import load_bundled
-from store.months import month_label
+from store.months import month_label, month_start
 
 AS_OF = pd.Timestamp("2026-12-01", tz="UTC")
 """The truth is what was known on this day."""
@@ -54,8 +54,9 @@ def lay(
     scales = []
     for day in own["as_of"].unique():
         moment = pd.Timestamp(day, tz="UTC")
-        history.panel(moment).frame.to_csv(folder / "panels" / f"{day}.csv", index=False)
-        origin = history.origin(moment)
+        panel, origin = history.panel(moment).frame, history.origin(moment)
+        panel = panel.loc[panel["period"] <= month_start(origin.cutoff)]
+        panel.to_csv(folder / "panels" / f"{day}.csv", index=False)
         scales.append(scale_rows(origin.series, origin.cutoff, origin.tonnes).assign(as_of=day))
     pd.concat(scales).drop(columns="cutoff").to_csv(folder / "scale.csv", index=False)
     own[[*KEY, "horizon", "lead"]].to_csv(folder / "asked.csv", index=False)

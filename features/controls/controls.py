@@ -83,14 +83,9 @@ EPISODE_MONTHS: Final = 18
 months after which the ordinary model has learned its effect."""
 
 
-def _since(day: pd.Timestamp | None, months: Months) -> Floats:
-    """Months from a day to the middle of each month, 0 before it or without one."""
-    return np.zeros(len(months)) if day is None else np.maximum(months_since(day, months), 0.0)
-
-
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One control as known at an origin."""
+    """One control as known at an origin, or an act that relaxes one."""
 
     event_id: str
     instrument: str
@@ -123,7 +118,8 @@ class Control:
 
     def since_end(self, months: Months) -> Floats:
         """Months from its end to the middle of each month, 0 before it."""
-        return _since(self.ends, months)
+        since = np.zeros(len(months)) if self.ends is None else months_since(self.ends, months)
+        return np.asarray(np.maximum(since, 0.0))
 
     def seen(self, origin: Origin) -> int:
         """Number of months up to the cutoff in which it was in force."""
@@ -265,43 +261,22 @@ _LONGEST_MONTHS: Final = 2 * EPISODE_MONTHS
 """Months after a control from which the earlier level is no longer a valid counterfactual."""
 
 
-@dataclass(frozen=True, slots=True)
-class Relaxation:
-    """One act that relaxes a control."""
-
-    event_id: str
-    starts: pd.Timestamp
-    strength: float
-    """Share of the blocked trade that it finally releases."""
-    hit: Flags
-    """Which series of the origin it affects."""
-    ends: pd.Timestamp | None = None
-    """Its last day; None if open-ended."""
-
-    def since_end(self, months: Months) -> Floats:
-        """Months from its last day to the middle of each month, 0 before it."""
-        return _since(self.ends, months)
-
-    def age(self, months: Months) -> Floats:
-        """Months from its first day to the middle of each month, at least 0."""
-        return _since(self.starts, months)
-
-
-def relaxations_at(origin: Origin, controls: Sequence[Control]) -> tuple[Relaxation, ...]:
+def relaxations_at(origin: Origin, controls: Sequence[Control]) -> tuple[Control, ...]:
     """Relaxations of observed controls after the cutoff, by first day.
 
-    A relaxation that only postpones another act is covered by that act's own dates.
+    The ``share`` of each is that of the blocked trade which it finally releases. One that only
+    postpones another act is covered by that act's own dates.
     """
     ends = [
-        Relaxation(control.event_id, control.ends, 1.0, control.hit)
+        Control(control.event_id, RELAXATION, control.ends, None, 1.0, control.hit)
         for control in controls
         if control.ends is not None and control.seen(origin) > 0 and _is_ahead(control.ends, origin)
     ]
     relaxations = [*_announced_relaxations(origin), *ends]
-    return tuple(sorted(relaxations, key=lambda control: (control.starts, control.event_id)))
+    return tuple(sorted(relaxations, key=lambda control: (control.bound, control.event_id)))
 
 
-def _announced_relaxations(origin: Origin) -> list[Relaxation]:
+def _announced_relaxations(origin: Origin) -> list[Control]:
     events = origin.events
     if events is None or events.empty:
         return []
@@ -313,12 +288,13 @@ def _announced_relaxations(origin: Origin) -> list[Relaxation]:
     )
     strength = covered_share(events) * INSTRUMENT_STRENGTH[RELAXATION]
     return [
-        Relaxation(
+        Control(
             str(act["event_id"]),
+            RELAXATION,
             act["effective_from"],
+            _first_of(act["effective_to"]),
             float(act["strength"]),
             hit_series(origin.affected_by(str(act["destinations"])), origin),
-            None if pd.isna(act["effective_to"]) else act["effective_to"],
         )
         for act in events.assign(strength=strength).loc[is_relaxation].to_dict("records")
         if _is_ahead(act["effective_from"], origin)

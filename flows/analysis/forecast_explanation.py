@@ -38,8 +38,8 @@ from models.forecasting.changes import (
     KnownFacts,
     new_figures,
     news_of,
+    news_summary,
     split,
-    words_of,
 )
 from models.forecasting.decomposition import explained
 from store.errors import DataError
@@ -178,7 +178,7 @@ def evidence_replay(
         for rows in pair
     )
     news = news_of(facts, facts_before)
-    echo(f"explain   news since {name_of(old)}: {words_of(news, facts)}")
+    echo(f"explain   news since {name_of(old)}: {news_summary(news, facts)}")
     first = model_of(settings, old)
     is_one = old["model"].iloc[0] == new["model"].iloc[0]
     last = (None if is_one else model_of(settings, new)) or first

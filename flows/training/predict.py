@@ -33,7 +33,7 @@ from models.forecasting.fallback import (
 from models.forecasting.model_frame import rows_of
 from models.forecasting.model_names import FALLBACK_MODELS, FALLBACK_PREFIXES
 from models.forecasting.snapshot import Snapshot
-from models.policy.policy_effect import PolicyEffect, words_of
+from models.policy.policy_effect import PolicyEffect, response_basis
 from models.quantile_model import TrainedModel
 from models.registry import model_registry
 from store.errors import StoreError
@@ -126,7 +126,7 @@ def forecast_with(workspace: Workspace, model: TrainedModel) -> pd.DataFrame:
 
 def forecast_of(workspace: Workspace, answer: TrainedForecast) -> pd.DataFrame:
     """Forecast as a table ready to publish."""
-    if answer.effect is not None and (words := words_of(answer.effect, answer.analogs)):
+    if answer.effect is not None and (words := response_basis(answer.effect, answer.analogs)):
         echo(f"predict   {words}")
     rows, steps, count = (answer.rows, answer.chain.taken, len(answer.origin.targets))
     late = answer.origin.late_months > MAX_HORIZON - MONTHS_AHEAD

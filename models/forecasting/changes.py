@@ -145,7 +145,7 @@ def news_of(facts: KnownFacts, before: KnownFacts) -> NewRows:
     )
 
 
-def words_of(news: NewRows, facts: KnownFacts) -> str:
+def news_summary(news: NewRows, facts: KnownFacts) -> str:
     """Say in one line what became known."""
     is_act = facts.events["evidence"] != "scheduled"  # dates that no forecast uses
     acts = facts.events.loc[news.events & is_act, "event_id"].drop_duplicates().tolist()

@@ -13,15 +13,9 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from features.origin import Origin
-from features.series import series_stats
-from features.statistical.smoothing import errors_within
 from models.forecasting.joint_paths import USUAL_CARRY
 from models.policy import drawing
-from models.quantile_model import NORMAL_80
-from models.reconciliation.reconcile import coherent_factors, reconcile
-from models.reconciliation.tree import Tree
 from store.arrays import Floats, Ints
-from store.months import YEAR
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 RAREST: Final = 1e-4
@@ -29,43 +23,6 @@ RAREST: Final = 1e-4
 
 GRID: Final[Floats] = np.linspace(0.005, 0.995, 100, dtype=np.float64)
 """Levels whose average stands for the mean."""
-
-
-def coherent(table: pd.DataFrame, origin: Origin, tree: Tree | None = None) -> pd.DataFrame:
-    """Quantiles and means, scaled so that the destinations' means add up to their sums'.
-
-    Args:
-        tree: Sums of any panel, whose means are reconciled by the covariance of its series' errors;
-            without it the sums of the evidence panel, by the spread of each month's forecast.
-    """
-    if not origin.groups:
-        return table if tree is None else reconciled(table, origin, tree)[1].set_axis(table.index)
-    shape = (len(origin.series), len(origin.targets))
-    mean = table["mean"].to_numpy().reshape(shape)
-    spread = (table["p90"] - table["p10"]).to_numpy().reshape(shape) / NORMAL_80
-    factor = coherent_factors(mean, spread, origin.groups).reshape(-1)
-    return table[[*QUANTILE_COLUMNS, "mean"]].mul(factor, axis=0)
-
-
-def reconciled(table: pd.DataFrame, origin: Origin, tree: Tree) -> tuple[Ints, pd.DataFrame]:
-    """Rows of the forecast series, with sums of forecast parts, and their coherent forecast.
-
-    Args:
-        table: Of the series with a value in the last year.
-    """
-    current = np.flatnonzero(np.isfinite(origin.tonnes[:, -YEAR:]).any(axis=1))
-    shape = (len(origin.series), len(origin.targets))
-    mean, quantiles = np.full(shape, np.nan), np.full((*shape, len(QUANTILES)), np.nan)
-    mean[current] = table["mean"].to_numpy().reshape(len(current), -1)
-    quantiles[current] = (
-        table[list(QUANTILE_COLUMNS)].to_numpy().reshape(len(current), shape[1], -1)
-    )
-    season = series_stats(origin.tonnes).season
-    mean, quantiles = reconcile(mean, quantiles, errors_within(origin.tonnes, season), tree)
-    rows = np.flatnonzero(np.isfinite(mean).all(axis=1))
-    quantile_rows = quantiles[rows].reshape(-1, len(QUANTILES))
-    forecast = pd.DataFrame(quantile_rows, columns=list(QUANTILE_COLUMNS))
-    return rows, forecast.assign(mean=mean[rows].reshape(-1))
 
 
 def conditioned(table: pd.DataFrame, origin: Origin) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from features.build import ALL_FEATURES
 from features.origin import Origin
-from models.forecasting.conditioning import coherent, conditioned
+from models.forecasting.conditioning import conditioned
 from models.forecasting.model_frame import rows_of
 from models.forecasting.snapshot import Snapshot
 from models.policy.policy_effect import PolicyEffect, respond
@@ -29,6 +29,7 @@ from models.quantile_model import (
     ensemble_weight,
     predict_quantiles,
 )
+from models.reconciliation.reconcile import coherent
 from models.reconciliation.tree import Tree
 from store.arrays import Floats
 from store.vocabulary import CONTRIBUTIONS, FAMILIES

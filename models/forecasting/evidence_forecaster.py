@@ -16,7 +16,6 @@ from features.evidence_history import EvidenceHistory, release_moments
 from features.statistical.base_forecasts import BASELINES
 from models import quantile_model
 from models.executor import Executor
-from models.forecasting.conditioning import coherent
 from models.forecasting.decomposition import stages_from, stages_of
 from models.forecasting.model_frame import boosters_of, evidence_training_set, rows_of
 from models.forecasting.model_names import BASE_MEDIAN, MODEL, UNANSWERED
@@ -32,6 +31,7 @@ from models.learning.calibration import metadata_of
 from models.learning.parameters import ModelParameters
 from models.policy.policy_effect import PolicyEffect, effect_at
 from models.quantile_model import TrainedModel
+from models.reconciliation.reconcile import coherent
 from store.digest_cache import Values
 from store.errors import DataError
 from store.months import month_label

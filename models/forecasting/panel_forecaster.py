@@ -21,7 +21,6 @@ from models.engine import (
     training_rows,
     validation_start,
 )
-from models.forecasting.conditioning import reconciled
 from models.forecasting.model_names import BASE_MEDIAN, LAST_VALUE, MODEL, REFERENCE
 from models.forecasting.residual_history import PLAIN_SIDE, plain_distances
 from models.forecasting.snapshot import Snapshot
@@ -29,6 +28,7 @@ from models.learning.boosters import FURTHEST_OUTCOME, Boosters, TrainingSet, to
 from models.learning.calibration import PastErrors, metadata_of
 from models.learning.parameters import PANEL_PRESET, ModelParameters
 from models.quantile_model import TrainedModel, quantiles_of
+from models.reconciliation.reconcile import reconciled
 from sources.files.covariates import Covariates
 from store.arrays import Flags, Floats, Ints
 from store.errors import DataError

@@ -8,13 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from store.errors import DataError
-
-if TYPE_CHECKING:
-    pass
-
 
 T = TypeVar("T")
 

@@ -19,7 +19,6 @@ from features.controls.controls import (
     BAN,
     SCENARIO,
     Control,
-    Relaxation,
     chances_of_rises,
     controls_at,
     current_control,
@@ -269,7 +268,7 @@ class PolicyEffect:
 
     controls: tuple[Control, ...]
     """Controls with an effect, observed ones first."""
-    relaxations: tuple[Relaxation, ...]
+    relaxations: tuple[Control, ...]
     """Relaxations of observed controls."""
     retained: Floats
     """Share let through by controls not observed or not announced yet; 1 where none."""
@@ -346,15 +345,15 @@ def effect_at(
     )
 
 
-def _freed(origin: Origin, relaxations: Sequence[Relaxation], draw: DrawSettings) -> Floats:
+def _freed(origin: Origin, relaxations: Sequence[Control], draw: DrawSettings) -> Floats:
     """Share of withheld trade that relaxations free, draws x series x targets."""
     held = np.ones((draw.count, len(origin.series), len(origin.targets)))
     for relaxation in relaxations:
-        share = min(max(relaxation.strength, 0.01), 1.0)
+        share = min(max(relaxation.share, 0.01), 1.0)
         random = np.random.default_rng(draw.of(relaxation.event_id).seed)
         worth = SHARE_WORTH * share, max(SHARE_WORTH * (1.0 - share), LEAST)
         strength = random.beta(*worth, draw.count) if share < 1.0 else np.ones(draw.count)
-        grown = 1.0 - np.exp(-relaxation.age(origin.targets) / FADING)
+        grown = 1.0 - np.exp(-np.maximum(relaxation.age(origin.targets), 0.0) / FADING)
         grown *= np.exp(-relaxation.since_end(origin.targets) / FADING)
         reached = (relaxation.hit & ~origin.is_sum)[None, :, None]
         held *= 1.0 - strength[:, None, None] * grown[None, None, :] * reached
@@ -460,7 +459,7 @@ def drawn_tonnes(plain: Floats, effect: PolicyEffect, ranks: Floats) -> Floats:
     return draws * effect.retained * effect.charged
 
 
-def words_of(effect: PolicyEffect, analogs: Sequence[Analog]) -> str:
+def response_basis(effect: PolicyEffect, analogs: Sequence[Analog]) -> str:
     """Say in one sentence what the response to controls rests on; nothing where there is none."""
     if not effect.controls:
         return ""

@@ -1,6 +1,7 @@
 """Forecast reconciliation: non-negative means that add up to those of their sums.
 
-``reconcile`` is for any tree of sums, ``coherent_factors`` for a few series with a spread by month.
+``coherent`` makes the quantiles and means of an origin add up; ``reconcile`` is for any tree of
+sums, ``coherent_factors`` for a few series with a spread by month.
 """
 
 import math
@@ -9,13 +10,20 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pandas as pd
 from scipy import linalg, sparse
 from scipy.optimize import nnls
 from threadpoolctl import threadpool_limits
 
+from features.origin import Origin
+from features.series import series_stats
+from features.statistical.smoothing import errors_within
+from models.quantile_model import NORMAL_80
 from models.reconciliation.tree import Tree
 from store.arrays import Flags, Floats, Ints
 from store.errors import DataError
+from store.months import YEAR
+from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 FEWEST_ERRORS: Final = 4
 """Errors from which a series' own variance is read."""
@@ -31,6 +39,43 @@ Trade panels estimate 0.1 to 0.9."""
 
 TINY, HUGE = 1e-100, 1e100
 """Bounds of a standard deviation in tonnes, against overflow of its square and inverse."""
+
+
+def coherent(table: pd.DataFrame, origin: Origin, tree: Tree | None = None) -> pd.DataFrame:
+    """Quantiles and means, scaled so that the destinations' means add up to their sums'.
+
+    Args:
+        tree: Sums of any panel, whose means are reconciled by the covariance of its series' errors;
+            without it the sums of the evidence panel, by the spread of each month's forecast.
+    """
+    if not origin.groups:
+        return table if tree is None else reconciled(table, origin, tree)[1].set_axis(table.index)
+    shape = (len(origin.series), len(origin.targets))
+    mean = table["mean"].to_numpy().reshape(shape)
+    spread = (table["p90"] - table["p10"]).to_numpy().reshape(shape) / NORMAL_80
+    factor = coherent_factors(mean, spread, origin.groups).reshape(-1)
+    return table[[*QUANTILE_COLUMNS, "mean"]].mul(factor, axis=0)
+
+
+def reconciled(table: pd.DataFrame, origin: Origin, tree: Tree) -> tuple[Ints, pd.DataFrame]:
+    """Rows of the forecast series, with sums of forecast parts, and their coherent forecast.
+
+    Args:
+        table: Of the series with a value in the last year.
+    """
+    current = np.flatnonzero(np.isfinite(origin.tonnes[:, -YEAR:]).any(axis=1))
+    shape = (len(origin.series), len(origin.targets))
+    mean, quantiles = np.full(shape, np.nan), np.full((*shape, len(QUANTILES)), np.nan)
+    mean[current] = table["mean"].to_numpy().reshape(len(current), -1)
+    quantiles[current] = (
+        table[list(QUANTILE_COLUMNS)].to_numpy().reshape(len(current), shape[1], -1)
+    )
+    season = series_stats(origin.tonnes).season
+    mean, quantiles = reconcile(mean, quantiles, errors_within(origin.tonnes, season), tree)
+    rows = np.flatnonzero(np.isfinite(mean).all(axis=1))
+    quantile_rows = quantiles[rows].reshape(-1, len(QUANTILES))
+    forecast = pd.DataFrame(quantile_rows, columns=list(QUANTILE_COLUMNS))
+    return rows, forecast.assign(mean=mean[rows].reshape(-1))
 
 
 @dataclass(frozen=True, slots=True)

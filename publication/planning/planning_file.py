@@ -24,7 +24,7 @@ from pydantic import (
 from store.errors import DataError
 from store.schema.database_tables import rival_forecasts
 from store.schema.frames import frame_of
-from store.schema.scenario import words_of
+from store.schema.scenario import fault_message
 from store.vocabulary import COMMODITY, MONTH_PATTERN
 
 FILE: Final = "planning.yaml"
@@ -153,7 +153,7 @@ def read_planning_file(home: Path) -> PlanningFile | None:
         place = ".".join(map(str, first["loc"]))
         number = _line_of(node, first["loc"])
         raise DataError(
-            f"{path}, line {number}{f', {place}' if place else ''}: {words_of(first)} "
+            f"{path}, line {number}{f', {place}' if place else ''}: {fault_message(first)} "
             "See docs/planning.md."
         ) from err
 

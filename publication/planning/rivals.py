@@ -17,7 +17,7 @@ from publication.tables import RIVAL_ROW, Record, records
 from store.arrays import Floats
 from store.errors import DataError
 from store.planning import RivalForecast
-from store.schema.scenario import words_of
+from store.schema.scenario import fault_message
 from store.vocabulary import COMMODITY
 
 
@@ -186,5 +186,5 @@ def rows_of_file(body: bytes) -> list[NewRival]:
         except ValidationError as err:
             first = err.errors()[0]
             field = ".".join(map(str, first["loc"]))
-            raise DataError(f"Line {number}, {field}: {words_of(first)}") from err
+            raise DataError(f"Line {number}, {field}: {fault_message(first)}") from err
     return rows

@@ -435,7 +435,7 @@ def _faults_of(error: ErrorDetails) -> list[Fault]:
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, WrongPartError):
         return [Fault((*error["loc"], *fault.place), fault.text) for fault in cause.faults]
-    return [Fault(error["loc"], words_of(error))]
+    return [Fault(error["loc"], fault_message(error))]
 
 
 _NOTHING: Final = Scenario(name="none", events=[], tariffs=[])
@@ -455,7 +455,7 @@ _TEXTS: Final = {
 """What pydantic finds wrong, by its type of error."""
 
 
-def words_of(error: ErrorDetails) -> Message:
+def fault_message(error: ErrorDetails) -> Message:
     """Message of a pydantic error."""
     context = error.get("ctx", {})
     if isinstance(wrong := context.get("error"), WrongFieldError):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from features.controls.analogs import MAGNET_MATERIAL, magnet_analogs
-from features.controls.controls import Relaxation, controls_at, levels_without, relaxations_at
+from features.controls.controls import Control, controls_at, levels_without, relaxations_at
 from features.origin import Origin
 from tests.data.builders import make_events, make_origin
 
@@ -16,7 +16,7 @@ RELAXED = {
 }  # fmt: skip
 
 
-def relaxations(*acts: Mapping[str, object]) -> tuple[Relaxation, ...]:
+def relaxations(*acts: Mapping[str, object]) -> tuple[Control, ...]:
     origin = make_origin(events=make_events(*acts))
     return relaxations_at(origin, controls_at(origin))
 
@@ -33,14 +33,14 @@ def test_a_relaxation_to_come_frees_in_part() -> None:
     (easing,) = relaxations(FELT, RELAXED)
 
     assert easing.event_id == "relaxed"
-    assert 0 < easing.strength < 1
+    assert 0 < easing.share < 1
     assert easing.hit.all()
 
 
 def test_an_end_to_come_frees_wholly() -> None:
     (easing,) = relaxations({**FELT, "effective_to": "2020-09-30"})
 
-    assert (easing.event_id, easing.strength) == ("felt", 1.0)
+    assert (easing.event_id, easing.share) == ("felt", 1.0)
 
 
 @pytest.mark.parametrize(
