@@ -51,9 +51,9 @@ def _metrics(site: Path) -> Iterator[str]:
         yield f'magnetcast_alarm{{alarm="{alarm["alarm"]}"}} 1\n'
     for row in index["publications"]:
         goods = f'{{commodity="{row["commodity"]}"}}'
-        made = datetime.fromisoformat(row["as_of"]).timestamp()
+        moment_s = datetime.fromisoformat(row["as_of"]).timestamp()
         yield f"magnetcast_publication{goods} {row['publication']}\n"
-        yield f"magnetcast_forecast_as_of_seconds{goods} {made:.0f}\n"
+        yield f"magnetcast_forecast_as_of_seconds{goods} {moment_s:.0f}\n"
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -182,9 +182,9 @@ def value_statements(values: pd.DataFrame, *, first: int, last: int) -> list[Sta
             target = math.log(amounts[WORLD] / USUAL_UNIT_VALUE)
             statements.append(_value_statement(world, None, target, VALUE_NOISE, rows[WORLD]))
         elif {WORLD, EU27} <= amounts.keys():
-            for rest, whole in (("EU27_REST", EU27), ("ROW", WORLD)):
-                others = (amounts.get(name, 0.0) for name in AGGREGATES[whole] if name != rest)
-                amounts[rest] = amounts[whole] - sum(others)
+            for rest, total in (("EU27_REST", EU27), ("ROW", WORLD)):
+                members = (amounts.get(name, 0.0) for name in AGGREGATES[total] if name != rest)
+                amounts[rest] = amounts[total] - sum(members)
             statements += [
                 _value_statement(
                     CellBlock((name,), begin, stop),

@@ -245,9 +245,9 @@ def further_columns(panel: pd.DataFrame, covariates: object) -> pd.DataFrame | N
         kinds, is_number = panel[name].dropna(), pd.api.types.is_numeric_dtype(panel[name])
         mixed = len({isinstance(kind, str) for kind in kinds}) > 1
         if mixed or (not is_number and kinds.nunique() > MOST_KINDS):
-            what = "texts and numbers mixed" if mixed else f"more than {MOST_KINDS} texts"
+            values = "texts and numbers mixed" if mixed else f"more than {MOST_KINDS} texts"
             raise DataError(
-                f"Panel has {name}, a column of {what}, which cannot be used. Expected numbers, "
+                f"Panel has {name}, a column of {values}, which cannot be used. Expected numbers, "
                 f"booleans or at most {MOST_KINDS} texts. Correct or drop the column."
             )
     return panel[[*OURS[:2], *further]] if further else None

@@ -285,9 +285,9 @@ def _against_others(cells: pd.DataFrame) -> str:
         if np.isfinite(loss["p05"]):
             interval = f"{loss['p05']:+.2f} to {loss['p95']:+.2f}"
             sure = f"90% interval of the difference {interval}: {loss['verdict']}"
-        who = f"the {NAIVE}" if name == REFERENCE else f"the best other, {name}"
+        baseline = f"the {NAIVE}" if name == REFERENCE else f"the best other, {name}"
         parts.append(
-            f"{error['baseline_score']:.1%} and {loss['baseline_score']:.2f} of {who} "
+            f"{error['baseline_score']:.1%} and {loss['baseline_score']:.2f} of {baseline} "
             f"({abs(share):.0%} {'better' if share <= 0 else 'WORSE'}; {sure})"
         )
     return parts[0] + ", ".join(parts[1:])

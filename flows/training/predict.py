@@ -128,7 +128,7 @@ def forecast_of(workspace: Workspace, answer: TrainedForecast) -> pd.DataFrame:
     """Forecast as a table ready to publish."""
     if answer.effect is not None and (words := response_basis(answer.effect, answer.analogs)):
         echo(f"predict   {words}")
-    rows, steps, count = (answer.rows, answer.chain.taken, len(answer.origin.targets))
+    rows, steps, count = (answer.rows, answer.chain.steps_used, len(answer.origin.targets))
     late = answer.origin.late_months > MAX_HORIZON - MONTHS_AHEAD
     labels = rows[["destination", "horizon"]].assign(
         cutoff=month_label(answer.origin.cutoff),
@@ -151,7 +151,7 @@ def why_of(answer: TrainedForecast) -> tuple[list[str], list[str]]:
     drivers_of, parts_of = pd.Series("[]", index=answer.rows.index), []
     moved = (answer.stages.coherent["p50"], answer.stages.published["p50"])
     for status, forecast in answer.chain.by_status.items():
-        steps = [step.status == status for step in answer.chain.taken]
+        steps = [step.status == status for step in answer.chain.steps_used]
         is_answered = np.repeat(steps, len(answer.origin.targets))
         if forecast.model is None:
             median = forecast.table["p50"].to_numpy()
@@ -250,7 +250,10 @@ def _raise(err: Exception) -> FallbackForecast:
 def _exceptions(answer: TrainedForecast) -> list[str]:
     groups: dict[tuple[str, str], list[str]] = {}
     answers = zip(
-        answer.rows["destination"].unique(), answer.chain.taken, answer.chain.reasons, strict=True
+        answer.rows["destination"].unique(),
+        answer.chain.steps_used,
+        answer.chain.reasons,
+        strict=True,
     )
     for name, step, reason in answers:
         if reason:

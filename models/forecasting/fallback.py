@@ -85,7 +85,7 @@ class FallbackResult:
 
     table: pd.DataFrame
     """Quantiles and mean of every row."""
-    taken: tuple[FallbackStep, ...]
+    steps_used: tuple[FallbackStep, ...]
     """By series."""
     reasons: tuple[str, ...]
     """By series: what was wrong with each earlier step; empty where there is none."""

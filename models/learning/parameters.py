@@ -280,9 +280,9 @@ def read_parameters(path: Path, preset: ModelParameters) -> ModelParameters:
     unknown = sorted(set(content) - {"format", "model", "parameters", "found"})
     changes = content.get("parameters", {})
     if unknown or not isinstance(changes, dict):
-        what = f"{unknown[0]!r}" if unknown else "parameters that are no table"
+        fault = f"{unknown[0]!r}" if unknown else "parameters that are no table"
         raise DataError(
-            f"{where} has {what}. Expected format, model and a table [parameters]. Correct it."
+            f"{where} has {fault}. Expected format, model and a table [parameters]. Correct it."
         )
     if (model := content.get("model", preset.model)) != preset.model:
         raise DataError(

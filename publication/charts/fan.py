@@ -252,8 +252,8 @@ def scheduled(events: pd.DataFrame) -> pd.DataFrame:
     is_day = events["event_id"].str.startswith(SCHEDULED_PREFIX)
     acts = events.loc[~is_day].groupby("effective_from")["announced_on"].max().to_dict()
     days = events.loc[is_day]
-    settled = pd.to_datetime(days["effective_from"].map(acts)) > days["announced_on"]
-    return days.loc[~settled]
+    is_replaced = pd.to_datetime(days["effective_from"].map(acts)) > days["announced_on"]
+    return days.loc[~is_replaced]
 
 
 HISTORY_MONTHS: Final = 30

@@ -82,7 +82,7 @@ def test_a_destination_without_a_year_of_evidence_falls_to_the_experts_alone() -
 
     found = run_fallback_chain(chain(origin), origin.series, origin)
 
-    status = dict(zip(origin.series, (one.status for one in found.taken), strict=True))
+    status = dict(zip(origin.series, (one.status for one in found.steps_used), strict=True))
     assert status.pop("JPN") == STATISTICAL
     assert set(status.values()) == {PREVIOUS}
     reason = found.reasons[origin.series.index("JPN")]
@@ -122,7 +122,7 @@ def test_an_absurd_forecast_of_one_destination_falls_to_the_next_step() -> None:
         origin,
     )
 
-    status = dict(zip(origin.series, (one.status for one in found.taken), strict=True))
+    status = dict(zip(origin.series, (one.status for one in found.steps_used), strict=True))
     assert status.pop("ITA") == PREVIOUS
     assert set(status.values()) == {CHAMPION}
     assert "absurd median" in found.reasons[row]
