@@ -4,13 +4,23 @@ import json
 import socket
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from starlette.types import ASGIApp
 
 from service.app import Later, create_app
 from store.errors import DataError
-from store.settings import Settings
+from store.settings import PROJECT_ROOT, Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from service.scenario_pool import Compute, ScenarioEngine
+
+SCENARIOS: Final = PROJECT_ROOT / "scenarios"
+"""Folder of the worked scenarios."""
 
 
 def app_of(settings: Settings) -> ASGIApp:
@@ -24,17 +34,43 @@ def app_of(settings: Settings) -> ASGIApp:
 
 def _questions(settings: Settings) -> ASGIApp:
     from features.build import DRIVER_MEANINGS  # noqa: PLC0415 - pandas takes half a second
-    from flows.analysis.served_scenarios import what_if  # noqa: PLC0415 - as above
     from flows.clock import utc_now  # noqa: PLC0415 - as above
     from flows.context.stores import store_of  # noqa: PLC0415 - as above
     from service.questions import Questions, questions_app  # noqa: PLC0415 - as above
 
     return questions_app(
         Questions(
-            store_of(settings), what_if(settings), meanings=DRIVER_MEANINGS, clock=utc_now,
+            store_of(settings), scenario_engine(settings), meanings=DRIVER_MEANINGS, clock=utc_now,
             max_body_bytes=settings.max_body_bytes,
         )
     )  # fmt: skip
+
+
+def scenario_engine(settings: Settings) -> "ScenarioEngine":
+    """What the service needs to answer scenarios; it loads no model."""
+    import yaml  # noqa: PLC0415 - as above
+
+    from service.scenario_pool import ScenarioEngine, WorkedScenario  # noqa: PLC0415 - as above
+    from sources.files.file_reader import content_of  # noqa: PLC0415 - as above
+
+    def worked(path: Path) -> WorkedScenario:
+        text = content_of(path).decode("utf-8")
+        top = yaml.safe_load(text)
+        return WorkedScenario(path.stem, str(top["name"]), str(top.get("description", "")), text)
+
+    return ScenarioEngine(
+        opener=partial(open_published, settings),
+        worked=tuple(map(worked, sorted(SCENARIOS.glob("*.yaml")))),
+        waiting=settings.what_if_waiting,
+        seconds=settings.what_if_seconds,
+    )
+
+
+def open_published(settings: Settings, rows: "pd.DataFrame") -> "Compute":
+    """Function that computes scenarios on a publication in this process; takes seconds."""
+    from flows.analysis.scenario_answers import answers_on  # noqa: PLC0415 - loads the model
+
+    return answers_on(settings, rows)
 
 
 def _metrics(site: Path) -> Iterator[str]:

@@ -20,7 +20,7 @@ from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.calibration import TAILS
 from models.learning.parameters import ModelParameters
-from models.reconciliation.tree import add_sums, contradictions, tree_of
+from models.reconciliation import add_sums, contradictions, tree_of
 from sources.files.covariates import read_covariates
 from sources.files.panel import (
     NEGATIVE,

@@ -16,7 +16,7 @@ from flows.context.provenance import environment
 from flows.context.workspace import Workspace
 from flows.ingest.doubts import doubts_about_ingests
 from models.forecasting.plausibility import absurdities, moves, too_far
-from models.reconciliation.tree import broken_sums
+from models.reconciliation import broken_sums
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import DataError, StoreError, first_few
 from store.facts.reading import (

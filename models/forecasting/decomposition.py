@@ -29,8 +29,7 @@ from models.quantile_model import (
     ensemble_weight,
     predict_quantiles,
 )
-from models.reconciliation.reconcile import coherent
-from models.reconciliation.tree import Tree
+from models.reconciliation import Tree, coherent
 from store.arrays import Floats
 from store.vocabulary import CONTRIBUTIONS, FAMILIES
 

@@ -31,7 +31,7 @@ from models.learning.calibration import metadata_of
 from models.learning.parameters import ModelParameters
 from models.policy.policy_effect import PolicyEffect, effect_at
 from models.quantile_model import TrainedModel
-from models.reconciliation.reconcile import coherent
+from models.reconciliation import coherent
 from store.digest_cache import Values
 from store.errors import DataError
 from store.months import month_label

@@ -28,7 +28,7 @@ from models.learning.boosters import FURTHEST_OUTCOME, Boosters, TrainingSet, to
 from models.learning.calibration import PastErrors, metadata_of
 from models.learning.parameters import PANEL_PRESET, ModelParameters
 from models.quantile_model import TrainedModel, quantiles_of
-from models.reconciliation.reconcile import reconciled
+from models.reconciliation import reconciled
 from sources.files.covariates import Covariates
 from store.arrays import Flags, Floats, Ints
 from store.errors import DataError

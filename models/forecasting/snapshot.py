@@ -15,7 +15,7 @@ from features.evidence_history import EvidenceHistory
 from features.origin import Origin, bare_origin
 from features.panel.partner_table import PartnerTable
 from models.policy.policy_effect import PolicyEffect, effect_at
-from models.reconciliation.tree import Tree, add_sums, tree_of
+from models.reconciliation import Tree, add_sums, tree_of
 from sources.files.covariates import Covariates
 from store.arrays import Floats
 from store.errors import DataError

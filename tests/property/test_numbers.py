@@ -11,7 +11,7 @@ from features.panel.estimation import evidence_panel
 from features.statistical.base_forecasts import BASELINES
 from models.learning.calibration import PastErrors, calibrate, metadata_of
 from models.quantile_model import quantiles_of
-from models.reconciliation.reconcile import coherent_factors
+from models.reconciliation import coherent_factors
 from store.vocabulary import AGGREGATES, DESTINATIONS, MAX_HORIZON, QUANTILE_COLUMNS
 from tests.data.builders import QUICK, at, make_bare, make_levels
 from tests.data.store_builders import make_observations

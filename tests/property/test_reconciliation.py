@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from models.reconciliation.reconcile import coherent_means, reconcile
-from models.reconciliation.tree import Tree, tree_of
+from models.reconciliation import Tree, coherent_means, reconcile, tree_of
 
 MONTHS = 2
 LEVELS = 3

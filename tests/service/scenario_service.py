@@ -18,10 +18,9 @@ from starlette.types import ASGIApp
 
 from features.build import DRIVER_MEANINGS
 from flows.analysis.scenario_answers import answered
-from flows.analysis.served_scenarios import what_if as scenario_engine
 from flows.context.workspace import open_workspace
 from flows.publishing.publication_lookup import in_order
-from flows.serving import listening_socket, shown
+from flows.serving import listening_socket, scenario_engine, shown
 from models.forecasting.model_frame import rows_of
 from models.policy.paired_forecast import PublishedDraws, ScenarioSnapshot
 from publication.state import Publication

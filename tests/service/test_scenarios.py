@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.analysis.served_scenarios import what_if
+from flows.serving import scenario_engine
 from models.policy.paired_forecast import COLUMNS
 from service.scenario_pool import ANSWER_COLUMNS
 from store.settings import Settings
@@ -114,7 +114,7 @@ def test_without_the_model_scenarios_are_refused_and_all_else_works(
         tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}",
         artifact_dir=tmp_path / "artifacts",
     )
-    with what_if_over(published_store, tmp_path, what_if(settings)) as service:
+    with what_if_over(published_store, tmp_path, scenario_engine(settings)) as service:
         answer = service.post(tariff(60))
         shown = service.client.get(
             "/what-if?destination=USA&tariff_importer=USA&tariff_rate=60&tariff_from=2027-01"

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from models.forecasting.plausibility import moves, outside_bands, too_far
-from models.reconciliation.tree import broken_sums
+from models.reconciliation import broken_sums
 
 
 def table(**tonnes: float) -> pd.DataFrame:

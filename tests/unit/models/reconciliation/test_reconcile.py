@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from models.reconciliation.reconcile import (
+from models.reconciliation import (
     Covariance,
     coherent_means,
     moved_quantiles,
     reconcile,
     shrunk_covariance,
+    tree_of,
 )
-from models.reconciliation.tree import tree_of
 
 NAN = np.nan
 NAMES = ("W", "X", "Y", "a", "b", "c", "d")
@@ -74,7 +74,7 @@ def test_means_that_would_fall_below_zero_are_those_of_hierarchicalforecast() ->
 
 
 def test_sums_of_very_many_leaves_are_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.reconciliation.reconcile.MOST_LEAVES", 1)
+    monkeypatch.setattr("models.reconciliation.MOST_LEAVES", 1)
     tree = tree_of({"all": ("A", "B")}, ["A", "B", "all"])
     mean = np.array([[1.0], [2.0], [9.0]])
 

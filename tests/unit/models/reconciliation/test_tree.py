@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.reconciliation.tree import add_sums, contradictions, tree_of
+from models.reconciliation import add_sums, contradictions, tree_of
 from store.errors import DataError
 from store.months import month_number
 
