@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from publication.charts.fan import importer_of
 from publication.language.choice import DEFAULT, in_language, language
 from publication.language.formats import dated, decimal_sign, listed, percentage, separated
 from publication.language.phrases import Sentence, act_words, gettext, marked
@@ -33,7 +32,7 @@ from store.schema.scenario import (
     ScenarioTariff,
     checked_scenario,
 )
-from store.vocabulary import NOT_A_TARIFF, OTHER_SUFFIXES, WORLD
+from store.vocabulary import NOT_A_TARIFF, OTHER_SUFFIXES, WORLD, importer_of
 
 
 def typed_digits(text: str) -> str:

@@ -12,7 +12,6 @@ import pandas as pd
 from publication.charts.chart import (
     DASHED,
     Chart,
-    Mark,
     Spec,
     band,
     dots,
@@ -24,10 +23,11 @@ from publication.charts.chart import (
 from publication.charts.fan import Fan, fan_of
 from publication.charts.fan_chart import (
     backdrop,
+    highest,
+    history_labels,
     history_layers,
-    known_marks,
+    label,
     over_months,
-    passed_mark,
     title_of,
     window,
 )
@@ -88,19 +88,19 @@ class Pair:
     base_label: str
 
 
-def paired_chart(pair: Pair, label: str) -> Chart:
-    """Chart of both forecasts over the history; ``label`` describes it in words."""
+def paired_chart(pair: Pair, about: str) -> Chart:
+    """Chart of both forecasts over the history; ``about`` describes it in words."""
     rows = _rows(pair)
-    layers = [*backdrop(pair.fan), *history_layers(pair.fan)]
+    layers = [*backdrop(pair.fan), *history_layers(pair.fan), *history_labels(pair.fan)]
     for side in SIDES:
         layers += _side(rows, side)
     return _chart(
-        pair, [*layers, _pointed(rows, "scenario_p50")], label, rows, height=260,
-        title=title_of(pair.fan), legend=_legend(pair),
+        pair, [*layers, *_names(pair), _pointed(rows, "scenario_p50")], about, rows, height=260,
+        title=title_of(pair.fan),
     )  # fmt: skip
 
 
-def difference_chart(pair: Pair, label: str) -> Chart:
+def difference_chart(pair: Pair, about: str) -> Chart:
     """Difference with its own band around zero."""
     rows = _rows(pair)
     layers = [
@@ -113,7 +113,7 @@ def difference_chart(pair: Pair, label: str) -> Chart:
     # Less than a tonne is a quiet line.
     scale: Spec = {"domain": [-1.1, 1.1]} if np.abs(numbers).max() < 1.0 else {}
     return _chart(
-        pair, layers, label, rows, height=130, title=gettext("difference, t"),
+        pair, layers, about, rows, height=130, title=gettext("difference, t"),
         y=tonnes_axis(**scale),
     )  # fmt: skip
 
@@ -121,13 +121,13 @@ def difference_chart(pair: Pair, label: str) -> Chart:
 def _chart(
     pair: Pair,
     layers: Sequence[Spec],
-    label: str,
+    about: str,
     rows: list[Record],
     **options: Any,  # noqa: ANN401
 ) -> Chart:
     columns = [name for name in rows[0] if name not in ("t", "says")]
     return over_months(
-        pair.fan, layers, label=label, rows=rows, columns=columns, params=[window(pair.fan)],
+        pair.fan, layers, label=about, rows=rows, columns=columns, params=[window(pair.fan)],
         **options,
     )  # fmt: skip
 
@@ -140,6 +140,26 @@ def _side(rows: list[Record], side: str) -> list[Spec]:
         band(rows, low, high, fill, opacity=_SEEN_THROUGH, line=False),
         *(line(rows, edge, colour, 0.7) for edge in (low, high)),
         line(rows, middle, colour, strokeDash=DASHED if side == "base" else None),
+    ]
+
+
+def _names(pair: Pair) -> list[Spec]:
+    """Names of both lines: the scenario where it is furthest off, the forecast where highest."""
+    months = pair.table
+    apart = months["scenario_p50"] - months["base_p50"]
+    furthest = months.loc[[apart.abs().idxmax()]]
+    colours = {
+        side: {"color": colour, "fontWeight": "bold"} for side, (colour, _) in _COLOURS.items()
+    }
+    below = 16 if apart[furthest.index[0]] < 0 else -8
+    return [
+        highest(
+            months[months["period"] >= pair.fan.month],
+            "base_p50",
+            gettext("forecast"),
+            **colours["base"],
+        ),
+        label(furthest, "scenario_p50", gettext("scenario"), dy=below, **colours["scenario"]),
     ]
 
 
@@ -163,20 +183,6 @@ def _rows(pair: Pair) -> list[Record]:
             difference=signed_tonnes(row["difference_mean"]),
         ),
     )
-
-
-def _legend(pair: Pair) -> list[Mark]:
-    marks = []
-    for side, words, dash in (
-        ("base", pair.base_label, DASHED),
-        ("scenario", gettext("scenario"), (1, 0)),
-    ):
-        colour, fill = _COLOURS[side]
-        marks += [
-            Mark(gettext("%(side)s, median", side=words), "line", colour, dash=dash),
-            Mark(gettext("%(side)s, 80%% band", side=words), "square", colour, fill),
-        ]
-    return [*marks, *known_marks(), *passed_mark(pair.fan)]
 
 
 ADDRESS: Final = "what-if"

@@ -61,6 +61,12 @@ EU27_MEMBERS: Final = frozenset(
     ]
 )  # fmt: skip
 
+
+def importer_of(destination: str) -> str:
+    """Customs union or country whose tariff applies to a destination."""
+    return EU27 if destination in EU27_MEMBERS.union(AGGREGATES[EU27]) else destination
+
+
 CONTINENTS: Final[dict[str, tuple[str, ...]]] = {
     "EUROPE": (EU27,),
     "EUR_REGION": (EU27,),

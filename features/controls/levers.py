@@ -16,13 +16,13 @@ from features.controls.controls import (
     controls_at,
 )
 from features.families.policy import STRONG, act_strength
-from features.families.tariffs import importer_of, importer_rate, importer_rates
+from features.families.tariffs import importer_rate, importer_rates
 from features.origin import Origin
 from features.track_record import RELAXATION, TRUCES
 from store.messages import Message, message
 from store.months import month_label, month_number
 from store.schema.scenario import ACT_DAYS, Scenario, ScenarioAct, ScenarioTariff
-from store.vocabulary import HISTORY_START
+from store.vocabulary import HISTORY_START, importer_of
 
 LAST_DAY: Final = pd.Timestamp("2099-12-31")
 

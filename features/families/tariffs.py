@@ -8,7 +8,7 @@ import pandas as pd
 from features.origin import Feature, Origin
 from store.arrays import Floats, Ints
 from store.months import Months, month_starts
-from store.vocabulary import AGGREGATES, EU27, EU27_MEMBERS, NOT_A_TARIFF, OTHER_SUFFIXES
+from store.vocabulary import NOT_A_TARIFF, OTHER_SUFFIXES, importer_of
 
 _STEPS: Final = "tariff steps in force or announced"
 _ANNOUNCED: Final = "from the day the step was announced"
@@ -42,7 +42,6 @@ FEATURES: Final = (
 )
 """Changes after the target month have no fixed sign: a coming rise may raise the months before."""
 
-_CHARGED_BY_EU: Final = EU27_MEMBERS.union(AGGREGATES[EU27])
 
 LOOK_BACK: Final = 12
 LOOK_AHEAD: Final = 12
@@ -68,11 +67,6 @@ def compute(origin: Origin) -> dict[str, Floats]:
         "tariff_gap_pct": rate - _others(rate),
         "tariff_next_change_months": _wait(mean, column),
     }
-
-
-def importer_of(destination: str) -> str:
-    """Customs union or country whose tariff applies to a destination."""
-    return EU27 if destination in _CHARGED_BY_EU else destination
 
 
 def monthly_rates(origin: Origin, months: Months) -> Floats:

@@ -53,16 +53,14 @@ NARROW: Final = _NARROWER.format(540, 460)
 """Vega's expression for a phone."""
 
 DASHED: Final = (4, 3)
-SERIES: Final[Spec] = {
-    "title": None, "orient": "bottom", "columns": {"expr": f"{NARROW} ? 1 : 3"},
-}  # fmt: skip
-"""Legend of a few series, below each other on a phone."""
-
 _TITLE_LETTERS: Final = (80, 36)
 _LETTERS: Final = (125, 54)
 """Letters on a line of title and of subtitle: wide, and on a phone."""
 
 _LETTERS_PX: Final = 11
+_SOURCE_PX: Final = 46
+"""Pixels from the plot to the line of its source, below the months and years."""
+
 _MONTH_MS: Final = 2_629_800_000
 
 _KINDS: Final = {"T": "temporal", "Q": "quantitative", "N": "nominal", "O": "ordinal"}
@@ -93,18 +91,6 @@ class Chart:
         return text.replace("<", r"\u003c")  # of data nothing may look like a tag
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One line of a legend; colours are names."""
-
-    words: str
-    shape: str
-    """A symbol of Vega; ``line`` is a stroke."""
-    stroke: str = "none"
-    fill: str = "none"
-    dash: tuple[float, float] = (1, 0)
-
-
 def chart(
     layers: Iterable[Spec],
     *,
@@ -115,7 +101,6 @@ def chart(
     height: float,
     columns: Sequence[str] = (),
     about: Sequence[str] = (),
-    legend: Sequence[Mark] = (),
     params: Sequence[Spec] = (),
     **axes: Spec,
 ) -> Chart:
@@ -123,13 +108,13 @@ def chart(
 
     Args:
         title: Empty for one among others, which names no source either.
-        as_of: Day of its figures, which the last line below the title names beside their source.
+        as_of: Day of its figures, which the line below the plot names beside their source.
         columns: Of ``rows`` as a table; none are all.
         about: Sentences below the title.
         axes: Encodings of all layers.
     """
     filled = [spec for spec in layers if spec["data"]["values"]]
-    datasets, named_layers = _by_name([*filled, *([explained(legend)] if legend else [])])
+    datasets, named_layers = _by_name([*filled, *([_source(as_of)] if title else [])])
     description = {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "description": label,
@@ -137,7 +122,7 @@ def chart(
         "height": height,
         "autosize": {"type": "fit-x", "contains": "padding"},
         "padding": {"left": 2, "top": 2, "right": 6, "bottom": 2},
-        **({"title": _title(title, [*about, _source(as_of)])} if title else {}),
+        **({"title": _title(title, about)} if title else {}),
         "params": list(params),
         "encoding": axes,
         "datasets": datasets,
@@ -163,12 +148,16 @@ def config() -> Spec:
     return {**_CONFIG, "locale": _locale(language())}
 
 
-def _source(as_of: pd.Timestamp) -> str:
-    return gettext(
+def _source(as_of: pd.Timestamp) -> Spec:
+    """Line below the plot that names the source."""
+    words = gettext(
         "Source: magnetcast, from figures of China Customs and its partners; forecast as of "
         "%(day)s. Free to quote with this line.",
         day=dated(as_of, "day"),
     )
+    text = {"value": _by_width([words], letters=_LETTERS)}
+    below = {"value": {"expr": f"height + {_SOURCE_PX}"}}
+    return layer("text", [{}], x={"value": 0}, y=below, text=text, align="left", color="muted")
 
 
 def ink(name: str) -> str:
@@ -299,29 +288,6 @@ def _by_width(sentences: Sequence[str], *, letters: tuple[int, int]) -> Spec:
     return {"expr": f"{narrowed} ? {' : '.join(lines)}"}
 
 
-def explained(marks: Sequence[Mark]) -> Spec:
-    """Layer that draws nothing and explains the marks of the others."""
-    words = [mark.words for mark in marks]
-    few, some = (_NARROWER.format(px, px - 80) for px in (720, 880))
-    columns = {"expr": f"{NARROW} ? 1 : {few} ? 2 : {some} ? 3 : 4"}
-    legend = {"orient": "bottom", "direction": "vertical", "title": None, "columns": columns}
-    looks: dict[str, list[Any]] = {
-        "shape": ["M-1,0L1,0" if mark.shape == "line" else mark.shape for mark in marks],
-        "stroke": [ink(mark.stroke) for mark in marks],
-        "fill": [ink(mark.fill) for mark in marks],
-        "strokeDash": [list(mark.dash) for mark in marks],
-    }
-    channels: Spec = {
-        name: {
-            "field": "words", "type": "nominal", "legend": legend,
-            "scale": {"domain": words, "range": values},
-        }
-        for name, values in looks.items()
-    }  # fmt: skip
-    channels |= {"filled": True, "opacity": 1, "x": -99, "clip": True}
-    return layer("point", [{"words": words[0]}], **channels)
-
-
 @cache
 def _locale(code: str) -> Spec:
     """Vega's number and month formats of a language."""
@@ -365,17 +331,6 @@ _CONFIG: Final[Spec] = {
         "labelBound": 12,
     },
     "axisY": {"domain": False, "ticks": False},
-    "legend": {
-        **_TEXT,
-        "aria": False,
-        "labelColor": ink("ink"),
-        "labelLimit": 320,
-        "columnPadding": 30,
-        "symbolOpacity": 1,
-        "symbolSize": 110,
-        "symbolStrokeWidth": 2,
-        "offset": 8,
-    },
     "title": {
         "aria": False,
         "anchor": "start",

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
@@ -11,13 +11,14 @@ import pandas as pd
 from models.evaluation.scores import Coverage, coverage_of
 from publication.language.choice import language
 from publication.language.formats import dated, percentage
-from publication.language.phrases import gettext, marked, ngettext
+from publication.language.phrases import gettext, marked
 from publication.state import Publication
 from publication.words import code_words, name_of, tonnes
-from store.vocabulary import DESTINATIONS, EU27, EU27_MEMBERS, WORLD
+from store.months import month_number, month_start
+from store.vocabulary import DESTINATIONS, EU27, EU27_MEMBERS, WORLD, importer_of
 
-MOST_MARKERS: Final = 14
-"""More markers than this make a chart unreadable; the most severe are kept."""
+MOST_NAMED: Final = 3
+"""Events named on a chart, each of another month."""
 
 BINDING_SEVERITY: Final = 2
 """From this severity on an event touches a material share of the trade."""
@@ -29,13 +30,13 @@ SYMBOLS: Final = {"restrictive": "▼▽", "easing": "▲△"}
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """One numbered event on a chart.
+    """One event within the months of a chart.
 
     ``in_force``: it had taken effect by ``as_of``; ``ahead``: its date was yet to come.
     """
 
-    number: int
     event_id: str
+    instrument: str
     when: pd.Timestamp
     announced: pd.Timestamp
     effective: pd.Timestamp
@@ -65,6 +66,13 @@ class Marker:
         return gettext(_DAYS["announced" in values, "effective" in values], **values)
 
     @property
+    def name(self) -> str:
+        """Month and kind, as charts name it."""
+        is_end = self.instrument == "truce" and self.direction == "restrictive"
+        kind = gettext("truce ends") if is_end else code_words(self.instrument)
+        return f"{dated(self.when, 'month')}: {kind}"
+
+    @property
     def symbol(self) -> str:
         return SYMBOLS[self.direction][0 if self.in_force else 1]
 
@@ -91,15 +99,19 @@ def pick_markers(
     start: pd.Timestamp,
     end: pd.Timestamp,
     as_of: pd.Timestamp,
-) -> tuple[list[Marker], int]:
-    """Markers of one chart in date order, and how many more would have qualified."""
+) -> list[Marker]:
+    """Markers of one chart in date order."""
     records = events.to_dict("records")
     candidates = [_marker(row, destination=destination, as_of=as_of) for row in records]
     fitting = [m for m in candidates if m is not None and start <= m.when <= end and _qualifies(m)]
-    heaviest = sorted(fitting, key=_weight, reverse=True)[:MOST_MARKERS]
-    in_order = sorted(heaviest, key=lambda marker: (marker.when, marker.event_id))
-    numbered = [replace(marker, number=n) for n, marker in enumerate(in_order, start=1)]
-    return numbered, len(fitting) - len(heaviest)
+    return sorted(fitting, key=lambda marker: (marker.when, marker.event_id))
+
+
+def heaviest(markers: Iterable[Marker]) -> list[Marker]:
+    """The few markers of most weight, in date order; one a month."""
+    by_month = {f"{marker.when:%Y-%m}": marker for marker in sorted(markers, key=_weight)}
+    most = sorted(by_month.values(), key=_weight)[-MOST_NAMED:]
+    return sorted(most, key=lambda marker: marker.when)
 
 
 def touches(destination: str, codes: Iterable[str]) -> bool:
@@ -125,8 +137,8 @@ def _marker(row: dict[Any, Any], *, destination: str, as_of: pd.Timestamp) -> Ma
     if when is None or row["direction"] not in SYMBOLS:
         return None
     return Marker(
-        number=0,
         event_id=str(row["event_id"]),
+        instrument=str(row["instrument"]),
         when=when,
         announced=row["announced_on"],
         effective=row["effective_from"],
@@ -170,9 +182,10 @@ def _qualifies(marker: Marker) -> bool:
     return binding or (marker.relevant and marker.severity > 0)
 
 
-def _weight(marker: Marker) -> tuple[float, pd.Timestamp]:
-    """Rank by severity, nearness to the destination and being still ahead; newer first."""
-    return 2 * marker.severity + 3 * marker.relevant + 2 * marker.ahead, marker.when
+def _weight(marker: Marker) -> tuple[float, bool, pd.Timestamp]:
+    """Rank by severity, nearness to the destination and being ahead; controls first, then newer."""
+    weight = 2 * marker.severity + 3 * marker.relevant + 2 * marker.ahead
+    return weight, marker.instrument.startswith("export"), marker.when
 
 
 def _split(text: object) -> list[str]:
@@ -182,15 +195,10 @@ def _split(text: object) -> list[str]:
     )
 
 
-LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
-"""Letters of steps, as events have numbers; the oldest steps beyond the alphabet are left out."""
-
-
 @dataclass(frozen=True, slots=True)
 class RateStep:
     """The changes of one day in what an importer charges."""
 
-    letter: str
     when: pd.Timestamp
     ahead: bool
     changes: tuple[str, ...]
@@ -214,22 +222,13 @@ def pick_steps(
     importer = importer_of(destination)
     within = tariffs["effective_from"].between(start, end)
     steps = tariffs.loc[tariffs["importer"].eq(importer) & within & tariffs["rate_pct"].notna()]
-    days = list(steps.groupby("effective_from"))[-len(LETTERS) :]
-    return tuple(
-        _step(letter, pd.Timestamp(str(day)), rows, as_of)
-        for letter, (day, rows) in zip(LETTERS, days, strict=False)
-    )
+    days = steps.groupby("effective_from")
+    return tuple(_step(pd.Timestamp(str(day)), rows, as_of) for day, rows in days)
 
 
-def importer_of(destination: str) -> str:
-    """Importer that sets the tariffs of a destination."""
-    return EU27 if destination in {*EU27_MEMBERS, "EU27_REST"} else destination
-
-
-def _step(letter: str, day: pd.Timestamp, rows: pd.DataFrame, as_of: pd.Timestamp) -> RateStep:
+def _step(day: pd.Timestamp, rows: pd.DataFrame, as_of: pd.Timestamp) -> RateStep:
     changes = rows.sort_values(["component", "product_scope"]).to_dict("records")
     return RateStep(
-        letter=letter,
         when=day,
         ahead=day > as_of,
         changes=tuple(
@@ -283,16 +282,8 @@ class Fan:
         return coverage_of(scores, self.destination, self.status)
 
     @cached_property
-    def _marked(self) -> tuple[list[Marker], int]:
-        return pick_markers(self.publication.snapshot.ledger.events, **self._shown)
-
-    @property
     def markers(self) -> list[Marker]:
-        return self._marked[0]
-
-    @property
-    def left_out(self) -> int:
-        return self._marked[1]
+        return pick_markers(self.publication.snapshot.ledger.events, **self._shown)
 
     @cached_property
     def steps(self) -> tuple[RateStep, ...]:
@@ -322,7 +313,12 @@ class Fan:
     @property
     def ahead(self) -> pd.DataFrame:
         """Forecast from the month of ``as_of`` on."""
-        return self.forecast[self.forecast["period"] >= month_start(self.as_of)]
+        return self.forecast[self.forecast["period"] >= self.month]
+
+    @property
+    def month(self) -> pd.Timestamp:
+        """First day of the month of ``as_of``."""
+        return month_start(month_number(self.as_of))
 
     @property
     def published_later(self) -> "pd.Series[float]":
@@ -357,13 +353,8 @@ def alt_text(fan: Fan) -> str:
         return gettext("Fan chart for %(name)s: no forecast months.", name=name)
     parts = [gettext("Fan chart for %(name)s, tonnes a month.", name=name)]
     parts += [forecast_words(row) for row in ahead.iloc[[0, -1]].to_dict("records")]
-    parts.append(
-        ngettext(
-            "%(n)s policy event is marked and listed below.",
-            "%(n)s policy events are marked and listed below.",
-            len(fan.markers),
-        )
-    )
+    if names := [marker.name for marker in heaviest(fan.markers)]:
+        parts.append(gettext("Policy events: %(names)s.", names=gettext("; ").join(names)))
     return " ".join(parts)
 
 
@@ -374,11 +365,6 @@ def forecast_words(row: Mapping[Any, Any]) -> str:
         month=dated(row["period"], "long month"),
         **{name: tonnes(row[name]) for name in ("p10", "p50", "p90")},
     )
-
-
-def month_start(moment: pd.Timestamp) -> pd.Timestamp:
-    """First day of the month of ``moment``."""
-    return moment.normalize().replace(day=1)
 
 
 MOST_EARLIER: Final = 12

@@ -12,22 +12,21 @@ from publication.charts.chart import (
     DASHED,
     NARROW,
     Chart,
-    Mark,
     Spec,
     amount,
     band,
     chart,
     dots,
-    ink,
     instant,
     layer,
     line,
     rows_of,
     time_axis,
     tonnes_axis,
+    wrapped,
 )
-from publication.charts.fan import Fan, alt_text, forecast_words
-from publication.language.formats import dated, separated
+from publication.charts.fan import Fan, alt_text, forecast_words, heaviest
+from publication.language.formats import dated
 from publication.language.phrases import act_words, gettext, marked
 from publication.tables import Record
 from publication.words import model_words, name_of, tonnes
@@ -41,13 +40,12 @@ _NARROW_MONTHS: Final = 24
 """Months before the forecast on a phone."""
 
 _FAR_MONTHS: Final = 60
-_LANE_PX: Final = 15
-_CROWDED_PX: Final = 44
-"""Distance of the marks of a lane, with their words."""
+_LANE_PX: Final = 14
+_TURNED: Final = 0.6
+"""Part of the width from which the name of an event stands left of its day."""
 
 _CUTOFF: Final = (5, 3)
-_SHAPES: Final = {"restrictive": "triangle-down", "easing": "triangle-up", "tariff": "square"}
-"""Marks of the lanes of events, from the top."""
+_SHADE_LETTERS: Final = 8
 _BASES: Final = {
     "observed": marked("published"),
     "derived": marked("computed from published figures"),
@@ -69,9 +67,10 @@ def fan_chart(fan: Fan, rivals: pd.DataFrame | None = None) -> Chart:
         *_earlier(fan),
         *history_layers(fan),
         *_rivals(by_name),
+        *history_labels(fan),
         *_labels(fan),
         _months(fan),
-        *_strip(fan),
+        *_events(fan),
     ]
     about = gettext(
         "Tonnes a month: the median, with the bands that should hold 50 and 80%% of outcomes."
@@ -87,6 +86,8 @@ def fan_chart(fan: Fan, rivals: pd.DataFrame | None = None) -> Chart:
 
 _MOST_RIVALS: Final = 4
 """Names drawn; the table has all."""
+
+_NAME_PX: Final = 120
 
 
 def _within(fan: Fan, rivals: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
@@ -104,7 +105,7 @@ def _rivals(by_name: Mapping[str, pd.DataFrame]) -> Iterator[Spec]:
         yield line(rows, "tonnes", "scenario", 1)
         yield dots(rows, "tonnes", 14, fill="scenario", stroke="scenario", opacity=1)
         yield layer("text", rows[-1:], y="tonnes:Q", text="name:N", color="scenario", align="left",
-                    dx=5, fontSize=10)  # fmt: skip
+                    dx=5, limit=_NAME_PX, clip=False)  # fmt: skip
 
 
 def title_of(fan: Fan) -> str:
@@ -156,7 +157,7 @@ def _chosen_window(fan: Fan) -> list[Spec]:
 
 
 def backdrop(fan: Fan) -> list[Spec]:
-    """Shading of past months without published figures, and a line at the cutoff."""
+    """Shading of past months without published figures, named, and a line at the cutoff."""
     passed: list[Record] = []
     for month in pd.date_range(fan.cutoff_end, fan.as_of, freq="MS", inclusive="left"):
         if month in fan.published_later.index:
@@ -166,9 +167,12 @@ def backdrop(fan: Fan) -> list[Spec]:
             passed[-1]["to"] = end
         else:
             passed.append({"t": start, "to": end})
+    middle = [{"t": (part["t"] + part["to"]) // 2} for part in passed[:1]]
+    words = {"value": wrapped(gettext("not loaded"), _SHADE_LETTERS)}
     return [
         layer("rect", passed, x2="to", fill="past"),
         layer("rule", [{"t": instant(fan.cutoff_end)}], strokeDash=_CUTOFF, stroke="muted"),
+        layer("text", middle, y={"value": {"expr": "height - 20"}}, text=words, color="muted"),
     ]
 
 
@@ -251,84 +255,27 @@ def _sayings(fan: Fan) -> Iterator[tuple[pd.Timestamp, str]]:
         yield row["period"], forecast_words(row)
 
 
-def _strip(fan: Fan) -> list[Spec]:
-    """Events above the plot at their days, in a lane for each direction and for tariffs.
-
-    Those that crowd in a lane are one mark at the first day, which says them all.
-    """
-    events: list[Record] = [
+def _events(fan: Fan) -> Iterator[Spec]:
+    """The few events of most weight by name, above the plot in lanes, the first one highest."""
+    markers = heaviest(fan.markers)
+    rows: list[Record] = [
         {
             "t": instant(marker.when),
-            "lane": marker.direction,
-            "name": str(marker.number),
+            "lift": _LANE_PX * (at - len(markers)),
+            "name": marker.name,
             "says": f"{marker.days}; {marker.state}: {act_words(marker.title)}",
-            "fill": marker.direction if marker.in_force else "paper",
         }
-        for marker in fan.markers
-    ]
-    steps: list[Record] = [
-        {
-            "t": instant(step.when), "lane": "tariff", "name": step.letter, "fill": "tariff",
-            "says": "; ".join([dated(step.when, "day"), *step.changes]),
-        }
-        for step in fan.steps
-    ]  # fmt: skip
-    lanes = dict.fromkeys(name for name in _SHAPES for row in events + steps if row["lane"] == name)
-    lifts = {name: -13 - _LANE_PX * at for at, name in enumerate(reversed(lanes))}
-    events, steps = (
-        [
-            {
-                **row, "fill": ink(row["fill"]), "stroke": ink(row["lane"]),
-                "shape": _SHAPES[row["lane"]], "lift": lifts[row["lane"]],
-            }
-            for row in rows
-        ]
-        for rows in (events, steps)
-    )  # fmt: skip
-    rows = events + steps
-    is_shown: Spec = {"filter": "datum.t >= start"}
-    rules = [
-        layer("rule", events, stroke="stroke:raw", strokeDash=[1, 2], opacity=0.7),
-        layer("rule", rows, stroke="stroke:raw", y={"value": -5}, y2={"value": 0}, clip=False),
+        for at, marker in enumerate(markers)
     ]
     lift = {"field": "lift", "type": "quantitative", "scale": None}
-    lane: Spec = {"x": "day:T", "y": lift, "tooltip": "says:N", "clip": False}
-    clusters = [
-        layer("point", rows, shape="shape:raw", stroke="stroke:raw", fill="fill:raw", size=100,
-              filled=True, says=True, **lane),
-        layer("text", rows, text="name:N", align="left", dx=8, baseline="middle", **lane),
-    ]  # fmt: skip
-    return [
-        *({**spec, "transform": [is_shown]} for spec in rules),
-        *({**spec, "transform": [is_shown, *_clustered(fan)]} for spec in clusters),
-    ]
-
-
-def _clustered(fan: Fan) -> list[Spec]:
-    """Transforms that join the events of a lane nearer to the one before than ``_CROWDED_PX``."""
-    by_day: Spec = {"groupby": ["lane"], "sort": [{"field": "t"}]}
-    near = f"(datum.t - datum.before) * width < {_CROWDED_PX} * ({instant(fan.end)} - start)"
-    first, last = "datum.members[0].name", "peek(datum.members).name"
-    count = "length(datum.members)"
-    has_gap = f"toNumber({last}) - toNumber({first}) >= {count}"
-    between = f"{count} < 3 ? ', ' : {has_gap} ? '\\u2026' : '\\u2013'"
-    computed = {
-        "day": "datum.members[0].t",
-        "name": f"{count} > 1 ? {first} + ({between}) + {last} : {first}",
-        "says": "join(pluck(datum.members, 'says'), '\\n')",
-        "fill": "indexof(pluck(datum.members, 'fill'), datum.stroke) < 0"
-        " ? datum.members[0].fill : datum.stroke",
-    }
-    return [
-        {"window": [{"op": "lag", "field": "t", "as": "before"}], **by_day},
-        {"calculate": f"datum.before && {near} ? 0 : 1", "as": "begins"},
-        {"window": [{"op": "sum", "field": "begins", "as": "cluster"}], **by_day},
-        {
-            "aggregate": [{"op": "values", "as": "members"}],
-            "groupby": ["lane", "lift", "stroke", "shape", "cluster"],
-        },
-        *({"calculate": expression, "as": name} for name, expression in computed.items()),
-    ]  # fmt: skip
+    place = f"(datum.t - start) / ({instant(fan.end)} - start)"
+    rules = layer("rule", rows, y=lift, y2={"value": "height"}, stroke="muted", strokeDash=(1, 2),
+                  clip=False)  # fmt: skip
+    yield {**rules, "transform": [{"filter": f"{place} >= 0"}]}
+    for align, side, part in (("left", 3, f"0, {_TURNED}"), ("right", -3, f"{_TURNED}, 1")):
+        names = layer("text", rows, y=lift, text="name:N", align=align, dx=side, says=True,
+                      baseline="top", clip=False)  # fmt: skip
+        yield {**names, "transform": [{"filter": f"inrange({place}, [{part}])"}]}
 
 
 def with_bridge(fan: Fan) -> pd.DataFrame:
@@ -347,47 +294,37 @@ def with_bridge(fan: Fan) -> pd.DataFrame:
 
 
 def _labels(fan: Fan) -> Iterator[Spec]:
-    """What the marks are, in words beside them; the last published month with its number."""
+    """What the lines and the band are, in words beside them."""
+    ahead = fan.ahead
+    late = ahead[len(ahead) // 2 :]
+    yield highest(late, "p50", gettext("forecast"), color="median")
+    yield highest(late, "p90", gettext("8 in 10"), color="median")
+    for part in fan.earlier[-1:]:
+        yield label(part[len(part) // 3 :][:1], "p50", gettext("published before"), color="earlier")
+
+
+def history_labels(fan: Fan) -> Iterator[Spec]:
+    """Words beside estimated months; the last published month with its number."""
     past = pd.concat([fan.history, fan.later])
     past = past.loc[past["period"].ge(fan.start)]
     doubtful = past.loc[past["kind"].eq("estimated")]
     published = past.loc[past["kind"].eq("observed")]
-    ahead, earlier = fan.ahead, fan.earlier[-1:]
-    labels = [
-        (ahead[len(ahead) // 2 :], "p50", "median", gettext("forecast")),
-        (ahead[len(ahead) // 2 :], "p90", "median", gettext("8 in 10")),
-        (doubtful[-3:], "tonnes", "muted", gettext("estimated")),
-        *(
-            (part[len(part) // 3 :], "p50", "earlier", gettext("published before"))
-            for part in earlier
-        ),
-    ]
-    for rows, level, colour, words in labels:
-        yield _label(rows[:1], level, words, color=colour)
+    yield label(doubtful[-3:][:1], "tonnes", gettext("estimated"), color="muted")
     for row in published[-1:].to_dict("records"):
         words = f"{dated(row['period'], 'month')}: {tonnes(row['tonnes'])} t"
-        yield _label(published[-1:], "tonnes", words, dy=14, fontWeight="bold")
+        yield label(published[-1:], "tonnes", words, dy=14, fontWeight="bold")
 
 
-def _label(month: pd.DataFrame, level: str, words: str, **looks: Any) -> Spec:  # noqa: ANN401
+def highest(months: pd.DataFrame, level: str, words: str, **looks: Any) -> Spec:  # noqa: ANN401
+    """Words above the highest of some months."""
+    return label(months.sort_values(level)[-1:], level, words, **looks)
+
+
+def label(month: pd.DataFrame, level: str, words: str, **looks: Any) -> Spec:  # noqa: ANN401
+    """Words at a level of one month; outside the plot nothing of them is cut."""
     rows = rows_of(month, level, words=lambda _: words)
-    return layer("text", rows, y=f"{level}:Q", text="words:N", **{"dy": -8, **looks})
-
-
-def known_marks() -> list[Mark]:
-    """Legend of the marks of past months."""
-    doubt = gettext("estimated month (±%(errors)s std. errors)", errors=separated(str(STDERR_BAND)))
-    return [
-        Mark(gettext("published month"), "circle", "history", "history"),
-        Mark(gettext("derived from other figures"), "circle", "history", "paper"),
-        Mark(doubt, "square", "faint", "doubt", DASHED),
-    ]
-
-
-def passed_mark(fan: Fan) -> list[Mark]:
-    """Legend of the shading of unpublished past months, empty if there are none."""
-    words = gettext("past, figure not loaded")
-    return [Mark(words, "square", fill="past")] if fan.as_of > fan.cutoff_end else []
+    text = layer("text", rows, y=f"{level}:Q", text="words:N", **{"dy": -8, "clip": False, **looks})
+    return {**text, "transform": [{"filter": "datum.t >= start"}]}
 
 
 def _rows(fan: Fan, by_name: Mapping[str, pd.DataFrame] = MappingProxyType({})) -> Iterator[Record]:

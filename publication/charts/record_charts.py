@@ -6,9 +6,7 @@ import pandas as pd
 
 from models.evaluation.scores import FEWEST, LEAD_GROUPS
 from publication.charts.chart import (
-    SERIES,
     Chart,
-    Mark,
     chart,
     dots,
     ink,
@@ -61,6 +59,7 @@ def revisions(fan: Fan, forecasts: pd.DataFrame) -> Chart | None:
         of=lambda row: names[row["as_of"]],
         as_of=lambda row: f"{row['as_of']:%Y-%m-%dT%H:%M:%SZ}",
         month=_long_month,
+        name=lambda row: dated(pd.Timestamp(row["period"]), "bare month"),
         says=lambda row: gettext(
             "%(month)s: %(now)s t as of %(after)s.",
             month=_long_month(row),
@@ -68,12 +67,14 @@ def revisions(fan: Fan, forecasts: pd.DataFrame) -> Chart | None:
             after=names[row["as_of"]],
         ),
     )
+    newest = [row for row in rows if row["of"] == names[earlier["as_of"].max()]]
     axis = {"title": None, "labelAngle": 0, "labelOverlap": True}
     colours = [ink(name) for name in ("median", "earlier", "tariff")]
     beside: Record = {"x": "of:O", "xOffset": "month:N", "color": "month:N"}
     layers = [
         layer("rule", rows, y="p10:Q", y2="p90", strokeWidth=3, opacity=0.5, **beside),
         dots(rows, "p50", 45, says=True, **beside),
+        layer("text", newest, y="p90:Q", text="name:N", dy=-8, **beside),
     ]
     label = gettext(
         "What each publication forecast for %(name)s. %(months)s",
@@ -84,7 +85,7 @@ def revisions(fan: Fan, forecasts: pd.DataFrame) -> Chart | None:
         layers, title=_title(fan.destination), as_of=fan.as_of, label=label, rows=rows,
         columns=("as_of", "period", *_LEVELS), height=220, y=tonnes_axis(),
         x={"sort": None, "axis": axis, "scale": {"paddingInner": 0.3}}, xOffset={"sort": None},
-        color={"sort": None, "legend": SERIES, "scale": {"range": colours}},
+        color={"sort": None, "legend": None, "scale": {"range": colours}},
     )  # fmt: skip
 
 
@@ -222,6 +223,7 @@ def calibration(cells: pd.DataFrame, as_of: pd.Timestamp) -> Chart | None:
         below, of = (percentage(f"{100 * ratio:.0f}") for ratio in (share, level))
         says = gettext("%(share)s below the %(level)s quantile", share=below, level=of)
         rows.append({"level": level, "share": share, "says": says})
+    middle = rows[len(rows) // 2]
     perfect: Record = {"stroke": "muted", "strokeDash": (4, 2)}
     xy: Record = {"x": "level:Q", "y": "share:Q"}
     layers = [
@@ -229,6 +231,14 @@ def calibration(cells: pd.DataFrame, as_of: pd.Timestamp) -> Chart | None:
         layer("line", rows, stroke="median", **xy),
         layer(
             "point", rows, says=True, size=50, filled=True, fill="median", stroke="history", **xy
+        ),
+        layer("text", [{"level": 0.2, "share": 0.2}], text=gettext("perfect"), dx=26, dy=8, **xy),
+        layer(
+            "text",
+            [middle],
+            text=gettext("published"),
+            dy=-10 if middle["share"] > middle["level"] else 18,
+            **xy,
         ),
     ]
     count = len(cells)
@@ -244,13 +254,9 @@ def calibration(cells: pd.DataFrame, as_of: pd.Timestamp) -> Chart | None:
         count,
         count=separated(f"{count:,}"),
     )
-    legend = [
-        Mark(gettext("perfect"), "line", "muted", dash=(4, 2)),
-        Mark(gettext("published"), "circle", "median", "median"),
-    ]
     return chart(
         layers, title=title, as_of=as_of, label=label, rows=rows, columns=("level", "share"),
-        height=240, legend=legend,
+        height=240,
         x=share_axis(gettext("chance forecast below a level"), domain=[0, 1]),
         y=share_axis(gettext("share of outcomes below a level"), domain=[0, 1]),
     )  # fmt: skip

@@ -13,7 +13,7 @@ import pandas as pd
 from models.evaluation.scores import Coverage
 from models.forecasting.firm_needs import NORMAL_MONTHS, normal_of
 from models.forecasting.joint_paths import PATHS, SEED, ErrorCopula, sample_paths
-from publication.charts.fan import Fan, fan_of, month_start
+from publication.charts.fan import Fan, fan_of
 from publication.documents import KILOGRAMS
 from publication.language.formats import dated
 from publication.language.phrases import gettext
@@ -106,7 +106,7 @@ def _month_row(
     return MonthRow(
         month=dated(period, "month"),
         period=f"{period:%Y-%m}",
-        past=period < month_start(fan.as_of),
+        past=period < fan.month,
         published=published,
         p10=float(row["p10"]),
         p50=float(row["p50"]),

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from publication.charts.fan import MOST_MARKERS, Marker, pick_markers, touches
+from publication.charts.fan import Marker, heaviest, pick_markers, touches
 from tests.publication.builders import make_events
 
 AS_OF = pd.Timestamp("2026-11-24")
@@ -11,7 +11,7 @@ AS_OF = pd.Timestamp("2026-11-24")
 
 def _pick(
     events: pd.DataFrame, destination: str = "DEU", as_of: pd.Timestamp = AS_OF
-) -> tuple[list[Marker], int]:
+) -> list[Marker]:
     return pick_markers(
         events,
         destination=destination,
@@ -21,12 +21,13 @@ def _pick(
     )
 
 
-def test_markers_are_numbered_in_date_order_and_capped() -> None:
-    markers, left_out = _pick(make_events(), "USA")
+def test_a_chart_names_three_events_of_three_months_in_date_order() -> None:
+    markers = _pick(make_events(), "USA")
 
-    assert [marker.number for marker in markers] == list(range(1, MOST_MARKERS + 1))
     assert [marker.when for marker in markers] == sorted(marker.when for marker in markers)
-    assert left_out > 0
+    named = heaviest(markers)
+    assert [marker.when for marker in named] == sorted(marker.when for marker in named)
+    assert len({f"{marker.when:%Y-%m}" for marker in named}) == 3 < len(markers)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_a_marker_is_hollow_until_its_day_and_tells_whom_it_touches(
 ) -> None:
     events = make_events().loc[lambda rows: rows["event_id"] == event_id]
 
-    (marker,), _ = _pick(events, destination, pd.Timestamp(day))
+    (marker,) = _pick(events, destination, pd.Timestamp(day))
 
     assert (marker.relevant, marker.symbol, marker.ahead) == (relevant, symbol, symbol == "▽")
 
@@ -81,7 +82,7 @@ def test_a_marker_is_hollow_until_its_day_and_tells_whom_it_touches(
 def test_a_marker_tells_the_day_of_announcement_from_that_of_effect(
     days: tuple[str | None, str | None], words: str
 ) -> None:
-    (marker, *_), _ = _pick(make_events())
+    marker, *_ = _pick(make_events())
     announced, effective = (pd.Timestamp(day) for day in days)
 
     assert replace(marker, announced=announced, effective=effective).days == words
