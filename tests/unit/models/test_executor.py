@@ -14,6 +14,8 @@ from store.errors import DataError
 
 pytestmark = pytest.mark.slow
 
+TWO = Executor(processes=2, items_per_process=1)
+
 
 def squared(folder: Path, item: int) -> tuple[int, int]:
     """Return the square and who made it; the first waits until another process made one."""
@@ -39,11 +41,7 @@ def lost(own: int, item: int) -> int:
 def test_results_come_in_the_order_of_the_items_from_this_process_and_others(
     tmp_path: Path,
 ) -> None:
-    found = list(
-        Executor(processes=2, items_per_process=1).map(
-            partial(squared, tmp_path), range(20), "items"
-        )
-    )
+    found = list(TWO.map(partial(squared, tmp_path), range(20), "items"))
 
     assert [square for square, _ in found] == [item**2 for item in range(20)]
     makers = [maker for _, maker in found]
@@ -52,7 +50,7 @@ def test_results_come_in_the_order_of_the_items_from_this_process_and_others(
 
 def test_what_another_process_refuses_is_refused_here() -> None:
     with pytest.raises(DataError, match="three"):
-        list(Executor(processes=2, items_per_process=1).map(refused, range(4), "items"))
+        list(TWO.map(refused, range(4), "items"))
 
 
 def slowly_refused(item: int) -> int:
@@ -62,8 +60,8 @@ def slowly_refused(item: int) -> int:
 
 def test_an_error_in_the_middle_ends_the_command_and_its_processes() -> None:
     command = (
-        f"from {__name__} import Executor, slowly_refused\n"
-        "list(Executor(processes=2, items_per_process=1).map(slowly_refused, range(60), 'items'))"
+        f"from {__name__} import TWO, slowly_refused\n"
+        "list(TWO.map(slowly_refused, range(60), 'items'))"
     )
 
     ended = subprocess.run(  # noqa: S603 - our own words
@@ -75,8 +73,4 @@ def test_an_error_in_the_middle_ends_the_command_and_its_processes() -> None:
 
 
 def test_a_process_that_is_lost_costs_its_work_alone() -> None:
-    found = Executor(processes=2, items_per_process=1).map(
-        partial(lost, os.getpid()), range(8), "items"
-    )
-
-    assert list(found) == list(range(8))
+    assert list(TWO.map(partial(lost, os.getpid()), range(8), "items")) == list(range(8))

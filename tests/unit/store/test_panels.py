@@ -84,15 +84,6 @@ def test_a_panel_packed_by_another_program_is_what_was_stored(
     assert count(engine) == 1
 
 
-def test_a_panel_that_two_publications_rest_on_is_written_once(engine: Engine) -> None:
-    publish(engine, make_panel())
-
-    publish(engine, make_panel(), as_of=MAY)
-
-    assert count(engine) == 1
-    assert len(set(named(engine))) == 1
-
-
 def test_two_publications_of_one_day_with_one_figure_changed_name_two_panels(
     engine: Engine,
 ) -> None:

@@ -13,18 +13,12 @@ from sqlalchemy import Engine
 
 from models import quantile_model
 from models.registry import model_registry, runs
-from models.registry.runs import open_run
 from models.registry.stored_model import MODEL, check, digest_of, verify
 from store.database import open_store
 from store.errors import StoreError
 from store.publications.publication_rows import read_champions, write_champions
 from store.settings import Settings
-from tests.unit.models.conftest import SERVED_MODEL
-
-TAGS = {
-    "as_of": "2026-02-25",
-    **dict.fromkeys(("model_version", "data_vintage", "commodity"), "m1"),
-}
+from tests.unit.models.conftest import TAGS, keep_model
 
 Register = Callable[..., int]
 
@@ -69,15 +63,7 @@ def register(
     """Register a sound model; returns its version."""
 
     def registered(*, example: pd.DataFrame = mlflow_rows, **tags: str) -> int:
-        with open_run(mlflow_settings, name="train", tags={"flow": "train"}):
-            return model_registry.register(
-                mlflow_settings,
-                boosters=mlflow_boosters,
-                metadata=mlflow_metadata,
-                example=example,
-                script=SERVED_MODEL,
-                tags={**TAGS, **tags},
-            )
+        return keep_model(mlflow_settings, mlflow_boosters, mlflow_metadata, example, **tags)
 
     return registered
 
