@@ -137,7 +137,7 @@ BUDGET: Final = {
     "words": 0,
     "vague names": 26,
     "vaguest": 0,
-    "tests": 30_350,
+    "tests": 29_850,
     "benchmarks": 4_750,
 }
 """The figures reached; 39,000 lines of product and 25,000 of tests are the aims."""

@@ -17,7 +17,6 @@ def record_of(*acts: Mapping[str, object], day: str = "2020-06-01") -> TrackReco
 
 def bundled_record(day: str) -> TrackRecord:
     world = bundled_world()
-    assert world.analog_events is not None
     return TrackRecord(at(day), (world.events, world.analog_events), world.tariffs)
 
 
@@ -89,7 +88,6 @@ def test_controls_came_as_announced_until_those_of_october_2025() -> None:
 def test_what_came_out_later_changes_no_chance(day: str) -> None:
     honest = bundled_record(day)
     world = poisoned(bundled_world(), at(day))
-    assert world.analog_events is not None
 
     other = TrackRecord(at(day), (world.events, world.analog_events), world.tariffs)
 

@@ -13,6 +13,7 @@ from models.registry import model_registry
 from models.registry.runs import open_run
 from store.settings import PROJECT_ROOT, Settings
 from tests.flows.conftest import with_mlflow
+from tests.helpers import settings_in
 
 SERVED_MODEL = PROJECT_ROOT / "flows" / "training" / "served_model.py"
 HORIZONS = 18
@@ -23,12 +24,7 @@ FEATURES = ["tonnes_lag_1m_log", "tariff_rate_pct", "horizon"]
 
 def copied(template: Path, target: Path) -> Settings:
     """Settings of a copy of the migrated database with artifacts of its own."""
-    with_mlflow(template, target)
-    return Settings(
-        home=target / "var",
-        tracking_uri=f"sqlite:///{target / 'mlflow.db'}",
-        artifact_dir=target / "artifacts",
-    )
+    return settings_in(with_mlflow(template, target))
 
 
 @pytest.fixture

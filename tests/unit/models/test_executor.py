@@ -1,8 +1,6 @@
 """Work that several processes share."""
 
 import os
-import subprocess
-import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -11,6 +9,7 @@ import pytest
 
 from models.executor import Executor
 from store.errors import DataError
+from tests.helpers import ended
 
 pytestmark = pytest.mark.slow
 
@@ -64,12 +63,10 @@ def test_an_error_in_the_middle_ends_the_command_and_its_processes() -> None:
         "list(TWO.map(slowly_refused, range(60), 'items'))"
     )
 
-    ended = subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, "-c", command], capture_output=True, text=True, timeout=60, check=False
-    )
+    answer = ended("-c", command, timeout=60)
 
-    assert ended.returncode == 1
-    assert ended.stderr.strip().endswith("store.errors.DataError: three")
+    assert answer.returncode == 1
+    assert answer.stderr.strip().endswith("store.errors.DataError: three")
 
 
 def test_a_process_that_is_lost_costs_its_work_alone() -> None:

@@ -36,11 +36,9 @@ def test_what_is_known_is_not_written_again_under_a_later_date(engine: Engine) -
 
 def test_a_file_with_all_its_versions_is_written_whole_and_once(engine: Engine) -> None:
     history = (
-        {},
-        {"available_at": AUGUST_20, "value": 354.0},
-        {"available_at": "2025-09-20T00:00:00Z"},
+        {}, {"available_at": AUGUST_20, "value": 354.0}, {"available_at": "2025-09-20T00:00:00Z"},
         {"available_at": "2025-10-20T00:00:00Z"},
-    )
+    )  # fmt: skip
     fetch(engine, *history, sha="a")
 
     again = fetch(engine, *history, sha="b")

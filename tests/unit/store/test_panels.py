@@ -57,12 +57,9 @@ def test_the_digest_hangs_on_every_value_and_on_no_order() -> None:
     assert StoredPanel(panel.months.iloc[::-1], panel.contradictions).digest == panel.digest
     nudged = panel.months.assign(tonnes=np.nextafter(panel.months["tonnes"], 0))
     others = [
-        panel.months.assign(kind="derived"),
-        panel.months.assign(available_at=MAY),
-        panel.months.assign(period=pd.Timestamp("2025-04-01")),
-        panel.months.iloc[:1],
-        nudged,
-    ]
+        panel.months.assign(kind="derived"), panel.months.assign(available_at=MAY),
+        panel.months.assign(period=pd.Timestamp("2025-04-01")), panel.months.iloc[:1], nudged,
+    ]  # fmt: skip
     digests = {StoredPanel(months, panel.contradictions).digest for months in others}
     assert len(digests | {panel.digest, StoredPanel(panel.months, panel.contradictions[:1]).digest}
                | {StoredPanel(panel.months, panel.contradictions[::-1]).digest}) == 8  # fmt: skip

@@ -192,22 +192,16 @@ class TestTooLittleToLearn:
 
 HALF = [5.0, 8.0, 6.0] * 10
 ODD = {
-    "constant": 7.0,
-    "leading empty": [NAN] * 30 + HALF,
-    "one value at the end": [NAN] * 59 + [4.0],
+    "constant": 7.0, "leading empty": [NAN] * 30 + HALF, "one value at the end": [NAN] * 59 + [4.0],
     "every other month": [NAN, 4.0, NAN, 6.0] * 15,
-    "every third month missing": [4.0, NAN, 6.0] * 20,
-    "one value a year": ([NAN] * 11 + [4.0]) * 5,
-    "huge": [1e15, 3e15] * 30,
-    "tiny": [1e-9, 3e-9] * 30,
+    "every third month missing": [4.0, NAN, 6.0] * 20, "one value a year": ([NAN] * 11 + [4.0]) * 5,
+    "huge": [1e15, 3e15] * 30, "tiny": [1e-9, 3e-9] * 30,
     "all magnitudes": [1e-9, 1e15, 0.0, 1.0] * 15,
     "exploding": (1e-9 * 4.0 ** np.arange(60)).tolist(),
     "fading": (1e15 * 0.25 ** np.arange(60)).tolist(),
-    "one huge month": [1.0] * 20 + [1e15] + [0.0] * 39,
-    "a huge last month": [1.0] * 59 + [1e15],
-    "ended": [50.0] * 20 + [0.0] * 40,
-    "rare": ([0.0] * 19 + [50.0]) * 3,
-}
+    "one huge month": [1.0] * 20 + [1e15] + [0.0] * 39, "a huge last month": [1.0] * 59 + [1e15],
+    "ended": [50.0] * 20 + [0.0] * 40, "rare": ([0.0] * 19 + [50.0]) * 3,
+}  # fmt: skip
 
 
 class TestOddSeries:

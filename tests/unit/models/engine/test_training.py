@@ -26,7 +26,6 @@ def drawn(count: int = 2_400) -> TrainingSet:
 def boosters_before(known: TrainingSet) -> Boosters:
     before = before_validation(known, validation_start(LAST, 6, BRIEF))
     [found] = fitted(known, [before], LAST, BRIEF)
-    assert found is not None
     return found
 
 

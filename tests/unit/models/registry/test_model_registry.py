@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -18,6 +16,7 @@ from store.database import open_store
 from store.errors import StoreError
 from store.publications.publication_rows import read_champions, write_champions
 from store.settings import Settings
+from tests.helpers import ended
 from tests.unit.models.conftest import TAGS, keep_model
 
 Register = Callable[..., int]
@@ -97,13 +96,7 @@ def test_a_process_without_the_project_predicts_the_same(
     rows.to_parquet(tmp_path / "rows.parquet")
 
     files = [str(mlflow_stored_folder), "rows.parquet", "forecast.parquet"]
-    done = subprocess.run(  # noqa: S603 - our own interpreter and script
-        [sys.executable, "-I", "-c", WITHOUT_PROJECT, *files],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = ended("-I", "-c", WITHOUT_PROJECT, *files, cwd=tmp_path)
 
     assert done.returncode == 0, done.stderr
     found = pd.read_parquet(tmp_path / "forecast.parquet")
@@ -209,7 +202,6 @@ def test_aliases_follow_the_champions_of_the_store(
 
     assert aliases(mlflow_settings) == {"champion": 1}
     champion = read_champions(engine, MODEL).champion
-    assert champion is not None
     verify(mlflow_settings, champion)
     reasons = [version.rolled_back for version in model_registry.versions(mlflow_settings)]
     assert reasons == ["", "bands too narrow", "worse"]
