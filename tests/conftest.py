@@ -16,6 +16,7 @@ from sqlalchemy import URL, create_engine, make_url, text
 from flows.context.library_defaults import set_defaults
 from store.database import open_store
 from store.settings import Settings
+from tests.helpers import settings_in
 from tests.made_once import made_once
 from tests.providers.server import Providers, small_world
 
@@ -36,38 +37,20 @@ BOTH = ("sqlite", pytest.param("postgresql", marks=pytest.mark.slow))
 """The databases that a store may be on."""
 
 LONGEST = (
-    "docs/test_commands.py",
-    "flows/training/test_promote.py",
-    "publication/test_site.py",
-    "flows/publishing/test_releases.py",
-    "flows/cli/test_run_command.py",
-    "publication/test_pages_and_files_agree.py",
-    "flows/cli/test_ingest_commands.py",
-    "flows/publishing/test_run.py",
-    "faults/test_kills.py",
-    "flows/test_up.py",
-    "unit/models/registry/test_model_registry.py",
-    "flows/cli/test_command_line.py",
-    "flows/publishing/test_publications.py",
-    "service/test_serve.py",
-    "property/test_guards.py",
-    "property/test_scenarios.py",
-    "flows/training/test_fallback_chain.py",
-    "flows/publishing/test_run_table.py",
-    "faults/test_store.py",
-    "faults/test_moments.py",
-    "flows/publishing/test_run_many.py",
-    "flows/cli/test_explain_commands.py",
-    "flows/training/test_predict.py",
-    "replay/test_april_2025.py",
-    "property/test_time_honesty.py",
-    "unit/models/engine/test_fitted_panel.py",
-    "publication/test_site_in_browser.py",
-    "service/test_what_if_in_browser.py",
-    "property/test_hostile_input.py",
-    "docs/test_pages.py",
+    "docs/test_commands.py", "flows/training/test_promote.py", "publication/test_site.py",
+    "flows/publishing/test_releases.py", "flows/cli/test_run_command.py",
+    "publication/test_pages_and_files_agree.py", "flows/cli/test_ingest_commands.py",
+    "flows/publishing/test_run.py", "faults/test_kills.py", "flows/test_up.py",
+    "unit/models/registry/test_model_registry.py", "flows/cli/test_command_line.py",
+    "flows/publishing/test_publications.py", "service/test_serve.py", "property/test_guards.py",
+    "property/test_scenarios.py", "flows/training/test_fallback_chain.py",
+    "flows/publishing/test_run_table.py", "faults/test_store.py", "faults/test_moments.py",
+    "flows/publishing/test_run_many.py", "flows/cli/test_explain_commands.py",
+    "flows/training/test_predict.py", "replay/test_april_2025.py", "property/test_time_honesty.py",
+    "unit/models/engine/test_fitted_panel.py", "publication/test_site_in_browser.py",
+    "service/test_what_if_in_browser.py", "property/test_hostile_input.py", "docs/test_pages.py",
     "publication/test_charts.py",
-)
+)  # fmt: skip
 """Files that take long, about the longest first: who begins with them ends with short ones, and no
 worker of the test run is left alone with a long one. The first do not ask for the same things."""
 
@@ -191,13 +174,7 @@ def mlflow_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def fill(folder: Path) -> None:
         folder.mkdir()
-        runs.connect(
-            Settings(
-                home=folder / "var",
-                tracking_uri=f"sqlite:///{folder / 'mlflow.db'}",
-                artifact_dir=folder / "artifacts",
-            )
-        )
+        runs.connect(settings_in(folder))
 
     return made_once(tmp_path_factory, "mlflow", fill)
 

@@ -30,12 +30,8 @@ SHARES: Final = {
 SEASON: Final = (0.02, -0.12, 0.03, 0.0, 0.02, 0.0, 0.04, 0.05, 0.03, -0.03, 0.0, 0.02)
 
 EVENT_DATES: Final = (
-    "announced_on",
-    "effective_from",
-    "effective_to",
-    "suspended_from",
-    "suspended_to",
-)
+    "announced_on", "effective_from", "effective_to", "suspended_from", "suspended_to",
+)  # fmt: skip
 TARIFF_DATES: Final = ("announced_on", "effective_from", "effective_to")
 
 
@@ -165,32 +161,25 @@ def _released(month: pd.Period) -> pd.Timestamp:
 
 def _world_events() -> pd.DataFrame:
     relaxed = {
-        "event_id": "2020-02-relaxed",
-        "announced_on": "2020-02-10",
-        "effective_from": "2020-02-10",
-        "instrument": "export_licence_relaxation",
-        "direction": "easing",
-    }
+        "event_id": "2020-02-relaxed", "announced_on": "2020-02-10", "effective_from": "2020-02-10",
+        "instrument": "export_licence_relaxation", "direction": "easing",
+    }  # fmt: skip
     scheduled = {
         "event_id": "sched-2021", "announced_on": "2019-01-01", "effective_from": "2021-01-01",
         "evidence": "scheduled", "severity": 3,
     }  # fmt: skip
     suspended = {
-        "available_at": "2020-08-01",
-        "suspended_from": "2020-08-01",
-        "suspended_to": "2021-07-31",
-    }
+        "available_at": "2020-08-01", "suspended_from": "2020-08-01", "suspended_to": "2021-07-31",
+    }  # fmt: skip
     return make_events({}, suspended, relaxed, scheduled)
 
 
 def _world_tariffs() -> pd.DataFrame:
     flat = [{"importer": name} for name in ("EU27", "JPN", "KOR", "VNM", "IND", "THA", "ROW")]
     step = {
-        "component": "S301",
-        "rate_pct": 25.0,
-        "effective_from": "2019-09-01",
+        "component": "S301", "rate_pct": 25.0, "effective_from": "2019-09-01",
         "announced_on": "2019-05-10",
-    }
+    }  # fmt: skip
     end = {**step, "available_at": "2020-11-05", "effective_to": "2021-01-31"}
     return make_tariffs({}, *flat, step, end)
 

@@ -17,5 +17,4 @@ def champion_of(settings: Settings, name: str = MODEL) -> RegisteredVersion | No
 def champion_model(settings: Settings) -> TrainedModel:
     """Return the champion, ready to predict."""
     holder = champion_of(settings)
-    assert holder is not None
     return model_registry.load(settings, holder.version)

@@ -6,7 +6,7 @@ import pandas as pd
 from features.controls.analogs import Analog
 from models.policy.paired_forecast import ScenarioSnapshot
 from sources.files.file_reader import read_scenario
-from store.schema.scenario import Scenario, ScenarioContext
+from store.schema.scenario import Scenario
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import at, make_events, make_origin, make_tariffs
 
@@ -46,8 +46,3 @@ def make_standing(
 def make_scenario(text: str, snapshot: ScenarioSnapshot) -> Scenario:
     """Read the events and tariffs of a scenario written as YAML."""
     return read_scenario("test.yaml", f"name: test\n{text}".encode(), snapshot.context)
-
-
-def ground() -> ScenarioContext:
-    """Build what the scenarios of the tests may speak of."""
-    return make_standing().context

@@ -40,18 +40,14 @@ TARIFF = {
 }  # fmt: skip
 
 RELEASE = {
-    "period": "2025-06",
-    "release_date": "2025-07-20",
-    "what": "detail by destination (magnets)",
+    "period": "2025-06", "release_date": "2025-07-20", "what": "detail by destination (magnets)",
     "source_url": "https://example.org/release",
-}
+}  # fmt: skip
 
 RANKING = {
-    "period": "2025-06",
-    "rank_order": "DEU>USA>KOR",
-    "source_url": "https://example.org/rank",
+    "period": "2025-06", "rank_order": "DEU>USA>KOR", "source_url": "https://example.org/rank",
     "note": "",
-}
+}  # fmt: skip
 
 
 def figures_of(levels: pd.DataFrame, day: pd.Timestamp | None = None) -> list[dict[str, str]]:
@@ -132,15 +128,10 @@ def _typed(rows: list[dict[str, object]], *, days: Sequence[str]) -> pd.DataFram
 def make_forecasts(*changes: Mapping[str, object]) -> pd.DataFrame:
     """Build one published forecast per change."""
     template: dict[str, object] = {
-        "destination": "USA",
-        "cutoff": "2025-03",
-        "period": "2025-04",
-        "horizon": 1,
+        "destination": "USA", "cutoff": "2025-03", "period": "2025-04", "horizon": 1,
         **dict(zip(QUANTILE_COLUMNS, (10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0), strict=True)),
-        "mean": 40.0,
-        "model": "ensemble-1",
-        "status": "champion",
-    }
+        "mean": 40.0, "model": "ensemble-1", "status": "champion",
+    }  # fmt: skip
     return pd.DataFrame([{**template, **change} for change in changes or ({},)])
 
 

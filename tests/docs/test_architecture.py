@@ -2,6 +2,7 @@
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
 
@@ -32,11 +33,12 @@ def test_a_walk_opens_few_files_that_exist(walk: str, most: int) -> None:
     assert len(files) == len(set(files)) == int(re.findall(r"\((\d+) files\)", text)[0]) <= most
 
 
-def test_every_path_of_the_architecture_page_exists() -> None:
+@pytest.mark.parametrize(("page", "least"), [(PAGE, 80), (PAGE.with_name("glossary.md"), 30)])
+def test_every_path_of_the_page_and_of_the_glossary_exists(page: Path, least: int) -> None:
     rooms = "store|sources|features|models|publication|service|flows|tests|data"
-    paths = re.findall(rf"`((?:{rooms})/[\w/.]+)`", PAGE.read_text(encoding="utf-8"))
+    paths = re.findall(rf"`((?:{rooms})/[\w/.]+)`", page.read_text(encoding="utf-8"))
 
-    assert len(paths) >= 80
+    assert len(paths) >= least
     assert [path for path in paths if not (PROJECT_ROOT / path).exists()] == []
 
 
@@ -69,15 +71,3 @@ def _defined(file: str) -> set[str]:
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef | ast.ClassDef)
     }
-
-
-def test_the_glossary_points_to_code_that_exists() -> None:
-    text = (PROJECT_ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
-    named = re.findall(
-        r"`((?:store|sources|features|models|publication|service|flows)/[\w/.]*)`", text
-    )
-
-    missing = [path for path in named if not (PROJECT_ROOT / path).exists()]
-
-    assert len(named) >= 30
-    assert missing == []

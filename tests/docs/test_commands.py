@@ -16,6 +16,7 @@ import pytest
 
 from store.settings import PROJECT_ROOT
 from tests.docs.pages import DOCS, Page, followed
+from tests.helpers import free_port
 
 SWITCH = "MAGNETCAST_DOCS"
 """Asks for these tests, which train and replay for some minutes; `make docs-test` sets it."""
@@ -133,12 +134,6 @@ class Reader:
                 yield
             finally:
                 process.terminate()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
@@ -33,6 +32,7 @@ from store.settings import PROJECT_ROOT, Settings
 from store.vocabulary import DESTINATIONS, EU27_MEMBERS
 from tests.data.builders import at, make_world
 from tests.docs.pages import DOCS, Page
+from tests.helpers import running
 
 PAGES = ("add-a-source", "add-a-feature", "add-a-destination", "add-a-model")
 ROOMS = "store|sources|features|models|publication|service|flows"
@@ -59,10 +59,8 @@ class Ports(BaseHTTPRequestHandler):
 @pytest.fixture
 def ports() -> Iterator[str]:
     """Address of the provider that the page on sources describes."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Ports) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), Ports)) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def written(page: str, place: int = -1) -> dict[str, Any]:

@@ -1,8 +1,6 @@
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ from cyclopts import CycloptsError
 from flows.cli.command_line import VERBS, app
 from store.settings import PROJECT_ROOT
 from tests.docs.pages import DOCS, Page, followed, mentioned
+from tests.helpers import ended
 
 ELSEWHERE = re.compile(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=\"?(?:https?:)?//[^\s>]+")
 OPTIONAL = re.compile(r"[\[\]]")
@@ -21,14 +20,9 @@ STANDS_FOR_SOMETHING = re.compile(r"\.\.\.|\b(?:FILE|NUMBER|DAY|A B)\b|\|")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the site, built with warnings as errors."""
     folder = tmp_path_factory.mktemp("site")
-    done = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
-        cwd=PROJECT_ROOT,
-        check=False,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
-        capture_output=True,
-        text=True,
-    )
+    quiet = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    build = ("-m", "mkdocs", "build", "--strict", "--site-dir", folder)
+    done = ended(*build, cwd=PROJECT_ROOT, env=quiet)
     assert done.returncode == 0, done.stderr
     return folder
 

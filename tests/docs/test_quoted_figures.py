@@ -61,25 +61,20 @@ def test_a_page_quotes_the_measured_scores_by_lead(
             assert quoted[f"{scope}, {model}"] == measured(section, SCOPES[scope], LONG[model])
 
 
-@pytest.mark.parametrize("scope", list(SCOPES)[:2])
-@pytest.mark.parametrize("model", ["magnetcast", "seasonal naive"])
-def test_the_readme_quotes_the_replay_as_an_operator_has_it(scope: str, model: str) -> None:
-    quoted = rows_below("README.md", "## How good is it")
-    expected = measured("## As an operator has it", SCOPES[scope], LONG[model])
-
-    assert quoted[f"{scope}, {model}, as an operator has it"] == expected
-
-
-@pytest.mark.parametrize("era", ERAS)
-def test_the_page_on_accuracy_quotes_the_measured_scores_by_era(era: str) -> None:
-    quoted = rows_below("docs/accuracy.md", "## Over five years")
-
-    for model, name in LONG.items():
-        assert quoted[f"{era}, {model}"] == measured(f"### {era}", "ALL", name)
+README, BY_LEAD = ("README.md", "## How good is it"), ("docs/accuracy.md", "## Over five years")
+CONTEST = ("benchmarks/beat_us/README.md", "## Where we stand")
+QUOTES = [
+    *((README, f"{scope}, {model}, as an operator has it", "## As an operator has it", scope, model)
+      for scope in list(SCOPES)[:2] for model in ("magnetcast", "seasonal naive")),
+    *((BY_LEAD, f"{era}, {model}", f"### {era}", "all destinations", model)
+      for era in ERAS for model in LONG),
+    *((CONTEST, f"`magnetcast`, {scope}", RECENT, scope, "magnetcast") for scope in SCOPES),
+]  # fmt: skip
+"""Page and heading, the row that quotes, and what it quotes."""
 
 
-@pytest.mark.parametrize("scope", SCOPES)
-def test_the_contest_quotes_our_measured_scores(scope: str) -> None:
-    quoted = rows_below("benchmarks/beat_us/README.md", "## Where we stand")
-
-    assert quoted[f"`magnetcast`, {scope}"] == measured(RECENT, SCOPES[scope], "magnetcast")
+@pytest.mark.parametrize(("place", "row", "section", "scope", "model"), QUOTES)
+def test_replays_eras_and_the_contest_quote_the_measured_scores(
+    place: tuple[str, str], row: str, section: str, scope: str, model: str
+) -> None:
+    assert rows_below(*place)[row] == measured(section, SCOPES[scope], LONG[model])

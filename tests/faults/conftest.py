@@ -1,21 +1,18 @@
 """A home on which the main job ran, made once and copied."""
 
-import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from prefect.settings import PREFECT_API_URL
 
 from models.registry.stored_model import move_locations
 from tests.faults.checking import Watch
 from tests.faults.home import ALL, Home, serving
 from tests.faults.world import RELEASED, make_data
-from tests.flows.conftest import new_folder
-
-__all__ = ["new_folder"]
+from tests.flows.conftest import with_mlflow
+from tests.made_once import made_once
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,23 +24,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def template(
     prefect_server: None,  # noqa: ARG001 - must be up
+    mlflow_template: Path,
     tmp_path_factory: pytest.TempPathFactory,
-    new_folder: Callable[[], Path],
 ) -> Path:
     """Folder of a published, backed-up home; one for all workers of a test run."""
-    root = tmp_path_factory.getbasetemp()
-    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
-    result = root / "faults-template"
-    with FileLock(root / "faults-template.lock"):
-        if not result.exists():
-            folder = new_folder()
-            make_data(folder / "data")
-            home = Home(folder, RELEASED, api())
-            for words in (("run",), ("backup", str(folder / "backup.tar.gz"))):
-                output = home.call(*words)
-                assert output.code == 0, output.err[-3000:]
-            result.write_text(str(folder))
-    return Path(result.read_text())
+
+    def fill(folder: Path) -> None:
+        folder.mkdir()
+        with_mlflow(mlflow_template, folder)
+        make_data(folder / "data")
+        home = Home(folder, RELEASED, api())
+        for words in (("run",), ("backup", str(folder / "backup.tar.gz"))):
+            output = home.call(*words)
+            assert output.code == 0, output.err[-3000:]
+
+    return made_once(tmp_path_factory, "faults-template", fill)
 
 
 def api() -> dict[str, str]:

@@ -100,13 +100,11 @@ def with_eu27(levels: pd.DataFrame) -> pd.DataFrame:
 def environment(folder: Path, data_dir: Path) -> dict[str, str]:
     """Return the variables of a process that keeps all below a folder and draws nothing."""
     return {
-        "MAGNETCAST_HOME": str(folder / "var"),
-        "MAGNETCAST_DATA_DIR": str(data_dir),
+        "MAGNETCAST_HOME": str(folder / "var"), "MAGNETCAST_DATA_DIR": str(data_dir),
         "MAGNETCAST_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
-        "MAGNETCAST_ARTIFACT_DIR": str(folder / "artifacts"),
-        "MAGNETCAST_THREADS": "1",
+        "MAGNETCAST_ARTIFACT_DIR": str(folder / "artifacts"), "MAGNETCAST_THREADS": "1",
         "MAGNETCAST_LOCK_TIMEOUT_S": "300",
-    }
+    }  # fmt: skip
 
 
 def settings_of(variables: dict[str, str]) -> Settings:

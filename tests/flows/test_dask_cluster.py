@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from flows.panels.partitions import predict_folder
 from models.learning.parameters import PANEL_PRESET
 from store.errors import DataError
 from store.settings import PROJECT_ROOT, Settings
+from tests.helpers import free_port
 from tests.unit.flows.test_partitions import apart, rows, written
 
 pytest.importorskip("distributed")
@@ -36,9 +36,7 @@ class Cluster:
     """A scheduler and as many workers as compose.yaml has, on the loopback."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = str(probe.getsockname()[1])
+        self.port = str(free_port())
         script = PROJECT_ROOT / "deploy" / "dask_certificates.sh"
         subprocess.run([script, folder / "tls"], check=True, capture_output=True)  # noqa: S603
         self.folder = folder

@@ -1,10 +1,7 @@
 import asyncio
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -18,6 +15,7 @@ from flows.deployments import deployments, ingest_source, post
 from sources.bundled.release_calendar import ReleaseCalendar, release_dates
 from sources.providers.live_sources import LIVE
 from store.settings import PROJECT_ROOT
+from tests.helpers import receiving
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 START = datetime(2026, 11, 25, tzinfo=UTC)
@@ -110,43 +108,19 @@ def test_a_source_whose_key_is_not_set_is_passed_over(
     assert not (tmp_path / "var").exists()
 
 
-@pytest.fixture
-def receiver() -> Iterator[tuple[str, list[str]]]:
-    """Address of who takes alarms, and what was sent there."""
-    texts: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            texts.append(json.loads(body)["text"])
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/", texts
-    server.shutdown()
-    server.server_close()
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("prefect_api")
-def test_a_run_that_fails_is_posted(
-    receiver: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    address, texts = receiver
-    monkeypatch.setenv("MAGNETCAST_ALARM_URL", address)
-
+def test_a_run_that_fails_is_posted(monkeypatch: pytest.MonkeyPatch) -> None:
     @flow(name="scheduled-nothing", on_failure=[post])
     def fail() -> None:
         raise ValueError("stale: the data are old")
 
-    with pytest.raises(ValueError, match="stale"):
-        fail()
+    with receiving() as receiver:
+        monkeypatch.setenv("MAGNETCAST_ALARM_URL", receiver.url)
+        with pytest.raises(ValueError, match="stale"):
+            fail()
 
-    assert len(texts) == 1
-    assert texts[0].startswith("magnetcast: scheduled-nothing failed: ")
-    assert "stale: the data are old" in texts[0]
+    ((_, body),) = receiver.taken
+    words = json.loads(body)["text"]
+    assert words.startswith("magnetcast: scheduled-nothing failed: ")
+    assert "stale: the data are old" in words

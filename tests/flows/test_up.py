@@ -28,14 +28,10 @@ from flows.up import LOOPBACK, environment
 from models.registry import model_registry
 from store.errors import DataError
 from store.settings import PROJECT_ROOT, Settings
+from tests.helpers import ended as ended_words
+from tests.helpers import free_port, settings_in
 
 PATIENCE_S = 600
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind((LOOPBACK, 0))
-        return int(one.getsockname()[1])
 
 
 def until(holds: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
@@ -76,20 +72,11 @@ class Up:
 
 
 def begun(folder: Path) -> Up:
-    settings = Settings(
-        home=folder / "var",
-        tracking_uri=f"sqlite:///{folder / 'mlflow.db'}",
-        artifact_dir=folder / "artifacts",
-        prefect_port=free_port(),
-        service_port=free_port(),
-    )
+    settings = settings_in(folder, prefect_port=free_port(), service_port=free_port())
+    names = ("home", "tracking_uri", "artifact_dir", "prefect_port", "service_port")
     variables = {
         **{name: text for name, text in os.environ.items() if not name.startswith("PREFECT_")},
-        "MAGNETCAST_HOME": str(settings.home),
-        "MAGNETCAST_TRACKING_URI": settings.tracking_uri,
-        "MAGNETCAST_ARTIFACT_DIR": str(settings.artifact_dir),
-        "MAGNETCAST_PREFECT_PORT": str(settings.prefect_port),
-        "MAGNETCAST_SERVICE_PORT": str(settings.service_port),
+        **{f"MAGNETCAST_{name.upper()}": str(getattr(settings, name)) for name in names},
     }
     command = [sys.executable, "-m", "magnetcast", "up"]
     with (folder / "up.log").open("wb") as log:
@@ -115,10 +102,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 def by_hand(up: Up, verb: str) -> "subprocess.CompletedProcess[str]":
     """Run a verb in the home of a running `up`."""
-    command = [sys.executable, "-m", "magnetcast", verb]
-    return subprocess.run(  # noqa: S603 - our own words
-        command, cwd=PROJECT_ROOT, env=up.variables, check=False, capture_output=True, text=True
-    )
+    return ended_words("-m", "magnetcast", verb, cwd=PROJECT_ROOT, env=up.variables)
 
 
 def ended(up: Up, deployment: str, **asked: object) -> str:

@@ -138,7 +138,6 @@ def test_a_migrated_store_has_tables_and_triggers_of_a_new_one(
             connection.rollback()
         assert tampered(engine) == ()
     champion = read_champions(old, MODEL).champion
-    assert champion is not None
     assert (champion.version, champion.as_of[:10]) == (1, AS_OF)
     new.dispose()
     old.dispose()
@@ -186,7 +185,6 @@ def test_needs_and_rules_in_force_go_to_the_planning_file_and_their_tables_go(
         assert (folder / FILE).read_text() == "needs: []\n"
         (folder / "planning-before-0.2.yaml").rename(folder / FILE)
     planning = read_planning_file(folder)
-    assert planning is not None
     assert [(need.name, need.destination, need.tonnes, need.stock, need.lead_days)
             for need in planning.needs] == [
         ("plant", "USA", 9.5, 3.0, 30), ("plant 2", "DEU", 5.0, 0.0, 0),

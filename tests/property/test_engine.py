@@ -41,7 +41,6 @@ def test_quantiles_are_in_order_and_no_month_is_below_zero(values: Floats, horiz
     found = forecast(values, horizon)
 
     assume(found is not None)
-    assert found is not None
     assert np.isfinite(found.tonnes).all()
     assert (found.tonnes >= 0).all()
     assert (np.diff(found.tonnes, axis=2) >= 0).all()

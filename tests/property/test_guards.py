@@ -31,7 +31,7 @@ HONEST = st.fixed_dictionaries(
 @few(12)
 @given(HONEST)
 def test_an_honest_table_raises_no_objection(choices: dict[str, object]) -> None:
-    frame = make_trade(first="2017-01", **choices)  # type: ignore[arg-type]
+    frame = make_trade(first="2017-01", **choices)
 
     assert objections(as_file(frame), stored=NOTHING, ingested_at=NOW) == ()
     assert objections(as_file(frame), stored=frame, ingested_at=NOW) == ()
@@ -43,7 +43,7 @@ def test_the_next_months_and_small_revisions_raise_no_objection(
     choices: dict[str, object], ahead: int
 ) -> None:
     months = int(str(choices["months"]))
-    table = make_trade(first="2017-01", **{**choices, "months": months + ahead})  # type: ignore[arg-type]
+    table = make_trade(first="2017-01", **{**choices, "months": months + ahead})
     periods = sorted(table["period_from"].unique())
     known = table[table["period_from"] < periods[-ahead]] if len(periods) > ahead else NOTHING
     again = table[table["period_from"] >= periods[-min(len(periods), ahead + 2)]]
@@ -58,7 +58,7 @@ def test_a_slip_of_a_thousand_in_a_table_of_some_size_is_always_seen(
     choices: dict[str, object], factor: float
 ) -> None:
     sized = {**choices, "scale": 300.0, "values": True, "zeros": 0.0, "present": 1.0}
-    frame = make_trade(first="2017-01", **sized)  # type: ignore[arg-type]
+    frame = make_trade(first="2017-01", **sized)
     is_weight = frame["measure"].eq("net_weight_t")
     slipped = frame.assign(value=frame["value"].mask(is_weight, frame["value"] * factor))
 

@@ -36,6 +36,7 @@ from store.schema.scenario import ScenarioContext
 from store.settings import PROJECT_ROOT
 from tests.data.builders import make_events
 from tests.plain_flows import plain_flows
+from tests.unit.sources.test_downloads import EUROSTAT, KOREA, UK
 
 LONG = int(os.environ.get("MAGNETCAST_FUZZ", "0"))
 KNOWN = (DataError, SourceError, StoreError)
@@ -82,41 +83,18 @@ CUSTOMS = "商品编码,贸易伙伴名称,日期,第一数量,第一计量单�
     f"85051110,{name},202401,{number * 1000},千克,{number * 50000}\n"
     for number, name in enumerate(("美国", "德国", "韩国"), 2)
 )
-RECORDS = (
-    '{"value": ['
-    + ", ".join(
-        f'{{"MonthId": {month}, "FlowTypeId": 3, "CommodityId": 85051110, "CountryId": 720, "NetMass": 5}}'
-        for month in (202607, 202608)
-    )
-    + "]}"
-)
-ITEMS = (
-    "<items>"
-    + "".join(
-        f"<item><year>2026.{month}</year><hsCd>8505111000</hsCd><statCd>CN</statCd><impWgt>9</impWgt></item>\n"
-        for month in ("07", "08")
-    )
-    + "</items>"
-)
+CELLS = {"A": ("year", "2026.08"), "B": ("hscd", "8505111000"), "C": ("statcd", "CN"),
+         "D": ("impwgt", "9"), "E": ("x", "")}  # fmt: skip
 SHEET = (
     '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>\n'
     + "".join(
-        "<row>"
-        + "".join(
-            f'<c r="{place}{row}" t="inlineStr"><is><t>{text}</t></is></c>\n'
-            for place, text in zip("ABCDE", cells, strict=True)
+        f'<c r="{place}{row + 1}" t="inlineStr"><is><t>{texts[row]}</t></is></c>\n'.join(
+            ("<row>" * (place == "A"), "</row>" * (place == "E"))
         )
-        + "</row>"
-        for row, cells in enumerate(
-            (["year", "hscd", "statcd", "impwgt", "x"], ["2026.08", "8505111000", "CN", "9", ""]), 1
-        )
+        for row in (0, 1)
+        for place, texts in CELLS.items()
     )
     + "</sheetData></worksheet>"
-)
-SDMX_CSV = (
-    "DATAFLOW,freq,reporter,partner,product,flow,indicators,TIME_PERIOD,OBS_VALUE\n"
-    "x,M,DE,CN,85051110,1,QUANTITY_IN_100KG,2026-08,4010.02\n"
-    "x,M,DE,CN,85051110,1,VALUE_IN_EUROS,2026-08,20050100\n"
 )
 COVARIATES = "destination,period,name,value,available_at\n" + "".join(
     f"USA,2024-{month:02},rate,{month},2024-01-01\n" for month in range(1, 13)
@@ -172,9 +150,9 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     **{
         name: (text, downloaded)
         for name, text in {
-            "d.json": RECORDS,
-            "d.xml": ITEMS,
-            "d.csv": SDMX_CSV,
+            "d.json": UK.replace("}, ", "},\n"),
+            "d.xml": KOREA.replace("><", ">\n<"),
+            "d.csv": EUROSTAT,
             "d.xlsx": SHEET,
         }.items()
     },

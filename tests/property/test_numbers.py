@@ -74,7 +74,7 @@ def test_published_quantiles_are_ordered_tonnes_around_their_mean(
         }
     )
 
-    table = quantiles_of(tuple(boosters), metadata, rows)  # type: ignore[arg-type]
+    table = quantiles_of(tuple(boosters), metadata, rows)
 
     assert (np.diff(table[list(QUANTILE_COLUMNS)], axis=1) >= 0).all()
     assert (table >= 0).all(axis=None)

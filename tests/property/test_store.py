@@ -69,7 +69,7 @@ def test_what_is_read_depends_neither_on_writing_order_nor_on_later_rows(
 ) -> None:
     as_of = pd.Timestamp(str(day), tz="UTC")
     rows = make_observations(*figures)
-    shuffled = rows.sample(frac=1, random_state=random.randrange(2**32))  # type: ignore[attr-defined]
+    shuffled = rows.sample(frac=1, random_state=random.randrange(2**32))
     known_only = rows[rows["available_at"] <= as_of]
 
     with TemporaryDirectory() as folder:

@@ -234,7 +234,7 @@ def test_view_is_the_newest_known_version_in_any_row_order(
 ) -> None:
     as_of = at(f"2025-07-{day:02d}")
     shuffled = list(versions)
-    shuffle.shuffle(shuffled)  # type: ignore[attr-defined]
+    shuffle.shuffle(shuffled)
 
     view = known_at(make_observations(*versions), key=OBSERVATION_KEY, as_of=as_of)
 

@@ -22,13 +22,9 @@ class World:
 def providers_of(world: World) -> dict[str, Provider]:
     """Return every provider by the name of its path."""
     return {
-        "comtrade": comtrade(world.comtrade),
-        "census": census(world.census),
-        "comext": comext(world.comext),
-        "hts": hts(world.policy),
-        "federal_register": federal_register(world.policy),
-        "mofcom": beijing(world.policy),
-        "gacc": beijing(world.policy),
-        "white_house": feeds(world.policy),
+        "comtrade": comtrade(world.comtrade), "census": census(world.census),
+        "comext": comext(world.comext), "hts": hts(world.policy),
+        "federal_register": federal_register(world.policy), "mofcom": beijing(world.policy),
+        "gacc": beijing(world.policy), "white_house": feeds(world.policy),
         "cbp": feeds(world.policy),
-    }
+    }  # fmt: skip

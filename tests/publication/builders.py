@@ -146,12 +146,10 @@ def make_scores() -> pd.DataFrame:
             }
             for model, error in wape.items():
                 figures = {
-                    "wape": error,
-                    "mase": error * 5,
-                    "sql": error * 0.8,
+                    "wape": error, "mase": error * 5, "sql": error * 0.8,
                     "coverage80": 0.81 if model == "magnetcast" else 0.7,
                     "value_added": 1 - error / naive,
-                }
+                }  # fmt: skip
                 rows += [
                     (model, scope, first, last, metric, value, 220)
                     for metric, value in figures.items()

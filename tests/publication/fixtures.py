@@ -25,16 +25,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 __all__ = [
-    "browser",
-    "engine",
-    "goods",
-    "home",
-    "in_english",
-    "publication",
-    "published_store",
-    "site",
+    "browser", "engine", "goods", "home", "in_english", "publication", "published_store", "site",
     "two_goods",
-]
+]  # fmt: skip
 """What the conftests of both rooms take over."""
 
 PLANNING = """\

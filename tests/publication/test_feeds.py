@@ -21,7 +21,6 @@ def test_a_digest_says_in_plain_text_what_the_page_says_first(site: Path, folder
     assert len(lines) > 2
     assert [line for line in lines if " ".join(line.split()) not in page] == []
     entry = feed.find(f"{ATOM}entry")
-    assert entry is not None
     assert entry.findtext(f"{ATOM}title") == lines[0]
     assert entry.findtext(f"{ATOM}id") == "urn:magnetcast:digest:85051110:USA:2"
 

@@ -221,7 +221,6 @@ def test_the_page_has_the_lines_to_paste_into_the_planning(
     lines = page.partition('<pre lang="en">')[2].partition("</pre>")[0]
     (tmp_path / FILE).write_text(unescape(lines), encoding="utf-8")
     planning = read_planning_file(tmp_path)
-    assert planning is not None
     assert [(need.destination, need.tonnes, need.stock) for need in planning.needs] == [
         ("DEU", 20.0, 30.0)
     ]

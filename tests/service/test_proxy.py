@@ -21,6 +21,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from store.settings import PROJECT_ROOT
+from tests.helpers import free_port
 from tests.service.scenario_service import online
 
 if TYPE_CHECKING:
@@ -72,11 +73,6 @@ def caddy(
     monkeypatch.setenv("HOME", str(tmp_path))
     with started(port, "caddy", "run", "--adapter", "caddyfile", "--config", str(conf)):
         yield port
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import yaml
 from flows.serving import scenario_engine
 from models.policy.paired_forecast import COLUMNS
 from service.scenario_pool import ANSWER_COLUMNS
-from store.settings import Settings
+from tests.helpers import settings_in
 from tests.service.scenario_service import WhatIf, tariff, what_if_over
 
 PROBLEM = "application/problem+json"
@@ -109,12 +109,8 @@ def test_every_example_is_answered_as_yaml_and_as_json(what_if: WhatIf) -> None:
 def test_without_the_model_scenarios_are_refused_and_all_else_works(
     published_store: Path, tmp_path: Path
 ) -> None:
-    settings = Settings(
-        home=tmp_path,
-        tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}",
-        artifact_dir=tmp_path / "artifacts",
-    )
-    with what_if_over(published_store, tmp_path, scenario_engine(settings)) as service:
+    settings = settings_in(tmp_path)
+    with what_if_over(published_store, settings.home, scenario_engine(settings)) as service:
         answer = service.post(tariff(60))
         shown = service.client.get(
             "/what-if?destination=USA&tariff_importer=USA&tariff_rate=60&tariff_from=2027-01"

@@ -148,7 +148,6 @@ def test_a_page_shows_the_answer_and_an_address_that_shows_it_again(what_if: Wha
     assert page.status_code == 200
     assert "United States, November 2026 to October 2027:" in page.text
     assert 'figure class="drawn paired"' in page.text
-    assert share is not None
     again = what_if.client.get(unescape(share[1]).replace("what-if.html", "/what-if.html"))
     assert again.text == page.text
     both = what_if.client.get(f"/what-if?{urlencode({'destination': 'USA', **TARIFF, **BAN})}")
@@ -201,7 +200,6 @@ def test_a_licence_beyond_the_record_is_called_extrapolated() -> None:
 def yaml_of(page: str) -> str:
     """Return the scenario that a page shows."""
     found = re.search(r"<pre>(.*?)</pre>", page, re.DOTALL)
-    assert found is not None
     return unescape(found[1])
 
 
@@ -220,7 +218,6 @@ def test_results_are_kept_side_by_side_in_the_address(what_if: WhatIf) -> None:
     query = urlencode({"destination": "USA", **TARIFF})
     page = what_if.client.get(f"/what-if?{query}")
     keep = re.search(r'href="([^"]+)">Keep this result', page.text)
-    assert keep is not None
 
     changed = f"{unescape(keep[1])}&tariff_rate=30"
     both = what_if.client.get(changed)

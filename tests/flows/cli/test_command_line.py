@@ -1,8 +1,6 @@
 import io
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +15,7 @@ from store.settings import PROJECT_ROOT
 from store.vocabulary import FORECAST_COLUMNS
 from tests.data.builders import make_table
 from tests.flows.conftest import Call, Published, point_at
+from tests.helpers import ended
 
 CSV = ("--format", "csv")
 
@@ -67,14 +66,8 @@ def at_published(published: Published, data_dir: Path, monkeypatch: pytest.Monke
 
 
 def test_help_imports_nothing_slow_and_makes_no_file(tmp_path: Path) -> None:
-    answer = subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, "-c", HELP],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(PROJECT_ROOT), "PATH": "", "COLUMNS": "120"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    alone = {"PYTHONPATH": str(PROJECT_ROOT), "PATH": "", "COLUMNS": "120"}
+    answer = ended("-c", HELP, cwd=tmp_path, env=alone)
     assert answer.returncode == 0, answer.stderr
     assert list(tmp_path.iterdir()) == []
     assert answer.stdout.rstrip().endswith("slow imports: none")
@@ -82,9 +75,7 @@ def test_help_imports_nothing_slow_and_makes_no_file(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("at_published")
 def test_a_reading_verb_imports_nothing_slow() -> None:
-    answer = subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, "-c", READ, *READING], capture_output=True, text=True, check=False
-    )
+    answer = ended("-c", READ, *READING)
 
     lines = [line for line in answer.stderr.splitlines() if line.startswith("slow imports:")]
     assert lines == ["slow imports:"] * len(READING), answer.stderr
@@ -204,13 +195,7 @@ main()
 
 
 def test_an_interrupt_while_a_verb_is_loaded_is_no_traceback(tmp_path: Path) -> None:
-    ended = subprocess.run(  # noqa: S603 - our own interpreter and script
-        [sys.executable, "-c", INTERRUPTED],
-        cwd=PROJECT_ROOT,
-        env={**os.environ, "MAGNETCAST_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    home = {**os.environ, "MAGNETCAST_HOME": str(tmp_path)}
+    answer = ended("-c", INTERRUPTED, cwd=PROJECT_ROOT, env=home)
 
-    assert (ended.returncode, ended.stderr.strip()) == (130, "stopped")
+    assert (answer.returncode, answer.stderr.strip()) == (130, "stopped")

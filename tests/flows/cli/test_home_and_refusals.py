@@ -14,28 +14,11 @@ from tests.flows.conftest import Call
 SCENARIO = str(PROJECT_ROOT / "scenarios" / "us-tariff-60.yaml")
 
 READING = [
-    "alerts",
-    "backtest",
-    "backup kept.tar.zst",
-    "compare 1 2",
-    "data diff 1 2",
-    "explain USA",
-    "data gaps",
-    "home upgrade",
-    "data panel",
-    "promote",
-    "prune",
-    "publications list",
-    "data quarantine list",
-    "replay --publication 1",
-    "data review accept 1 --event event.yaml",
-    "rollback",
-    "site",
-    "run --commodity 850511",
-    "status",
-    "train",
-    "data vintages",
-]
+    "alerts", "backtest", "backup kept.tar.zst", "compare 1 2", "data diff 1 2", "explain USA",
+    "data gaps", "home upgrade", "data panel", "promote", "prune", "publications list",
+    "data quarantine list", "replay --publication 1", "data review accept 1 --event event.yaml",
+    "rollback", "site", "run --commodity 850511", "status", "train", "data vintages",
+]  # fmt: skip
 
 ELSEWHERE = {"config", "ingest", "panel", "predict", "restore", "scenario", "serve", "up"}
 """Verbs that read nothing of the home, or bring the first of it."""

@@ -1,16 +1,15 @@
 """The command as a person runs it: a process of its own; with nothing new it needs no Prefect."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 from flows.context.stores import store_of
 from store.facts.reading import read_runs
 from store.settings import PROJECT_ROOT
 from tests.flows.conftest import AS_OF, Published, copied, environment
+from tests.helpers import ended
 
-RUN = [sys.executable, "-c", "from flows.cli.command_line import main; main()", "run", "--as-of"]
+RUN = "from flows.cli.command_line import main; main()"
 
 
 def test_a_repeat_with_nothing_new_states_so_and_publishes_nothing(
@@ -20,14 +19,7 @@ def test_a_repeat_with_nothing_new_states_so_and_publishes_nothing(
     own = {**environment(there.folder, data_dir), "PREFECT_HOME": str(tmp_path / "prefect")}
     variables = {name: os.environ[name] for name in os.environ if not name.startswith("PREFECT_")}
 
-    done = subprocess.run(  # noqa: S603 - our own interpreter and words
-        [*RUN, AS_OF],
-        cwd=PROJECT_ROOT,
-        env={**variables, **own},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = ended("-c", RUN, "run", "--as-of", AS_OF, cwd=PROJECT_ROOT, env={**variables, **own})
 
     assert done.returncode == 0, done.stderr
     assert "nothing new since the forecast of 2020-04-22; nothing was published" in done.stderr

@@ -20,6 +20,7 @@ from store.vocabulary import COMMODITY
 from tests.data.builders import at
 from tests.data.store_builders import make_batch, make_observations
 from tests.flows.conftest import Call
+from tests.helpers import settings_in
 
 FINE = HealthFacts(
     moment=at("2026-11-25"),
@@ -69,9 +70,7 @@ def test_each_thing_that_is_wrong_raises_its_own_alarm(
     assert (found.name, 1 + found.is_broken) == (alarm, code)
 
 
-def test_late_figures_count_from_the_oldest_missing_month_and_a_young_home_needs_no_backup() -> (
-    None
-):
+def test_late_figures_count_from_the_oldest_month_and_a_young_home_needs_no_backup() -> None:
     facts = replace(FINE, newest=pd.Timestamp("2026-08-01"), backup_at=None)
 
     (late,) = report_of(replace(facts, begun_at=FINE.moment - pd.Timedelta(days=3))).alarms
@@ -111,7 +110,7 @@ def test_an_empty_store_is_broken_and_states_so(magnetcast: Call) -> None:
 
 
 def test_a_damaged_database_is_broken(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "var", tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    settings = settings_in(tmp_path)
     settings.home.mkdir()
     (settings.home / "magnetcast.db").write_bytes(b"no database, " * 1000)
 
@@ -122,7 +121,7 @@ def test_a_damaged_database_is_broken(tmp_path: Path) -> None:
 
 
 def test_a_later_month_of_one_destination_is_not_the_newest_of_the_world(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "var", tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    settings = settings_in(tmp_path)
     made_store(settings)
     rows = [
         {"destination": name, "period_from": month, "period_to": month}
@@ -136,7 +135,7 @@ def test_a_later_month_of_one_destination_is_not_the_newest_of_the_world(tmp_pat
 
 
 def test_a_run_that_was_killed_is_told_by_its_row_and_the_free_lock(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "var", tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    settings = settings_in(tmp_path)
     engine, begun = made_store(settings), at("2026-11-25")
     names = {"magnets": COMMODITY, "table": "250410"}
     for name, code in names.items():
@@ -160,7 +159,7 @@ def test_a_run_that_was_killed_is_told_by_its_row_and_the_free_lock(tmp_path: Pa
 
 
 def test_a_row_of_a_clock_that_was_ahead_and_a_changed_folder_are_named(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path / "var", tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    settings = settings_in(tmp_path)
     moment, folder = at("2026-11-25"), settings.publications_dir / "85051110" / "7"
     engine = made_store(settings)
     write_batch(engine, make_batch(make_observations()), ingested_at=at("2036-11-25"))

@@ -36,7 +36,6 @@ def test_what_is_published_is_the_champions_and_states_what_moved_it(published: 
     rows = read_forecasts(store_of(published.settings))
 
     champion = champion_of(published.settings)
-    assert champion is not None
     assert set(rows["model"]) == {champion.model_version}
     assert set(rows["status"]) == {"champion"}
     assert rows["drivers"].str.startswith("[[").all()
@@ -47,7 +46,6 @@ def test_what_is_published_is_the_champions_and_states_what_moved_it(published: 
 def test_the_champion_is_tagged_with_day_data_and_commit(published: Published) -> None:
     client = MlflowClient(published.settings.tracking_uri)
     champion = champion_of(published.settings)
-    assert champion is not None
 
     tags = client.get_model_version(MODEL, str(champion.version)).tags
 
@@ -60,7 +58,6 @@ def test_the_champion_is_tagged_with_day_data_and_commit(published: Published) -
 def test_the_job_is_one_run_in_mlflow_and_its_steps_are_parts(published: Published) -> None:
     client = MlflowClient(published.settings.tracking_uri)
     experiment = client.get_experiment_by_name(EXPERIMENT)
-    assert experiment is not None
     runs = client.search_runs([experiment.experiment_id])
     found = {str(run.info.run_name): run for run in runs}
 

@@ -92,7 +92,6 @@ def test_a_table_is_forecast_explained_and_trained_by_what_the_registry_holds(
     made = predict(settings, at(NOW), TABLE).set_index(keys).loc[rows.index]
     parts = why(settings, ExplainRequest("USA", None, at(NOW), "850511"))
 
-    assert champion is not None
     assert set(rows["model"]) == {champion.model_version}
     np.testing.assert_allclose(made[NUMBERS], rows[NUMBERS].astype(float), rtol=1e-9)
     np.testing.assert_allclose(parts[list(CONTRIBUTIONS)].sum(axis=1), parts["p50"], rtol=1e-9)
@@ -107,7 +106,6 @@ def test_where_the_backtest_fails_the_champion_answers_without_new_scores(filled
 
     rows, seen = backtested_forecast(refused)
 
-    assert champion is not None
     assert set(rows["model"]) == {champion.model_version}
     assert set(rows["status"]) == {"champion"}
     assert seen.scores.empty
@@ -118,7 +116,6 @@ def test_experts_answer_where_the_numbers_of_a_version_are_unusable(
     filled: Filled, monkeypatch: pytest.MonkeyPatch, spoil: float, fault: str
 ) -> None:
     champion = champion_of(filled.settings, TABLE.model)
-    assert champion is not None
     known, rows = open_workspace(filled.settings, at(NOW), TABLE), slice(0, 1)
 
     def spoiled(
@@ -213,7 +210,6 @@ def test_python_forecasts_scores_and_trains_a_table_as_the_verbs_do(place: Path)
     cells = mc.backtest(NOW, "USA", commodity="850511", num_leaves=7)
 
     champion = champion_of(Settings(), TABLE.model)
-    assert champion is not None
     assert champion.version == version
     assert json.loads(champion.parameters) == {"num_leaves": 7}
     assert set(made["model"]) == {champion.model_version}

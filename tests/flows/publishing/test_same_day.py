@@ -73,7 +73,6 @@ def test_a_late_figure_makes_a_second_publication_and_the_first_stays(
     assert parts["passing_time"].abs().max() == 0
 
     kept = read_explanation(engine, int(two))
-    assert kept is not None
     assert kept.since == one
     said = table.set_index("period")["change"]
     for period, causes in kept.changes["USA"].items():
@@ -82,7 +81,6 @@ def test_a_late_figure_makes_a_second_publication_and_the_first_stays(
     again = run(home, at(AS_OF))
     assert not again.is_new
     champion = champion_of(home)
-    assert champion is not None
     assert set(second["model"]) == {champion.model_version}
 
 

@@ -8,8 +8,6 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from flows.context.run_config import config_of
-from flows.context.stores import made_store
 from flows.context.workspace import open_workspace
 from flows.publishing.publication_lookup import publication
 from flows.publishing.replay import replayed
@@ -17,16 +15,15 @@ from flows.run import RunOutcome, run
 from flows.training.predict import forecast
 from flows.training.promote import promote
 from models.forecasting.panel_forecaster import PanelForecaster
-from store.facts.batch import Batch, FileRows
-from store.facts.writing import write_batch
 from store.settings import Settings
 from tests.data.builders import at
 from tests.data.partner_builders import PartnerWorld, make_partner_world
 from tests.data.registry_builders import champion_of
 from tests.flows.conftest import copied_settings, environment, settings_of
+from tests.flows.publishing.test_run_table import NOW as DAY
+from tests.flows.publishing.test_run_table import TABLE, fill
 
-NOW = at("2024-12-26")
-TABLE = config_of("850511")
+NOW = at(DAY)
 RULE = "statistical ensemble"
 
 
@@ -42,15 +39,10 @@ def trough_world() -> PartnerWorld:
 WORLD = trough_world()
 
 
-def fill(settings: Settings, rows: pd.DataFrame, *, name: str) -> None:
-    batch = Batch((FileRows("comtrade", name, name, {"observations": rows}),))
-    write_batch(made_store(settings), batch)
-
-
 @pytest.fixture(scope="module")
 def beaten(new_folder: Callable[[], Path], data_dir: Path) -> tuple[Settings, RunOutcome]:
     settings = settings_of(environment(new_folder(), data_dir))
-    fill(settings, WORLD.rows(), name="made-up")
+    fill(settings, WORLD.rows())
     return settings, run(settings, NOW, TABLE)
 
 
@@ -65,7 +57,6 @@ def test_a_first_model_that_loses_to_a_rule_is_not_promoted_and_the_rule_is_publ
     assert set(outcome.forecasts["status"]) == {RULE}
     [reason] = set(outcome.forecasts["reason"])
     assert reason.startswith("champion: version 1 lost to a simple rule in the backtest: loss ")
-    assert outcome.site is not None
     page = (outcome.site / "index.html").read_text(encoding="utf-8")
     assert "Statistical ensemble: all destinations (champion: version 1 lost to a simple" in page
     assert not run(settings, NOW, TABLE).is_new
@@ -104,7 +95,6 @@ def test_a_refit_that_loses_takes_its_champion_with_it_until_a_person_decides(
     fill(settings, newest.assign(value=newest["value"] * 1.02, available_at=later), name="revised")
     assert set(run(settings, later, TABLE).forecasts["status"]) == {RULE}
     champion = champion_of(settings, TABLE.model)
-    assert champion is not None
     assert champion.version == 1
     assert set(forecast(open_workspace(settings, NOW, TABLE))["status"]) == {"champion"}
     assert not run(settings, later, TABLE).is_new

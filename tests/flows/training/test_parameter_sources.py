@@ -50,7 +50,6 @@ def test_other_parameters_at_the_same_as_of_stays_beside_the_first_and_is_kept_o
 
     # Too few origins show that it is better: the schedule keeps the champion and its parameters.
     champion = champion_of(home)
-    assert champion is not None
     assert champion.version == 1
     assert not run(home, at(AS_OF)).is_new
     assert parameters_for(home, at(LATER)).parameters == MAGNETS_PRESET
@@ -64,7 +63,6 @@ def test_other_parameters_at_the_same_as_of_stays_beside_the_first_and_is_kept_o
     assert 'magnets.num_leaves,7,leaves,"champion, version 2"' in out
     assert run(home, at(LATER)).is_new
     new = champion_of(home)
-    assert new is not None
     assert (new.version, new.parameters) == (3, second.parameters)
     rows = latest_forecast(store_of(home))
     assert set(rows["model"]) == {new.model_version}

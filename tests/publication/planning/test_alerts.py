@@ -2,11 +2,9 @@
 
 import json
 import socketserver
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pandas as pd
 import pytest
@@ -23,6 +21,7 @@ from store.facts.reading import latest_forecast
 from store.planning import read_alerts
 from store.schema.database_tables import alerts
 from store.settings import Settings
+from tests.helpers import Receiver, receiving, running
 from tests.publication.planning.conftest import KEY, LATER
 from tests.publication.stores import NEWEST, publications_of, publish
 
@@ -30,45 +29,10 @@ NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 MEDIAN = {"name": "doubled", "measure": "median", "points": 50, "destination": "USA"}
 
 
-@dataclass
-class Receiver:
-    """A receiver that answers with the statuses it is given, the last one for good."""
-
-    statuses: list[int] = field(default_factory=lambda: [204])
-    taken: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-    port: int = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook?a=b"
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    result = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            result.taken.append(({k.lower(): v for k, v in self.headers.items()}, body))
-            status = result.statuses.pop(0) if len(result.statuses) > 1 else result.statuses[0]
-            self.send_response(status)
-            if status == 302:
-                self.send_header("Location", f"http://127.0.0.1:{result.port}/elsewhere")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    result.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield result
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with receiving() as opened:
+        yield opened
 
 
 @dataclass
@@ -96,14 +60,8 @@ def mail_server() -> Iterator[MailServer]:
                 if verb == b"QUIT":
                     return
 
-    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-    result.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield result
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with running(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)) as result.port:
+        yield result
 
 
 def plan(settings: Settings, **content: object) -> None:

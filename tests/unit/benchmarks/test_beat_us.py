@@ -100,7 +100,7 @@ def test_what_is_no_forecast_is_refused_in_words(
     said = asked.assign(**dict.fromkeys(LEVELS, 10.0))
 
     with pytest.raises(SystemExit, match=words):
-        checked(change(said)[[*KEY, *(set(LEVELS) & set(change(said)))]], asked, where="an entry")  # type: ignore[operator]
+        checked(change(said)[[*KEY, *(set(LEVELS) & set(change(said)))]], asked, where="an entry")
 
 
 def test_without_a_task_it_is_said_how_to_make_one(tmp_path: Path) -> None:

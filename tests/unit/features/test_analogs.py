@@ -38,4 +38,4 @@ def test_facts_of_later_change_no_analog(day: str) -> None:
 
 
 def facts(world: object) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return world.analog_events, world.observations  # type: ignore[attr-defined]
+    return world.analog_events, world.observations

@@ -48,7 +48,6 @@ def test_a_further_control_on_the_same_mineral_is_no_first_one() -> None:
 
 def test_no_act_known_later_enters() -> None:
     world = bundled_world()
-    assert world.analog_events is not None
     acts = world.analog_events
     now = at("2024-06-25")
 

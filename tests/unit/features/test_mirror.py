@@ -134,7 +134,6 @@ def test_a_record_speaks_of_a_mix_of_its_month_and_the_month_before() -> None:
 
     statement = mirror_statements(mirrors, first=mirrors[0].months[0] - 1, last=10**6)[3]
 
-    assert statement.above is not None
     assert statement.above.destinations == ("USA",)
     assert statement.above.end - statement.above.start == 1
     assert sum(statement.above.weights) == pytest.approx(1.0)

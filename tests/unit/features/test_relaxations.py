@@ -70,10 +70,7 @@ def test_a_felt_control_is_an_analog_of_the_next() -> None:
 
     (analog,) = magnet_analogs(origin, controls_at(origin))
 
-    assert (analog.event_id, analog.material, analog.instrument) == (
-        "felt",
-        MAGNET_MATERIAL,
-        "export_control",
-    )
+    said = (analog.event_id, analog.material, analog.instrument)
+    assert said == ("felt", MAGNET_MATERIAL, "export_control")
     np.testing.assert_allclose(analog.retained, 0.3, rtol=0.05)
     assert len(analog.age) == 3

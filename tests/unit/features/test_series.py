@@ -4,7 +4,6 @@ import pytest
 from features.build import ALL_FEATURES
 from features.families.dynamics import CEILING
 from features.series import SPREAD_PER_CHANGE, SeriesStats, series_stats
-from features.statistical.base_forecasts import PANEL_FORECASTS, PANEL_MEDIAN
 from tests.data.engine_builders import make_values, make_view
 
 NAN = float("nan")
@@ -40,13 +39,6 @@ class TestSeriesStats:
 
 
 class TestOriginFeatures:
-    def test_base_is_the_median_of_the_base_forecasts_in_it(self) -> None:
-        found = make_view(make_values(series=5)).at(59, slice(None))
-
-        expected = np.median([found.base_forecasts[name] for name in PANEL_MEDIAN], axis=0)
-        np.testing.assert_array_equal(found.base, expected)
-        assert list(found.base_forecasts) == list(PANEL_FORECASTS)
-
     def test_no_base_forecast_exceeds_a_multiple_of_the_highest_month(self) -> None:
         grown = np.concatenate([np.ones(10), 2.0 ** np.arange(1.0, 13.0)])
 

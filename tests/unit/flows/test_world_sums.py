@@ -23,25 +23,9 @@ NOW = at("2026-12-01")
 SHARES = {"DEU": 840, "USA": 600, "VNM": 560, "KOR": 440, "IND": 270, "JPN": 250, "THA": 140}
 REST = {"ITA": 120, "MEX": 320, "POL": 170, "FRA": 140, "HUN": 120, "TWN": 103, "MYS": 80}
 OTHERS = (
-    "CHE",
-    "NLD",
-    "CZE",
-    "RUS",
-    "GBR",
-    "TUR",
-    "PHL",
-    "DNK",
-    "SVN",
-    "HKG",
-    "ESP",
-    "CAN",
-    "BRA",
-    "IDN",
-    "SVK",
-    "SGP",
-    "AUS",
-    "FIN",
-)
+    "CHE", "NLD", "CZE", "RUS", "GBR", "TUR", "PHL", "DNK", "SVN", "HKG", "ESP", "CAN", "BRA",
+    "IDN", "SVK", "SGP", "AUS", "FIN",
+)  # fmt: skip
 TAIL = ("AUT", "SWE", "ARE", "BEL", "PRT", "ROU")
 FULL = {**SHARES, **REST, **dict.fromkeys(OTHERS, 45.0), **dict.fromkeys(TAIL, 11.0), "LUX": 0.5}
 """About what each partner has of 5,000 t a month."""

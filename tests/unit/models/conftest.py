@@ -13,21 +13,18 @@ from models.registry import model_registry
 from models.registry.runs import open_run
 from store.settings import PROJECT_ROOT, Settings
 from tests.flows.conftest import with_mlflow
+from tests.helpers import settings_in
 
 SERVED_MODEL = PROJECT_ROOT / "flows" / "training" / "served_model.py"
 HORIZONS = 18
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+TAGS = {"as_of": "2026-02-25", "model_version": "m1", "data_vintage": "m1", "commodity": "m1"}
 FEATURES = ["tonnes_lag_1m_log", "tariff_rate_pct", "horizon"]
 
 
 def copied(template: Path, target: Path) -> Settings:
     """Settings of a copy of the migrated database with artifacts of its own."""
-    with_mlflow(template, target)
-    return Settings(
-        home=target / "var",
-        tracking_uri=f"sqlite:///{target / 'mlflow.db'}",
-        artifact_dir=target / "artifacts",
-    )
+    return settings_in(with_mlflow(template, target))
 
 
 @pytest.fixture
@@ -61,14 +58,9 @@ def mlflow_boosters(mlflow_rows: pd.DataFrame) -> dict[str, str]:
     rng = np.random.default_rng(8)
     target = mlflow_rows["tonnes_lag_1m_log"].fillna(0.0) * 0.3 + rng.normal(size=len(mlflow_rows))
     common = {
-        "objective": "quantile",
-        "num_leaves": 7,
-        "num_threads": 1,
-        "deterministic": True,
-        "force_row_wise": True,
-        "seed": 1,
-        "verbosity": -1,
-    }
+        "objective": "quantile", "num_leaves": 7, "num_threads": 1, "deterministic": True,
+        "force_row_wise": True, "seed": 1, "verbosity": -1,
+    }  # fmt: skip
     return {
         name: lgb.train(
             {**common, "alpha": alpha},
@@ -97,6 +89,21 @@ def mlflow_metadata() -> dict[str, object]:
     }
 
 
+def keep_model(
+    settings: Settings,
+    boosters: Mapping[str, str],
+    metadata: Mapping[str, object],
+    example: pd.DataFrame,
+    **tags: str,
+) -> int:
+    """Register a model with some other tags than the usual ones; returns its version."""
+    model = {"boosters": boosters, "metadata": metadata, "example": example}
+    with open_run(settings, name="train", tags={"flow": "train"}):
+        return model_registry.register(
+            settings, **model, script=SERVED_MODEL, tags={**TAGS, **tags}
+        )
+
+
 @pytest.fixture(scope="session")
 def mlflow_stored(
     mlflow_template: Path,
@@ -107,18 +114,7 @@ def mlflow_stored(
 ) -> Settings:
     """Settings of a database with one registered version; only read."""
     settings = copied(mlflow_template, tmp_path_factory.mktemp("stored"))
-    with open_run(settings, name="train", tags={"flow": "train"}):
-        model_registry.register(
-            settings,
-            boosters=mlflow_boosters,
-            metadata=mlflow_metadata,
-            example=mlflow_rows,
-            script=SERVED_MODEL,
-            tags={
-                "as_of": "2026-02-25",
-                **dict.fromkeys(("model_version", "data_vintage", "commodity"), "m1"),
-            },
-        )
+    keep_model(settings, mlflow_boosters, mlflow_metadata, mlflow_rows)
     return settings
 
 

@@ -1,8 +1,6 @@
 """Work that several processes share."""
 
 import os
-import subprocess
-import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -11,8 +9,11 @@ import pytest
 
 from models.executor import Executor
 from store.errors import DataError
+from tests.helpers import ended
 
 pytestmark = pytest.mark.slow
+
+TWO = Executor(processes=2, items_per_process=1)
 
 
 def squared(folder: Path, item: int) -> tuple[int, int]:
@@ -39,11 +40,7 @@ def lost(own: int, item: int) -> int:
 def test_results_come_in_the_order_of_the_items_from_this_process_and_others(
     tmp_path: Path,
 ) -> None:
-    found = list(
-        Executor(processes=2, items_per_process=1).map(
-            partial(squared, tmp_path), range(20), "items"
-        )
-    )
+    found = list(TWO.map(partial(squared, tmp_path), range(20), "items"))
 
     assert [square for square, _ in found] == [item**2 for item in range(20)]
     makers = [maker for _, maker in found]
@@ -52,7 +49,7 @@ def test_results_come_in_the_order_of_the_items_from_this_process_and_others(
 
 def test_what_another_process_refuses_is_refused_here() -> None:
     with pytest.raises(DataError, match="three"):
-        list(Executor(processes=2, items_per_process=1).map(refused, range(4), "items"))
+        list(TWO.map(refused, range(4), "items"))
 
 
 def slowly_refused(item: int) -> int:
@@ -62,21 +59,15 @@ def slowly_refused(item: int) -> int:
 
 def test_an_error_in_the_middle_ends_the_command_and_its_processes() -> None:
     command = (
-        f"from {__name__} import Executor, slowly_refused\n"
-        "list(Executor(processes=2, items_per_process=1).map(slowly_refused, range(60), 'items'))"
+        f"from {__name__} import TWO, slowly_refused\n"
+        "list(TWO.map(slowly_refused, range(60), 'items'))"
     )
 
-    ended = subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, "-c", command], capture_output=True, text=True, timeout=60, check=False
-    )
+    answer = ended("-c", command, timeout=60)
 
-    assert ended.returncode == 1
-    assert ended.stderr.strip().endswith("store.errors.DataError: three")
+    assert answer.returncode == 1
+    assert answer.stderr.strip().endswith("store.errors.DataError: three")
 
 
 def test_a_process_that_is_lost_costs_its_work_alone() -> None:
-    found = Executor(processes=2, items_per_process=1).map(
-        partial(lost, os.getpid()), range(8), "items"
-    )
-
-    assert list(found) == list(range(8))
+    assert list(TWO.map(partial(lost, os.getpid()), range(8), "items")) == list(range(8))

@@ -19,11 +19,7 @@ def constant_booster(value: float) -> lgb.Booster:
     )
 
 
-BOOSTERS = {
-    "p10": constant_booster(-1.0),
-    "p50": constant_booster(0.0),
-    "p90": constant_booster(1.0),
-}
+BOOSTERS = {f"p{50 + 40 * side}": constant_booster(float(side)) for side in (-1, 0, 1)}
 
 
 def make_metadata(

@@ -20,10 +20,8 @@ def test_pieces_cover_it_without_overlap_and_years_end_in_december() -> None:
 
     assert list(map(str, span.pieces(12))) == ["2024-11..2025-10", "2025-11..2026-02"]
     assert list(map(str, span.years())) == [
-        "2024-11..2024-12",
-        "2025-01..2025-12",
-        "2026-01..2026-02",
-    ]
+        "2024-11..2024-12", "2025-01..2025-12", "2026-01..2026-02",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,6 @@ def test_a_fault_is_understood_by_its_code_and_words(
 ) -> None:
     fault = fault_in(FAULT.format(code, text).encode())
 
-    assert fault is not None
     assert fault.is_empty == is_empty
     assert fault.text.startswith(f"fault {code}: ")
     assert "&" not in fault.text

@@ -111,7 +111,6 @@ class TestRows:
         file = fetch("comtrade", "2024-03")
 
         cell = world.cell("202403", usa)
-        assert cell is not None
         march = pd.Timestamp("2024-03-01")
         assert rows_of(file, "net_weight_t")["USA", march] == pytest.approx(cell[0] / 1000)
         assert rows_of(file, "value_musd")["USA", march] == pytest.approx(cell[1] / 1e6)

@@ -30,7 +30,7 @@ def download(
 ) -> CustomsDownload:
     path = folder / "export.csv"
     path.write_bytes(text.encode(encoding))
-    return CustomsDownload(path, ReleaseCalendar({}), NOW, "export", **more)  # type: ignore[arg-type]
+    return CustomsDownload(path, ReleaseCalendar({}), NOW, "export", **more)
 
 
 def cells(source: CustomsDownload) -> dict[tuple[str, str, str], float]:

@@ -95,7 +95,6 @@ def test_a_file_is_known_by_its_headings_and_read_to_the_kilogram(
 
     file = download(save(tmp_path / name, content), NOW)
 
-    assert file is not None
     rows = validate(file.tables["observations"], "observations", where="test")
     found = rows[["commodity", "destination", "measure", "value"]].round(6).astype(str)
     assert set(found.agg(" ".join, axis=1)) == set(expected.split(", "))
@@ -229,7 +228,6 @@ def test_a_weight_that_is_suppressed_is_none(tmp_path: Path) -> None:
 
     file = download(save(tmp_path / "uk.json", text.encode()), NOW)
 
-    assert file is not None
     assert file.tables["observations"]["value"].tolist() == [2.0]
     assert file.ignored[0] == "1 lines: another suppressionindex"
 
@@ -251,7 +249,6 @@ def test_records_need_not_have_the_same_fields(tmp_path: Path) -> None:
         save(tmp_path / "uk.json", UK.replace(' "NetMass": 1500', ' "a": null').encode()), NOW
     )
 
-    assert file is not None
     assert file.tables["observations"]["value"].tolist() == [2.0]
 
 

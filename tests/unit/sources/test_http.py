@@ -42,7 +42,6 @@ def client(settings: Settings, waits: Waits, *, keys: ApiKeys | None = None) -> 
 
 def rows_of(http: HttpClient) -> int:
     answer = http.get(PREVIEW, ASKED, read=json.loads)
-    assert answer is not None
     return len(answer["data"])
 
 

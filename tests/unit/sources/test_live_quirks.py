@@ -195,7 +195,7 @@ LEFT_OUT: dict[str, tuple[str, str, Change, set[str], str]] = {
     **{
         f"{change} of Comtrade": (
             "comtrade_mirror", "2024-03",
-            in_comtrade(lambda answer, change=change: answer["data"][0].update(change)),  # type: ignore[misc]
+            in_comtrade(lambda answer, change=change: answer["data"][0].update(change)),
             PARTNER, UNREADABLE,
         )
         for change in ({"netWgt": "many"}, {"primaryValue": "n.a."}, {"reporterCode": None})

@@ -188,7 +188,6 @@ def test_what_a_series_is_part_of_is_kept(tmp_path: Path) -> None:
 
     result = read(tmp_path, text).tree_rows
 
-    assert result is not None
     assert result.to_dict() == {"DEU": "EU", "ITA": "EU", "USA": ""}
     assert sums_in(result.reset_index(), "p") == {"EU": ("DEU", "ITA")}
 

@@ -26,15 +26,10 @@ def values() -> Values:
         }
     )
     return {
-        "strip": np.arange(12.0).reshape(3, 4)[:, :3].T,
-        "kind": np.array([[1, 2]], dtype=np.int8),
-        "moment": np.array(["2026-01-01"], dtype="datetime64[s]"),
-        "count": 3,
-        "share": 0.1,
-        "text": "graphite",
-        "table": table,
-        "none": table.iloc[:0],
-    }
+        "strip": np.arange(12.0).reshape(3, 4)[:, :3].T, "kind": np.array([[1, 2]], dtype=np.int8),
+        "moment": np.array(["2026-01-01"], dtype="datetime64[s]"), "count": 3, "share": 0.1,
+        "text": "graphite", "table": table, "none": table.iloc[:0],
+    }  # fmt: skip
 
 
 def never() -> Values:

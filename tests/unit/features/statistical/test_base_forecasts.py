@@ -160,19 +160,14 @@ class TestErrorsWithin:
 
 
 ODD = {
-    "constant": [7.0] * 40,
-    "all zero": [0.0] * 40,
-    "one value": [NAN] * 39 + [7.0],
-    "one value long ago": [7.0] + [NAN] * 39,
-    "huge": [1e15, 3e15] * 20,
-    "tiny": [1e-9, 3e-9] * 20,
+    "constant": [7.0] * 40, "all zero": [0.0] * 40, "one value": [NAN] * 39 + [7.0],
+    "one value long ago": [7.0] + [NAN] * 39, "huge": [1e15, 3e15] * 20, "tiny": [1e-9, 3e-9] * 20,
     "all magnitudes": [1e-9, 1e15, 0.0, 1.0] * 10,
     "one huge month": [1.0] * 20 + [1e15] + [0.0] * 19,
-    "exploding": [1e-9 * 4.0**month for month in range(40)],
-    "rare": ([0.0] * 19 + [50.0]) * 2,
+    "exploding": [1e-9 * 4.0**month for month in range(40)], "rare": ([0.0] * 19 + [50.0]) * 2,
     "starts late": [NAN] * 35 + [1.0, 2.0, 3.0, 4.0, 5.0],
     "ends early": [1.0, 2.0, 3.0, 4.0, 5.0] + [NAN] * 35,
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BASE_FORECASTS)

@@ -1,11 +1,8 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from models.engine import panel_targets, past_origins
+from models.engine import panel_targets
 from models.learning.boosters import training_set
-from models.learning.parameters import PANEL_PRESET
 from tests.data.engine_builders import BRIEF, make_values, make_view
 
 NAN = float("nan")
@@ -29,17 +26,6 @@ class TestPanelView:
         assert view.after(10, ALL, 19).tolist() == [[11.0, 12.0, 13.0, 14.0]]
         np.testing.assert_array_equal(view.after(10, ALL, 12), [[11.0, 12.0, NAN, NAN]])
         np.testing.assert_array_equal(view.after(12, ALL, 12), [[NAN] * 4])
-
-
-class TestPastOrigins:
-    def test_go_back_in_steps_from_the_month_before(self) -> None:
-        parameters = replace(PANEL_PRESET, step=3, span=12, least_history=14)
-
-        assert past_origins(50, 6, parameters) == [49, 46, 43, 40, 37, 34]
-
-    def test_need_a_history(self) -> None:
-        assert past_origins(16, 6, replace(PANEL_PRESET, step=1, least_history=14)) == [15, 14, 13]
-        assert past_origins(13, 6, replace(PANEL_PRESET, least_history=14)) == []
 
 
 class TestTrainingRows:

@@ -117,7 +117,7 @@ def test_a_refit_of_the_champions_parameters_needs_no_many_origins() -> None:
 def test_a_challenger_that_is_old_or_was_taken_back_is_refused(
     change: dict[str, object], rule: str
 ) -> None:
-    trial = replace(trial_of(make_cells(), make_cells(bias=0.3)), **change)  # type: ignore[arg-type]
+    trial = replace(trial_of(make_cells(), make_cells(bias=0.3)), **change)
 
     assert broken(judge(trial)) == [rule]
 

@@ -135,7 +135,6 @@ def test_an_event_explains_what_would_else_be_absurd() -> None:
     assert all("absurd median" in str(one) for one in absurdities(values, origin))
 
     tariffs = origin_at().tariffs
-    assert tariffs is not None
     step = tariffs.iloc[[0]].assign(importer="USA", effective_from=pd.Timestamp("2020-05-01"))
     touched = replace(origin, tariffs=step)
     explained = dict(zip(origin.series, explained_series(touched), strict=True))

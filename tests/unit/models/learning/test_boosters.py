@@ -33,7 +33,6 @@ def rising() -> TrainingSet:
 
 def boosters_of(rows: TrainingSet, parameters: ModelParameters) -> Boosters:
     [boosters] = fitted(rows, [np.ones(len(rows), dtype=bool)], LAST, parameters)
-    assert boosters is not None
     return boosters
 
 

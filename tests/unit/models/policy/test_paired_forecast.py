@@ -8,8 +8,6 @@ from models.policy.paired_forecast import ScenarioSnapshot, paired
 from tests.data.builders import make_events
 from tests.data.scenario_builders import halted, make_scenario, make_standing
 
-MEMBERS = ["USA", "DEU", "JPN", "KOR", "VNM", "IND", "THA", "ITA", "EU27_REST", "ROW"]
-
 BAN = """
 events:
   - {event_id: 2020-10-ban, instrument: export_ban, destinations: [JPN], effective_from: 2020-10-01,

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -13,18 +11,13 @@ from sqlalchemy import Engine
 
 from models import quantile_model
 from models.registry import model_registry, runs
-from models.registry.runs import open_run
 from models.registry.stored_model import MODEL, check, digest_of, verify
 from store.database import open_store
 from store.errors import StoreError
 from store.publications.publication_rows import read_champions, write_champions
 from store.settings import Settings
-from tests.unit.models.conftest import SERVED_MODEL
-
-TAGS = {
-    "as_of": "2026-02-25",
-    **dict.fromkeys(("model_version", "data_vintage", "commodity"), "m1"),
-}
+from tests.helpers import ended
+from tests.unit.models.conftest import TAGS, keep_model
 
 Register = Callable[..., int]
 
@@ -69,15 +62,7 @@ def register(
     """Register a sound model; returns its version."""
 
     def registered(*, example: pd.DataFrame = mlflow_rows, **tags: str) -> int:
-        with open_run(mlflow_settings, name="train", tags={"flow": "train"}):
-            return model_registry.register(
-                mlflow_settings,
-                boosters=mlflow_boosters,
-                metadata=mlflow_metadata,
-                example=example,
-                script=SERVED_MODEL,
-                tags={**TAGS, **tags},
-            )
+        return keep_model(mlflow_settings, mlflow_boosters, mlflow_metadata, example, **tags)
 
     return registered
 
@@ -111,13 +96,7 @@ def test_a_process_without_the_project_predicts_the_same(
     rows.to_parquet(tmp_path / "rows.parquet")
 
     files = [str(mlflow_stored_folder), "rows.parquet", "forecast.parquet"]
-    done = subprocess.run(  # noqa: S603 - our own interpreter and script
-        [sys.executable, "-I", "-c", WITHOUT_PROJECT, *files],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = ended("-I", "-c", WITHOUT_PROJECT, *files, cwd=tmp_path)
 
     assert done.returncode == 0, done.stderr
     found = pd.read_parquet(tmp_path / "forecast.parquet")
@@ -223,7 +202,6 @@ def test_aliases_follow_the_champions_of_the_store(
 
     assert aliases(mlflow_settings) == {"champion": 1}
     champion = read_champions(engine, MODEL).champion
-    assert champion is not None
     verify(mlflow_settings, champion)
     reasons = [version.rolled_back for version in model_registry.versions(mlflow_settings)]
     assert reasons == ["", "bands too narrow", "worse"]
