@@ -17,7 +17,7 @@ from scipy.optimize import nnls
 from threadpoolctl import threadpool_limits
 
 from features.origin import Origin
-from features.series import series_stats
+from features.series import series_stats, zero_runs
 from features.statistical.smoothing import errors_within
 from models.quantile_model import NORMAL_80
 from store.arrays import Flags, Floats, Ints
@@ -244,8 +244,9 @@ def reconciled(table: pd.DataFrame, origin: Origin, tree: Tree) -> tuple[Ints, p
     quantiles[current] = (
         table[list(QUANTILE_COLUMNS)].to_numpy().reshape(len(current), shape[1], -1)
     )
-    season = series_stats(origin.tonnes).season
-    mean, quantiles = reconcile(mean, quantiles, errors_within(origin.tonnes, season), tree)
+    errors = errors_within(origin.tonnes, series_stats(origin.tonnes).season)
+    errors[zero_runs(origin.tonnes)[0][:, -1] > 0] = 0.0  # a series that stopped makes up no gap
+    mean, quantiles = reconcile(mean, quantiles, errors, tree)
     rows = np.flatnonzero(np.isfinite(mean).all(axis=1))
     quantile_rows = quantiles[rows].reshape(-1, len(QUANTILES))
     forecast = pd.DataFrame(quantile_rows, columns=list(QUANTILE_COLUMNS))

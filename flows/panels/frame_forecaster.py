@@ -34,8 +34,10 @@ from flows.panels.panel_files import (
     levels_by_name,
     models_by_name,
     months_ahead,
+    months_to_score,
     part_of_text,
     refusal,
+    rows_to_score,
     signature_of,
     text_of,
     transform_pair,
@@ -43,7 +45,7 @@ from flows.panels.panel_files import (
 )
 from models.engine import CustomFeatures, Function, Transform, date_features, lag_features
 from models.forecasting.model_names import MODEL
-from models.forecasting.panel_forecaster import PanelForecaster, fitted_estimator
+from models.forecasting.panel_forecaster import PanelForecaster, at_ends, fitted_estimator
 from models.forecasting.residual_history import PLAIN_SIDE
 from models.forecasting.snapshot import Snapshot
 from models.learning.boosters import Boosters, booster_of, texts_of
@@ -59,7 +61,7 @@ from sources.files.covariates import read_covariates
 from sources.files.panel import NIXTLA, OURS, Names, names_in, our_names
 from store.arrays import Floats
 from store.errors import DataError, first_few
-from store.months import month_label, month_starts
+from store.months import month_starts
 from store.vocabulary import QUANTILES
 
 _FUNCTIONS: Final = ("models", "features", "lag_transforms", "target_transforms")
@@ -160,6 +162,8 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         exogenous = further_columns(panel, covariates)
         files = PanelFiles(df, covariates, tree, columns, allow_negative, forward)
         contents, snapshot = files.open()
+        if (held_out := rows_to_score()) is not None:
+            months_to_score(files, as_pandas(held_out), snapshot.cutoff)
         self._dates, note = PanelDates.of(panel[OURS[1]].dropna())
         self.freq_ = self._dates.freq
         _warn([*contents.notes, refusal(contents), note])
@@ -315,14 +319,8 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
     def score(self, df: Table, y: None = None) -> float:  # noqa: ARG002 - as of ``fit``
         """Negative mean absolute scaled error in the months of ``df`` after those of ``fit``."""
         check_is_fitted(self, "table_")
-        truth = Snapshot.of_panel(self._files.read(df := as_pandas(df)).table, 1)
         last = self.snapshot_.cutoff
-        if truth.cutoff <= last:
-            raise DataError(
-                f"The rows to score end in {month_label(truth.cutoff)}, those of fit in "
-                f"{month_label(last)}. Expected rows of later months. Fit on earlier months; "
-                "GridSearchCV takes splits of rows as cv=[(early, late)], not a number of folds."
-            )
+        truth = months_to_score(self._files, df := as_pandas(df), last)
         forecasts = self._forecast(self._snapshot(truth.cutoff - last, df))
         cells = forecasts.query("model == @MODEL").merge(truth.published_months)
         errors = (self._backward(cells["tonnes"]) - self._values(cells, [0.5])[:, 0]).abs()
@@ -459,18 +457,9 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
 
         Without sums, a series that ended within the last year is forecast from its own end.
         """
-        months = snapshot.horizon
-        forecasts, model = self._trained(snapshot, self._models.get(months))
-        self._models[months] = model
-        months_ago = np.isfinite(self.table_.to_numpy())[:, ::-1].argmax(axis=1)
-        if snapshot.tree is not None or not months_ago.any():
-            return forecasts
-        ended = pd.Series(months_ago, self.table_.index).reindex(forecasts["destination"])
-        parts = [forecasts.loc[ended.eq(0).to_numpy()]]
-        for ago in sorted({*ended} - {0}):
-            part = self._trained(snapshot.at(snapshot.cutoff - ago), model)[0]
-            parts.append(part.loc[part["destination"].isin(ended.index[ended.eq(ago)])])
-        return pd.concat(parts).sort_values("destination", kind="stable", ignore_index=True)
+        forecasts, model = self._trained(snapshot, self._models.get(snapshot.horizon))
+        self._models[snapshot.horizon] = model
+        return at_ends(forecasts, snapshot, lambda past: self._trained(past, model)[0])
 
     def _trained(
         self, snapshot: Snapshot, model: "_Model | None" = None
@@ -510,6 +499,8 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
             forecasts, model = self._trained(snapshot.at(cutoff), None if is_new else model)
             parts.append(forecasts)
         forecasts = pd.concat(parts).merge(snapshot.published_months, on=["destination", "period"])
+        if silent := sorted({*snapshot.series} - {*forecasts["destination"]}):
+            _warn([f"no value in the months of the windows, not forecast: {first_few(silent)}"])
         cells = forecasts.query("model == @MODEL")
         rows, actual = self._as_asked(forecasts, named), self._backward(cells["tonnes"].to_numpy())
         if self.columns_ == OURS:

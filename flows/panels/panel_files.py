@@ -3,6 +3,7 @@
 Prefect is not imported: its start takes longer than a forecast.
 """
 
+import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,6 +40,7 @@ from sources.files.panel import (
 )
 from store.arrays import Floats
 from store.errors import DataError, first_few
+from store.months import month_label
 from store.progress import Progress
 from store.vocabulary import PANEL_HORIZON, QUANTILE_COLUMNS, QUANTILES
 
@@ -83,6 +85,8 @@ class PanelFiles:
         table, covariates = panel.table, None
         if sums is not None:
             notes += [f"tree: {gap}" for gap in contradictions(table, sums)]
+            if early := [*table.index[table.iloc[:, -1].isna()]]:
+                notes.append(f"tree: forecast in the months of the others: {first_few(early)}")
             table = add_sums(table, sums)
         if self.covariates is not None:
             covariates = read_covariates(self.covariates, table=table)
@@ -130,7 +134,7 @@ def forecast_panel(
     """Forecasts of the months after a panel, with the columns of a forecast file."""
     snapshot = panel_snapshot(files, horizon)
     fitted = PanelForecaster(parameters, shifts_negative=files.allow_negative).fit(snapshot)
-    forecasts = pd.concat(list(fitted.predict(track)) or [fitted.nothing()], ignore_index=True)
+    forecasts = fitted.from_own_ends(track)
     say_left_out(set(snapshot.series) - set(forecasts["destination"]))
     return forecast_file(forecasts, status="panel")
 
@@ -306,6 +310,29 @@ def signature_of(past: pd.DataFrame | None, names: Names) -> Any:  # noqa: ANN40
             mlflow_type = types.get(kind.kind, "datetime" if kind.kind == "M" else "string")
             columns.append(ColSpec(mlflow_type, theirs.get(str(name), str(name))))
     return ModelSignature(Schema([*columns]))
+
+
+def rows_to_score() -> Table | None:
+    """Rows that a search of scikit-learn keeps to score the fit it is at, None outside of one.
+
+    It turns errors of ``score`` into gaps, so ``fit`` refuses rows that cannot be scored.
+    """
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_name != "_fit_and_score":
+        frame = frame.f_back
+    return frame and frame.f_locals["X_test"]
+
+
+def months_to_score(files: PanelFiles, df: pd.DataFrame, last: int) -> Snapshot:
+    """Rows to score, which must reach beyond ``last``, the last month of fit."""
+    truth = Snapshot.of_panel(files.read(df).table, 1)
+    if truth.cutoff > last:
+        return truth
+    raise DataError(
+        f"The rows to score end in {month_label(truth.cutoff)}, those of fit in "
+        f"{month_label(last)}. Expected rows of later months. Fit on earlier months; "
+        "GridSearchCV takes splits of rows as cv=[(early, late)], not a number of folds."
+    )
 
 
 def text_of(part: Any, name: str) -> Any:  # noqa: ANN401 - as of ``Forecaster.fit``

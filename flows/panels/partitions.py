@@ -60,10 +60,8 @@ def predict_folder(
 
 def forecast_rows(rows: pd.DataFrame, fitted: FittedPanel, files: PanelFiles) -> pd.DataFrame:
     """Forecasts of a partition, with the columns of a forecast file."""
-    parts = [] if rows.empty else list(fitted.on(files.read(rows).table).predict())
-    if not parts:
-        return _texts(forecast_file(fitted.nothing(), status="panel"))
-    return _texts(forecast_file(pd.concat(parts, ignore_index=True), status="panel"))
+    on_rows = fitted if rows.empty else fitted.on(files.read(rows).table)
+    return _texts(forecast_file(on_rows.from_own_ends(), status="panel"))
 
 
 def _texts(rows: pd.DataFrame) -> pd.DataFrame:

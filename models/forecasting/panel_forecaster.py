@@ -1,6 +1,6 @@
 """The panel engine as a forecaster of any panel: from a file, or a partner table."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -240,6 +240,18 @@ class FittedPanel:
         for rows in track(self.chunks(), "series"):
             yield self.labelled(rows, self.forecast(rows))
 
+    def from_own_ends(self, track: Progress = untracked) -> pd.DataFrame:
+        """Forecasts as ``predict`` yields them, each series from its own end, as ``at_ends``."""
+        forecasts = pd.concat(list(self.predict(track)) or [self.nothing()], ignore_index=True)
+        return at_ends(
+            forecasts, self.snapshot, lambda past: pd.concat(self._until(past).predict())
+        )
+
+    def _until(self, past: Snapshot) -> "FittedPanel":
+        """Trained model at an earlier cutoff of its panel."""
+        months = self.view.tonnes[:, : past.tonnes.shape[1]]
+        return replace(self, snapshot=past, view=replace(self.view, tonnes=months))
+
     def forecast(self, rows: Ints) -> pd.DataFrame:
         """Quantiles and means of some series, by series, then month, before any sums."""
         return self._model(*self.view.prediction_rows(rows))
@@ -371,6 +383,28 @@ class FittedPanel:
             }
         )
         return pd.concat([labels, forecast.reset_index(drop=True)], axis=1)
+
+
+def at_ends(
+    forecasts: pd.DataFrame, snapshot: Snapshot, forecast_at: Callable[[Snapshot], pd.DataFrame]
+) -> pd.DataFrame:
+    """Forecasts in which series that ended within the last year are forecast from their own end.
+
+    Sums need all series in the same months: with a tree nothing changes.
+
+    Args:
+        forecasts: Of the snapshot, all from its cutoff.
+        forecast_at: Forecasts of an earlier snapshot by the same model.
+    """
+    months_ago = np.isfinite(snapshot.tonnes)[:, ::-1].argmax(axis=1)
+    if snapshot.tree is not None or not months_ago.any():
+        return forecasts
+    ended = pd.Series(months_ago, list(snapshot.series)).reindex(forecasts["destination"])
+    parts = [forecasts.loc[ended.eq(0).to_numpy()]]
+    for ago in sorted({*ended} - {0}):
+        part = forecast_at(snapshot.at(snapshot.cutoff - ago))
+        parts.append(part.loc[part["destination"].isin(ended.index[ended.eq(ago)])])
+    return pd.concat(parts).sort_values("destination", kind="stable", ignore_index=True)
 
 
 def fitted_estimator(estimator: object, fitted: FittedPanel) -> tuple[Any, Mapping[str, object]]:

@@ -159,6 +159,8 @@ def test_a_search_of_scikit_learn_compares_parameters_on_held_out_months(
     one, other = found.cv_results_["mean_test_score"]
     assert -1.0 < one < 0.0
     assert one != other
+    with pytest.raises(ValueError, match=r"All the 3 fits failed(?s:.*)cv=\[\(early, late\)\]"):
+        GridSearchCV(mc.Forecaster(), {"ensemble_weight": [0.5]}, cv=3).fit(frame)
 
 
 @pytest.mark.parametrize("transforms", [None, [(np.log1p, np.expm1)]])
@@ -267,6 +269,15 @@ def test_a_series_that_ends_earlier_is_forecast_from_its_own_end(frame: pd.DataF
     middle = made.loc[made["unique_id"] == "B"].set_index("ds")["magnetcast"]
     assert (middle / truth - 1).abs().max() < 0.2
     assert len(model.plot(["B"], 2).axes[0].lines[1].get_xdata()) == 2
+    files = PanelFiles(early)
+    rows = forecast_panel(files, horizon=2, track=untracked, parameters=PANEL_PRESET)
+    np.testing.assert_array_equal(rows["p50"], made["magnetcast"])
+    assert rows.groupby("destination")["cutoff"].first().to_dict()["B"] == "2023-09"
+    with pytest.warns(UserWarning, match="in the months of the windows, not forecast: B"):
+        model.cross_validation(h=3)
+    with pytest.warns(UserWarning, match="no value in the last month|tree") as notes:
+        mc.Forecaster().fit(early, tree={"all": ["A", "B", "C"]})
+    assert "tree: forecast in the months of the others: B" in {str(each.message) for each in notes}
 
 
 def test_a_level_between_two_of_the_model_lies_between_them(frame: pd.DataFrame) -> None:

@@ -14,7 +14,7 @@ from models.forecasting.snapshot import Snapshot
 from store.months import month_label
 from tests.data.builders import at
 from tests.data.engine_builders import BRIEF
-from tests.data.partner_builders import COMMODITY, make_partner_world
+from tests.data.partner_builders import COMMODITY, PartnerWorld, make_partner_world
 
 NOW = at("2024-01-26")
 WORLD = make_partner_world(partners=30, months=48)
@@ -57,6 +57,17 @@ def test_a_sum_unknown_for_a_year_is_forecast_by_its_parts_and_no_published_mont
     months = Snapshot.of_table(silent).published_months
     world = months.loc[months["destination"] == "WLD", "period"]
     assert world.max() == pd.Timestamp("2022-12-01")
+
+
+def test_a_destination_that_stopped_stays_at_zero_in_its_band_beside_sums() -> None:
+    tonnes = WORLD.tonnes.copy()
+    tonnes.loc["USA", tonnes.columns[-6:]] = 0.0
+
+    made = forecast_at(table_at(NOW, PartnerWorld(tonnes).rows())).set_index("destination")
+
+    np.testing.assert_allclose(made.loc["USA", "p50"], 0.0, atol=1e-12)
+    assert (made.loc["USA", "p95"] > 0).all()
+    assert (made.loc["WLD", "p50"] > 0).all()
 
 
 def test_rows_known_later_change_no_bit_of_a_forecast(forecast: pd.DataFrame) -> None:
