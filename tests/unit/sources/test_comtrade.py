@@ -75,7 +75,7 @@ class TestWithoutKey:
 
         assert file.tables["observations"]["period_from"].nunique() == 24
         assert len(providers.calls) == 26
-        live.fetch(span, ingested_at=NOW + pd.Timedelta(hours=9))
+        live.fetch(span, ingested_at=NOW + pd.Timedelta(hours=30))
         assert len(providers.calls) == 52
 
     def test_what_was_stopped_a_day_ago_begins_anew(

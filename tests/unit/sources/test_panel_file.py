@@ -194,15 +194,15 @@ def test_what_a_series_is_part_of_is_kept(tmp_path: Path) -> None:
 
 LATIN = (HEADER + SOUND).encode() + b"C\xf4te,2020-01,1\n"
 UNUSABLE: dict[str, tuple[str, bytes | str | None, str]] = {
-    "no file": ("none.csv", None, r"does not exist\. Expected CSV, CSV.gz or Parquet"),
-    "no Parquet": ("none.parquet", None, r"does not exist\. Expected CSV, CSV.gz or Parquet"),
+    "no file": ("none.csv", None, r"does not exist\. Expected CSV in UTF-8, CSV.gz or Parquet"),
+    "no Parquet": ("none.parquet", None, r"does not exist\. Expected CSV in UTF-8, CSV.gz"),
     "empty": ("a.csv", b"", "cannot be read: No columns to parse"),
     "no rows": ("a.csv", HEADER, "has no rows. Expected a row"),
     "ragged": ("a.parquet", b"PAR1 no", "cannot be read: "),
     "not gzipped": ("a.csv.gz", HEADER, "cannot be read: "),
     "quote": ("a.csv", f'{HEADER}{SOUND}"A,2020-01,1\n', "cannot be read: "),
-    "not UTF-8": ("a.csv", LATIN, "is not UTF-8: byte 0xf4 on line 14"),
-    "packed, not UTF-8": ("a.csv.gz", gzip.compress(LATIN), "is not UTF-8: byte 0xf4 on line 14"),
+    "not UTF-8": ("a.csv", LATIN, "can't decode byte 0xf4.*Expected CSV in UTF-8"),
+    "packed, not UTF-8": ("a.csv.gz", gzip.compress(LATIN), "Expected CSV in UTF-8"),
     "no period": (
         "a.csv", "destination,month,tonnes\nA,2020-01,1\n",
         r"has no column period\. Expected destination, period, tonnes\. It has destination, month",
