@@ -22,6 +22,7 @@ READING = [
     "explain USA",
     "data gaps",
     "home upgrade",
+    "home copy --to sqlite:///copy.db",
     "data panel",
     "promote",
     "prune",
