@@ -1,4 +1,4 @@
-"""Archives of plain files, and copies of SQLite files."""
+"""Archives of plain files, and copies of databases."""
 
 import gzip
 import hashlib
@@ -9,11 +9,15 @@ import tarfile
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from store.database import sqlite_file, sqlite_to_read
-from store.errors import DataError, StoreError, first_few
+import sqlalchemy as sa
+
+from store.database import open_store, reading, shown_address, sqlite_file, sqlite_to_read, writing
+from store.errors import DataError, StoreError, counted, first_few
+from store.schema.database_tables import metadata, schema_version
 
 SUFFIX: Final = ".tar.gz"
 
@@ -127,6 +131,82 @@ def sqlite_damage(url: str) -> str:
     except sqlite3.Error as err:
         return f"{file} is no sound database ({err})"
     return "" if answer == "ok" else f"{file} is damaged ({answer})"
+
+
+@dataclass(frozen=True, slots=True)
+class TableContent:
+    """Rows of a table, and a digest that is the same in any order and on any database."""
+
+    rows: int
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"{counted(self.rows, 'row')} {self.sha256[:12]}"
+
+
+def copy_tables(engine: sa.Engine, url: str) -> dict[str, tuple[TableContent, TableContent]]:
+    """Copy all tables into an empty database, on SQLite or PostgreSQL; all of them or none.
+
+    Returns: By table its content before and in the copy, which are the same.
+
+    Raises:
+        DataError: The other database has rows.
+        StoreError: It has another schema, or did not take the rows as they are.
+    """
+    target = open_store(url)
+    try:
+        with reading(engine) as source, writing(target) as copy:
+            for table in _TABLES:
+                if copy.execute(sa.select(sa.exists(sa.select(table)))).scalar_one():
+                    raise DataError(
+                        f"{shown_address(url)} has rows in {table.name}. Expected a database "
+                        "without rows. Name another; nothing was copied."
+                    )
+            contents = {table.name: _copy_table(source, copy, table) for table in _TABLES}
+            pairs = (f"{name}: {old}, {new}" for name, (old, new) in contents.items() if old != new)
+            if wrong := list(pairs):
+                raise StoreError(
+                    f"Tables differ in {shown_address(url)} ({first_few(wrong)}). Expected a "
+                    "database that stores rows as they are. Use another; nothing was copied."
+                )
+            return contents
+    except sa.exc.DBAPIError as err:
+        raise StoreError(
+            f"{shown_address(url)} refuses a row ({err.orig}). Expected a database in UTF-8 that "
+            "stores every row. Use another; nothing was copied."
+        ) from err
+    finally:
+        target.dispose()
+
+
+_TABLES: Final = [table for table in metadata.sorted_tables if table is not schema_version]
+
+_IN_PARTS: Final = {"yield_per": 500}
+"""Option of a query: rows in memory at once."""
+
+
+def _copy_table(
+    source: sa.Connection, copy: sa.Connection, table: sa.Table
+) -> tuple[TableContent, TableContent]:
+    """Copy the rows of a table; its content there and here."""
+    rows = source.execute(sa.select(table), execution_options=_IN_PARTS)
+    for part in rows.mappings().partitions():
+        copy.execute(sa.insert(table), [dict(row) for row in part])
+    if copy.dialect.name == "postgresql" and "id" in table.c:  # numbers go on after the last
+        sequence = sa.func.pg_get_serial_sequence(table.name, "id")
+        copy.execute(sa.select(sa.func.setval(sequence, sa.func.max(table.c.id))))
+    return _content(source, table), _content(copy, table)
+
+
+def _content(connection: sa.Connection, table: sa.Table) -> TableContent:
+    """The digest is the sum of those of the rows: databases do not sort text alike."""
+    count = total = 0
+    for row in connection.execute(sa.select(table), execution_options=_IN_PARTS):
+        # SQLite has no negative zero
+        values = [value + 0.0 if isinstance(value, float) else value for value in row]
+        total += int.from_bytes(hashlib.sha256(repr(values).encode()).digest())
+        count += 1
+    return TableContent(count, f"{total % 2**256:064x}")
 
 
 def _add(archive: tarfile.TarFile, name: str, file: Path) -> str:

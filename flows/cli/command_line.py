@@ -43,7 +43,7 @@ _FAMILIES: Final = {
     "ingest": "Load facts into the store; the bundled tables if no source is named.",
     "data": "Show what was ingested, refused or waits for review, the panel and partner gaps.",
     "publications": "List publications, check their digests, approve or reject held ones.",
-    "home": "Migrate the database of an older version.",
+    "home": "Migrate the database of an older version, or copy it to SQLite or PostgreSQL.",
 }
 """Verbs that have verbs of their own."""
 
@@ -108,6 +108,12 @@ def main() -> None:
         app.meta(sys.argv[1:])
     except (DataError, SourceError, StoreError) as err:
         echo(f"error: {err}")
+        sys.exit(1)
+    except MemoryError as err:
+        echo(
+            f"error: Memory ran out ({err}). Expected some 2 GB for a run, and 0.3 GB for each of "
+            "MAGNETCAST_PROCESSES. Free some or set fewer; the forecast before it stands."
+        )
         sys.exit(1)
     except OSError as err:
         echo(

@@ -17,7 +17,7 @@ from flows.context.console import echo
 from flows.context.output import write_result
 from flows.context.parameter_sources import SourcedParameters, panel_parameters, parameters_for
 from flows.context.prefect_runs import server_of
-from flows.context.stores import store_of, upgrade_store
+from flows.context.stores import single_writer, store_of, store_to_write, upgrade_store
 from models.learning.parameters import PRESETS
 from store.database import shown_address
 from store.errors import DataError
@@ -115,6 +115,31 @@ def upgrade(
     if not upgrade_store(settings, dry_run=dry_run):
         store_of(settings)
         echo("upgrade   nothing to do: the database has the newest schema")
+
+
+@home.command
+def copy(
+    *,
+    to: Annotated[
+        str,
+        Parameter(
+            help="Database without rows: postgresql://USER@HOST/NAME or sqlite:////FOLDER/NAME.db."
+        ),
+    ],
+) -> None:
+    """Copy the database to SQLite or PostgreSQL; MAGNETCAST_DATABASE_URL then names the copy.
+
+    Rows and a digest of each table are compared before anything is kept. Files of the home, MLflow
+    among them, stay where they are.
+    """
+    from store.archive import copy_tables
+
+    settings = Settings()
+    with single_writer(settings):
+        contents = copy_tables(store_to_write(settings), to)
+    for table, (before, after) in contents.items():
+        echo(f"copy      {table}: {before}, copied {after}")
+    echo(f"copy      {sum(after.rows for _, after in contents.values()):,} rows, all the same")
 
 
 _COLUMNS: Final = ("name", "value", "unit", "source", "meaning")

@@ -91,12 +91,13 @@ def promote(
         "model_version": challenger.model_version,
         "champion": "none" if champion is None else str(champion.version),
     }
-    _record(settings, "promote", challenger, decided, about, config=config, rules=decision.table)
-    LOG.info("gate      %sversion %s: %s", config.prefix, challenger.version, decision.summary)
     if is_champion:
         write_champions(engine, config.model, champions.with_champion(challenger))
         follow_if_possible(settings, config)
-    elif (trial.is_first or trial.is_refit) and not trial.is_older:  # judges the champion too
+    _record(settings, "promote", challenger, decided, about, config=config, rules=decision.table)
+    LOG.info("gate      %sversion %s: %s", config.prefix, challenger.version, decision.summary)
+    judges_champion = (trial.is_first or trial.is_refit) and not trial.is_older
+    if judges_champion and not is_champion:
         rule = {}
         for loss in (broken for broken in decision.broken if broken.rule == AGAINST_RULES):
             reason = f"version {challenger.version} lost to a simple rule in the backtest: loss "

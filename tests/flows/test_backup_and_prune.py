@@ -1,4 +1,4 @@
-"""A backup, what restoring it into an empty home gives back or refuses, and what prune removes."""
+"""A backup, what restoring it gives back or refuses, a copy in another database, and pruning."""
 
 import json
 import os
@@ -9,20 +9,24 @@ from shutil import copy, copytree, rmtree
 
 import pandas as pd
 import pytest
+from sqlalchemy import func, select
 
 from flows.backup import KEEP_DAYS, MLFLOW, back_up, last_backup, prune, restore
 from flows.context.stores import made_store, store_of
-from flows.system_health import examine
+from flows.system_health import examine, status_lines
 from flows.training.predict import predict
-from store.archive import extract_archive, write_archive
-from store.database import sqlite_file
+from store.archive import copy_tables, extract_archive, write_archive
+from store.database import insert_row, open_store, sqlite_file, writing
 from store.errors import DataError, StoreError
 from store.facts.commodities import evidence_digests
 from store.facts.reading import read_forecasts
+from store.publications.integrity import changed_folders, tampered
+from store.schema.database_tables import vintages
 from store.settings import Settings
 from tests.data.builders import at
 from tests.data.registry_builders import champion_model, champion_of
-from tests.flows.conftest import AS_OF, Call, Published
+from tests.flows.conftest import AS_OF, LATER, Call, Published, environment, settings_of
+from tests.flows.test_upgrade import HOMES
 
 
 @pytest.fixture(scope="session")
@@ -156,6 +160,54 @@ def test_the_first_verb_in_a_copied_home_backs_it_up_and_removes_what_a_killed_o
     assert dict(champion_model(again).metadata) == dict(champion_model(there).metadata)
     path.unlink()
     assert last_backup(here) is None
+
+
+def test_a_home_goes_to_another_database_and_back_as_it_was(
+    data_dir: Path, empty_url: str, magnetcast: Call, tmp_path: Path
+) -> None:
+    here = settings_of(environment(tmp_path, data_dir))
+    restore(here, HOMES / "0.1.0.tar.gz")
+    there = here.model_copy(update={"database_url": empty_url})
+    back = f"sqlite:///{tmp_path / 'back.db'}"
+
+    code, _, err = magnetcast("home", "copy", "--to", empty_url, "--home", str(here.home))
+    copy_tables(store_of(there), back)
+
+    assert code == 0, err
+    assert "copy      publications: 1 row" in err
+    status = []
+    for settings in (here, there):
+        assert not [*tampered(store_of(settings)), *changed_folders(settings.publications_dir)]
+        status.append(
+            [line for line in status_lines(examine(settings, at(LATER))) if "disk" not in line]
+        )
+    assert status[0] == status[1]
+    dumps = (sqlite3.connect(str(sqlite_file(url))).iterdump() for url in (here.url, back))
+    assert len({"\n".join(sorted(dump)) for dump in dumps}) == 1
+    with pytest.raises(DataError, match=r"has rows in analog_events\..*nothing was copied"):
+        copy_tables(store_of(here), empty_url)
+    with writing(store_of(there)) as connection:  # numbers go on after the last
+        last = connection.scalar(select(func.max(vintages.c.id)))
+        assert insert_row(connection, vintages, {"source": "more", "rows": 0}) == last + 1
+
+
+LOSSY = {
+    "sqlite": "CREATE TRIGGER t AFTER INSERT ON vintages BEGIN UPDATE vintages SET rows = 9; END",
+    "postgresql": "CREATE RULE r AS ON INSERT TO vintages WHERE NEW.id = 2 DO INSTEAD NOTHING",
+}
+"""A database that changes what it is given."""
+
+
+def test_a_copy_that_differs_is_undone(store_url: str, published: Published) -> None:
+    engine = open_store(store_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(LOSSY[engine.name])
+
+    with pytest.raises(StoreError, match=r"vintages: \d+ rows (\w+), \d+ rows (?!\1).*nothing was"):
+        copy_tables(store_of(published.settings), store_url)
+
+    assert read_forecasts(engine).empty
+    engine.dispose()
 
 
 def test_old_answers_go_and_young_ones_stay(tmp_path: Path) -> None:

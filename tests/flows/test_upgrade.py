@@ -100,10 +100,10 @@ def test_a_home_of_the_version_before_is_restored_verified_and_published_from(
     manifest = restore(settings, HOMES / "0.1.0.tar.gz")
     engine = store_of(settings)
     before = read_publications(engine)
+    assert MlflowClient(settings.tracking_uri).get_registered_model(MODEL).tags == {}
     outcome = run(settings, at(LATER))
 
     assert manifest["version"] == "0.1.0"
-    assert MlflowClient(settings.tracking_uri).get_registered_model(MODEL).tags == {}
     assert [champion.version for champion in read_champions(engine, MODEL).in_force] == [1]
     assert outcome.is_new
     assert not outcome.held

@@ -1,9 +1,10 @@
 """What becomes of a challenger, by rules and by a person, and the way back."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -168,19 +169,36 @@ def test_a_version_whose_features_are_gone_is_refused_and_the_aliases_stay(
     assert "rolled_back" not in tags_of_version(own, 2)
 
 
-def test_after_a_rollback_that_one_of_two_databases_refuses_all_agree_on_who_answers(
-    released: Published, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("change", "left", "decision"),
+    [
+        (partial(rollback, reason="bands too narrow"), {"champion": 1}, (2, "rolled back")),
+        (
+            partial(promote, version=1, accept="the older is better"),
+            {"champion": 1, "previous": 2},
+            (1, "accepted"),
+        ),
+    ],
+    ids=["rollback", "promotion"],
+)
+def test_after_a_change_that_one_of_two_databases_refuses_all_agree_on_who_answers(
+    released: Published,
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[Settings, pd.Timestamp], object],
+    left: dict[str, int],
+    decision: tuple[int, str],
 ) -> None:
     own = released.settings
     one, before = model_registry.at_version(own, 1).model_version, aliases(own)
 
     with refusing(own.url, "champions"), pytest.raises(SQLAlchemyError, match="no room"):
-        rollback(own, at(LATER), "bands too narrow")
+        change(own, at(LATER))
     assert aliases(own) == before == {"champion": 2, "previous": 1}
     assert champion_of(own) == model_registry.at_version(own, 2)
+    assert tags_of_version(own, decision[0])["decision"] == "promoted"
 
     with refusing(own.tracking_uri, "registered_model_aliases"):
-        rollback(own, at(LATER), "bands too narrow")
+        change(own, at(LATER))
     assert "MLflow does not name the champion of the database yet" in capsys.readouterr().err
     assert aliases(own) == before
 
@@ -191,5 +209,5 @@ def test_after_a_rollback_that_one_of_two_databases_refuses_all_agree_on_who_ans
     outcome = run(own, at(LATER))
 
     assert set(outcome.forecasts["model"]) == {one}
-    assert aliases(own) == {"champion": 1}
-    assert tags_of_version(own, 2)["rolled_back"] == "bands too narrow"
+    assert aliases(own) == left
+    assert tags_of_version(own, decision[0])["decision"] == decision[1]
