@@ -27,7 +27,6 @@ from store.asof import OBSERVATION_KEY, known_at
 from store.database import sqlite_file
 from store.errors import SHOWN, StoreError, first_few
 from store.facts.commodities import under_china_code
-from store.facts.new_rows import newest_after
 from store.facts.reading import (
     latest_forecast,
     read_calendar,
@@ -41,7 +40,7 @@ from store.months import last_complete_month, month_start
 from store.publications.integrity import changed_folders, tampered
 from store.publications.publication_rows import COVERAGE_DRIFT, latest_reading, read_champions
 from store.publications.publication_writing import held_publications
-from store.schema.database_tables import publications, vintages
+from store.schema.database_tables import vintages
 from store.settings import Settings
 from store.vocabulary import COMMODITY, WORLD
 
@@ -85,8 +84,6 @@ class HealthFacts:
     """Moment of the first ingest: before it there is nothing to back up."""
     failed: tuple[str, ...] = ()
     """Commodities other than magnets whose last run failed."""
-    ahead: tuple[Message, ...] = ()
-    """Tables with a row that a clock ahead of this one wrote."""
     is_busy: bool = False
     """Whether a run or an ingest goes on, or may on another machine that shares the database."""
     unasked: tuple[str, ...] = ()
@@ -114,7 +111,6 @@ def _alarms(facts: HealthFacts) -> Iterator[Alarm]:
                 "Refused files that wait for review: %(files)s.", files=facts.quarantined
             )
             yield Alarm("quarantine", waiting)
-    yield from (Alarm("clock", words) for words in facts.ahead)
     yield from _machine(facts)
 
 
@@ -376,24 +372,7 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
         watched=stored["as_of"].max() if len(stored) else None,
         begun_at=read_table(engine, vintages)["ingested_at"].min(),
         tampered=tampered(engine),
-        ahead=tuple(_ahead_of(engine, moment)),
         held=held_publications(engine),
         quarantined=int(read_quarantine(engine)["released_at"].isna().sum()),
         failed=tuple(sorted(tables.loc[ill, "commodity"])),
     )
-
-
-def _ahead_of(engine: Engine, moment: pd.Timestamp) -> Iterator[Message]:
-    """Describe the rows after a moment for which a later write is refused."""
-    with engine.begin() as connection:
-        for column in (vintages.c.ingested_at, publications.c.published_at):
-            if (row := newest_after(connection, column, moment)) is not None:
-                written = _day_and_time(row._mapping[column])
-                yield message(
-                    "Row %(number)s of %(table)s is of %(day)s %(time)s UTC, which is still to "
-                    "come: writes are refused until then. If the clock is right now, set "
-                    "MAGNETCAST_DESPITE_CLOCK=true and load again what was loaded then.",
-                    number=row.id,
-                    table=column.table.name,
-                    **written,
-                )

@@ -238,11 +238,6 @@ class HttpClient:
     def sha256(self) -> str:
         return self._answers.hexdigest()
 
-    def pause(self, seconds: float) -> None:
-        """Wait for an answer in preparation; not at all offline, where it is archived."""
-        if not self._settings.offline:
-            self._sleep(seconds)
-
     def get(
         self,
         path: str,

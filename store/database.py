@@ -299,25 +299,17 @@ def revision_of(connection: sa.Connection) -> str | None:
 
 
 def _other_schema(address: str, revision: str) -> StoreError:
-    if not revision:
-        return StoreError(
-            f"The database at {address} is of another program, or of a version before 0.1.0. "
-            "Expected one that magnetcast 0.1.0 or later made. Start a new home (--home FOLDER or "
-            "MAGNETCAST_HOME; on PostgreSQL a new database in MAGNETCAST_DATABASE_URL). This one "
-            "was left as it is."
+    if revision and revision < REVISION:
+        return OldSchemaError(
+            f"The database at {address} is of an older version of magnetcast: its schema is "
+            f"{revision}. Expected {REVISION}. Run `magnetcast home upgrade`, which makes a copy "
+            "first. This one was left as it is."
         )
-    age, error, advice = (
-        ("a newer", StoreError, "Install that version again, or restore a backup into a new home.")
-        if revision > REVISION
-        else (
-            "an older",
-            OldSchemaError,
-            "Run `magnetcast home upgrade`, which makes a copy first.",
-        )
-    )
-    return error(
-        f"The database at {address} is of {age} version of magnetcast: its schema is {revision}. "
-        f"Expected {REVISION}. {advice} This one was left as it is."
+    return StoreError(
+        f"The database at {address} is of a newer version of magnetcast, of another program, or of "
+        f"a version before 0.1.0: its schema is {revision or 'unknown'}. Expected {REVISION}. "
+        "Install that version again, or start a new home (--home FOLDER or MAGNETCAST_HOME; on "
+        "PostgreSQL a new database in MAGNETCAST_DATABASE_URL). This one was left as it is."
     )
 
 

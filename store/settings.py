@@ -61,9 +61,6 @@ class Settings(BaseSettings):
     dask: str | None = None
     """Where a folder of Parquet files is forecast: a Dask scheduler, tls://HOST:PORT, or processes
     of this machine, local or local:N; empty means in the process itself."""
-    despite_clock: bool = False
-    """Whether a write may be older than the newest row of its table: for a clock that was ahead
-    once."""
     lock_timeout_s: float = Field(default=900.0, gt=0)
     """How long a second writer waits for the first."""
     origins_cache_mb: int = Field(default=500, ge=0)

@@ -75,9 +75,7 @@ def _stored(settings: Settings, wanted: IngestRequest, *, is_shown: bool) -> Wri
         check_clock(connection, vintages.c.ingested_at, moment)
     evidence = _evidence(settings, engine, moment)
     received = [with_world(file, evidence, engine, as_of=moment) for file in wanted.receive(moment)]
-    new = [
-        file for file in received if not is_known(engine, file, revises=wanted.revises, at=moment)
-    ]
+    new = [file for file in received if not is_known(engine, file, revises=wanted.revises)]
     if is_shown:
         _show([line for file in new for line in _lines(wanted.place, file, ())])
     checked = [(file, _objected(engine, file, wanted, moment, evidence)) for file in new]
@@ -155,7 +153,7 @@ def preview(settings: Settings, request: IngestRequest | None) -> None:
     evidence = _evidence(settings, engine, moment)
     for received in wanted.receive(moment):
         file = with_world(received, evidence, engine, as_of=moment)
-        if engine is not None and is_known(engine, file, revises=wanted.revises, at=moment):
+        if engine is not None and is_known(engine, file, revises=wanted.revises):
             lines.append((file.file_name, "ingested before: nothing would be written"))
             continue
         reasons = _objected(engine, file, wanted, moment, evidence)

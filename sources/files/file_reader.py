@@ -271,9 +271,6 @@ def columns_of(path: Path, name: str) -> tuple[pd.DataFrame, int]:
 
 SUFFIXES: Final = frozenset({".yaml", ".yml"})
 
-MOST_BYTES: Final = 64_000
-"""Size of a scenario at most."""
-
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 
@@ -472,11 +469,6 @@ def _yaml_rows(content: bytes, columns: Sequence[str], problems: Problems) -> _R
 
 def read_scenario(name: str, content: bytes, context: ScenarioContext) -> Scenario:
     """A scenario from YAML (or JSON, which is YAML)."""
-    if len(content) > MOST_BYTES:
-        raise DataError(
-            f"{name} has {len(content):,} bytes. Expected at most {MOST_BYTES:,}. "
-            "Ask for less at once; nothing was computed."
-        )
     problems = Problems(name)
     top, lines = yaml_values(name, content, problems)
     if not isinstance(top, dict) or not top:

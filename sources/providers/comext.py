@@ -102,7 +102,8 @@ class ComextImports(HttpSource):
 
         status: str | None = ""
         for seconds in POLLS_S:
-            http.pause(seconds)
+            if not self.settings.offline:
+                self.sleep(seconds)
             status = ask(f"/status/{ticket}", XML, read_status)
             if status == "AVAILABLE":
                 return ask(f"/data/{ticket}", DATA, lambda body: _read(body, span))

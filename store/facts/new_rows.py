@@ -2,18 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Column, Connection, Row, Table, func, select
+from sqlalchemy import Column, Connection, Table, func, select
 
 from store.errors import SHOWN, DataError, first_few
 from store.schema import database_tables as tables
 from store.schema.frames import driver_rows, frame_of
-from store.settings import Settings
 
 WAITED: Final = timedelta(minutes=1)
 """How long a write may have waited for another since it read the clock."""
@@ -26,20 +25,14 @@ def check_clock(connection: Connection, moment: Column[Any], at: datetime) -> No
         DataError: The table has a row from later, by more than ``WAITED``.
     """
     newest = connection.scalar(select(func.max(moment)))
-    if newest is None or newest <= at + WAITED or Settings().despite_clock:
+    if newest is None or newest <= at + WAITED:
         return
     raise DataError(
         f"This machine's clock reads {at:%Y-%m-%d %H:%M:%S} UTC, and the newest row of "
         f"{moment.table.name} is of {newest:%Y-%m-%d %H:%M:%S} UTC. Expected a clock that only "
-        "goes forward; nothing was written. Set the clock, or, if it is right now and was ahead "
-        "then, set MAGNETCAST_DESPITE_CLOCK=true for the writes until it has caught up."
+        "goes forward; nothing was written. Set the clock; if it is right now and was ahead "
+        "then, restore a backup from before (`magnetcast restore`)."
     )
-
-
-def newest_after(connection: Connection, moment: Column[Any], at: datetime) -> Row[Any] | None:
-    """Newest row of a table, where it is of a moment that is still to come; else None."""
-    newest = select(moment.table).order_by(moment.desc()).limit(1)
-    return connection.execute(newest.where(moment > at + WAITED)).first()
 
 
 _STAGE: Final = "staged_rows"
@@ -108,18 +101,14 @@ class IncomingRows:
     where: str
     """File or step to name in an error."""
 
-    def with_rows(self, rows: pd.DataFrame) -> "IncomingRows":
-        """The same with other rows."""
-        return IncomingRows(self.table, rows, self.where)
-
 
 def drop_duplicate_rows(incoming: IncomingRows) -> IncomingRows:
     """Drop rows that repeat another of the same key; a ``DataError`` if two of one key disagree."""
     key = list(tables.natural_key(incoming.table))
     again = incoming.rows.duplicated(key)
     if again.any():
-        _refuse_clashes(incoming.with_rows(incoming.rows[again]), incoming.rows[~again])
-    return incoming.with_rows(incoming.rows[~again].reset_index(drop=True))
+        _refuse_clashes(replace(incoming, rows=incoming.rows[again]), incoming.rows[~again])
+    return replace(incoming, rows=incoming.rows[~again].reset_index(drop=True))
 
 
 def new_rows(incoming: IncomingRows, stored: pd.DataFrame) -> pd.DataFrame:
@@ -162,19 +151,17 @@ def new_versions(
     """
     table, moment = incoming.table, incoming.rows[tables.MOMENT]
     cell = list(tables.cell_of(table))
-    current = stored[stored[tables.MOMENT] <= revised_at + WAITED]  # the clock may have been ahead
-    newest = current.sort_values(tables.MOMENT, kind="stable").drop_duplicates(cell, keep="last")
+    newest = stored.sort_values(tables.MOMENT, kind="stable").drop_duplicates(cell, keep="last")
     pairs, is_stored, differs = _matched(
         incoming, newest, on=cell, columns=tables.version_columns(table)
     )
     no_later = is_stored & (moment.to_numpy() <= pairs[tables.MOMENT].to_numpy())
     is_last = ~incoming.rows.sort_values(tables.MOMENT, kind="stable").duplicated(cell, keep="last")
     silent = no_later & differs.any(axis=1) & is_last & pairs[tables.MOMENT].lt(revised_at)
-    dated = incoming.with_rows(
-        incoming.rows.assign(**{tables.MOMENT: moment.mask(silent, pd.Timestamp(revised_at))})
-    )
+    moments = moment.mask(silent, pd.Timestamp(revised_at))
+    dated = replace(incoming, rows=incoming.rows.assign(**{tables.MOMENT: moments}))
     unchanged = no_later & ~differs.any(axis=1)
-    remaining = dated.with_rows(new_rows(dated, stored))
+    remaining = replace(dated, rows=new_rows(dated, stored))
     return remaining.rows[~_repeats_previous(remaining, stored) & ~unchanged[remaining.rows.index]]
 
 
@@ -256,7 +243,7 @@ def _clash(
 ) -> str:
     named = ", ".join(f"{name}={_plain(later[name])}" for name in key)
     differing = [
-        f"{name} {_value(earlier.get(name))} against {_value(later.get(name))}"
+        f"{name} {_plain(earlier.get(name))} against {_plain(later.get(name))}"
         for name in differs.index[differs.to_numpy()]
     ]
     return f"{named}: {', '.join(differing)}"
@@ -264,10 +251,3 @@ def _clash(
 
 def _plain(value: object) -> str:
     return value.date().isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _value(value: object) -> str:
-    if isinstance(value, datetime):
-        return _plain(value)
-    plain = value.item() if isinstance(value, np.generic) else value
-    return "nothing" if plain is None or plain != plain else repr(plain)  # noqa: PLR0124

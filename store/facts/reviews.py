@@ -3,10 +3,10 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Column, Connection, Engine, select, update
 
 from store.database import insert_row, writing
 from store.errors import DataError, first_few
@@ -86,18 +86,11 @@ def release(
     """
     with writing(engine) as connection:
         entry = connection.execute(select(quarantine).where(quarantine.c.id == id)).first()
-        if entry is None:
-            raise DataError(
-                f"No quarantined file {id} in table quarantine. Expected one that waits: "
-                f"{_waiting(connection)}. See `magnetcast data quarantine list`."
+        if entry is None or entry.released_at is not None:
+            state = (
+                f"was released by {entry.released_by or 'nobody named'}" if entry else "is unknown"
             )
-        if entry.released_at is not None:
-            raise DataError(
-                f"Quarantined file {id} ({entry.file_name}) was released at "
-                f"{entry.released_at:%Y-%m-%d %H:%M} UTC by {entry.released_by or 'nobody named'}. "
-                f"Expected one that waits: {_waiting(connection)}. "
-                "Choose another; see `magnetcast data quarantine list`."
-            )
+            raise _not_waiting(connection, quarantine.c.released_at, f"File {id} {state}")
         content = json.loads(entry.payload)
         file = FileRows(
             source=entry.source,
@@ -115,10 +108,14 @@ def release(
     return report
 
 
-def _waiting(connection: Connection) -> str:
-    query = select(quarantine.c.id).where(quarantine.c.released_at.is_(None))
-    numbers = connection.scalars(query.order_by(quarantine.c.id)).all()
-    return first_few(numbers) if numbers else "none does"
+def _not_waiting(connection: Connection, done_at: Column[Any], fault: str) -> DataError:
+    """Error for a number of the quarantine, or of the reviews, that waits for no decision."""
+    numbers = select(done_at.table.c.id).where(done_at.is_(None)).order_by(done_at.table.c.id)
+    waiting = first_few(connection.scalars(numbers).all()) or "none does"
+    return DataError(
+        f"{fault} in table {done_at.table.name}. Expected one that waits: {waiting}. "
+        "See `magnetcast data quarantine list` and `magnetcast data review list`."
+    )
 
 
 Decision = Literal["accepted", "rejected"]
@@ -143,16 +140,7 @@ def decide(
     with writing(engine) as connection:
         row = connection.execute(select(reviews).where(reviews.c.id == id)).first()
         if row is None or row.decided_at is not None:
-            waiting = connection.scalars(
-                select(reviews.c.id).where(reviews.c.decided_at.is_(None)).order_by(reviews.c.id)
-            ).all()
-            subject = f"Review item {id} is {row.decision}" if row else f"No review item {id}"
-            expected = "an open item, and there is none"
-            if waiting:
-                expected = f"one of {first_few(waiting)}"
-            raise DataError(
-                f"{subject} in table reviews. Expected {expected}. See `magnetcast data review "
-                "list`."
-            )
+            state = f"is {row.decision}" if row else "is unknown"
+            raise _not_waiting(connection, reviews.c.decided_at, f"Review item {id} {state}")
         values = {"decided_at": at, "decision": decision, "decided_by": actor, "note": note}
         connection.execute(update(reviews).where(reviews.c.id == id).values(values))

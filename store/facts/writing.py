@@ -11,7 +11,6 @@ from store.database import insert_row, reading, writing
 from store.errors import DataError, StoreError
 from store.facts.batch import Batch, FileRows, WriteReport
 from store.facts.new_rows import (
-    WAITED,
     IncomingRows,
     check_clock,
     drop_duplicate_rows,
@@ -108,7 +107,7 @@ def write_within(
     vintage_ids: list[int] = []
     written: dict[str, int] = {}
     for file, tables in files:
-        if is_known(connection, file, revises=ingest.revised_at is not None, at=ingest.at):
+        if is_known(connection, file, revises=ingest.revised_at is not None):
             continue
         vintage = _add_vintage(connection, file, tables, ingest)
         vintage_ids.append(vintage)
@@ -160,13 +159,10 @@ def _write_table(
     return len(new)
 
 
-def is_known(
-    where: Engine | Connection, file: FileRows, *, revises: bool, at: datetime | None
-) -> bool:
+def is_known(where: Engine | Connection, file: FileRows, *, revises: bool) -> bool:
     """Whether a file's bytes were ingested before.
 
     Args:
-        at: Moment after which nothing counts, for the clock may have been ahead; None for all.
         revises: Whether earlier bytes may return, so that only the newest version counts: of the
             same answer of a provider, else of the source whatever the file is called.
     """
@@ -174,8 +170,6 @@ def is_known(
     is_file = table.source == file.source
     if file.asked or not revises:
         is_file &= table.file_name == file.file_name
-    if at is not None:
-        is_file &= table.ingested_at.is_(None) | (table.ingested_at <= at + WAITED)
     query = select(table.sha256).where(is_file).order_by(table.id.desc())
     with reading(where) as connection:
         return file.sha256 in connection.scalars(query.limit(1) if revises else query).all()

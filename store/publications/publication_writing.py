@@ -169,7 +169,7 @@ def publish_forecasts(
     rows = _prepared(frame, as_of, data_vintage, commodity)
     context = context or PublicationContext()
     with _publishing(engine, context) as connection:
-        if _repeated(connection, rows) is not None:
+        if _is_repeated(connection, rows):
             return 0
         number = _add(connection, rows, context, state="published", published_at=context.at)
         _insert(connection, rows, number)
@@ -227,16 +227,15 @@ def _prepared(
     return as_table(rows, forecasts)
 
 
-def _repeated(connection: Connection, rows: pd.DataFrame) -> int | None:
-    """The newest publication of a moment if rows say the same of the same facts."""
+def _is_repeated(connection: Connection, rows: pd.DataFrame) -> bool:
+    """Whether the newest publication of a moment says the same of the same facts."""
     first, of = rows.iloc[0], forecasts.c
     same_moment = (of.commodity == first["commodity"], of.as_of == first["as_of"].to_pydatetime())
     newest = connection.scalar(select(func.max(of.publication)).where(*same_moment))
     stored = read_table(connection, forecasts, wanted=[*same_moment, of.publication == newest])
-    if set(stored["data_vintage"]) != {first["data_vintage"]}:
-        return None
     incoming = IncomingRows(forecasts, rows, "the published forecasts")
-    return newest if repeats(incoming, stored, on=FORECAST_KEY) else None
+    is_same_data = set(stored["data_vintage"]) == {first["data_vintage"]}
+    return is_same_data and repeats(incoming, stored, on=FORECAST_KEY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

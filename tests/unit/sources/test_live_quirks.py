@@ -115,10 +115,6 @@ REFUSED: dict[str, tuple[str, str, Change, str]] = {
     "splits": ("comtrade", "2024-03", updated(motCode=2100), "25 cells come in splits only"),
     "words": ("comtrade", "2024-03", updated(netWgt="many"), "'netWgt' that is not a number"),
     "no records": ("comtrade", "2024-03", updated(data={}), "no list of records 'data'"),
-    "too many": (
-        "federal_register", "2026-01", documents(document(1, "2026-01-05"), count=2_001),
-        "2001 documents.*for one year.*narrower term",
-    ),
     **{
         f"day {day!r}": (
             "federal_register", "2026-01", documents(document(1, day)),

@@ -214,8 +214,8 @@ UNUSABLE: dict[str, tuple[str, bytes | str | None, str]] = {
     **{
         f"every {message}": ("a.csv", HEADER + "".join(f"A,{date},1\n" for date in dates), message)
         for message, dates in {
-            "has quarters or weeks, such as 2020Q1": ["2020Q1", "2020Q2"],
-            "has quarters or weeks, such as 2020-W01": ["2020-W01", "2020-W02"],
+            "2020Q1 is no month": ["2020Q1", "2020Q2"],
+            "2020-W01 is no month": ["2020-W01", "2020-W02"],
             "has several dates a month": ["2020-01-06", "2020-01-13", "2020-01-20"],
             "3 months apart": ["2020-01", "2020-04", "2020-07", "2020-10"],
         }.items()

@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import Engine
 
 from store.errors import DataError
-from store.facts.reading import read_observations
 from store.facts.writing import write_batch
 from store.planning import RivalForecast, note_rivals
 from store.publications.publication_writing import PublicationContext, publish_forecasts
@@ -34,36 +33,17 @@ WRITES: dict[str, Write] = {
 
 
 @pytest.mark.parametrize(("table", "write"), WRITES.items(), ids=WRITES)
-def test_a_write_before_the_newest_of_its_table_is_refused_unless_it_is_asked_for(
-    engine: Engine, table: str, write: Write, monkeypatch: pytest.MonkeyPatch
+def test_a_write_before_the_newest_of_its_table_is_refused(
+    engine: Engine, table: str, write: Write
 ) -> None:
     write(engine, NOW, "FRA")
     write(engine, NOW - pd.Timedelta(seconds=59), "DEU")
 
     for minutes in (2, 61):
         with pytest.raises(
-            DataError,
-            match=rf"newest row of {table} is of 2026-11-27 00:00:00.*MAGNETCAST_DESPITE_CLOCK",
+            DataError, match=rf"newest row of {table} is of 2026-11-27 00:00:00.*magnetcast restore"
         ):
             write(engine, NOW - pd.Timedelta(minutes=minutes), "JPN")
-
-    monkeypatch.setenv("MAGNETCAST_DESPITE_CLOCK", "true")
-    write(engine, NOW - pd.Timedelta(days=1), "JPN")
-
-
-def test_what_was_loaded_ahead_of_time_is_new_again_and_known_from_now(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ahead = NOW + pd.Timedelta(days=3650)
-    figure = make_observations({"period_from": "2026-08-01", "period_to": "2026-08-01"})
-    for moment in (ahead, NOW):
-        monkeypatch.setenv("MAGNETCAST_DESPITE_CLOCK", "true")
-        report = write_batch(
-            engine, make_batch(figure.assign(available_at=moment)), ingested_at=moment, revises=True
-        )
-        assert report.total == 1
-
-    assert read_observations(engine, as_of=NOW)["available_at"].tolist() == [NOW]
 
 
 def test_a_late_clock_of_one_table_stops_no_write_to_another(engine: Engine) -> None:

@@ -94,5 +94,5 @@ def test_a_file_that_breaks_its_contract_stays_where_it_is(engine: Engine) -> No
 def test_an_unknown_number_is_named_with_those_that_wait(engine: Engine) -> None:
     refuse(engine)
 
-    with pytest.raises(DataError, match=r"No quarantined file 9 .* one that waits: 1\. See"):
+    with pytest.raises(DataError, match=r"File 9 is unknown .* one that waits: 1\. See"):
         release(engine, 9, at=SEPTEMBER, actor="ada")

@@ -50,7 +50,7 @@ def test_a_decided_item_stays_decided(engine: Engine) -> None:
     propose(engine, make_proposals({}, {"item_key": "b"}), at=AUGUST)
     decide(engine, 1, decision="accepted", at=SEPTEMBER, actor="ada")
 
-    with pytest.raises(DataError, match=r"Review item 1 is accepted .* Expected one of 2\. See"):
+    with pytest.raises(DataError, match=r"Review item 1 is accepted .* one that waits: 2\. See"):
         decide(engine, 1, decision="rejected", at=SEPTEMBER, actor="bob")
 
 
