@@ -14,6 +14,8 @@ import magnetcast as mc
 from store.errors import DataError
 from tests.unit.magnetcast.test_frame_forecaster import long
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:

@@ -53,6 +53,7 @@ class TestCalls:
 
 
 class TestWithoutKey:
+    @pytest.mark.slow
     def test_two_years_stopped_halfway_go_on_where_they_were(
         self, providers: Providers, live_settings: Settings
     ) -> None:
