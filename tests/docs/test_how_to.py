@@ -1,5 +1,3 @@
-"""The how-to pages on sources, features and destinations: what they name exists, and it works."""
-
 import json
 import re
 from collections.abc import Iterator

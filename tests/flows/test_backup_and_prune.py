@@ -1,5 +1,3 @@
-"""A backup, what restoring it into an empty home gives back or refuses, and what prune removes."""
-
 import json
 import os
 import sqlite3

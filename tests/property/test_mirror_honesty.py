@@ -1,5 +1,3 @@
-"""Partner records published later, or in another order, never change what was known."""
-
 from collections.abc import Callable
 from functools import cache
 

@@ -1,5 +1,3 @@
-"""One path: what the backtest saw and said at a past moment is what a live run does."""
-
 from functools import cache
 
 import pandas as pd

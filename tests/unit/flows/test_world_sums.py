@@ -1,5 +1,3 @@
-"""Which lists of partners are the world."""
-
 import re
 import shutil
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""Frames of any make, texts and booleans, new months and the signature of ``mc.Forecaster``."""
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""Forecasts are mixtures over how what is announced may turn out and over what nobody announced."""
-
 import itertools
 from dataclasses import replace
 
