@@ -139,7 +139,7 @@ BUDGET: Final = {
     "constants": 17,
     "words": 0,
     "vague names": 15,
-    "tests": 29_850,
+    "tests": 29_720,
     "benchmarks": 4_750,
 }
 """The figures reached; 39,000 lines of product and 25,000 of tests are the aims."""

@@ -58,7 +58,9 @@ def lay(
         panel = panel.loc[panel["period"] <= month_start(origin.cutoff)]
         panel.to_csv(folder / "panels" / f"{day}.csv", index=False)
         scales.append(scale_rows(origin.series, origin.cutoff, origin.tonnes).assign(as_of=day))
-    pd.concat(scales).drop(columns="cutoff").to_csv(folder / "scale.csv", index=False)
+    scale = pd.concat(scales)
+    scale["scale"] = scale.groupby(["destination", "cutoff"])["scale"].transform("first")
+    scale.drop(columns="cutoff").to_csv(folder / "scale.csv", index=False)
     own[[*KEY, "horizon", "lead"]].to_csv(folder / "asked.csv", index=False)
     truth_of(history, as_of).to_csv(folder / "truth.csv", index=False)
     own[[*KEY, *LEVELS]].to_csv(folder / "magnetcast.csv", index=False)

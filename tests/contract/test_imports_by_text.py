@@ -1,5 +1,3 @@
-"""Imports by a text obey the rules of the others: they point down, and close no circle."""
-
 import ast
 from collections.abc import Iterator
 from pathlib import Path

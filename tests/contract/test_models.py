@@ -1,5 +1,3 @@
-"""What every model keeps, the product's own and the baselines: one class, one model a run."""
-
 from dataclasses import replace
 from functools import cache
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""What every source promises, checked on each bundled one and on each live one."""
-
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace

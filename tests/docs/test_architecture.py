@@ -1,5 +1,3 @@
-"""The architecture page names code that exists, in at most ten steps."""
-
 import ast
 import re
 from pathlib import Path

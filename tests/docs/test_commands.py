@@ -1,5 +1,3 @@
-"""The pages followed as their reader would, on the bundled facts, from an empty folder on."""
-
 import os
 import shutil
 import socket

@@ -1,5 +1,3 @@
-"""docs/accuracy.md names every constant that data chose, with its value in the code."""
-
 import ast
 import re
 from dataclasses import fields

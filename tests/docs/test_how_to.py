@@ -1,5 +1,3 @@
-"""The how-to pages on sources, features and destinations: what they name exists, and it works."""
-
 import json
 import re
 from collections.abc import Iterator
@@ -124,6 +122,7 @@ def test_the_expert_of_the_page_reaches_the_magnets(monkeypatch: pytest.MonkeyPa
     assert (dynamics.median_forecast(forecasts) != before).mean() > 0.5
 
 
+@pytest.mark.slow
 def test_the_index_of_the_page_is_known_from_the_day_it_was_published(tmp_path: Path) -> None:
     page, world = Page(DOCS / "how-to" / "add-a-feature.md"), make_world(last="2026-09")
     file = tmp_path / "yen.yaml"

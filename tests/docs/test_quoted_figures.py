@@ -1,5 +1,3 @@
-"""Pages quote what `make bench-magnets` measured, to the letter."""
-
 import re
 
 import pytest

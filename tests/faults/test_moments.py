@@ -1,5 +1,3 @@
-"""Jobs that come twice."""
-
 import pytest
 
 from store.database import open_to_read

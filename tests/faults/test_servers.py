@@ -1,5 +1,3 @@
-"""PostgreSQL going away under the service."""
-
 import os
 import subprocess
 import tempfile

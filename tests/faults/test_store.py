@@ -1,5 +1,3 @@
-"""The database damaged, gone and without room."""
-
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing

@@ -1,5 +1,3 @@
-"""A backup, what restoring it gives back or refuses, a copy in another database, and pruning."""
-
 import json
 import os
 import sqlite3

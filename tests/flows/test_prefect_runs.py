@@ -1,5 +1,3 @@
-"""What a job leaves in Prefect: names, tags, messages and states."""
-
 import asyncio
 import json
 from collections.abc import Callable, Coroutine

@@ -1,5 +1,3 @@
-"""The public functions read as commands do, without a server of Prefect's."""
-
 from pathlib import Path
 
 import mlflow

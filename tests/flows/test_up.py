@@ -1,5 +1,3 @@
-"""``magnetcast up`` for real: who may call its servers, a run of its schedule, and its end."""
-
 import os
 import signal
 import socket

@@ -1,5 +1,3 @@
-"""The parts of a change add up, are nothing where nothing changed, and each input has its own."""
-
 from functools import cache
 
 import numpy as np

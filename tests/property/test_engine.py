@@ -1,5 +1,3 @@
-"""What holds of the engine whatever the panel: order, units, time."""
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,5 +1,3 @@
-"""What holds of numbers whatever they are: sums, order, signs."""
-
 import numpy as np
 import pandas as pd
 import pytest

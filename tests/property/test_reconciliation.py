@@ -1,5 +1,3 @@
-"""What holds of coherent forecasts whatever the tree, the numbers and the errors are."""
-
 from dataclasses import dataclass
 
 import numpy as np

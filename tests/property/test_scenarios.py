@@ -1,5 +1,3 @@
-"""What holds of every scenario."""
-
 from dataclasses import replace
 from datetime import date
 from functools import cache

@@ -1,5 +1,3 @@
-"""The panel moves only where something was learnt."""
-
 from functools import cache
 
 import numpy as np

@@ -1,5 +1,3 @@
-"""Tables with the quirks of real files: all of them parse, and a broken line loses no other."""
-
 import csv
 import io
 from dataclasses import dataclass

@@ -1,5 +1,3 @@
-"""The heart of the product: nothing published after an as_of moves what is said there."""
-
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

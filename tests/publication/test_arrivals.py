@@ -1,5 +1,3 @@
-"""Exports are counted on clearance in China; needs say when the goods arrive."""
-
 import pytest
 
 from publication.planning.needs import arrival_months

@@ -1,5 +1,3 @@
-"""What changed, what may break a forecast and what to do, on the pages of planners."""
-
 import json
 import re
 from collections.abc import Iterator

@@ -1,5 +1,3 @@
-"""Each chart is one description: Vega-Lite knows it, numbers are the API's, pictures come of it."""
-
 import gzip
 import json
 import math

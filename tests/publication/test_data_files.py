@@ -1,5 +1,3 @@
-"""The files of data: what was published, at stable addresses, described by their package."""
-
 import csv
 import io
 import json

@@ -1,5 +1,3 @@
-"""Nothing that is estimated is called actual, known or observed."""
-
 import re
 
 import pandas as pd

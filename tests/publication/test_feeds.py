@@ -1,5 +1,3 @@
-"""Feeds and calendars of a destination say what its page says."""
-
 import re
 from pathlib import Path
 from xml.etree import ElementTree as ET

@@ -1,5 +1,3 @@
-"""The folder of a publication: written once, whole or not at all, read-only, and verified."""
-
 import re
 import shutil
 import stat

@@ -1,5 +1,3 @@
-"""Pages in five languages: which one, that nothing of another is left, and that links keep it."""
-
 import re
 from functools import cache
 from html.parser import HTMLParser

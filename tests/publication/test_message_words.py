@@ -1,5 +1,3 @@
-"""Messages: English as text, the reader's language on pages, JSON in between."""
-
 import pytest
 
 from publication.language.choice import in_language

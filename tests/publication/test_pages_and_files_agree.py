@@ -1,5 +1,3 @@
-"""Every page in every language: no code of an act, and one value for one quantity."""
-
 import csv
 import json
 import re

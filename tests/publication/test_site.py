@@ -1,5 +1,3 @@
-"""The site: files that lead everywhere by relative links, replaced at once, written sparingly."""
-
 import json
 import os
 import re

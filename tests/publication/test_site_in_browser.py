@@ -1,5 +1,3 @@
-"""The site in Debian's Chromium, opened from files."""
-
 from pathlib import Path
 
 import pytest

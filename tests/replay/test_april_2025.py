@@ -1,5 +1,3 @@
-"""What the whole product is for: the answer to April 2025 from what was known then."""
-
 from functools import cache
 
 import numpy as np

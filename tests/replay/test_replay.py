@@ -1,5 +1,3 @@
-"""One path: what the backtest saw and said at a past moment is what a live run does."""
-
 from functools import cache
 
 import pandas as pd
@@ -18,6 +16,8 @@ from models.policy.policy_effect import effect_at
 from store.vocabulary import QUANTILE_COLUMNS
 from tests.data.builders import QUICK, at, compare_at, frame_at, make_world, only_known
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = [*QUANTILE_COLUMNS, "mean"]
 MOMENTS = release_moments("2019-12-25", at("2020-04-22"))
 
@@ -34,7 +34,6 @@ def backtested() -> tuple[tuple[pd.DataFrame, ResidualHistory], ...]:
     return tuple(found)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("place", [0, 3], ids=lambda i: str(MOMENTS[i].date()))
 def test_features_of_the_backtest_equal_those_of_a_live_run(place: int) -> None:
     moment = MOMENTS[place]
@@ -46,9 +45,7 @@ def test_features_of_the_backtest_equal_those_of_a_live_run(place: int) -> None:
     pd.testing.assert_frame_equal(frame_of(origin), features, check_exact=True)
 
 
-@pytest.mark.parametrize(
-    "place", [pytest.param(0, marks=pytest.mark.slow), 3], ids=lambda i: str(MOMENTS[i].date())
-)
+@pytest.mark.parametrize("place", [0, 3], ids=lambda i: str(MOMENTS[i].date()))
 def test_forecast_of_the_backtest_equals_that_of_a_live_run(place: int) -> None:
     forecasts, residuals = backtested()[place]
     live = Snapshot.of_evidence(only_known(make_world(), MOMENTS[place]).history(), MOMENTS[place])
@@ -62,7 +59,6 @@ def test_forecast_of_the_backtest_equals_that_of_a_live_run(place: int) -> None:
     pd.testing.assert_frame_equal(own.reset_index(drop=True), result[NUMBERS], check_exact=True)
 
 
-@pytest.mark.slow
 def test_the_replay_is_the_walk_over_its_moments() -> None:
     result = backtest_evidence(make_world().history(), at("2020-04-22"), parameters=QUICK)
 
@@ -72,7 +68,6 @@ def test_the_replay_is_the_walk_over_its_moments() -> None:
     pd.testing.assert_frame_equal(last[columns].reset_index(drop=True), expected, check_exact=True)
 
 
-@pytest.mark.slow
 def test_a_longer_walk_states_the_same_at_its_earlier_moments() -> None:
     shorter = compare_at(EvidenceForecaster(QUICK), make_world().history(), *MOMENTS[:2])
 

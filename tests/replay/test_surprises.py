@@ -1,5 +1,3 @@
-"""What a planner reads after a destination's figures surprise, on the bundled facts."""
-
 from dataclasses import replace
 from functools import cache
 

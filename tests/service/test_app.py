@@ -1,5 +1,3 @@
-"""The service: it hands out the files of the site, answers three questions, and writes nothing."""
-
 import hashlib
 from collections.abc import Iterator
 from html import unescape

@@ -1,5 +1,3 @@
-"""``magnetcast serve`` as a process: it follows what another process publishes."""
-
 import signal
 from collections.abc import Callable
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""The what-if page in Debian's Chromium, answered by a worker."""
-
 import pandas as pd
 import pytest
 from playwright.sync_api import Browser, expect

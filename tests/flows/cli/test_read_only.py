@@ -1,5 +1,3 @@
-"""A home on a disk that cannot be written: what reads answers, what writes ends in a sentence."""
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""The command as a person runs it: a process of its own; with nothing new it needs no Prefect."""
-
 import os
 from pathlib import Path
 

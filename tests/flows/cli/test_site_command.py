@@ -1,5 +1,3 @@
-"""``magnetcast site``: the home's own site, or one for any host of files."""
-
 import json
 import shutil
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""The wheel installed beside packages that are called as the rooms are."""
-
 import os
 import shutil
 import subprocess

@@ -1,5 +1,3 @@
-"""A plain run at the clock's own moment, named by what files and verbs print of it."""
-
 import json
 from datetime import date
 from io import StringIO

@@ -1,5 +1,3 @@
-"""Publications of a real run: held, decided on, tampered with, made again."""
-
 import io
 import shutil
 import sqlite3

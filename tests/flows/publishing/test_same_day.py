@@ -1,5 +1,3 @@
-"""A second publication of one day, after a figure ingested since the first."""
-
 import shutil
 from pathlib import Path
 

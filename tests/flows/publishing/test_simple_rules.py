@@ -1,5 +1,3 @@
-"""A model that loses to a simple rule beyond chance: the rule publishes in its place."""
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,5 +1,3 @@
-"""Break each step of the fallback for real: files gone or changed, evidence lost."""
-
 import json
 from dataclasses import replace
 from pathlib import Path

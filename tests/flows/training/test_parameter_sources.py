@@ -1,5 +1,3 @@
-"""Another parameter at the same as_of, and which parameters the schedule uses."""
-
 import json
 from dataclasses import replace
 from pathlib import Path

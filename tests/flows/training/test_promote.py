@@ -1,5 +1,3 @@
-"""What becomes of a challenger, by rules and by a person, and the way back."""
-
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager

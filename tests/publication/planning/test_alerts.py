@@ -1,5 +1,3 @@
-"""Alert rules of planning.yaml over real publications, delivered to receivers on the loopback."""
-
 import json
 import socketserver
 from collections.abc import Iterator

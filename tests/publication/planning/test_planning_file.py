@@ -1,5 +1,3 @@
-"""planning.yaml: what it may hold, and that a wrong line is refused with its number and reason."""
-
 import re
 from collections.abc import Callable
 from datetime import date, timedelta

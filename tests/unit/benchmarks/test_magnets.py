@@ -1,5 +1,3 @@
-"""The replay of magnets: intervals over blocks of origins, and rows that pages quote."""
-
 import sys
 from pathlib import Path
 

@@ -1,5 +1,3 @@
-"""The policy benchmark looks at nothing later than its as_of."""
-
 import sys
 from dataclasses import replace
 from pathlib import Path

@@ -1,5 +1,3 @@
-"""Scores of the benchmarks, by hand."""
-
 import pandas as pd
 import pytest
 

@@ -1,5 +1,3 @@
-"""How often a strong control first hits a mineral, from what is known at a moment."""
-
 import pandas as pd
 import pytest
 

@@ -74,8 +74,14 @@ def test_no_destination_has_more_than_all_metal_magnets_that_china_reports_for_i
         assert tonnes.loc[cap.period, cap.destination].sum() < cap.value, cap.period
 
 
+DAYS = [
+    "2019-06-25",
+    *(pytest.param(d, marks=pytest.mark.slow) for d in ("2025-10-20", "2026-11-24")),
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("day", ["2019-06-25", "2025-10-20", "2026-11-24"])
+@pytest.mark.parametrize("day", DAYS)
 def test_sums_are_exact_and_every_cell_is_positive(day: str) -> None:
     table = cells(bundled(day)).loc[lambda months: months["WLD"].notna()]
 
@@ -87,7 +93,7 @@ def test_sums_are_exact_and_every_cell_is_positive(day: str) -> None:
     assert (table["EU27"] >= table[list(AGGREGATES["EU27"])].max(axis=1)).all()
 
 
-@pytest.mark.parametrize("day", ["2019-06-25", "2025-10-20", "2026-11-24"])
+@pytest.mark.parametrize("day", DAYS)
 def test_no_cell_is_known_before_its_month_ends_nor_after_the_as_of(day: str) -> None:
     frame = bundled(day).frame
 
@@ -243,6 +249,7 @@ def test_a_unit_value_that_rises_for_good_is_no_rise_of_trade() -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_year_without_figures_follows_its_share_of_value_once_that_is_available() -> None:
     frame = levels()
     year = frame["period_from"].dt.year

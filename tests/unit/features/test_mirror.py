@@ -154,6 +154,7 @@ def test_records_sharpen_the_newest_months_of_their_partners() -> None:
     assert newest(sharp, "WLD")["tonnes"] == pytest.approx(4585.0, abs=0.5)
 
 
+@pytest.mark.slow
 def test_records_alone_move_no_cutoff_and_make_nothing_observed() -> None:
     panel = evidence_panel(
         with_records(make_levels(last="2020-10"), make_records(*PARTNERS)), as_of=AS_OF

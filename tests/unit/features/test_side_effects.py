@@ -1,5 +1,3 @@
-"""Figures that move other destinations than their own."""
-
 import pytest
 
 from features.panel.estimation import SideEffect, side_effects

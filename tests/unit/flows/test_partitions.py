@@ -94,6 +94,7 @@ def test_a_folder_is_forecast_as_its_series_in_one_file(
     assert apart(pd.read_parquet(out), whole(tmp_path, panel)) < 1e-9
 
 
+@pytest.mark.slow
 def test_a_folder_of_numbered_series_is_forecast_too(tmp_path: Path) -> None:
     panel = numbered(rows())
 

@@ -1,5 +1,3 @@
-"""Which lists of partners are the world."""
-
 import re
 import shutil
 from pathlib import Path
@@ -88,6 +86,7 @@ def test_a_list_that_lacks_trade_is_partial_and_says_why(
     assert re.match(f"not taken, as the list is partial: 2026-10, {why}", file.world[0])
 
 
+@pytest.mark.slow
 def test_a_list_whose_series_leave_their_bands_is_partial(bundled: pd.DataFrame) -> None:
     rest = {name: 0.5 for name in FULL if name not in {*SHARES, *EU27_MEMBERS}}
     thin_rest = {**FULL, **rest, "DEU": 1340, "USA": 850}
@@ -147,6 +146,7 @@ def test_a_sum_waits_where_another_world_is_published(
     assert all("sum 5,029.5, published 5,375 by " in reason for reason in reasons)
 
 
+@pytest.mark.slow
 def test_a_figure_of_a_month_without_a_forecast_is_held_against_the_panel(
     bundled: pd.DataFrame,
 ) -> None:
@@ -168,6 +168,7 @@ def test_some_partners_say_nothing_of_the_world(bundled: pd.DataFrame) -> None:
     assert (worlds(file), file.world) == ([], ())
 
 
+@pytest.mark.slow
 def test_a_month_with_a_forecast_is_held_against_that(
     bundled: pd.DataFrame, sqlite_template: Path, tmp_path: Path
 ) -> None:

@@ -84,14 +84,15 @@ def test_names_of_columns_and_integer_ids_come_back(
     np.testing.assert_array_equal(made["magnetcast"], forecasts["magnetcast"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ids", "kind"),
     [
-        pytest.param((1, 2, 3), "int64", marks=pytest.mark.slow),
-        pytest.param((1.0, 2.0, 3.0), "float64", marks=pytest.mark.slow),
-        pytest.param((0.5, 1.0, 7.25), "float64", marks=pytest.mark.slow),
+        ((1, 2, 3), "int64"),
+        ((1.0, 2.0, 3.0), "float64"),
+        ((0.5, 1.0, 7.25), "float64"),
         ((7, "b", 8.5), "object"),
-        pytest.param((20, 10, 30), "category", marks=pytest.mark.slow),
+        ((20, 10, 30), "category"),
     ],
 )
 def test_ids_of_any_type_work_where_texts_do(
@@ -296,6 +297,7 @@ def test_parts_add_up_to_the_sums_of_a_tree(frame: pd.DataFrame) -> None:
     np.testing.assert_allclose(mean.loc["all"], mean.loc[["A", "B", "C"]].sum(), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_small_panel_depends_little_on_the_seed(frame: pd.DataFrame) -> None:
     one, other = (mc.Forecaster(seed=seed).fit(frame).predict(6)["magnetcast"] for seed in (1, 2))
 
@@ -333,6 +335,7 @@ def test_a_value_that_a_transform_cannot_take_refuses_its_series(frame: pd.DataF
     assert list(model.refused_) == ["B"]
 
 
+@pytest.mark.slow
 def test_a_series_that_stopped_stays_there_and_its_band_holds_as_many_returns_as_the_panel(
     frame: pd.DataFrame,
 ) -> None:
@@ -359,6 +362,7 @@ def test_a_series_that_stopped_stays_there_and_its_band_holds_as_many_returns_as
     assert (among[high].to_numpy() > alone[high].to_numpy()).all()
 
 
+@pytest.mark.slow
 def test_negative_values_are_forecast_where_that_is_allowed() -> None:
     frame = long(A=100.0, B=40.0)
     sunk = frame.assign(y=frame["y"].where(frame["unique_id"] == "A", frame["y"] - 45.0))
@@ -466,6 +470,7 @@ def promoted(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(y=frame["y"] * (1 + campaign), campaign=campaign, size=size)
 
 
+@pytest.mark.slow
 def test_further_columns_are_known_ahead_and_their_future_comes_with_predict(
     frame: pd.DataFrame,
 ) -> None:
@@ -490,6 +495,7 @@ def moving(months: pd.DataFrame, horizon: int) -> pd.DataFrame:
     return pd.concat([mean] * horizon, axis=1).T
 
 
+@pytest.mark.slow
 def test_functions_give_features_and_base_forecasts_without_the_source(frame: pd.DataFrame) -> None:
     model = mc.Forecaster(
         {"moving": moving},
@@ -524,6 +530,7 @@ def test_a_custom_feature_sees_nothing_after_the_origin(frame: pd.DataFrame) -> 
     assert max(seen) == pd.Timestamp("2023-09-01")
 
 
+@pytest.mark.slow
 def test_transformed_values_come_back_in_their_own_unit(frame: pd.DataFrame) -> None:
     model = mc.Forecaster(target_transforms=[(np.log1p, np.expm1)])
 
@@ -545,6 +552,7 @@ def test_fitted_values_are_forecasts_a_month_ahead_beside_the_months(frame: pd.D
     assert (made["magnetcast"] / made["y"] - 1).abs().median() < 0.1
 
 
+@pytest.mark.slow
 def test_a_saved_forecaster_forecasts_the_same_without_training(
     frame: pd.DataFrame, tmp_path: Path
 ) -> None:

@@ -1,5 +1,3 @@
-"""Frames of any make, texts and booleans, new months and the signature of ``mc.Forecaster``."""
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,8 @@ import pytest
 import magnetcast as mc
 from store.errors import DataError
 from tests.unit.magnetcast.test_frame_forecaster import long
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,3 @@
-"""Work that several processes share."""
-
 import os
 import time
 from functools import partial

@@ -1,5 +1,3 @@
-"""Months one asks for."""
-
 import pandas as pd
 import pytest
 

@@ -1,5 +1,3 @@
-"""US Census and Eurostat Comext: what a row holds."""
-
 from pathlib import Path
 
 import pandas as pd
@@ -40,52 +38,54 @@ def test_a_line_of_the_census_has_weight_and_value(providers: Providers, fetch: 
     assert value == pytest.approx(int(usd) / 1e6)
 
 
-class TestComext:
-    def test_members_and_their_sum_have_weight_and_value(self, fetch: Fetch) -> None:
-        result = cells(fetch("comext", "2025-06"))
+def test_members_and_their_sum_have_weight_and_value(fetch: Fetch) -> None:
+    result = cells(fetch("comext", "2025-06"))
 
-        june = result.xs(pd.Timestamp("2025-06-01"), level="period_from")
-        weight = june.xs(("CN85051110", "mirror_import_t"), level=("commodity", "measure"))
-        assert len(weight) == 28
-        assert weight.drop("EU27").sum() == pytest.approx(weight["EU27"], abs=0.05)
-        value = june["CN85051110", "EU27", "mirror_import_meur"]
-        assert value / weight["EU27"] == pytest.approx(0.045)
+    june = result.xs(pd.Timestamp("2025-06-01"), level="period_from")
+    weight = june.xs(("CN85051110", "mirror_import_t"), level=("commodity", "measure"))
+    assert len(weight) == 28
+    assert weight.drop("EU27").sum() == pytest.approx(weight["EU27"], abs=0.05)
+    value = june["CN85051110", "EU27", "mirror_import_meur"]
+    assert value / weight["EU27"] == pytest.approx(0.045)
 
-    def test_each_year_is_asked_for_by_itself(self, providers: Providers, fetch: Fetch) -> None:
-        file = fetch("comext", "2024-11", "2025-02")
 
-        assert file.tables["observations"]["period_from"].nunique() == 4
-        asked = [call.one("startPeriod") for call in providers.asked("comext") if call.params]
-        assert asked == ["2024-11", "2025-01"]
+def test_each_year_is_asked_for_by_itself(providers: Providers, fetch: Fetch) -> None:
+    file = fetch("comext", "2024-11", "2025-02")
 
-    @pytest.mark.parametrize(
-        ("now", "asked"),
-        [("2027-04-16", ["2025-11", "2026-01"]), ("2027-04-17", ["2025-11", "2026-01", "2027-01"])],
-    )
-    def test_a_year_whose_months_are_not_due_is_asked_for_with_the_one_before(
-        self, providers: Providers, fetch: Fetch, now: str, asked: list[str]
-    ) -> None:
-        fetch("comext", "2025-11", "2027-03", at=now)
+    assert file.tables["observations"]["period_from"].nunique() == 4
+    asked = [call.one("startPeriod") for call in providers.asked("comext") if call.params]
+    assert asked == ["2024-11", "2025-01"]
 
-        calls = [call for call in providers.asked("comext") if call.params]
-        assert [call.one("startPeriod") for call in calls] == asked
-        assert calls[-1].one("endPeriod") == "2027-03"
 
-    def test_an_answer_prepared_later_is_waited_for_and_replays_offline(
-        self, providers: Providers, fetch: Fetch, tmp_path: Path
-    ) -> None:
-        whole = fetch("comext", "2025-06").tables["observations"]
-        providers.world.comext.queue_cells = 10
-        elsewhere = tmp_path / "other"
+@pytest.mark.parametrize(
+    ("now", "asked"),
+    [("2027-04-16", ["2025-11", "2026-01"]), ("2027-04-17", ["2025-11", "2026-01", "2027-01"])],
+)
+def test_a_year_whose_months_are_not_due_is_asked_for_with_the_one_before(
+    providers: Providers, fetch: Fetch, now: str, asked: list[str]
+) -> None:
+    fetch("comext", "2025-11", "2027-03", at=now)
 
-        queued = fetch("comext", "2025-06", home=elsewhere)
+    calls = [call for call in providers.asked("comext") if call.params]
+    assert [call.one("startPeriod") for call in calls] == asked
+    assert calls[-1].one("endPeriod") == "2027-03"
 
-        assert [call.path.split("/")[2] for call in providers.asked("comext")[-4:]] == [
-            "status", "status", "status", "data",
-        ]  # fmt: skip
-        replayed = fetch("comext", "2025-06", home=elsewhere, offline=True)
-        pd.testing.assert_frame_equal(queued.tables["observations"], whole)
-        pd.testing.assert_frame_equal(replayed.tables["observations"], whole)
+
+def test_an_answer_prepared_later_is_waited_for_and_replays_offline(
+    providers: Providers, fetch: Fetch, tmp_path: Path
+) -> None:
+    whole = fetch("comext", "2025-06").tables["observations"]
+    providers.world.comext.queue_cells = 10
+    elsewhere = tmp_path / "other"
+
+    queued = fetch("comext", "2025-06", home=elsewhere)
+
+    assert [call.path.split("/")[2] for call in providers.asked("comext")[-4:]] == [
+        "status", "status", "status", "data",
+    ]  # fmt: skip
+    replayed = fetch("comext", "2025-06", home=elsewhere, offline=True)
+    pd.testing.assert_frame_equal(queued.tables["observations"], whole)
+    pd.testing.assert_frame_equal(replayed.tables["observations"], whole)
 
 
 FAULT = '<?xml version="1.0" encoding="UTF-8"?><S:Fault xmlns:S="http://x"><faultcode>{}</faultcode><faultstring>{}</faultstring></S:Fault>'

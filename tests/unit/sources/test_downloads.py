@@ -1,5 +1,3 @@
-"""Files that a browser gives: known by their headings, read to the kilogram, or refused."""
-
 import re
 from collections.abc import Callable
 from pathlib import Path

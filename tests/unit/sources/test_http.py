@@ -1,5 +1,3 @@
-"""The HTTP client against a loopback server that misbehaves."""
-
 import hashlib
 import json
 import logging
@@ -104,34 +102,32 @@ def test_no_content_is_an_answer_where_the_provider_documents_it(
     assert len(providers.calls) == 1
 
 
-class TestCache:
-    def test_a_body_is_kept_under_its_hash_beside_a_note(
-        self, live_settings: Settings, waits: Waits
-    ) -> None:
+def test_a_body_is_kept_under_its_hash_beside_a_note(live_settings: Settings, waits: Waits) -> None:
+    with client(live_settings, waits) as http:
+        rows_of(http)
+
+    [note] = (live_settings.http_cache_dir / "comtrade").glob("*.json")
+    kept = json.loads(note.read_text(encoding="utf-8"))
+    body = (note.parent / f"{kept['sha256']}.body").read_bytes()
+    address = f"{live_settings.comtrade_url}{PREVIEW}?{urlencode(ASKED)}"
+    assert (kept["url"], kept["status"]) == (address, 200)
+    assert hashlib.sha256(body).hexdigest() == kept["sha256"]
+    assert len(list(note.parent.iterdir())) == 2
+
+
+@pytest.mark.parametrize("torn", [None, "", "{}", "[]", '{"status": 200'])
+def test_offline_without_a_whole_note_there_is_no_answer(
+    live_settings: Settings, waits: Waits, torn: str | None
+) -> None:
+    if torn is not None:
         with client(live_settings, waits) as http:
             rows_of(http)
-
         [note] = (live_settings.http_cache_dir / "comtrade").glob("*.json")
-        kept = json.loads(note.read_text(encoding="utf-8"))
-        body = (note.parent / f"{kept['sha256']}.body").read_bytes()
-        address = f"{live_settings.comtrade_url}{PREVIEW}?{urlencode(ASKED)}"
-        assert (kept["url"], kept["status"]) == (address, 200)
-        assert hashlib.sha256(body).hexdigest() == kept["sha256"]
-        assert len(list(note.parent.iterdir())) == 2
+        note.write_text(torn, encoding="utf-8")
+    offline = live_settings.model_copy(update={"offline": True})
 
-    @pytest.mark.parametrize("torn", [None, "", "{}", "[]", '{"status": 200'])
-    def test_offline_without_a_whole_note_there_is_no_answer(
-        self, live_settings: Settings, waits: Waits, torn: str | None
-    ) -> None:
-        if torn is not None:
-            with client(live_settings, waits) as http:
-                rows_of(http)
-            [note] = (live_settings.http_cache_dir / "comtrade").glob("*.json")
-            note.write_text(torn, encoding="utf-8")
-        offline = live_settings.model_copy(update={"offline": True})
-
-        with client(offline, waits) as http, pytest.raises(SourceError, match="period=202401"):
-            rows_of(http)
+    with client(offline, waits) as http, pytest.raises(SourceError, match="period=202401"):
+        rows_of(http)
 
 
 def test_an_answer_of_another_shape_is_asked_for_again_and_then_refused(

@@ -1,5 +1,3 @@
-"""A clock that was set back cannot make the store know things earlier."""
-
 from collections.abc import Callable
 
 import pandas as pd

@@ -1,5 +1,3 @@
-"""Cached values come back the same, and a damaged file is computed anew."""
-
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

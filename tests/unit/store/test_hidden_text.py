@@ -1,6 +1,4 @@
 # ruff: noqa: RUF001  # ambiguous characters are the matter
-"""Names and notes that do not look like what they are."""
-
 import pandas as pd
 import pytest
 

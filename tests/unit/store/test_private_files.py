@@ -1,5 +1,3 @@
-"""Databases and backups are for their owner alone."""
-
 import os
 from collections.abc import Iterator
 from pathlib import Path

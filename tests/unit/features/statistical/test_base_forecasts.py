@@ -94,69 +94,74 @@ class TestStatsforecast:
         assert apart.max() < worst
 
 
-class TestEachBaseForecast:
-    def test_level_is_the_mean_of_the_last_year_over_months_known(self) -> None:
-        row = [1_000.0] * 6 + [NAN, 10.0] * 6
+def test_level_is_the_mean_of_the_last_year_over_months_known() -> None:
+    row = [1_000.0] * 6 + [NAN, 10.0] * 6
 
-        assert fit("level", row).tolist() == [[10.0] * 3]
-
-    def test_ses_finds_the_level_after_a_break(self) -> None:
-        row = [100.0] * 24 + [300.0] * 12
-
-        assert fit("ses", row)[0] == pytest.approx([300.0] * 3, rel=1e-6)
-
-    def test_a_damped_trend_goes_on_along_a_line_and_slows_down(self) -> None:
-        row = [100.0 + 2.0 * month for month in range(48)]
-
-        steps = np.diff(np.r_[row[-1], fit("damped_trend", row, horizon=6)[0]])
-
-        assert 1.0 < steps[0] < 2.0
-        assert (np.diff(steps[1:]) < 0).all()
-
-    @pytest.mark.parametrize("name", ["holt_winters", "swift_unadjusted", "autoregression"])
-    def test_a_season_that_was_not_given_is_learned(self, name: str) -> None:
-        row = (100.0 + 50.0 * np.sin(np.arange(240) * np.pi / 6)).tolist()
-
-        predicted = fit(name, row, horizon=12)[0]
-
-        assert predicted == pytest.approx(row[:12], rel=0.05)
-
-    def test_an_autoregression_goes_on_as_changes_followed_each_other(self) -> None:
-        row = (100.0 * np.exp(np.cumsum(0.1 * np.sin(np.arange(240) * np.pi / 4)))).tolist()
-
-        predicted = fit("autoregression", row[:200], horizon=4)[0]
-
-        assert predicted == pytest.approx(row[200:204], rel=0.01)
-        assert fit("autoregression", row[:10])[0] == pytest.approx([row[9]] * 3)
-
-    def test_rare_demand_is_its_size_times_its_chance(self) -> None:
-        row = [0.0, 12.0] * 30
-
-        assert fit("tsb", row)[0] == pytest.approx([6.0] * 3, rel=0.1)
-
-    @pytest.mark.parametrize("name", ["drift", "ses", "theta", "damped_trend", "level", "tsb"])
-    def test_the_season_given_is_taken_out_and_put_back(self, name: str) -> None:
-        season = np.linspace(0.5, 1.5, 12)[None, :]
-        row = [100.0 * season[0, month % 12] for month in range(50)]
-
-        predicted = fit(name, row, season=season)[0]
-
-        assert predicted == pytest.approx(100.0 * season[0, 2:5])
+    assert fit("level", row).tolist() == [[10.0] * 3]
 
 
-class TestErrorsWithin:
-    def test_are_known_where_a_value_is_and_one_was_before(self) -> None:
-        row = np.array([[NAN, NAN, 3.0, 4.0, NAN, 6.0, 7.0], [NAN] * 7])
+def test_ses_finds_the_level_after_a_break() -> None:
+    row = [100.0] * 24 + [300.0] * 12
 
-        found = errors_within(row, flat(2))
+    assert fit("ses", row)[0] == pytest.approx([300.0] * 3, rel=1e-6)
 
-        assert np.isfinite(found[0]).tolist() == [False] * 3 + [True, False, True, True]
-        assert np.isnan(found[1]).all()
 
-    def test_are_what_a_month_lies_beyond_its_forecast_of_the_month_before(self) -> None:
-        row = np.array([[10.0] * 30 + [30.0]])
+def test_a_damped_trend_goes_on_along_a_line_and_slows_down() -> None:
+    row = [100.0 + 2.0 * month for month in range(48)]
 
-        assert errors_within(row, flat(1))[0, 1:] == pytest.approx([0.0] * 29 + [20.0])
+    steps = np.diff(np.r_[row[-1], fit("damped_trend", row, horizon=6)[0]])
+
+    assert 1.0 < steps[0] < 2.0
+    assert (np.diff(steps[1:]) < 0).all()
+
+
+@pytest.mark.parametrize("name", ["holt_winters", "swift_unadjusted", "autoregression"])
+def test_a_season_that_was_not_given_is_learned(name: str) -> None:
+    row = (100.0 + 50.0 * np.sin(np.arange(240) * np.pi / 6)).tolist()
+
+    predicted = fit(name, row, horizon=12)[0]
+
+    assert predicted == pytest.approx(row[:12], rel=0.05)
+
+
+def test_an_autoregression_goes_on_as_changes_followed_each_other() -> None:
+    row = (100.0 * np.exp(np.cumsum(0.1 * np.sin(np.arange(240) * np.pi / 4)))).tolist()
+
+    predicted = fit("autoregression", row[:200], horizon=4)[0]
+
+    assert predicted == pytest.approx(row[200:204], rel=0.01)
+    assert fit("autoregression", row[:10])[0] == pytest.approx([row[9]] * 3)
+
+
+def test_rare_demand_is_its_size_times_its_chance() -> None:
+    row = [0.0, 12.0] * 30
+
+    assert fit("tsb", row)[0] == pytest.approx([6.0] * 3, rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["drift", "ses", "theta", "damped_trend", "level", "tsb"])
+def test_the_season_given_is_taken_out_and_put_back(name: str) -> None:
+    season = np.linspace(0.5, 1.5, 12)[None, :]
+    row = [100.0 * season[0, month % 12] for month in range(50)]
+
+    predicted = fit(name, row, season=season)[0]
+
+    assert predicted == pytest.approx(100.0 * season[0, 2:5])
+
+
+def test_errors_are_known_where_a_value_is_and_one_was_before() -> None:
+    row = np.array([[NAN, NAN, 3.0, 4.0, NAN, 6.0, 7.0], [NAN] * 7])
+
+    found = errors_within(row, flat(2))
+
+    assert np.isfinite(found[0]).tolist() == [False] * 3 + [True, False, True, True]
+    assert np.isnan(found[1]).all()
+
+
+def test_errors_are_what_a_month_lies_beyond_its_forecast_of_the_month_before() -> None:
+    row = np.array([[10.0] * 30 + [30.0]])
+
+    assert errors_within(row, flat(1))[0, 1:] == pytest.approx([0.0] * 29 + [20.0])
 
 
 ODD = {

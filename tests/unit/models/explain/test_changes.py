@@ -77,6 +77,7 @@ def test_inputs_are_replaced_in_their_order_and_each_step_is_a_part() -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_new_figure_is_named_with_what_was_expected_and_what_it_moved() -> None:
     made = replay(frozenset({"new_actuals", "revised_actuals"}))
     panel = evidence_panel(made.facts.observations, as_of=AFTER)

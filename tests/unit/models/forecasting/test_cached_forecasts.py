@@ -1,5 +1,3 @@
-"""A backtest from what was kept has the bits of one that computed everything."""
-
 from dataclasses import replace
 from functools import cache
 from pathlib import Path

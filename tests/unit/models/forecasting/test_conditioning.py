@@ -1,5 +1,3 @@
-"""What a figure after the cutoff does to the forecast of other months, and of sums."""
-
 from dataclasses import replace
 
 import numpy as np

@@ -13,6 +13,8 @@ from models.forecasting.residual_history import TREES, ResidualHistory
 from models.forecasting.snapshot import Snapshot
 from tests.data.builders import QUICK, at, compare_at, make_world
 
+pytestmark = pytest.mark.slow
+
 AS_OF = at("2020-10-25")
 MOMENTS = release_moments("2020-07-25", at("2020-10-26"))
 
@@ -32,7 +34,6 @@ def origin_at(place: int) -> Origin:
     return history().origin(MOMENTS[place])
 
 
-@pytest.mark.slow
 def test_a_month_that_a_figure_has_settled_is_no_forecast() -> None:
     past = make_world().unsolved()
     then = past.origin(AS_OF)
@@ -47,7 +48,6 @@ def test_a_month_that_a_figure_has_settled_is_no_forecast() -> None:
     assert set(nearest.drop("USA")) == {1}
 
 
-@pytest.mark.slow
 def test_errors_are_those_of_months_known_by_now() -> None:
     _, memory = backtested()
 

@@ -1,5 +1,3 @@
-"""Forecasts are mixtures over how what is announced may turn out and over what nobody announced."""
-
 import itertools
 from dataclasses import replace
 
@@ -75,6 +73,7 @@ NEW_BAN = (
     "events: [{event_id: ban, instrument: export_ban, destinations: [JPN], "
     "effective_from: 2020-09-01, covers: magnets, covered_share: 1, covered_because: a test"
 )
+SLOW = pytest.mark.slow
 ANNOUNCED = "events: [{event_id: to-come"
 
 
@@ -94,7 +93,7 @@ def test_at_probability_zero_a_new_act_does_nothing() -> None:
 
 
 @pytest.mark.parametrize("text", [NEW_BAN, ANNOUNCED], ids=["new", "announced"])
-@pytest.mark.parametrize("probability", [0.25, 0.5, 0.75])
+@pytest.mark.parametrize("probability", [0.5, *(pytest.param(p, marks=SLOW) for p in (0.25, 0.75))])
 def test_the_mean_moves_in_proportion_to_the_probability(text: str, probability: float) -> None:
     never, sure = (means_at(text, share)["scenario_mean"] for share in (0.0, 1.0))
 

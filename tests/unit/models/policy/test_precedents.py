@@ -1,5 +1,3 @@
-"""Licences on record as a bound of what a licence leaves."""
-
 import numpy as np
 
 from features.controls.analogs import LICENCE, Analog

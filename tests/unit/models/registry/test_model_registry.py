@@ -167,6 +167,7 @@ def test_metadata_of_other_rows_are_refused_before_lightgbm_is_loaded(
         check(texts, digest_of(texts))
 
 
+@pytest.mark.slow
 def test_code_in_a_stored_model_is_not_executed_whatever_its_digest(
     register: Register, mlflow_settings: Settings, mlflow_rows: pd.DataFrame, expected: pd.DataFrame
 ) -> None:
@@ -184,6 +185,7 @@ def test_code_in_a_stored_model_is_not_executed_whatever_its_digest(
     assert not ran.exists()
 
 
+@pytest.mark.slow
 def test_aliases_follow_the_champions_of_the_store(
     register: Register, mlflow_settings: Settings, engine: Engine
 ) -> None:
@@ -207,6 +209,7 @@ def test_aliases_follow_the_champions_of_the_store(
     assert reasons == ["", "bands too narrow", "worse"]
 
 
+@pytest.mark.slow
 def test_what_an_older_version_kept_in_tags_of_mlflow_is_carried_over_once(
     register: Register, mlflow_settings: Settings, engine: Engine
 ) -> None:
@@ -232,6 +235,7 @@ def test_what_an_older_version_kept_in_tags_of_mlflow_is_carried_over_once(
     assert client.get_registered_model(MODEL).tags == {}
 
 
+@pytest.mark.slow
 def test_the_same_model_from_the_same_facts_is_no_new_version(
     register: Register, mlflow_settings: Settings
 ) -> None:
