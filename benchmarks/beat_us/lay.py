@@ -54,13 +54,13 @@ def lay(
     scales = []
     for day in own["as_of"].unique():
         moment = pd.Timestamp(day, tz="UTC")
-        panel, origin = history.panel(moment).frame, history.origin(moment)
-        panel = panel.loc[panel["period"] <= month_start(origin.cutoff)]
-        panel.to_csv(folder / "panels" / f"{day}.csv", index=False)
+        table, origin = history.panel(moment).frame, history.origin(moment)
+        table = table.loc[table["period"] <= month_start(origin.cutoff)]
+        table.to_csv(folder / "panels" / f"{day}.csv", index=False)
         scales.append(scale_rows(origin.series, origin.cutoff, origin.tonnes).assign(as_of=day))
     scale = pd.concat(scales)
-    scale["scale"] = scale.groupby(["destination", "cutoff"])["scale"].transform("first")
-    scale.drop(columns="cutoff").to_csv(folder / "scale.csv", index=False)
+    first = scale.groupby(["destination", "cutoff"])["scale"].transform("first")
+    scale.assign(scale=first).to_csv(folder / "scale.csv", index=False)
     own[[*KEY, "horizon", "lead"]].to_csv(folder / "asked.csv", index=False)
     truth_of(history, as_of).to_csv(folder / "truth.csv", index=False)
     own[[*KEY, *LEVELS]].to_csv(folder / "magnetcast.csv", index=False)
