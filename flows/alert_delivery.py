@@ -23,7 +23,14 @@ from publication.planning.rivals import rows_of_file
 from publication.state import Publication, make_publication, newest_publications
 from publication.tables import Record, records
 from sources.files.file_reader import content_of
-from store.planning import AlertFinding, note_delivery, note_rivals, read_alerts, save_findings
+from store.planning import (
+    AlertFinding,
+    highest_published,
+    note_delivery,
+    note_rivals,
+    read_alerts,
+    save_findings,
+)
 from store.publications.panels import read_panels
 from store.settings import Settings
 
@@ -60,7 +67,8 @@ def alert(settings: Settings, moment: pd.Timestamp) -> Dispatched:
     if planning is None:
         return Dispatched(0, 0, 0, 0)
     for name in planning.forecasts_by_others:
-        rows = [body.row for body in rows_of_file(content_of(settings.home / name))]
+        body = content_of(settings.home / name)
+        rows = rows_of_file(body, name, highest_published(engine))
         if count := note_rivals(engine, rows, at=moment):
             echo(f"planning  {name}: {count} forecasts by others are new")
     findings = save_findings(engine, _findings(engine, planning, moment), at=moment)

@@ -9,13 +9,13 @@ from datetime import date, datetime
 from typing import Final
 
 import pandas as pd
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, func, insert, select, update
 
-from store.database import writing
+from store.database import reading, writing
 from store.errors import DataError
 from store.facts.new_rows import check_clock
 from store.facts.reading import read_table
-from store.schema.database_tables import alerts, rival_forecasts
+from store.schema.database_tables import alerts, forecasts, rival_forecasts
 
 LONGEST_NAME: Final = 80
 
@@ -63,6 +63,14 @@ def note_rivals(engine: Engine, rows: Iterable[RivalForecast], *, at: datetime) 
             check_clock(connection, rival_forecasts.c.available_at, at)
             connection.execute(insert(rival_forecasts), entries)
     return len(entries)
+
+
+def highest_published(engine: Engine) -> dict[tuple[str, str], float]:
+    """Largest p95 that was published, in tonnes a month, by commodity and destination."""
+    key = forecasts.c["commodity", "destination"]
+    rows = select(*key, func.max(forecasts.c.p95)).group_by(*key)
+    with reading(engine) as connection:
+        return {(row[0], row[1]): float(row[2]) for row in connection.execute(rows)}
 
 
 @dataclass(frozen=True, slots=True)

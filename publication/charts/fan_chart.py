@@ -80,8 +80,16 @@ def fan_chart(fan: Fan, rivals: pd.DataFrame | None = None) -> Chart:
     return over_months(
         fan, layers, title=title_of(fan), about=[about] if status == "champion" else [about, model],
         label=alt_text(fan), rows=_rows(fan, by_name), height=250,
-        params=_chosen_window(fan),
+        params=_chosen_window(fan), y=_own_axis(fan, by_name),
     )  # fmt: skip
+
+
+def _own_axis(fan: Fan, by_name: Mapping[str, pd.DataFrame]) -> Spec | None:
+    """Axis up to our own figures where a forecast by another lies above them; it is cut off."""
+    own = [fan.history["tonnes"], fan.later["tonnes"], fan.forecast["p90"]]
+    top = float(pd.concat(own).max())
+    is_above = any(part["tonnes"].gt(top).any() for part in by_name.values())
+    return tonnes_axis(domainMax=top, zero=True) if is_above else None
 
 
 _MOST_RIVALS: Final = 4

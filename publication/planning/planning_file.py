@@ -33,7 +33,7 @@ MOST_TONNES: Final = 1e6
 """Tonnes a month, some hundred times what China exports."""
 
 LONGEST_LEAD_DAYS: Final = 730
-_LONGEST_MONTHS: Final = 36
+LONGEST_MONTHS: Final = 36
 
 Month = Annotated[str, StringConstraints(pattern=MONTH_PATTERN)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
@@ -71,9 +71,9 @@ class Need(PlanningEntry):
     @model_validator(mode="after")
     def _has_months(self) -> "Need":
         first, last = pd.Period(self.period_from, "M"), pd.Period(self.period_to, "M")
-        if not 0 <= last.ordinal - first.ordinal < _LONGEST_MONTHS:
+        if not 0 <= last.ordinal - first.ordinal < LONGEST_MONTHS:
             raise ValueError(
-                f"{self.period_from} to {self.period_to} is no span of 1 to {_LONGEST_MONTHS} "
+                f"{self.period_from} to {self.period_to} is no span of 1 to {LONGEST_MONTHS} "
                 "months. Correct period_from or period_to"
             )
         return self

@@ -2,15 +2,17 @@
 
 import csv
 import io
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Final
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from models.evaluation.scores import lead_groups
-from publication.planning.planning_file import Code, Month, Name, Planning
+from models.forecasting.plausibility import EXPLAINED
+from publication.planning.planning_file import LONGEST_MONTHS, Code, Month, Name, Planning
 from publication.queries.track import TRUTH
 from publication.state import Publication
 from publication.tables import RIVAL_ROW, Record, records
@@ -28,6 +30,10 @@ def _text(day: object) -> str:
     return day
 
 
+_UNPUBLISHED_MONTHS: Final = 3
+"""Past months that may be without a figure when a forecast is made, January among them."""
+
+
 class NewRival(BaseModel):
     """Somebody else's forecast of one month."""
 
@@ -36,12 +42,23 @@ class NewRival(BaseModel):
     name: Name = Field(description="Whose it is.")
     source: str = Field("", max_length=500, description="Where it stands.")
     made_on: Annotated[date, BeforeValidator(_text)] = Field(
-        description="As its source says; it is scored from the day it is entered."
+        ge=date(2012, 1, 1),
+        description="As its source says; it is scored from the day it is entered.",
     )
     commodity: Code = Field(COMMODITY)
     destination: Code
     period: Month
     tonnes: float = Field(ge=0, strict=True)
+
+    @model_validator(mode="after")
+    def _is_ahead(self) -> "NewRival":
+        months = pd.Period(self.period, "M").ordinal - pd.Period(self.made_on, "M").ordinal
+        if not -_UNPUBLISHED_MONTHS <= months <= LONGEST_MONTHS:
+            raise ValueError(
+                f"{self.period} is {months} months after made_on. Expected "
+                f"-{_UNPUBLISHED_MONTHS} to {LONGEST_MONTHS}. Correct period or made_on"
+            )
+        return self
 
     @property
     def row(self) -> RivalForecast:
@@ -165,26 +182,42 @@ def _value(errors: Floats) -> Floats:
 _FILE_COLUMNS: Final = ("name", "source", "made_on", "destination", "period", "tonnes")
 
 
-def rows_of_file(body: bytes) -> list[NewRival]:
-    """Rows of a CSV file with a heading: name, source, made_on, destination, period, tonnes."""
+def rows_of_file(
+    body: bytes, file: str, highest: Mapping[tuple[str, str], float]
+) -> list[RivalForecast]:
+    """Rows of a CSV file with a heading: name, source, made_on, destination, period, tonnes.
+
+    Args:
+        highest: Largest p95 published, in tonnes, by commodity and destination.
+
+    Raises:
+        DataError: The file, line and reason; also of tonnes that are far above all we published.
+    """
     try:
         text = io.StringIO(body.decode("utf-8-sig"), newline=None)
         lines = csv.DictReader(text, restkey="further")
         named_lines = list(lines)
     except (UnicodeDecodeError, csv.Error) as err:
-        raise DataError(f"The file is no CSV in UTF-8 ({err}). Save it as CSV UTF-8.") from err
+        raise DataError(f"{file} is no CSV in UTF-8 ({err}). Save it as CSV UTF-8.") from err
     if missing := {*_FILE_COLUMNS} - {*(lines.fieldnames or ())}:
         raise DataError(
-            f"The file has no column {', '.join(sorted(missing))}. Expected a heading with "
+            f"{file} has no column {', '.join(sorted(missing))}. Expected a heading with "
             f"{', '.join(_FILE_COLUMNS)}, and commodity for others than magnets. Add it."
         )
     rows = []
     for number, line in enumerate(named_lines, start=2):
         try:
             fields = {name: text for name, text in line.items() if text}
-            rows.append(NewRival.model_validate_strings(fields))
+            row = NewRival.model_validate_strings(fields).row
         except ValidationError as err:
             first = err.errors()[0]
             field = ".".join(map(str, first["loc"]))
-            raise DataError(f"Line {number}, {field}: {fault_message(first)}") from err
+            raise DataError(f"{file}, line {number}, {field}: {fault_message(first)}") from err
+        most = EXPLAINED * highest.get((row.commodity, row.destination), np.inf)
+        if row.tonnes > most:
+            raise DataError(
+                f"{file}, line {number}, tonnes: {row.tonnes:,.0f} for {row.destination}. Expected "
+                f"at most {most:,.0f}, {EXPLAINED:.0f} times the largest p95 published. Correct it."
+            )
+        rows.append(row)
     return rows

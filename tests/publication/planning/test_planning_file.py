@@ -8,6 +8,8 @@ from sqlalchemy import Engine
 
 from flows.alert_delivery import alert
 from flows.context.stores import store_of
+from publication.charts.fan import fan_of
+from publication.charts.fan_chart import fan_chart
 from publication.planning.needs import need_documents
 from publication.planning.planning_file import FILE, Planning, read_planning_file
 from publication.planning.rivals import rival_scores, rivals, rows_of_file
@@ -137,24 +139,31 @@ def test_the_files_of_forecasts_by_others_are_read_at_each_publication(
 
     (row,) = read_rivals(engine).to_dict("records")
     assert (row["name"], row["tonnes"], row["available_at"]) == ("Bank", 450.5, NOW)
-    page = page_of(publications_of(engine)[0], "USA", planning=Planning(rivals=read_rivals(engine)))
-    assert "Bank" in Outline(page).words
+    state, rows = publications_of(engine)[0], read_rivals(engine)
+    assert "Bank" in Outline(page_of(state, "USA", planning=Planning(rivals=rows))).words
+    fan, far = fan_of(state, "USA"), rows.assign(tonnes=1e6)
+    plain, cut = (fan_chart(fan, rows).description["encoding"]["y"] for rows in (rows, far))
+    assert plain["scale"] == {}
+    assert fan.forecast["p90"].max() <= cut["scale"]["domainMax"] < 1e5  # of ours alone
     store_of(settings).dispose()
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: text.replace("450.5", "much"), "Line 2, tonnes: "),
+        (lambda text: text.replace("450.5", "much"), "bank.csv, line 2, tonnes: "),
+        (lambda text: text.replace("450.5", "1000000"), "bank.csv, line 2, tonnes: .*most 8,000,"),
+        (lambda text: text.replace("2026-12,", "2030-12,"), "bank.csv, line 2, .*is 49 months"),
+        (lambda text: text.replace("2026", "1000"), "bank.csv, line 2, made_on: "),
         (lambda text: text.replace("made_on", "day"), "has no column made_on"),
-        (lambda text: text.replace("2026-12", "2026-13"), "Line 2, period: "),
-        (lambda text: text.replace("2026-11-20", "20.11.2026"), "Line 2, made_on: "),
-        (lambda text: text.replace("450.5", "450.5,more"), "Line 2, "),
+        (lambda text: text.replace("2026-12", "2026-13"), "bank.csv, line 2, period: "),
+        (lambda text: text.replace("2026-11-20", "20.11.2026"), "bank.csv, line 2, made_on: "),
+        (lambda text: text.replace("450.5", "450.5,more"), "bank.csv, line 2, "),
     ],
-    ids=["number", "column", "month", "day", "further"],
+    ids=["number", "far above", "far ahead", "year 1000", "column", "month", "day", "further"],
 )
 def test_a_file_of_forecasts_that_is_wrong_is_refused_with_its_line(
     change: Callable[[str], str], message: str
 ) -> None:
     with pytest.raises(DataError, match=message):
-        rows_of_file(change(CSV).encode())
+        rows_of_file(change(CSV).encode(), "bank.csv", {("85051110", "USA"): 800.0})
