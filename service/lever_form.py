@@ -287,9 +287,15 @@ class CheckedForm:
             self.errors.setdefault(self._field_at(fault.place), rendered(fault.text))
         self._scenario = None if self.errors else scenario
 
-    @cached_property
+    @property
+    def changes(self) -> list[str]:
+        """What the scenario changes, in words; none without a sound one."""
+        titles = self._titles(self._scenario) if self._scenario else ()
+        return [Sentence(title[:1].upper() + title[1:]) for title in titles]
+
+    @property
     def title(self) -> str:
-        """Scenario in words; empty without a sound one."""
+        """All changes as one title."""
         title = gettext("; ").join(self._titles(self._scenario) if self._scenario else ())
         return Sentence(title[:1].upper() + title[1:])
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from publication.charts.chart import (
     DASHED,
@@ -20,7 +21,7 @@ from publication.charts.chart import (
     rows_of,
     tonnes_axis,
 )
-from publication.charts.fan import Fan, fan_of
+from publication.charts.fan import Fan, fan_of, touches
 from publication.charts.fan_chart import (
     backdrop,
     highest,
@@ -313,7 +314,7 @@ def what_if_page(
         read_at=read_at,
         path=f"{ADDRESS}.html",
         view=view,
-        worked=[(scenario, form_like(scenario)) for scenario in worked],
+        worked=[(one, form_like(one), _concerns(one, view)) for one in worked],
         cleared=view.instead(LeverForm({})),
         sharing=f"{view.query}&{PUBLICATION}={number}",
         shared_from=shared_from if shared_from not in {"", number} else "",
@@ -333,6 +334,16 @@ def what_if_page(
         places=[(code, name_of(code)) for code in view.choices.context.destinations],
         licence_kinds=[(kind, gettext(words)) for kind, words in LICENCE_KINDS.items()],
     )
+
+
+def _concerns(worked: WorkedScenario, view: WhatIfView) -> bool:
+    """Whether an example changes what the destination shown is charged or licensed."""
+    top = yaml.safe_load(worked.text)
+    places = view.choices.context.events.set_index("event_id")["destinations"]
+    codes = [step["importer"] for step in top.get("tariffs") or ()]
+    for event in top.get("events") or ():
+        codes += event.get("destinations") or places.get(event["event_id"], "").split(";")
+    return view.destination == WORLD or touches(view.destination, codes)
 
 
 def _note_words(note: Message, choices: LeverChoices) -> str:
