@@ -314,7 +314,7 @@ def what_if_page(
         read_at=read_at,
         path=f"{ADDRESS}.html",
         view=view,
-        worked=[(one, form_like(one), _concerns(one, view)) for one in worked],
+        worked=[(each, form_like(each), _concerns(each, view)) for each in worked],
         cleared=view.instead(LeverForm({})),
         sharing=f"{view.query}&{PUBLICATION}={number}",
         shared_from=shared_from if shared_from not in {"", number} else "",

@@ -86,8 +86,8 @@ def fan_chart(fan: Fan, rivals: pd.DataFrame | None = None) -> Chart:
 
 def _own_axis(fan: Fan, by_name: Mapping[str, pd.DataFrame]) -> Spec | None:
     """Axis up to our own figures where a forecast by another lies above them; it is cut off."""
-    own = [fan.history["tonnes"], fan.later["tonnes"], fan.forecast["p90"]]
-    top = float(pd.concat(own).max())
+    figures = [fan.history["tonnes"], fan.later["tonnes"], fan.forecast["p90"]]
+    top = float(pd.concat(figures).max())
     is_above = any(part["tonnes"].gt(top).any() for part in by_name.values())
     return tonnes_axis(domainMax=top, zero=True) if is_above else None
 
