@@ -133,7 +133,7 @@ def concepts(product: Sequence[Module]) -> Iterator[tuple[str, int, int | None, 
 
 
 BUDGET: Final = {
-    "product lines": 42_805,
+    "product lines": 42_810,
     "product modules": 235,
     "classes": 0,
     "constants": 17,

@@ -60,7 +60,7 @@ def lay(
         scales.append(scale_rows(origin.series, origin.cutoff, origin.tonnes).assign(as_of=day))
     scale = pd.concat(scales)
     first = scale.groupby(["destination", "cutoff"])["scale"].transform("first")
-    scale.assign(scale=first).to_csv(folder / "scale.csv", index=False)
+    scale.assign(scale=first).drop(columns="cutoff").to_csv(folder / "scale.csv", index=False)
     own[[*KEY, "horizon", "lead"]].to_csv(folder / "asked.csv", index=False)
     truth_of(history, as_of).to_csv(folder / "truth.csv", index=False)
     own[[*KEY, *LEVELS]].to_csv(folder / "magnetcast.csv", index=False)

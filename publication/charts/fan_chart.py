@@ -320,7 +320,9 @@ def history_labels(fan: Fan) -> Iterator[Spec]:
     yield label(doubtful[-3:][:1], "tonnes", gettext("estimated"), color="muted")
     for row in published[-1:].to_dict("records"):
         words = f"{dated(row['period'], 'month')}: {tonnes(row['tonnes'])} t"
-        yield label(published[-1:], "tonnes", words, dy=14, fontWeight="bold")
+        is_last = row["period"] == past["period"].max()  # the forecast's band begins beside it
+        beside = {"align": "right", "dy": -10} if is_last else {"dy": 14}
+        yield label(published[-1:], "tonnes", words, **beside, fontWeight="bold")
 
 
 def highest(months: pd.DataFrame, level: str, words: str, **looks: Any) -> Spec:  # noqa: ANN401

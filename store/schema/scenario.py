@@ -463,7 +463,11 @@ def fault_message(error: ErrorDetails) -> Message:
     if error["type"] == "literal_error":
         return _not_listed(error["input"], re.findall("'(.+?)'", context["expected"]))
     key = _TEXTS[error["type"]].key if error["type"] in _TEXTS else "%(value)s: %(other)s."
-    bounds: dict[str, Value] = {n: f"{context[n]:g}" for n in ("gt", "ge", "le") if n in context}
+    limits = {name: context[name] for name in ("gt", "ge", "le") if name in context}
+    bounds: dict[str, Value] = {
+        name: f"{limit:g}" if isinstance(limit, int | float) else str(limit)
+        for name, limit in limits.items()
+    }
     value = shown(repr(error["input"]))
     return Message(key, {"value": value, "other": error["msg"], **bounds})
 
