@@ -90,8 +90,11 @@ MAX_RETRY_AFTER_S: Final = 120.0
 TRANSIENT: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses worth another attempt."""
 
+MOST_BODY: Final = 100_000_000
+"""Largest body, unpacked; a year of partners by month has a tenth."""
+
 RESUMED_WITHIN: Final = pd.Timedelta(hours=20)
-"""Age of an archived answer that a long fetch does not ask for again: it may have been cut off."""
+"""Age of an answer with which a fetch that was cut off goes on; a daily one begins anew."""
 
 KEY_PAGES: Final[Mapping[str, str]] = {
     "comtrade": "https://comtradedeveloper.un.org",
@@ -107,7 +110,6 @@ _REFUSED: Final[Mapping[int, tuple[str, str]]] = {
         "rejects the call as malformed",
         "Compare the call with the provider's documentation; it may have changed.",
     ),
-    302: ("points to another address", "{key} If it has moved, set {url}."),
     401: ("does not accept the key", "{key}"),
     403: ("refuses the call", "{key} Else wait until its quota is renewed."),
     404: ("has nothing at this address", "Check {url}; the provider may have moved the data."),
@@ -157,8 +159,10 @@ Explain = Callable[[bytes], Refusal | None]
 
 @dataclass(frozen=True, slots=True)
 class LongFetch:
-    """A fetch of many calls: paced, and not asking again for what it has archived of late."""
+    """A fetch of many calls: paced, and where it is cut off, the next one goes on from there."""
 
+    name: str
+    """Names what is fetched, as part of a file name."""
     ingested_at: pd.Timestamp
     pace_s: float
 
@@ -218,25 +222,46 @@ class HttpClient:
         self._sleep = sleep
         self._folder = settings.http_cache_dir / provider
         self._long, self._sent = long, 0
+        self._unfinished = self._folder / f"{long.name if long else ''}.unfinished"
+        self._kept = frozenset() if settings.offline else self._answers_before()
         self._answers = hashlib.sha256()
         headers = {name: key.get_secret_value() for name, key in self._keys.headers.items()}
         self._client = httpx.Client(
             timeout=settings.http_timeout_s,
             headers={"User-Agent": "magnetcast (trade statistics; httpx)", **headers},
-            # A key goes to no other address than the one that is set.
-            follow_redirects=not (self._keys.headers or self._keys.params),
             trust_env=httpx.URL(self._base).host not in {"127.0.0.1", "localhost", "::1"},
+            follow_redirects=True,
+            event_hooks={"request": [self._refuse_other_host]},
         )
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._client.close()
+        if kind is None and self._long and not self._settings.offline:
+            self._unfinished.unlink(missing_ok=True)
+
+    def _answers_before(self) -> frozenset[str]:
+        """Answers that the same fetch archived before it was cut off."""
+        if self._long is None or not self._unfinished.is_file():
+            return frozenset()
+        lines = self._unfinished.read_text(encoding="utf-8").splitlines()
+        return frozenset(
+            name
+            for moment, _, name in (line.partition(" ") for line in lines)  # the last may be torn
+            if (self._folder / name).is_file()
+            and pd.Timedelta(0) <= self._long.ingested_at - pd.Timestamp(moment) < RESUMED_WITHIN
+        )
 
     @property
     def sha256(self) -> str:
         return self._answers.hexdigest()
+
+    def pause(self, seconds: float) -> None:
+        """Wait for an answer in preparation; not at all offline, where it is archived."""
+        if not self._settings.offline:
+            self._sleep(seconds)
 
     def get(
         self,
@@ -265,14 +290,8 @@ class HttpClient:
         address = f"{base_url or self._base}{path}{query}"
         call = _Call(address, accept, read, may_be_empty, explain)
         try:
-            if (archived := self._archived(call)) is not None:
-                return self._read(call, *archived)
-            if self._settings.offline:
-                raise SourceError(
-                    f"Offline, and {self._folder} has no complete answer of {self._provider} to "
-                    f"{address}. Expected one from an earlier run over the same months. Run once "
-                    "without MAGNETCAST_OFFLINE."
-                )
+            if self._settings.offline or call.file_name in self._kept:
+                return self._read(call, *self._replayed(call))
             if self._long and self._sent:
                 self._sleep(self._long.pace_s)
             self._sent += 1
@@ -290,11 +309,11 @@ class HttpClient:
         keys = {name: key.get_secret_value() for name, key in self._keys.params.items()}
         url = httpx.URL(call.address).copy_merge_params(keys) if keys else call.address
         try:
-            response = self._client.get(url, headers={"Accept": call.accept})
+            with self._client.stream("GET", url, headers={"Accept": call.accept}) as response:
+                status, body = response.status_code, self._body(call, response)
         except httpx.RequestError as err:
             reason = f"{type(err).__name__}: {err}".removesuffix(": ")
             raise _TransientError(self._keys.redact(reason)) from err
-        status, body = response.status_code, response.content
         if self._keys.headers or keys:  # a provider may echo them
             body = self._keys.redact(body.decode("latin-1")).encode("latin-1")
         if status in TRANSIENT or (status == httpx.codes.NO_CONTENT and not call.may_be_empty):
@@ -310,6 +329,29 @@ class HttpClient:
         value = self._read(call, status, kind, body)
         self._save(call, status, kind, body)
         return value
+
+    def _body(self, call: _Call[Read], response: httpx.Response) -> bytes:
+        """Body, read in pieces; one that unpacks to more than a provider has is an error."""
+        body = bytearray()
+        for piece in response.iter_bytes():
+            body += piece
+            if len(body) > MOST_BODY:
+                raise SourceError(
+                    f"{self._provider} sends more than {MOST_BODY:,} bytes, at {call.address}. "
+                    "Expected less. Ask for fewer months at once; nothing was taken over."
+                )
+        return bytes(body)
+
+    def _refuse_other_host(self, request: httpx.Request) -> None:
+        """Refuse a redirect that would send the keys elsewhere, or in the clear."""
+        base, url = httpx.URL(self._base), request.url
+        places = {(base.scheme, base.host, base.port), ("https", base.host, base.port)}
+        if (url.scheme, url.host, url.port) not in places:
+            raise SourceError(
+                f"{self._provider} points to {url.netloc.decode()}, at {self._base}. Expected data "
+                "there, for a key must go to no other host or port. If the provider has moved, set "
+                f"MAGNETCAST_{self._provider.upper()}_URL."
+            )
 
     def _read(self, call: _Call[Read], status: int, content_type: str, body: bytes) -> Read | None:
         refusal = call.explain(body) if call.explain else None
@@ -340,7 +382,6 @@ class HttpClient:
             "status": status,
             "content_type": content_type,
             "sha256": _sha256(body),
-            "fetched_at": self._long.ingested_at.isoformat() if self._long else "",
         }
         text = self._keys.redact(json.dumps(entry, indent=1))
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -348,21 +389,21 @@ class HttpClient:
             new = self._folder / f"{name}.new"
             new.write_bytes(content)
             new.replace(self._folder / name)
+        if self._long:
+            with self._unfinished.open("a", encoding="utf-8") as file:
+                file.write(f"{self._long.ingested_at.isoformat()} {call.file_name}\n")
 
-    def _archived(self, call: _Call[Read]) -> tuple[int, str, bytes] | None:
-        """Status, type and body of an answer to be used again: offline any, else a recent one."""
-        if not self._settings.offline and self._long is None:
-            return None
+    def _replayed(self, call: _Call[Read]) -> tuple[int, str, bytes]:
         try:
             entry = json.loads((self._folder / call.file_name).read_bytes())
             body = (self._folder / f"{entry['sha256']}.body").read_bytes()
-            if self._long and not self._settings.offline:
-                age = self._long.ingested_at - pd.Timestamp(entry["fetched_at"])
-                if not pd.Timedelta(0) < age < RESUMED_WITHIN:
-                    return None
             return entry["status"], entry["content_type"], body
-        except (OSError, ValueError, KeyError, TypeError):  # missing, or torn
-            return None
+        except (OSError, ValueError, KeyError, TypeError) as err:  # missing, or torn
+            raise SourceError(
+                f"Offline, and {self._folder} has no complete answer of {self._provider} to "
+                f"{call.address}. Expected one from an earlier run over the same months. Run once "
+                "without MAGNETCAST_OFFLINE."
+            ) from err
 
     def _given_up(self, call: _Call[Read], reason: str, cause: BaseException | None) -> SourceError:
         if self._settings.offline:
@@ -388,8 +429,7 @@ class HttpClient:
     ) -> SourceError:
         """Error for an answer without data that another attempt will not change."""
         fault, remedy = _REFUSED.get(
-            httpx.codes.FOUND if httpx.codes.is_redirect(status) else status,
-            ("answers with an unforeseen status", "Look at the address in a browser."),
+            status, ("answers with an unforeseen status", "Look at the address in a browser.")
         )
         setting = f"MAGNETCAST_{self._provider.upper()}_URL"
         remedy = remedy.format(key=key_hint(self._provider), url=setting)

@@ -7,11 +7,14 @@ ValueError worded to follow "is not"; the reader adds place and text. Not here: 
 
 import codecs
 import csv
+import gzip
 import hashlib
 import io
 import json
 import math
 import re
+import zipfile
+import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,10 +35,17 @@ from store.schema.scenario import Place, Scenario, ScenarioContext, checked_scen
 Line = tuple[int, list[str]]
 """Line number and cells."""
 
-_PARQUET: Final = (".parquet", ".pq")
+__PARQUET: Final = (".parquet", ".pq")
 
 _UTF8: Final = ("utf-8-sig",)
+_SHEET: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_STRINGS: Final = "xl/sharedStrings.xml"
 _WORKBOOK: Final = b"PK\x03\x04"
+_MOST_COLUMNS: Final = 1_000
+_MOST_CELLS: Final = 2_000_000
+"""Cells of a sheet, empty ones included; a download of all partners since 1995 has a quarter."""
+_MOST_BYTES: Final = 100_000_000
+"""Bytes of a workbook, unpacked."""
 _START: Final = 4_000
 """Characters of a text that show what stands between its cells."""
 _NULL: Final = "tag:yaml.org,2002:null"
@@ -127,19 +137,23 @@ def texts_of(
 @contextmanager
 def _readable(name: str, expected: str, fault: str = "cannot be read") -> Iterator[None]:
     """Turn every error of reading a file into one sentence."""
+    remedy = f"Expected {expected}."
     try:
         yield
     except FileNotFoundError as err:
-        raise DataError(f"{name} does not exist. Expected {expected}. Check the path.") from err
+        raise DataError(f"{name} does not exist. {remedy} Check the path.") from err
     except ImportError as err:
+        remedy = 'Expected `pip install "magnetcast[ops]"`. Or write CSV.'
+        raise DataError(f"{name} needs pyarrow. {remedy}") from err
+    except (  # RuntimeError: a workbook that is encrypted
+        OSError, EOFError, ValueError, LookupError, RuntimeError, csv.Error, zlib.error,
+        yaml.YAMLError, ET.ParseError, zipfile.BadZipFile,
+    ) as err:  # fmt: skip
+        is_deep = isinstance(err, RecursionError)
+        reason = "it is nested too deeply" if is_deep else " ".join(str(err).split())
         raise DataError(
-            f'{name} needs {err.name}. Expected `pip install "magnetcast[ops]"`. Or write CSV.'
-        ) from err
-    except Exception as err:
-        reason = " ".join(str(err).split())
-        raise DataError(
-            f"{name} {fault}: {reason}. Expected {expected}. Correct it or download it anew; "
-            "nothing was taken over."
+            f"{name} {fault}: {reason}. {remedy} Correct it or download it anew; nothing was "
+            "taken over."
         ) from err
 
 
@@ -204,13 +218,55 @@ def _entries(content: bytes) -> list[dict[str, Any]]:
 
 
 def _sheet(name: str, content: bytes) -> list[list[str]]:
-    """Cells of a workbook's first sheet as text."""
-    with _readable(name, "a table as .xlsx or CSV", "is no workbook that can be read"):
-        cells = pd.read_excel(
-            io.BytesIO(content), header=None, dtype="object", keep_default_na=False,
-            engine="calamine",
-        )  # fmt: skip
-        return cells.astype("str").to_numpy().tolist()
+    """Cells of a workbook's first sheet as they are written in it."""
+    with (
+        _readable(name, "a table as .xlsx or CSV", "is no workbook that can be read"),
+        zipfile.ZipFile(io.BytesIO(content)) as book,
+    ):
+        parts = {part.filename: part.file_size for part in book.infolist()}
+        if (size := sum(parts.values())) > _MOST_BYTES:
+            raise ValueError(f"it unpacks to {size:,} bytes")
+        shared = _parts(book, _STRINGS, "si") if _STRINGS in parts else ()
+        texts = [_text(entry) for entry in shared]
+        sheet = min(part for part in parts if part.startswith("xl/worksheets/sheet"))
+        rows, width = list[list[str]](), 0  # Excel writes no empty cells at the end
+        for row in _parts(book, sheet, "row"):
+            rows.append(_row(row, texts))
+            width = max(width, len(rows[-1]))
+            if width * len(rows) > _MOST_CELLS:
+                raise ValueError(f"it has more than {_MOST_CELLS:,} cells")
+        return [row + [""] * (width - len(row)) for row in rows]
+
+
+def _parts(book: zipfile.ZipFile, name: str, tag: str) -> Iterator[ET.Element]:
+    """Yield the elements of a name, each forgotten after its turn."""
+    with book.open(name) as content:
+        for _, element in ET.iterparse(content):  # noqa: S314  # expat caps what entities grow to
+            if element.tag == f"{_SHEET}{tag}":
+                yield element
+                element.clear()
+
+
+def _text(part: ET.Element) -> str:
+    return "".join(text.text or "" for text in part.iter(f"{_SHEET}t"))
+
+
+def _row(row: ET.Element, texts: list[str]) -> list[str]:
+    cells: list[str] = []
+    for cell in row.iter(f"{_SHEET}c"):
+        place = 0
+        for letter in re.sub(r"[^A-Z]", "", cell.get("r", "")):
+            place = 26 * place + ord(letter) - 64
+        if place > _MOST_COLUMNS:
+            raise ValueError(f"it has a cell {cell.get('r')}, far from the others")
+        cells += [""] * (place - 1 - len(cells))
+        value, kind = cell.findtext(f"{_SHEET}v") or "", cell.get("t", "n")
+        if kind == "s":
+            value = texts[int(value)]
+        elif kind == "inlineStr":
+            value = _text(cell)
+        cells.append(value)
+    return cells
 
 
 def yaml_values(name: str, content: bytes, problems: Problems) -> tuple[Any, dict[Place, int]]:
@@ -252,11 +308,15 @@ def columns_of(path: Path, name: str) -> tuple[pd.DataFrame, int]:
 
     Cells of CSV, perhaps compressed, are text, empty ones missing; those of Parquet are as stored.
     """
-    with _readable(name, "CSV in UTF-8, CSV.gz or Parquet"):
+    is_text = path.suffix.lower() not in __PARQUET
+    with _readable(name, "CSV, CSV.gz or Parquet"):
         if path.is_dir():
             raise ValueError("it is a folder")
-        if path.suffix.lower() in _PARQUET:
-            return pd.read_parquet(path), 1
+        return (_text_columns(path, name), 2) if is_text else (pd.read_parquet(path), 1)
+
+
+def _text_columns(path: Path, name: str) -> pd.DataFrame:
+    try:
         rows = pd.read_csv(
             path,
             header=None,
@@ -266,10 +326,18 @@ def columns_of(path: Path, name: str) -> tuple[pd.DataFrame, int]:
             skip_blank_lines=False,
             encoding="utf-8-sig",
         )
-        return rows.iloc[1:].set_axis(rows.iloc[0], axis=1), 2
+        return rows.iloc[1:].set_axis(rows.iloc[0], axis=1)
+    except UnicodeDecodeError:
+        content = path.read_bytes()
+        is_packed = path.suffix.lower() == ".gz"
+        list(texts_of(name, gzip.decompress(content) if is_packed else content))
+        raise
 
 
 SUFFIXES: Final = frozenset({".yaml", ".yml"})
+
+MOST_BYTES: Final = 64_000
+"""Size of a scenario at most."""
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
@@ -469,6 +537,11 @@ def _yaml_rows(content: bytes, columns: Sequence[str], problems: Problems) -> _R
 
 def read_scenario(name: str, content: bytes, context: ScenarioContext) -> Scenario:
     """A scenario from YAML (or JSON, which is YAML)."""
+    if len(content) > MOST_BYTES:
+        raise DataError(
+            f"{name} has {len(content):,} bytes. Expected at most {MOST_BYTES:,}. "
+            "Ask for less at once; nothing was computed."
+        )
     problems = Problems(name)
     top, lines = yaml_values(name, content, problems)
     if not isinstance(top, dict) or not top:

@@ -135,6 +135,9 @@ _MONTH: Final = re.compile(
     r"|(?P<undashed>\d{2})(?:\d{2})?)",
     re.ASCII,
 )
+_OTHER: Final = re.compile(r"\d{4}-?(Q[1-4]|W\d{2})|\d{4}-\d{2}-\d{2}/\d{4}-\d{2}-\d{2}", re.ASCII)
+"""Quarters and weeks, as ISO 8601 and pandas write them."""
+
 _MONTHLY: Final = (
     "Expected one row a series and month, which is what is forecast. Add it up by month"
 )
@@ -167,6 +170,8 @@ def months_in(rows: pd.DataFrame, name: str) -> tuple[Ints, dict[int, str]]:
     """Month number of each row, -1 if it has none, and the errors by position."""
     codes, distinct = pd.factorize(rows["period"])
     texts = [str(label) for label in distinct]
+    if 2 * sum(bool(_OTHER.fullmatch(text)) for text in texts) > len(texts):
+        raise DataError(f"{name} has quarters or weeks, such as {texts[0]}. {_MONTHLY}.")
     numbers, faults = np.full(len(texts) + 1, -1, dtype=np.int64), {-1: "period is empty"}
     for place, text in enumerate(texts):
         try:

@@ -5,15 +5,17 @@ Large answers are prepared later: a ticket comes first, whose status is polled u
 
 import gzip
 import html
+import io
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from typing import Final, TypeVar
 from xml.etree import ElementTree as ET
 
 import pandas as pd
 
-from sources.http import HttpClient, HttpSource, MonthRange, Refusal
+from sources.http import MOST_BODY, HttpClient, HttpSource, MonthRange, Refusal
 from sources.providers.rows import (
     USUAL_LAG,
     comext_members,
@@ -102,8 +104,7 @@ class ComextImports(HttpSource):
 
         status: str | None = ""
         for seconds in POLLS_S:
-            if not self.settings.offline:
-                self.sleep(seconds)
+            http.pause(seconds)
             status = ask(f"/status/{ticket}", XML, read_status)
             if status == "AVAILABLE":
                 return ask(f"/data/{ticket}", DATA, lambda body: _read(body, span))
@@ -250,7 +251,11 @@ def _stated(observation: ET.Element, part_name: str) -> str | None:
 
 def _message(body: bytes) -> ET.Element:
     try:
-        plain = gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
+        packed = io.BytesIO(body)
+        with gzip.open(packed) if body.startswith(b"\x1f\x8b") else nullcontext(packed) as content:
+            plain = content.read(MOST_BODY + 1)
+        if len(plain) > MOST_BODY:
+            raise ValueError(f"it unpacks to more than {MOST_BODY:,} bytes")
         return ET.fromstring(plain)  # noqa: S314  # expat caps what entities grow to
     except (ET.ParseError, OSError, EOFError, zlib.error) as err:
         raise ValueError(f"no SDMX message: {err}") from err

@@ -157,7 +157,7 @@ class _Comtrade(HttpSource):
 
     def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
         """Rows of the reporting side; as ``HttpSource.fetch``."""
-        long = None if self._key else LongFetch(ingested_at, PACE_S)
+        long = None if self._key else LongFetch(f"{self.id}-{self.commodity}", ingested_at, PACE_S)
         with self.client(ApiKeys(headers=self._key), long) as http:
             releases = self._releases(http, span)
             parts = list(span.pieces(MOST_MONTHS if self._key else 1))

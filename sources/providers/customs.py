@@ -326,6 +326,7 @@ def _amounts(table: CustomsTable, ours: pd.Index, unit: str, problems: Problems)
         months = month if column.month else table.text("period")[numbers.index]
         factors = pd.Series(1e-6, numbers.index)
         if column.meaning == "quantity":
+            _note_other_units(column, table, numbers["value"], problems)
             units = pd.Series(column.unit, numbers.index, dtype="str")
             units = units.where(units.ne(""), table.text("unit")).replace("", unit)
             # Nothing is nothing in any unit, and the customs write "?" for some.
@@ -352,6 +353,18 @@ def _places(table: CustomsTable, ours: pd.Index, problems: Problems) -> pd.Serie
             shown = f"{code} {name}".strip()
             problems.add(line, f"column {table.title('partner')!r}: {shown!r} is not {err}")
     return pd.Series(places, dtype="object").dropna()
+
+
+def _note_other_units(
+    column: Column, table: CustomsTable, values: "pd.Series[float]", problems: Problems
+) -> None:
+    """Note lines whose cell of units contradicts the unit within a heading."""
+    for line, unit in table.text("unit")[values.index[values.ne(0)]].items():
+        tonnes = _units().get(folded(unit))
+        if column.unit and tonnes is not None and tonnes != tonnes_of(column.unit):
+            title = table.title("unit")
+            text = f"column {title!r}: {unit!r} is not the unit of column {column.title!r}"
+            problems.add(int(str(line)), text)
 
 
 def _note_contradictions(amounts: pd.DataFrame, problems: Problems) -> None:

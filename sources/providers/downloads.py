@@ -34,6 +34,10 @@ _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # no
 _NUMERIC: Final = re.compile(r"((?:19|20)\d{2})[-./年]?(1[0-2]|0[1-9])月?", re.ASCII)
 _ROC: Final = re.compile(r"(\d{3})年(1[0-2]|0?[1-9])月", re.ASCII)
 _NAMED: Final = re.compile(r"([a-z]{3})[a-z]*\.? ((?:19|20)\d{2})", re.ASCII)
+_AMOUNT: Final = re.compile(
+    r"(value|quantity|weight|wgt|mass|qty|dlr|usd|\$|금액|중량|수량|金額|美元|[臺台]幣|重量|數量)(?!.*code)"
+)
+"""Headings of amounts, in the languages of these files."""
 _PART: Final = ["commodity", "destination", "period"]
 
 
@@ -92,6 +96,17 @@ class Layout:
         reason = first_reason(reasons)
         return table.assign(commodity=self.prefix + codes, period=period, why=reason)
 
+    def unread(self, ours: pd.DataFrame) -> tuple[str, ...]:
+        """Note on the columns of amounts in lines of ours that are not read, if any."""
+        read = {name for units in self.measures.values() for name in units}
+        names = [str(name) for name in ours.columns if name not in read]
+        amounts = [
+            name
+            for name in names
+            if _AMOUNT.search(name) and ours[name].str.contains("[1-9]").any()
+        ]
+        return (f"columns of amounts: {first_few(amounts)}",) if amounts else ()
+
     def read(
         self, ours: pd.DataFrame, problems: Problems, ingested_at: pd.Timestamp
     ) -> pd.DataFrame:
@@ -145,6 +160,7 @@ def download(path: Path, ingested_at: pd.Timestamp) -> FileRows | None:
             f"Expected codes {layout.codes}, and lines that say {dict(layout.says)}. Ask the site "
             "for those; nothing was taken over."
         )
+    left_out += layout.unread(ours)
     tables = {"observations": layout.read(ours, problems, ingested_at)}
     sha256, request = hashlib.sha256(content).hexdigest(), f"{layout.name}, in {name}"
     return FileRows(layout.source, name, sha256, tables, left_out, asked=request)

@@ -26,6 +26,9 @@ TERMS: Final = (
 
 TYPES: Final = ("PRESDOCU", "NOTICE", "RULE", "PRORULE")
 
+MOST_RESULTS: Final = 2_000
+"""Results one query can page through. Source: the API's documentation."""
+
 PER_PAGE: Final = 1_000
 
 _FIELDS: Final = (
@@ -72,6 +75,11 @@ def _params(term: str, span: MonthRange, page: int) -> Params:
 
 def _documents(http: HttpClient, term: str, span: MonthRange) -> list[Document]:
     count, documents = _page(http, _params(term, span, 1))
+    if count > MOST_RESULTS:
+        raise SourceError(
+            f"federal_register has {count} documents on {term} for one year. "
+            f"Expected no more than {MOST_RESULTS}. Watch a narrower term."
+        )
     for page in range(2, -(-count // PER_PAGE) + 1):
         documents += _page(http, _params(term, span, page))[1]
     numbers = {str(document["document_number"]) for document in documents}

@@ -1,5 +1,6 @@
 """What a provider answers, and what can go wrong with it."""
 
+import gzip
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ class Fault(StrEnum):
     HANGUP = "hangup"
     RENAMED = "renamed"
     DOUBLED = "doubled"
+    FLOOD = "flood"
     MOVED = "moved"
 
 
@@ -86,6 +88,9 @@ def spoilt(answer: Answer, fault: Fault, provider: Provider) -> Answer:
         Fault.GARBLED: lambda: replace(answer, body=answer.body[:half]),
         Fault.HANGUP: lambda: replace(answer, sent=-1),
         Fault.RENAMED: lambda: replace(answer, body=provider.renamed(answer.body)),
+        Fault.FLOOD: lambda: Answer(
+            gzip.compress(bytes(120_000_000), 1), headers={"Content-Encoding": "gzip"}
+        ),
         Fault.MOVED: lambda: Answer(b"", 302, headers={"Location": "http://127.0.0.1:9/data"}),
         Fault.DOUBLED: lambda: replace(answer, body=provider.doubled(answer.body)),
     }[fault]()

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from docs.catalogue import catalogue_page
-from features.build import frame_of
+from features.build import ALL_FEATURES, frame_of
 from store.errors import LeakError
 from store.settings import PROJECT_ROOT
 from tests.data.builders import at, make_world
@@ -22,6 +22,15 @@ def whole() -> pd.DataFrame:
 
 def test_every_column_is_in_the_catalogue_and_every_entry_is_a_column() -> None:
     assert list(whole().columns) == [*KEYS, *NAMES]
+
+
+def test_only_tariff_features_are_monotone_and_what_comes_later_is_free() -> None:
+    falling = {feature.name for feature in ALL_FEATURES if feature.monotone == -1}
+
+    assert falling == {
+        "tariff_rate_pct", "tariff_peak_pct", "tariff_change_1m_pct", "tariff_change_3m_pct",
+        "tariff_change_12m_pct", "tariff_change_level_pct", "tariff_gap_pct",
+    }  # fmt: skip
 
 
 def test_the_page_of_features_is_what_the_catalogue_states() -> None:

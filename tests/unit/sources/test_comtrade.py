@@ -71,7 +71,7 @@ def test_two_years_stopped_halfway_go_on_where_they_were(
 
     assert file.tables["observations"]["period_from"].nunique() == 24
     assert len(providers.calls) == 26
-    live.fetch(span, ingested_at=NOW + pd.Timedelta(hours=30))
+    live.fetch(span, ingested_at=NOW + pd.Timedelta(hours=9))
     assert len(providers.calls) == 52
 
 

@@ -136,6 +136,13 @@ def test_two_codes_of_one_destination_are_added_up(tmp_path: Path) -> None:
     assert weights(load(tmp_path, text)) == {"BES": 2.0}
 
 
+def test_a_unit_that_contradicts_its_heading_is_refused(tmp_path: Path) -> None:
+    text = "月份,商品编码,贸易伙伴名称,数量(千克),单位\n202608,85051110,德国,1205,吨\n"
+
+    with pytest.raises(DataError, match=r"1 bad row.*line 2, .*'吨' is not the unit of column"):
+        load(tmp_path, text)
+
+
 def test_a_month_split_otherwise_is_the_same_figure(tmp_path: Path) -> None:
     headings = "月份,商品编码,贸易伙伴名称,贸易方式,数量,单位,美元\n"
     whole = headings + "202608,85051110,美国,,1001,千克,50001\n"

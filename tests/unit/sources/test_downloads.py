@@ -1,4 +1,5 @@
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,6 +148,28 @@ def test_what_has_no_records_is_refused(tmp_path: Path, content: bytes) -> None:
         download(save(tmp_path / "a", content), NOW)
 
 
+SHEET = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+BOMBS = {
+    "cells": (
+        SHEET + b'<row><c r="ALL1"><v>1</v></c></row>' + 2_000 * b"<row/>",
+        "2,000,000 cells",
+    ),
+    "bytes": (SHEET + bytes(101_000_000), "it unpacks to 101,000,112"),
+}
+
+
+@pytest.mark.parametrize(("sheet", "fault"), BOMBS.values(), ids=BOMBS)
+def test_a_small_workbook_that_unpacks_to_gigabytes_is_refused(
+    tmp_path: Path, sheet: bytes, fault: str
+) -> None:
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w", zipfile.ZIP_DEFLATED) as book:
+        book.writestr("xl/worksheets/sheet1.xml", sheet + b"</sheetData></worksheet>")
+    assert (tmp_path / "a.xlsx").stat().st_size < 200_000
+
+    with pytest.raises(DataError, match=fault):
+        download(tmp_path / "a.xlsx", NOW)
+
+
 KEY_ERROR = (
     "<OpenAPI_ServiceResponse><cmmMsgHeader><errMsg>SERVICE ERROR</errMsg><returnAuthMsg>"
     "SERVICE_KEY_IS_NOT_REGISTERED_ERROR</returnAuthMsg></cmmMsgHeader></OpenAPI_ServiceResponse>"
@@ -176,7 +199,7 @@ def test_what_another_verb_takes_is_called_by_its_name(
         read(save(tmp_path / "saved", text.encode("latin-1")))
 
 
-def test_a_thousand_dollars_are_read_beside_amounts_in_other_units(tmp_path: Path) -> None:
+def test_a_thousand_dollars_are_read_and_what_is_not_is_named(tmp_path: Path) -> None:
     korea = "기간,HS코드,국가,수입 중량(t),수입 금액(천$),수입 건수\n"
     korea += "2026.08,8505111000,중국,2.5,970,3\n"
     taiwan = "進出口別,日期,貨品號列,國家,重量(公斤),新臺幣(千元)\n"
@@ -191,6 +214,9 @@ def test_a_thousand_dollars_are_read_beside_amounts_in_other_units(tmp_path: Pat
 
     assert [sorted(file.tables["observations"]["value"].round(3)) for file in files if file] == [
         [0.97, 2.5], [43.21], [28.179, 512.345],
+    ]  # fmt: skip
+    assert [file.ignored[-1] for file in files[1:] if file] == [
+        "columns of amounts: 新臺幣(千元)", "columns of amounts: cards value",
     ]  # fmt: skip
 
 
@@ -242,6 +268,12 @@ def test_customs_are_read_from_a_workbook_and_with_semicolons(tmp_path: Path) ->
     for number, cells in enumerate(CUSTOMS):
         sheet.write_row(number, 0, cells)
     book.close()
+    for name, place, value in (("far", (1048575, 16383), 1), ("error", (1, 3), "#DIV/0!")):
+        with xlsxwriter.Workbook(tmp_path / f"{name}.xlsx") as other:
+            sheet = other.add_worksheet()
+            for number, cells in enumerate(CUSTOMS):
+                sheet.write_row(number, 0, cells)
+            sheet.write_formula(*place, "=1/0", None, value)
     text = "\n".join(";".join(map(str, cells)) for cells in CUSTOMS)
     save(tmp_path / "export.csv", text.encode())
     cut = save(tmp_path / "cut.xlsx", (tmp_path / "export.xlsx").read_bytes()[:900])
@@ -254,3 +286,7 @@ def test_customs_are_read_from_a_workbook_and_with_semicolons(tmp_path: Path) ->
     assert load("export.csv")["value"].tolist() == [512.345, 28.179]
     with pytest.raises(DataError, match=r"cut.xlsx is no workbook that can be read"):
         load(cut.name)
+    with pytest.raises(DataError, match=r"a cell XFD1048576, far from the others"):
+        load("far.xlsx")
+    with pytest.raises(DataError, match=r"#DIV/0!"):
+        load("error.xlsx")

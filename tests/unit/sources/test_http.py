@@ -76,6 +76,8 @@ def test_a_failure_that_passes_costs_one_wait(
         (Fault.EMPTY, "failed 5 times: HTTP 204"),
         (Fault.HTML, "sent an HTML page instead of data"),
         (Fault.WALL, r"a bot wall \(HTTP 412\).*download by hand"),
+        (Fault.FLOOD, "sends more than 100,000,000 bytes, at http.*fewer months"),
+        (Fault.MOVED, r"points to 127\.0\.0\.1:9, at .*no other host or port"),
         (Fault.LARGE, r"too large \(HTTP 413\).*fewer months"),
     ],
 )
@@ -175,19 +177,6 @@ class TestKeys:
             assert form not in result
             assert form not in caplog.text
             assert form.encode() not in kept
-
-    def test_a_key_follows_no_redirect(
-        self, providers: Providers, live_settings: Settings, waits: Waits
-    ) -> None:
-        providers.misbehave("comtrade", Fault.MOVED)
-
-        with (
-            client(live_settings, waits, keys=self.HEADER) as http,
-            pytest.raises(SourceError, match=r"another address \(HTTP 302\).*COMTRADE_URL"),
-        ):
-            rows_of(http)
-
-        assert len(providers.calls) == 1
 
     def test_a_key_that_the_provider_echoes_is_hidden(
         self, live_settings: Settings, waits: Waits

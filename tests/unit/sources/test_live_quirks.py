@@ -115,6 +115,10 @@ REFUSED: dict[str, tuple[str, str, Change, str]] = {
     "splits": ("comtrade", "2024-03", updated(motCode=2100), "25 cells come in splits only"),
     "words": ("comtrade", "2024-03", updated(netWgt="many"), "'netWgt' that is not a number"),
     "no records": ("comtrade", "2024-03", updated(data={}), "no list of records 'data'"),
+    "too many": (
+        "federal_register", "2026-01", documents(document(1, "2026-01-05"), count=2_001),
+        "2001 documents.*for one year.*narrower term",
+    ),
     **{
         f"day {day!r}": (
             "federal_register", "2026-01", documents(document(1, day)),
@@ -159,7 +163,7 @@ def test_an_answer_in_doubt_is_refused_with_what_to_do(
     ("key", "message", "calls"),
     [
         ("", r"requires an API key\. Expected one in MAGNETCAST_CENSUS_KEY.*key_signup", 0),
-        ("wrong", r"another address.* Set MAGNETCAST_CENSUS_KEY to a valid key, free at http", 1),
+        ("wrong", r"HTML page.* Set MAGNETCAST_CENSUS_KEY to a valid key, free at http", 2),
     ],
 )
 def test_without_a_valid_key_the_sign_up_page_is_named(

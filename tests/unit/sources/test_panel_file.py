@@ -194,15 +194,15 @@ def test_what_a_series_is_part_of_is_kept(tmp_path: Path) -> None:
 
 LATIN = (HEADER + SOUND).encode() + b"C\xf4te,2020-01,1\n"
 UNUSABLE: dict[str, tuple[str, bytes | str | None, str]] = {
-    "no file": ("none.csv", None, r"does not exist\. Expected CSV in UTF-8, CSV.gz or Parquet"),
-    "no Parquet": ("none.parquet", None, r"does not exist\. Expected CSV in UTF-8, CSV.gz"),
+    "no file": ("none.csv", None, r"does not exist\. Expected CSV, CSV.gz or Parquet"),
+    "no Parquet": ("none.parquet", None, r"does not exist\. Expected CSV, CSV.gz or Parquet"),
     "empty": ("a.csv", b"", "cannot be read: No columns to parse"),
     "no rows": ("a.csv", HEADER, "has no rows. Expected a row"),
     "ragged": ("a.parquet", b"PAR1 no", "cannot be read: "),
     "not gzipped": ("a.csv.gz", HEADER, "cannot be read: "),
     "quote": ("a.csv", f'{HEADER}{SOUND}"A,2020-01,1\n', "cannot be read: "),
-    "not UTF-8": ("a.csv", LATIN, "can't decode byte 0xf4.*Expected CSV in UTF-8"),
-    "packed, not UTF-8": ("a.csv.gz", gzip.compress(LATIN), "Expected CSV in UTF-8"),
+    "not UTF-8": ("a.csv", LATIN, "is not UTF-8: byte 0xf4 on line 14"),
+    "packed, not UTF-8": ("a.csv.gz", gzip.compress(LATIN), "is not UTF-8: byte 0xf4 on line 14"),
     "no period": (
         "a.csv", "destination,month,tonnes\nA,2020-01,1\n",
         r"has no column period\. Expected destination, period, tonnes\. It has destination, month",
@@ -214,8 +214,8 @@ UNUSABLE: dict[str, tuple[str, bytes | str | None, str]] = {
     **{
         f"every {message}": ("a.csv", HEADER + "".join(f"A,{date},1\n" for date in dates), message)
         for message, dates in {
-            "2020Q1 is no month": ["2020Q1", "2020Q2"],
-            "2020-W01 is no month": ["2020-W01", "2020-W02"],
+            "has quarters or weeks, such as 2020Q1": ["2020Q1", "2020Q2"],
+            "has quarters or weeks, such as 2020-W01": ["2020-W01", "2020-W02"],
             "has several dates a month": ["2020-01-06", "2020-01-13", "2020-01-20"],
             "3 months apart": ["2020-01", "2020-04", "2020-07", "2020-10"],
         }.items()

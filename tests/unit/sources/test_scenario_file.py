@@ -106,7 +106,7 @@ UNKNOWN = "is not a known act"
         (with_tariff("}", ", add_points: 3}"), "rate_pct: Give either the total rate or the"),
         (with_tariff(", effective_from: 2020-10-01", ""), "effective_from: Missing"),
         ("name: n\nevents:\n  - {event_id: {a: 1}}", "line 3, event_id: {'a': '1'}"),
-        ("name: n\nevents: " + "[" * 3000, "what.yaml is not YAML: maximum recursion depth"),
+        ("name: n\nevents: " + "[" * 3000, "what.yaml is not YAML: it is nested too deeply"),
         ("name: n\nevents: &a []\ntariffs: *a", "line 3, an alias stands for it; write the values"),
         (f"name: n\nevents: [{ACT.replace('new', '=cmd()')}]",
          "line 2, event_id: '=cmd()' is not a name"),

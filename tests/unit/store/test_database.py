@@ -57,10 +57,19 @@ def test_what_cannot_be_opened_is_refused_in_a_sentence_without_the_password(
         open_store(url.format(folder=tmp_path))
 
 
-def test_a_password_among_the_options_of_an_address_is_hidden() -> None:
-    url = "postgresql://host/db?password=secret&user=me"
-
-    assert shown_address(url) == "postgresql://host/db?password=hidden&user=me"
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql+psycopg://me:secret@host/db", "postgresql+psycopg://me:***@host/db"),
+        ("sqlite:///var/magnetcast.db", "sqlite:///var/magnetcast.db"),
+        (
+            "postgresql://host/db?password=secret&user=me",
+            "postgresql://host/db?password=hidden&user=me",
+        ),
+    ],
+)
+def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert shown_address(url) == shown
 
 
 def test_a_database_of_another_program_is_left_as_it_is(empty_url: str) -> None:

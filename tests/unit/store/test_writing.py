@@ -13,6 +13,28 @@ from store.facts.writing import Ingest, write_batch, write_within
 from tests.data.store_builders import make_batch, make_file, make_observations
 
 
+def test_a_batch_is_written_with_its_vintage(engine: Engine) -> None:
+    rows = make_observations({}, {"destination": "DEU", "available_at": "2025-07-21T00:00:00Z"})
+
+    report = write_batch(engine, make_batch(rows), ingested_at=pd.Timestamp("2025-08-01", tz="UTC"))
+
+    assert (report.rows_written, report.already_known) == ({"observations": 2}, False)
+    vintage = read_vintages(engine).iloc[0]
+    assert (vintage["source"], vintage["file_name"], vintage["rows"]) == (
+        "published_figures", "f.csv", 2,
+    )  # fmt: skip
+    assert vintage["ingested_at"] == pd.Timestamp("2025-08-01", tz="UTC")
+
+
+def test_the_same_bytes_again_are_a_no_op_that_states_so(engine: Engine) -> None:
+    write_batch(engine, make_batch(make_observations()))
+
+    again = write_batch(engine, make_batch(make_observations()))
+
+    assert (again.total, again.already_known) == (0, True)
+    assert (len(read_observations(engine)), len(read_vintages(engine))) == (1, 1)
+
+
 def test_a_changed_number_under_a_known_key_stops_the_batch(engine: Engine) -> None:
     write_batch(engine, make_batch(make_observations()))
     changed = make_observations({"destination": "DEU"}, {"value": 354.0})
@@ -22,6 +44,15 @@ def test_a_changed_number_under_a_known_key_stops_the_batch(engine: Engine) -> N
 
     assert read_observations(engine)["value"].tolist() == [353.0]
     assert len(read_vintages(engine)) == 1
+
+
+def test_a_revision_with_its_own_day_is_kept_beside_the_first(engine: Engine) -> None:
+    write_batch(engine, make_batch(make_observations()))
+    revised = make_observations({"value": 354.0, "available_at": "2025-08-20T00:00:00Z"})
+
+    write_batch(engine, make_batch(revised, sha256="b" * 64))
+
+    assert read_observations(engine)["value"].tolist() == [353.0, 354.0]
 
 
 def test_a_bad_second_file_keeps_the_first_out_too(engine: Engine) -> None:
@@ -110,3 +141,10 @@ def test_more_rows_than_one_statement_carries_are_all_written(engine: Engine) ->
     many["source_url"] = [f"https://example.org/{number}" for number in range(len(many))]
 
     assert write_batch(engine, make_batch(many)).total == 12_001
+
+
+def test_rows_that_break_their_schema_are_not_written(untouched: Engine) -> None:
+    with pytest.raises(DataError, match="is not finite"):
+        write_batch(untouched, make_batch(make_observations({"value": float("inf")})))
+
+    assert read_vintages(untouched).empty

@@ -55,189 +55,202 @@ def wide(base: Floats) -> Floats:
     return (base[:, :, -1] - base[:, :, 0])[:, :, None]
 
 
-def test_forecasts_every_current_series_by_all_quantiles() -> None:
-    found = plain()
+class TestEngine:
+    def test_forecasts_every_current_series_by_all_quantiles(self) -> None:
+        found = plain()
 
-    assert found.rows.tolist() == list(range(40))
-    assert found.tonnes.shape == (40, 6, len(QUANTILES))
-    assert_sound(found.tonnes)
+        assert found.rows.tolist() == list(range(40))
+        assert found.tonnes.shape == (40, 6, len(QUANTILES))
+        assert_sound(found.tonnes)
 
+    def test_the_middle_month_is_near_the_truth_of_a_steady_panel(self) -> None:
+        month = np.arange(66)
+        values = 50.0 + 10.0 * np.sin(month * np.pi / 6) + 0.0 * np.arange(30.0)[:, None]
+        noise = np.random.default_rng(8).normal(scale=0.5, size=values.shape)
 
-def test_bands_widen_with_the_horizon_where_series_wander() -> None:
-    draw = np.random.default_rng(6)
-    values = 100.0 * np.exp(np.cumsum(draw.normal(0.0, 0.05, (40, MONTHS)), axis=1))
+        found = said(values + noise, last=59)
 
-    width = np.ptp(said(values, horizon=12).tonnes, axis=2)
+        assert found.tonnes[:, :, P50] == pytest.approx(values[:, 60:], abs=2.0)
 
-    assert np.median(width[:, 11] / width[:, 0]) > 1.15
+    def test_bands_widen_with_the_horizon_where_series_wander(self) -> None:
+        draw = np.random.default_rng(6)
+        values = 100.0 * np.exp(np.cumsum(draw.normal(0.0, 0.05, (40, MONTHS)), axis=1))
 
+        width = np.ptp(said(values, horizon=12).tonnes, axis=2)
 
-def test_skips_series_silent_for_a_year() -> None:
-    values = make_values()
-    values[3, -12:] = NAN
-    values[4] = NAN
+        assert np.median(width[:, 11] / width[:, 0]) > 1.15
 
-    assert not {3, 4} & set(said(values).rows.tolist())
+    def test_skips_series_silent_for_a_year(self) -> None:
+        values = make_values()
+        values[3, -12:] = NAN
+        values[4] = NAN
 
+        assert not {3, 4} & set(said(values).rows.tolist())
 
-@pytest.mark.slow
-@pytest.mark.parametrize("poison", [1e12, NAN], ids=str)
-def test_months_after_the_cutoff_change_nothing(poison: float) -> None:
-    values = make_values()
-    poisoned = values.copy()
-    poisoned[:, 50:] = poison
+    @pytest.mark.slow
+    @pytest.mark.parametrize("poison", [1e12, NAN], ids=str)
+    def test_months_after_the_cutoff_change_nothing(self, poison: float) -> None:
+        values = make_values()
+        poisoned = values.copy()
+        poisoned[:, 50:] = poison
 
-    honest, wild = (said(table, last=49) for table in (values, poisoned))
+        honest, wild = (said(table, last=49) for table in (values, poisoned))
 
-    np.testing.assert_array_equal(wild.tonnes, honest.tonnes)
-    np.testing.assert_array_equal(wild.mean, honest.mean)
+        np.testing.assert_array_equal(wild.tonnes, honest.tonnes)
+        np.testing.assert_array_equal(wild.mean, honest.mean)
 
+    def test_states_the_same_with_any_number_of_threads(self) -> None:
+        two = said_of(make_engine(make_values(), parameters=replace(BRIEF, threads=2)))
 
-def test_states_the_same_with_any_number_of_threads() -> None:
-    two = said_of(make_engine(make_values(), parameters=replace(BRIEF, threads=2)))
+        np.testing.assert_array_equal(two.tonnes, plain().tonnes)
 
-    np.testing.assert_array_equal(two.tonnes, plain().tonnes)
+    def test_forecasts_by_chunks_as_by_the_whole(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        engine = make_engine(make_values())
+        whole = plain()
 
+        monkeypatch.setattr(panel_forecaster, "CHUNK", 7)
 
-def test_forecasts_by_chunks_as_by_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = make_engine(make_values())
-    whole = plain()
+        chunked = said_of(engine)
+        assert [len(rows) for rows in engine.chunks()] == [7, 7, 7, 7, 7, 5]
+        np.testing.assert_array_equal(chunked.tonnes, whole.tonnes)
+        np.testing.assert_array_equal(chunked.rows, whole.rows)
 
-    monkeypatch.setattr(panel_forecaster, "CHUNK", 7)
+    def test_of_one_series_it_states_what_it_states_of_all(self) -> None:
+        engine = make_engine(make_values())
 
-    chunked = said_of(engine)
-    assert [len(rows) for rows in engine.chunks()] == [7, 7, 7, 7, 7, 5]
-    np.testing.assert_array_equal(chunked.tonnes, whole.tonnes)
-    np.testing.assert_array_equal(chunked.rows, whole.rows)
+        alone = engine.forecast(np.array([5]))[list(QUANTILE_COLUMNS)].to_numpy()
 
+        # numpy adds up a single column in another order than many.
+        np.testing.assert_allclose(alone, plain().tonnes[5], rtol=1e-9)
 
-def test_of_one_series_it_states_what_it_states_of_all() -> None:
-    engine = make_engine(make_values())
+    def test_speaks_in_the_unit_of_each_series(self) -> None:
+        values = make_values()
+        values[::3, -30:] = 0.0
+        powers = 2.0 ** np.random.default_rng(2).integers(-40, 41, (40, 1))
 
-    alone = engine.forecast(np.array([5]))[list(QUANTILE_COLUMNS)].to_numpy()
+        scaled = said(values * powers).tonnes
 
-    # numpy adds up a single column in another order than many.
-    np.testing.assert_allclose(alone, plain().tonnes[5], rtol=1e-9)
+        np.testing.assert_array_equal(scaled, said(values).tonnes * powers[:, :, None])
 
+    @pytest.mark.slow
+    def test_further_features_are_learned_from(self) -> None:
+        draw = np.random.default_rng(9)
+        values = make_values(months=72)
+        shock = np.where(draw.random((40, 72)) < 0.3, 1.8, 1.0)
 
-def test_speaks_in_the_unit_of_each_series() -> None:
-    values = make_values()
-    values[::3, -30:] = 0.0
-    powers = 2.0 ** np.random.default_rng(2).integers(-40, 41, (40, 1))
+        def extra(origin: int, rows: Floats, _: object) -> Floats:
+            return shock[rows, origin + 1 : origin + 7, None].astype(np.float32)
 
-    scaled = said(values * powers).tonnes
+        parameters = replace(BRIEF, num_iterations=40, pairs=900, rows=5_000)
+        known = (values * shock)[:, :66]
+        view = PanelView(known, 0, 6, extra, ("shock",))
+        boosters, metadata, _ = trained(view, parameters)
+        engine = FittedPanel(make_snapshot(known), view, parameters, boosters, metadata, None)
 
-    np.testing.assert_array_equal(scaled, said(values).tonnes * powers[:, :, None])
-
-
-@pytest.mark.slow
-def test_further_features_are_learned_from() -> None:
-    draw = np.random.default_rng(9)
-    values = make_values(months=72)
-    shock = np.where(draw.random((40, 72)) < 0.3, 1.8, 1.0)
-
-    def extra(origin: int, rows: Floats, _: object) -> Floats:
-        return shock[rows, origin + 1 : origin + 7, None].astype(np.float32)
-
-    parameters = replace(BRIEF, num_iterations=40, pairs=900, rows=5_000)
-    known = (values * shock)[:, :66]
-    view = PanelView(known, 0, 6, extra, ("shock",))
-    boosters, metadata, _ = trained(view, parameters)
-    engine = FittedPanel(make_snapshot(known), view, parameters, boosters, metadata, None)
-
-    tonnes = said_of(engine).tonnes[:, :, P50]
-    blind = said_of(make_engine(values * shock, last=65, parameters=parameters)).tonnes[:, :, P50]
-    ratio = tonnes / blind
-    assert np.median(ratio[shock[:, 66:] > 1.0]) > 1.2 * np.median(ratio[shock[:, 66:] == 1.0])
-
-
-def test_training_rows_are_drawn_from_some() -> None:
-    values = make_values()
-    some = replace(BRIEF, most_series=15)
-
-    engine = make_engine(values, parameters=some)
-
-    newest = (engine.training_set.origin == 58) & (engine.training_set.horizon == 1)
-    assert newest.sum() == 15
-    assert_sound(said_of(engine).tonnes)
+        tonnes = said_of(engine).tonnes[:, :, P50]
+        blind = said_of(make_engine(values * shock, last=65, parameters=parameters)).tonnes[
+            :, :, P50
+        ]
+        ratio = tonnes / blind
+        assert np.median(ratio[shock[:, 66:] > 1.0]) > 1.2 * np.median(ratio[shock[:, 66:] == 1.0])
 
 
-def test_bands_of_too_little_to_learn_widen_with_the_horizon() -> None:
-    engine = make_engine(make_values(months=13), horizon=8)
-    tonnes = said_of(engine).tonnes
+class TestManySeries:
+    def test_training_rows_are_drawn_from_some(self) -> None:
+        values = make_values()
+        some = replace(BRIEF, most_series=15)
 
-    assert engine.boosters is None
-    up = tonnes[:, :, P90] - tonnes[:, :, P50]
-    np.testing.assert_allclose(up[:, 7], 8**PANEL_PRESET.horizon_growth * up[:, 0])
+        engine = make_engine(values, parameters=some)
 
-
-@pytest.mark.parametrize("wander", [0.0, 1.0])
-def test_bands_hold_what_moves_as_before(wander: float) -> None:
-    draw = np.random.default_rng(4)
-    noise = draw.normal(size=(400, 14))
-    values = 100.0 + wander * np.cumsum(noise, axis=1) + (1.0 - wander) * noise
-
-    tonnes = said(values, last=12, horizon=1).tonnes[:, 0]
-
-    hit = (tonnes[:, P10] <= values[:, 13]) & (values[:, 13] <= tonnes[:, P90])
-    assert hit.mean() == pytest.approx(0.8, abs=0.12)
+        newest = (engine.training_set.origin == 58) & (engine.training_set.horizon == 1)
+        assert newest.sum() == 15
+        assert_sound(said_of(engine).tonnes)
 
 
-@pytest.mark.parametrize("months", [1, 2, 12, 13, 16])
-def test_a_young_panel_is_forecast(months: int) -> None:
-    assert_sound(said(make_values(months=months)).tonnes)
+class TestTooLittleToLearn:
+    def test_bands_widen_with_the_horizon(self) -> None:
+        engine = make_engine(make_values(months=13), horizon=8)
+        tonnes = said_of(engine).tonnes
 
+        assert engine.boosters is None
+        up = tonnes[:, :, P90] - tonnes[:, :, P50]
+        np.testing.assert_allclose(up[:, 7], 8**PANEL_PRESET.horizon_growth * up[:, 0])
 
-@pytest.mark.parametrize("value", [0.0, 7.0])
-def test_a_panel_that_never_moves_stays(value: float) -> None:
-    tonnes = said(np.full((12, MONTHS), value)).tonnes
+    @pytest.mark.parametrize("wander", [0.0, 1.0])
+    def test_bands_hold_what_moves_as_before(self, wander: float) -> None:
+        draw = np.random.default_rng(4)
+        noise = draw.normal(size=(400, 14))
+        values = 100.0 + wander * np.cumsum(noise, axis=1) + (1.0 - wander) * noise
 
-    assert tonnes[:, :, P50] == pytest.approx(np.full((12, 6), value))
-    assert (np.ptp(tonnes, axis=2) <= 0.1 * value).all()
+        tonnes = said(values, last=12, horizon=1).tonnes[:, 0]
+
+        hit = (tonnes[:, P10] <= values[:, 13]) & (values[:, 13] <= tonnes[:, P90])
+        assert hit.mean() == pytest.approx(0.8, abs=0.12)
+
+    @pytest.mark.parametrize("months", [1, 2, 12, 13, 16])
+    def test_a_young_panel_is_forecast(self, months: int) -> None:
+        assert_sound(said(make_values(months=months)).tonnes)
+
+    @pytest.mark.parametrize("value", [0.0, 7.0])
+    def test_a_panel_that_never_moves_stays(self, value: float) -> None:
+        tonnes = said(np.full((12, MONTHS), value)).tonnes
+
+        assert tonnes[:, :, P50] == pytest.approx(np.full((12, 6), value))
+        assert (np.ptp(tonnes, axis=2) <= 0.1 * value).all()
 
 
 HALF = [5.0, 8.0, 6.0] * 10
 ODD = {
-    "constant": 7.0, "leading empty": [NAN] * 30 + HALF, "one value at the end": [NAN] * 59 + [4.0],
+    "constant": 7.0,
+    "leading empty": [NAN] * 30 + HALF,
+    "one value at the end": [NAN] * 59 + [4.0],
     "every other month": [NAN, 4.0, NAN, 6.0] * 15,
-    "every third month missing": [4.0, NAN, 6.0] * 20, "one value a year": ([NAN] * 11 + [4.0]) * 5,
-    "huge": [1e15, 3e15] * 30, "tiny": [1e-9, 3e-9] * 30,
+    "every third month missing": [4.0, NAN, 6.0] * 20,
+    "one value a year": ([NAN] * 11 + [4.0]) * 5,
+    "huge": [1e15, 3e15] * 30,
+    "tiny": [1e-9, 3e-9] * 30,
     "all magnitudes": [1e-9, 1e15, 0.0, 1.0] * 15,
     "exploding": (1e-9 * 4.0 ** np.arange(60)).tolist(),
     "fading": (1e15 * 0.25 ** np.arange(60)).tolist(),
-    "one huge month": [1.0] * 20 + [1e15] + [0.0] * 39, "a huge last month": [1.0] * 59 + [1e15],
-    "ended": [50.0] * 20 + [0.0] * 40, "rare": ([0.0] * 19 + [50.0]) * 3,
-}  # fmt: skip
+    "one huge month": [1.0] * 20 + [1e15] + [0.0] * 39,
+    "a huge last month": [1.0] * 59 + [1e15],
+    "ended": [50.0] * 20 + [0.0] * 40,
+    "rare": ([0.0] * 19 + [50.0]) * 3,
+}
 
 
-MORE = [name for name in ODD if name != "a huge last month"]
+class TestOddSeries:
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", ODD)
+    def test_get_a_sound_forecast(self, name: str) -> None:
+        found = beside_others(name)
 
+        assert found.rows[-1] == 39
+        assert_sound(found.tonnes)
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ODD)
-def test_an_odd_series_gets_a_sound_forecast(name: str) -> None:
-    found = beside_others(name)
+    # What may change: the pooled season, the panel's momentum, and what the model makes of its
+    # rows. None of these moves a forecast further than a part of its own band.
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "a huge last month",
+            *(
+                pytest.param(name, marks=pytest.mark.slow)
+                for name in ODD
+                if name != "a huge last month"
+            ),
+        ],
+    )
+    def test_leave_the_others_nearly_alone(self, name: str) -> None:
+        others = plain().tonnes[:-1]
 
-    assert found.rows[-1] == 39
-    assert_sound(found.tonnes)
+        changed = np.abs(beside_others(name).tonnes[:-1] - others) / wide(others)
 
+        assert np.median(changed) < 0.05
+        assert changed.max() < 0.5
 
-# What may change: the pooled season, the panel's momentum, and what the model makes of its
-# rows. None of these moves a forecast further than a part of its own band.
-@pytest.mark.parametrize(
-    "name", ["a huge last month", *(pytest.param(n, marks=pytest.mark.slow) for n in MORE)]
-)
-def test_an_odd_series_leaves_the_others_nearly_alone(name: str) -> None:
-    others = plain().tonnes[:-1]
-
-    changed = np.abs(beside_others(name).tonnes[:-1] - others) / wide(others)
-
-    assert np.median(changed) < 0.05
-    assert changed.max() < 0.5
-
-
-def test_zeros_are_forecast_as_zeros() -> None:
-    assert not said(with_last(0.0)).tonnes[-1].any()
+    def test_of_zeros_are_forecast_as_zeros(self) -> None:
+        assert not said(with_last(0.0)).tonnes[-1].any()
 
 
 @pytest.mark.slow

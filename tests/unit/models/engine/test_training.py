@@ -5,6 +5,7 @@ import numpy as np
 from models.engine import before_validation, past_errors, validation_start
 from models.learning.boosters import Boosters, TrainingSet, fitted
 from models.learning.calibration import PastErrors
+from models.learning.parameters import PANEL_PRESET
 from store.arrays import take
 from tests.data.engine_builders import BRIEF, make_training_set
 
@@ -26,11 +27,17 @@ def drawn(count: int = 2_400) -> TrainingSet:
 def boosters_before(known: TrainingSet) -> Boosters:
     before = before_validation(known, validation_start(LAST, 6, BRIEF))
     [found] = fitted(known, [before], LAST, BRIEF)
+    assert found is not None
     return found
 
 
 def errors(boosters: Boosters | None, known: TrainingSet) -> PastErrors:
     return past_errors(boosters, known, horizon=6, last=LAST, parameters=BRIEF)
+
+
+def test_the_window_is_as_long_as_its_parameter_or_the_horizon() -> None:
+    assert validation_start(60, 6, replace(PANEL_PRESET, validation_months=12)) == 48
+    assert validation_start(60, 24, replace(PANEL_PRESET, validation_months=12)) == 36
 
 
 def test_boosters_before_the_window_know_no_outcome_within_it() -> None:
