@@ -68,7 +68,7 @@ def scenario_engine(settings: Settings) -> "ScenarioEngine":
 
 def open_published(settings: Settings, rows: "pd.DataFrame") -> "Compute":
     """Function that computes scenarios on a publication in this process; takes seconds."""
-    from flows.analysis.scenario_answers import answers_on  # noqa: PLC0415 - loads the model
+    from flows.publishing.scenario_answers import answers_on  # noqa: PLC0415 - loads the model
 
     return answers_on(settings, rows)
 

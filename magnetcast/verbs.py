@@ -12,15 +12,15 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from flows.analysis.forecast_explanation import changes, why
-from flows.analysis.scenario_start import scenario_snapshot
 from flows.cli.options import first_origin, moment
 from flows.context.parameter_sources import parameters_for
 from flows.context.run_config import config_of
 from flows.context.stores import single_writer
 from flows.context.workspace import open_workspace
 from flows.ingest.ingest import ingest_if_empty
+from flows.publishing.forecast_explanation import changes, why
 from flows.publishing.publication_lookup import ExplainRequest
+from flows.publishing.scenario_start import scenario_snapshot
 from flows.training.compare_runs import compare_runs
 from flows.training.predict import forecast as forecast_in
 from flows.training.predict import trial_forecast

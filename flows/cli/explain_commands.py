@@ -50,8 +50,8 @@ def explain(
     The parts add up to the median, or to its change. Sentences go to stderr. --commodity explains
     the forecast of a partner table.
     """
-    from flows.analysis.forecast_explanation import changes, why
     from flows.context.run_config import config_of
+    from flows.publishing.forecast_explanation import changes, why
     from flows.publishing.publication_lookup import ExplainRequest
 
     if as_of is not None and publication is not None:

@@ -198,8 +198,8 @@ def scenario(
 
     Nothing is stored.
     """
-    from flows.analysis.scenario_start import scenario_snapshot
     from flows.ingest.ingest import ingest_if_empty
+    from flows.publishing.scenario_start import scenario_snapshot
     from models.policy.paired_forecast import paired
 
     settings, content, as_of_time = Settings(), content_of(file), moment(as_of)

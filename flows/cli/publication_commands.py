@@ -52,7 +52,7 @@ def show(number: Number, /, *, out: Out = None, format: Form = "table") -> None:
 def approve(number: Number, /, *, reason: Reason) -> None:
     """Publish a held publication unchanged."""
     from flows.alert_delivery import alert_if_possible
-    from flows.analysis.forecast_explanation import explain_if_possible
+    from flows.publishing.forecast_explanation import explain_if_possible
     from flows.publishing.publish_or_hold import ahead_from
     from flows.publishing.site_writing import show_publications
 

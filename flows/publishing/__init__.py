@@ -1,4 +1,4 @@
-"""From a snapshot of what was known to a publication, and the way to reproduce it.
+"""From what was known to a publication, what explains it, and the way to reproduce it.
 
 Not here: the main job's order of steps (``flows.run``).
 """

@@ -17,9 +17,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from features.build import DRIVER_MEANINGS
-from flows.analysis.scenario_answers import answered
 from flows.context.workspace import open_workspace
 from flows.publishing.publication_lookup import in_order
+from flows.publishing.scenario_answers import answered
 from flows.serving import listening_socket, scenario_engine, shown
 from models.forecasting.model_frame import rows_of
 from models.policy.paired_forecast import PublishedDraws, ScenarioSnapshot

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from flows.analysis import forecast_explanation as explain
 from flows.context.stores import store_of
+from flows.publishing import forecast_explanation as explain
 from flows.run import run
 from models.registry.runs import EXPERIMENT
 from models.registry.stored_model import MODEL

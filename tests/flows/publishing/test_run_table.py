@@ -11,10 +11,10 @@ from lightgbm.basic import LightGBMError
 
 import magnetcast as mc
 from features.panel.partner_table import PartnerTable, hindsight
-from flows.analysis.forecast_explanation import why
 from flows.context.run_config import config_of
 from flows.context.stores import made_store, store_of
 from flows.context.workspace import PartnerTableWorkspace, open_workspace
+from flows.publishing.forecast_explanation import why
 from flows.publishing.publication_lookup import ExplainRequest, publication
 from flows.publishing.replay import replayed
 from flows.run import RunOutcome, backtested_forecast, run, run_workspace

@@ -4,12 +4,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.analysis.forecast_explanation import changes
-from flows.analysis.scenario_answers import published_scenario_snapshot
-from flows.analysis.scenario_start import scenario_snapshot
 from flows.context.stores import store_of
+from flows.publishing.forecast_explanation import changes
 from flows.publishing.publication_lookup import ExplainRequest, publication
 from flows.publishing.replay import replayed
+from flows.publishing.scenario_answers import published_scenario_snapshot
+from flows.publishing.scenario_start import scenario_snapshot
 from flows.run import run
 from models.forecasting.model_names import MODEL
 from store.facts.reading import latest_forecast, read_publication

@@ -1,8 +1,8 @@
 import pytest
 
-from flows.analysis.scenario_answers import answered, published_scenario_snapshot
-from flows.analysis.scenario_start import scenario_snapshot
 from flows.context.stores import store_of
+from flows.publishing.scenario_answers import answered, published_scenario_snapshot
+from flows.publishing.scenario_start import scenario_snapshot
 from models.policy.paired_forecast import COLUMNS, PublishedDraws, paired
 from sources.files.file_reader import read_scenario
 from store.errors import DataError

@@ -7,7 +7,7 @@ import pytest
 from features.controls.levers import with_levers
 from features.origin import Origin
 from features.track_record import TrackRecord
-from flows.analysis.forecast_explanation import announced_at
+from flows.publishing.forecast_explanation import announced_at
 from models.policy.policy_effect import share_under_tariffs
 from store.schema.scenario import Scenario, ScenarioTariff
 from tests.data.builders import at, make_events, make_origin, make_tariffs

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from flows.analysis.scenario_answers import published_scenario_snapshot
 from flows.context.console import echo
 from flows.context.stores import store_of
 from flows.context.workspace import open_workspace
 from flows.publishing.publication_lookup import name_of
+from flows.publishing.scenario_answers import published_scenario_snapshot
 from flows.training.predict import made_at
 from models.policy.paired_forecast import ScenarioSnapshot
 from store.errors import DataError, StoreError

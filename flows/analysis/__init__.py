@@ -1,4 +1,0 @@
-"""Answers about published forecasts: explanations, changes, scenarios.
-
-Not here: making or publishing forecasts.
-"""
