@@ -119,14 +119,14 @@ def run_and_tell(
 def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     """Run all full partner tables as one job, one line each; a failed table stops no other."""
     from flows.alert_delivery import alert_if_possible
+    from flows.context.known_facts import full_commodities
     from flows.context.run_config import config_of
-    from flows.context.workspace import full_commodities
     from flows.publishing.site_writing import show_publications
     from flows.run import open_for_run, run_workspace
     from models.forecasting.fallback import FAULTS
 
     made_store(settings)  # filled by the main job, which follows
-    configs = [config_of(code) for code in full_commodities(settings, as_of)]
+    configs = [config_of(code) for code in full_commodities(store_of(settings), as_of)]
     if not configs:
         return
     with single_writer(settings):

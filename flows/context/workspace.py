@@ -6,21 +6,19 @@ Of the magnets it is the evidence panel and its past, of any other commodity a f
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import ClassVar, Final
 
-import numpy as np
 import pandas as pd
 from sqlalchemy import Engine
 
 from features.build import catalogue_digest
 from features.evidence_history import EvidenceHistory
 from features.origin import Origin
-from features.panel.evidence_panel import KINDS, EvidencePanel
-from features.panel.partner_table import LEAST_PARTNERS, PartnerHistory, PartnerTable, partner_table
+from features.panel.evidence_panel import KINDS
+from features.panel.partner_table import PartnerHistory, PartnerTable
 from features.panel.system import PRIOR, PanelPrior
 from flows.context.console import LOG, echo, track
+from flows.context.known_facts import evidence_history, partner_history, table_panel
 from flows.context.parameter_sources import parameters_for
 from flows.context.run_config import MAGNETS, RunConfig, config_of
 from flows.context.stores import store_of
@@ -35,29 +33,14 @@ from models.learning.calibration import metadata_of
 from models.learning.parameters import ModelParameters
 from models.quantile_model import TrainedModel
 from store.asof import require_time_zone
-from store.digest_cache import DigestCache
-from store.errors import DataError, first_few
-from store.facts.commodities import (
-    evidence_digests,
-    read_evidence,
-    read_labels,
-    read_partner_counts,
-)
-from store.facts.reading import (
-    read_calendar,
-    read_events,
-    read_observations,
-    read_table,
-    read_tariffs,
-)
+from store.errors import DataError
+from store.facts.commodities import evidence_digests, read_labels
+from store.facts.reading import read_calendar, read_events, read_tariffs
 from store.messages import Message
 from store.months import last_complete_month, month_label
-from store.publications.panels import NO_PANEL, StoredPanel, panel_behind
-from store.schema.database_tables import analog_events
+from store.publications.panels import StoredPanel
 from store.settings import Settings
 from store.vocabulary import MAX_HORIZON, MONTHS_AHEAD
-
-MEGABYTE: Final = 1_000_000
 
 MOST_LATE: Final = 12
 """Months without figures of the world after which no forecast is published."""
@@ -351,7 +334,7 @@ def open_workspace(
     engine = store_of(settings)
     data_vintage = evidence_digests(engine, as_of=as_of, until=until).digest
     cache = settings.home / "cache" / "origins", settings.origins_cache_mb
-    history = _history(as_of, data_vintage, engine, until, (*cache, prior))
+    history = evidence_history(as_of, data_vintage, engine, until, (*cache, prior))
     return EvidenceWorkspace(
         settings, as_of, data_vintage, parameters, engine, MAGNETS, history, until
     )
@@ -364,73 +347,9 @@ def _of_table(
     parameters: ModelParameters,
     until: int | None,
 ) -> PartnerTableWorkspace:
-    engine, commodity = store_of(settings), config.commodity
-    figures = read_observations(engine, as_of=as_of, commodity=commodity, until=until)
-    try:
-        table = partner_table(figures, commodity=commodity, as_of=as_of)
-    except DataError as err:
-        codes = [code for code in full_commodities(settings, as_of) if code != commodity]
-        other_tables = f"Other full tables known by then: {first_few(codes) or 'none'}."
-        raise DataError(f"{err} {other_tables}") from err
-    key = config_of(commodity).published_as
+    engine = store_of(settings)
+    tables = partner_history(engine, config.commodity, as_of, until=until)
+    key = config_of(config.commodity).published_as
     named = RunConfig(key, read_labels(engine).get(key, ""))
-    tables = PartnerHistory(table, figures)
-    return PartnerTableWorkspace(settings, as_of, table.digest, parameters, engine, named, tables)
-
-
-def known_facts(
-    engine: Engine, as_of: pd.Timestamp, *, until: int | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """All versions known, up to an ingest, of figures, acts, tariffs and other controls."""
-    return (
-        read_evidence(engine, as_of=as_of, until=until),
-        read_events(engine, as_of=as_of, until=until),
-        read_tariffs(engine, as_of=as_of, until=until),
-        read_table(engine, analog_events, as_of=as_of, until=until),
-    )
-
-
-@lru_cache(maxsize=2)
-def _history(
-    as_of: pd.Timestamp,
-    data_vintage: str,
-    engine: Engine,
-    until: int | None,
-    cache_and_prior: tuple[Path, int, PanelPrior],
-) -> EvidenceHistory:
-    folder, megabytes, prior = cache_and_prior
-    cache = DigestCache(folder, megabytes * MEGABYTE)
-    facts = known_facts(engine, as_of, until=until)
-    history = EvidenceHistory(*facts, cache=cache, prior=prior)
-    stored = panel_behind(engine, as_of=as_of, data_vintage=data_vintage)
-    if stored is not None:
-        # Published from these very facts: the panel is the one that was solved then.
-        history.add_panel(EvidencePanel.from_stored(stored, as_of))
-    return history
-
-
-def table_panel(table: PartnerTable) -> StoredPanel:
-    """Panel of a full partner table, as its forecast uses it.
-
-    Cells that a source lists are observed; sums, remainders and cells that no source of a listed
-    month lists are derived. Tonnes are as stated: each cell has one figure, so none contradicts it.
-    """
-    cells = Snapshot.of_table(table).published_months
-    keys = pd.MultiIndex.from_frame(cells[["destination", "period"]])
-    released = table.released_at.reindex(keys).set_axis(cells.index)
-    of_month = cells["period"].map(table.released_at.groupby("period").max())
-    return StoredPanel(
-        cells.assign(
-            stderr_log=0.0,
-            kind=np.where(released.notna(), "observed", "derived"),
-            available_at=released.fillna(of_month).fillna(table.as_of),
-        ),
-        NO_PANEL.contradictions,
-    )
-
-
-def full_commodities(settings: Settings, as_of: pd.Timestamp) -> list[str]:
-    """Commodities for which a source in the store lists partners in full, sorted."""
-    counts = read_partner_counts(store_of(settings), as_of=as_of)
-    full = counts.loc[counts["destinations"] >= LEAST_PARTNERS, "commodity"]
-    return sorted(set(full))
+    digest = tables.current.digest
+    return PartnerTableWorkspace(settings, as_of, digest, parameters, engine, named, tables)

@@ -15,9 +15,10 @@ from features.families.tariffs import importer_rate
 from features.origin import Origin
 from features.track_record import CERTAIN, announced_rises
 from flows.context.console import echo
+from flows.context.known_facts import known_facts
 from flows.context.run_config import RunConfig
 from flows.context.stores import store_of
-from flows.context.workspace import known_facts, open_workspace
+from flows.context.workspace import open_workspace
 from flows.publishing.publication_lookup import (
     ExplainRequest,
     Which,

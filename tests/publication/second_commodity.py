@@ -7,7 +7,7 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from features.panel.partner_table import partner_table
-from flows.context.workspace import table_panel
+from flows.context.known_facts import table_panel
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_observations
 from store.facts.writing import write_batch
