@@ -116,13 +116,14 @@ def run_workspace(workspace: Workspace) -> RunOutcome:
     follow_if_possible(workspace.settings, workspace.config)
     if (outcome := unchanged(workspace)) is not None:
         return outcome
-    return in_prefect(
-        "run",
-        lambda: _recorded(workspace),
-        home=workspace.settings.home,
-        as_of=workspace.as_of,
-        about=workspace.config.published_as,
-    )
+    with run_entry(workspace) as models:  # before Prefect starts, which takes seconds
+        return in_prefect(
+            "run",
+            lambda: _recorded(workspace, models),
+            home=workspace.settings.home,
+            as_of=workspace.as_of,
+            about=workspace.config.published_as,
+        )
 
 
 def unchanged(workspace: Workspace) -> RunOutcome | None:
@@ -182,8 +183,8 @@ def _was_trained(workspace: Workspace) -> bool:
     return bool(trained.str.contains(workspace.parameters_digest, regex=False).any())
 
 
-def _recorded(workspace: Workspace) -> RunOutcome:
-    with recorded_job(workspace, workspace.config.flow), run_entry(workspace) as models:
+def _recorded(workspace: Workspace, models: list[str]) -> RunOutcome:
+    with recorded_job(workspace, workspace.config.flow):
         table, result = backtested_forecast(workspace)
         if not workspace.is_always_trained:  # a run is named by the model that it trains
             models.append(table["model"].mode()[0])

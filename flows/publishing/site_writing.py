@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -67,17 +68,21 @@ def write_shown_site(settings: Settings) -> Path:
 
 
 def write_site_to(settings: Settings, out: Path, base_url: str) -> None:
-    """Write the site into an empty folder, for any host of files."""
+    """Write the site into an empty folder, for any host of files, whose account may read it."""
     if out.exists() and any(out.iterdir()):
         raise DataError(
             f"{out} is not empty. Expected a folder that is, or none. Choose another, or empty it."
         )
-    out.mkdir(parents=True, exist_ok=True)
     write_missing_folders(settings)
-    write_pages(
-        _source(settings, base_url.rstrip("/")), out, settings.home, old=None,
-        status=_status(settings), processes=settings.processes,
-    )  # fmt: skip
+    source, status = _source(settings, base_url.rstrip("/")), _status(settings)
+    others = os.umask(0o022)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        write_pages(
+            source, out, settings.home, old=None, status=status, processes=settings.processes
+        )
+    finally:
+        os.umask(others)
 
 
 def _source(settings: Settings, base_url: str = "") -> SiteSource:

@@ -153,6 +153,21 @@ class TestUp:
         assert ended(up, "scheduled-ingest/bundled") == "COMPLETED"
         assert (up.settings.home / "magnetcast.db").exists()
 
+    def test_what_is_due_runs_by_itself(self, up: Up) -> None:
+        found = up.ask("GET", "/deployments/name/scheduled-ingest/bundled").json()
+        place = f"/deployments/{found['id']}"
+        each_minute = {"schedule": {"cron": "* * * * *"}, "active": True}
+
+        def has_run() -> bool:
+            runs = up.ask("POST", "/flow_runs/filter", limit=200).json()
+            mine = [one for one in runs if one["deployment_id"] == found["id"]]
+            return any(one["auto_scheduled"] and one["state_type"] == "COMPLETED" for one in mine)
+
+        assert not has_run()
+        assert up.ask("PATCH", place, schedules=[each_minute]).is_success
+        until(has_run, up.process)
+        assert up.ask("PATCH", place, schedules=[]).is_success
+
     def test_a_run_of_the_training_registers_what_its_parameters_ask(self, up: Up) -> None:
         asked = {"as_of": "2020-04-22", "set": {"num_leaves": 8}, "parameters": "default"}
 

@@ -23,6 +23,7 @@ def test_a_site_for_another_host_goes_to_an_empty_folder_alone(
     index = json.loads((out / "api/v1/index.json").read_text(encoding="utf-8"))
     assert index["base_url"] == "https://m.example.org"
     assert 'href="https://m.example.org/' in (out / "feed.atom").read_text(encoding="utf-8")
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in (out, *out.rglob("*")))
     assert (again[0], f"{out} is not empty" in again[2]) == (1, True)
 
 
