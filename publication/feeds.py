@@ -11,8 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from publication.charts.fan import fan_of
-from publication.language.choice import DEFAULT, language, tag_of
-from publication.language.phrases import act_words, gettext
+from publication.language.phrases import DEFAULT, act_words, gettext, language, tag_of
 from publication.pages.briefing import briefing_of
 from publication.pages.render import folder_of
 from publication.queries.freshness import published_at, releases_ahead

@@ -17,8 +17,15 @@ from publication.data_files import (
     schema_dataset,
     workbook,
 )
-from publication.language.choice import DEFAULT, LANGUAGES, TAGS, in_language, language, tag_of
-from publication.language.phrases import gettext
+from publication.language.phrases import (
+    DEFAULT,
+    LANGUAGES,
+    TAGS,
+    gettext,
+    in_language,
+    language,
+    tag_of,
+)
 from publication.pages.render import folder_of, template_of, with_heads
 from publication.queries.explanation_sentences import figure_sentence
 from publication.queries.freshness import freshness_of

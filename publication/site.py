@@ -28,8 +28,7 @@ from publication.data_files import (
 )
 from publication.feeds import calendar_of, destination_feed, digest_of, publications_feed
 from publication.folder import PUBLICATIONS, link_tree, remove_folder, write_text
-from publication.language.choice import LANGUAGES, in_language
-from publication.language.phrases import gettext
+from publication.language.phrases import LANGUAGES, gettext, in_language
 from publication.pages.destination_pages import destination_page, first_destination, planning_page
 from publication.pages.page_charts import PageChart, page_chart
 from publication.pages.record_pages import (

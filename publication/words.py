@@ -10,7 +10,6 @@ import numpy as np
 import pycountry
 
 from models.evaluation.scores import Coverage
-from publication.language.choice import DEFAULT, language
 from publication.language.formats import (
     dated,
     listed,
@@ -19,7 +18,7 @@ from publication.language.formats import (
     separated,
     territory,
 )
-from publication.language.phrases import gettext, marked, translated
+from publication.language.phrases import DEFAULT, gettext, language, marked, translated
 from store.facts.commodities import residual_names
 from store.messages import Message, Value
 from store.vocabulary import (

@@ -12,9 +12,16 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from publication.language.choice import DEFAULT, in_language, language
 from publication.language.formats import dated, decimal_sign, listed, percentage, separated
-from publication.language.phrases import Sentence, act_words, gettext, marked
+from publication.language.phrases import (
+    DEFAULT,
+    Sentence,
+    act_words,
+    gettext,
+    in_language,
+    language,
+    marked,
+)
 from publication.pages.briefing import CHANCE
 from publication.state import Publication
 from publication.words import as_clause, in_reading_order, message_of, name_of, rendered

@@ -13,8 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from publication.feeds import atom
-from publication.language.choice import DEFAULT, LANGUAGES, in_language
-from publication.language.phrases import gettext
+from publication.language.phrases import DEFAULT, LANGUAGES, gettext, in_language
 from publication.pages.destination_pages import first_country
 from publication.pages.render import error_text, folder_of, page
 from publication.queries.destination_months import known_destination, titles

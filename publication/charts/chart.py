@@ -14,9 +14,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from publication.language.choice import language
 from publication.language.formats import dated, locale_of
-from publication.language.phrases import gettext
+from publication.language.phrases import gettext, language
 from publication.tables import Record
 
 _PALETTE: Final = {

@@ -9,9 +9,8 @@ from typing import Any, Final
 import pandas as pd
 
 from models.evaluation.scores import Coverage, coverage_of
-from publication.language.choice import language
 from publication.language.formats import dated, percentage
-from publication.language.phrases import gettext, marked
+from publication.language.phrases import gettext, language, marked
 from publication.state import Publication
 from publication.words import code_words, name_of, tonnes
 from store.months import month_number, month_start

@@ -9,8 +9,7 @@ from babel import Locale
 from babel.dates import format_date, format_interval, format_skeleton
 from babel.lists import format_list
 
-from publication.language.choice import DEFAULT, language
-from publication.language.phrases import LOCALES
+from publication.language.phrases import DEFAULT, LOCALES, language
 
 Form = Literal["day", "long day", "month", "long month", "bare month", "year"]
 

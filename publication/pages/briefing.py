@@ -9,9 +9,8 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from publication.charts.fan import Fan, scheduled, scheduled_title, touches
-from publication.language.choice import language
 from publication.language.formats import dated, months_between, percentage
-from publication.language.phrases import act_words, full_stop, gettext, in_a_row, marked
+from publication.language.phrases import act_words, full_stop, gettext, in_a_row, language, marked
 from publication.queries.destination_months import MonthRow, month_rows, normal_month
 from publication.queries.explanation_sentences import causes_of_change, in_brief, moved_by, rounded
 from publication.queries.freshness import publication_words, releases_ahead

@@ -9,7 +9,7 @@ import pandas as pd
 
 from publication.charts.fan import Fan, fan_of
 from publication.documents import by_months
-from publication.language.choice import language
+from publication.language.phrases import language
 from publication.pages.briefing import briefing_of, change_of, slump_of
 from publication.pages.page_charts import page_chart
 from publication.pages.render import page

@@ -12,9 +12,9 @@ from publication.charts.chart import Chart
 from publication.charts.fan import fan_of
 from publication.charts.fan_chart import fan_chart
 from publication.charts.record_charts import calibration, outcome, revisions
-from publication.language.choice import language
+from publication.language.phrases import language
 from publication.queries import track
-from publication.queries.yardsticks import ScoreRow, score_rows, without_components
+from publication.queries.track import ScoreRow, score_rows, without_components
 from publication.state import Publication
 from publication.words import file_of
 

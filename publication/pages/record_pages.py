@@ -12,7 +12,7 @@ from publication.planning.planning_file import Planning
 from publication.planning.rivals import rival_scores
 from publication.queries import listings, track
 from publication.queries.freshness import newest_act
-from publication.queries.yardsticks import held_ahead, losses
+from publication.queries.track import held_ahead, losses
 from publication.state import Publication
 from publication.words import name_of, slug_of
 from store.publications.explanations import StoredExplanation

@@ -20,16 +20,20 @@ from markupsafe import Markup
 
 from publication import words
 from publication.charts.chart import COLOURS, DARK_COLOURS
-from publication.language.choice import DEFAULT, LANGUAGES, TAGS, language, tag_of
 from publication.language.formats import Form, dated, percentage, separated
 from publication.language.phrases import (
+    DEFAULT,
+    LANGUAGES,
+    TAGS,
     act_words,
     full_stop,
     gap,
     gettext,
     is_shown,
+    language,
     marked,
     phrased,
+    tag_of,
 )
 from publication.queries.explanation_sentences import figure_sentence, in_brief
 from publication.queries.freshness import freshness_of

@@ -8,9 +8,8 @@ from typing import Any, Final
 import pandas as pd
 
 from publication.charts.fan import fan_of
-from publication.language.choice import DEFAULT, language
 from publication.language.formats import dated, separated
-from publication.language.phrases import gettext, marked
+from publication.language.phrases import DEFAULT, gettext, language, marked
 from publication.planning.needs import bounded, need_outlook
 from publication.planning.planning_file import AlertRule, Need
 from publication.queries.destination_months import month_rows

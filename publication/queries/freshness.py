@@ -7,9 +7,8 @@ from typing import Final
 import pandas as pd
 
 from publication.charts.fan import SCHEDULED_PREFIX
-from publication.language.choice import language
 from publication.language.formats import dated, listed, months_between, percentage
-from publication.language.phrases import gettext, in_a_row
+from publication.language.phrases import gettext, in_a_row, language
 from publication.state import Publication
 from publication.tables import Record
 from publication.words import as_clause, in_reading_order, model_words, name_of, rendered

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from features.build import DRIVER_MEANINGS
 from publication.folder import folder_below, write_folder
-from publication.language.choice import DEFAULT, LANGUAGES
+from publication.language.phrases import DEFAULT, LANGUAGES
 from publication.planning.planning_file import FILE, Planning, read_planning_file
 from publication.site import SiteSource, write_site
 from publication.state import Memo, Publication

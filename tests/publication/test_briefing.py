@@ -11,7 +11,7 @@ import yaml
 from sqlalchemy import Engine
 
 from publication.data_files import destination_file, publication_files
-from publication.language.choice import in_language
+from publication.language.phrases import in_language
 from publication.pages.briefing import chances_in_words
 from publication.pages.record_pages import policy_page, track_page
 from publication.planning.planning_file import Planning

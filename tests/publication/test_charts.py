@@ -15,7 +15,7 @@ from publication.charts.chart import COLOURS, Chart, instant, still
 from publication.charts.fan import fan_of
 from publication.charts.fan_chart import fan_chart
 from publication.charts.record_charts import outcome
-from publication.language.choice import in_language
+from publication.language.phrases import in_language
 from publication.pages.page_charts import CHART_KINDS, page_chart
 from publication.pages.render import LIBRARY, SCRIPTS, script
 from publication.queries.destination_months import month_rows, sums_of

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from publication import folder as folder_module
 from publication.folder import folder_below, write_folder
-from publication.language.choice import LANGUAGES
+from publication.language.phrases import LANGUAGES
 from publication.pages.render import folder_of
 from store.archive import changed_files
 from store.database import open_store

@@ -12,8 +12,13 @@ from babel.messages.frontend import _parse_mapping_toml, parse_keywords
 
 from features.panel.partner_table import Listing, PartnerTable, hindsight
 from publication.folder import write_folder
-from publication.language.choice import LANGUAGES, in_language
-from publication.language.phrases import catalogue_of, gettext, translations_of
+from publication.language.phrases import (
+    LANGUAGES,
+    catalogue_of,
+    gettext,
+    in_language,
+    translations_of,
+)
 from publication.pages.render import environment, folder_of
 from store.months import month_number
 from store.settings import PROJECT_ROOT

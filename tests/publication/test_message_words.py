@@ -1,6 +1,6 @@
 import pytest
 
-from publication.language.choice import in_language
+from publication.language.phrases import in_language
 from publication.words import rendered
 from store.messages import Message, from_json, message, to_json
 

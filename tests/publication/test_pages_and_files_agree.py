@@ -7,9 +7,8 @@ import pandas as pd
 import pytest
 
 from models.evaluation.scores import Coverage, coverage_of
-from publication.language.choice import in_language
 from publication.language.formats import dated
-from publication.language.phrases import translated
+from publication.language.phrases import in_language, translated
 from publication.pages.render import folder_of
 from publication.state import Publication
 from publication.words import name_of, tonnes

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Engine
 
 from publication import site as site_module
-from publication.language.choice import LANGUAGES
+from publication.language.phrases import LANGUAGES
 from publication.pages.record_pages import policy_page
 from publication.pages.render import folder_of
 from publication.site import write_pages, write_site

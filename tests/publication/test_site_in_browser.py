@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from publication.language.choice import LANGUAGES
+from publication.language.phrases import LANGUAGES
 from publication.pages.render import folder_of
 from tests.publication.chromium_pages import PATIENCE_S, opened, serious_faults
 

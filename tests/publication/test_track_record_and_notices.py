@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from publication.charts.fan import pick_steps
-from publication.language.choice import in_language
+from publication.language.phrases import in_language
 from publication.queries import listings, track
 from publication.queries.freshness import freshness_of, releases_ahead
 from publication.state import Memo, Publication

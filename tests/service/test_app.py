@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from features.build import DRIVER_MEANINGS
-from publication.language.choice import LANGUAGES
+from publication.language.phrases import LANGUAGES
 from publication.pages.render import folder_of
 from publication.planning.planning_file import FILE, read_planning_file
 from service.app import QUESTIONS, Later, create_app

@@ -15,7 +15,7 @@ from models.forecasting.firm_needs import (
     running_gap,
 )
 from models.forecasting.joint_paths import quantiles_of_sums
-from publication.language.choice import in_language
+from publication.language.phrases import in_language
 from publication.planning.needs import transit_of
 from publication.words import message_of
 from service.lever_form import typed_months
