@@ -18,8 +18,7 @@ from features.panel.estimation import evidence_panel
 from features.statistical.base_forecasts import BASE_FORECASTS, IN_MEDIAN
 from features.statistical.seasonality import season_profiles
 from models.engine import PanelView, trained
-from publication.documents import FILE_COLUMNS, flat_rows, forecast_document
-from publication.tables import csv_text, json_text
+from publication.tables import FILE_COLUMNS, csv_text, flat_rows, forecast_document, json_text
 from store.asof import OBSERVATION_KEY, known_at
 from store.database import open_store
 from store.facts.batch import Batch, FileRows

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import pandas as pd
 
-from publication.documents import FILE_COLUMNS, flat_rows
 from publication.language.phrases import marked
 from publication.planning.planning_file import Planning
 from publication.planning.rivals import rivals
@@ -24,6 +23,7 @@ from publication.tables import (
     DESTINATION_ROW,
     EVENT_ROW,
     FIGURE_ROW,
+    FILE_COLUMNS,
     HISTORY_ROW,
     PUBLICATION_ROW,
     RIVAL_ROW,
@@ -36,6 +36,7 @@ from publication.tables import (
     Record,
     columns,
     csv_text,
+    flat_rows,
     json_text,
     records,
 )

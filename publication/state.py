@@ -8,9 +8,8 @@ from typing import Any, Final, TypeVar
 import pandas as pd
 from sqlalchemy import Engine
 
-from publication.documents import forecast_document
 from publication.language.phrases import marked
-from publication.tables import Record
+from publication.tables import Record, forecast_document
 from publication.words import address_key, goods_name, in_reading_order, slug_of
 from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.database import Mark

@@ -75,14 +75,14 @@ def write_site_to(settings: Settings, out: Path, base_url: str) -> None:
         )
     write_missing_folders(settings)
     source, status = _source(settings, base_url.rstrip("/")), _status(settings)
-    others = os.umask(0o022)
+    umask = os.umask(0o022)
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_pages(
             source, out, settings.home, old=None, status=status, processes=settings.processes
         )
     finally:
-        os.umask(others)
+        os.umask(umask)
 
 
 def _source(settings: Settings, base_url: str = "") -> SiteSource:

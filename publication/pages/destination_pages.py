@@ -8,7 +8,6 @@ from typing import Any, Final
 import pandas as pd
 
 from publication.charts.fan import Fan, fan_of
-from publication.documents import by_months
 from publication.language.phrases import language
 from publication.pages.briefing import briefing_of, change_of, slump_of
 from publication.pages.page_charts import page_chart
@@ -28,7 +27,7 @@ from publication.queries.explanation_sentences import forecast_sentences
 from publication.queries.freshness import basis_words
 from publication.queries.listings import unreported
 from publication.state import Publication
-from publication.tables import Record
+from publication.tables import Record, by_months
 from publication.words import name_of, slug_of
 from store.vocabulary import WORLD
 

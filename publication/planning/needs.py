@@ -16,13 +16,12 @@ from models.forecasting.firm_needs import (
     outlook_of,
 )
 from models.forecasting.joint_paths import USUAL_CARRY
-from publication.documents import KILOGRAMS
 from publication.language.formats import dated, separated
 from publication.language.phrases import gettext
 from publication.planning.planning_file import Need, Planning
 from publication.queries.destination_months import newest_score, normal_month
 from publication.state import Publication
-from publication.tables import Record
+from publication.tables import KILOGRAMS, Record
 from publication.words import chance_below, name_of
 from store.errors import DataError
 from store.vocabulary import ERROR_AUTOCORRELATION, QUANTILE_COLUMNS, QUANTILES

@@ -14,11 +14,10 @@ from models.evaluation.scores import Coverage
 from models.forecasting.firm_needs import NORMAL_MONTHS, normal_of
 from models.forecasting.joint_paths import PATHS, SEED, ErrorCopula, sample_paths
 from publication.charts.fan import Fan, fan_of
-from publication.documents import KILOGRAMS
 from publication.language.formats import dated
 from publication.language.phrases import gettext
 from publication.state import Publication, UnknownError
-from publication.tables import HISTORY_ROW, Record, records
+from publication.tables import HISTORY_ROW, KILOGRAMS, Record, records
 from publication.words import chance_below, name_of
 from store.arrays import Floats
 from store.vocabulary import ERROR_AUTOCORRELATION, ERROR_CORRELATION, QUANTILE_COLUMNS, QUANTILES

@@ -8,11 +8,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from publication.documents import KILOGRAMS
 from publication.language.formats import dated, months_between, separated
 from publication.language.phrases import gettext, marked
 from publication.state import Publication
-from publication.tables import Record
+from publication.tables import KILOGRAMS, Record
 from publication.words import MINUS, measure_words, name_of, signed_tonnes
 from store.publications.explanations import NewFigure
 from store.vocabulary import NOT_REPRODUCED
