@@ -38,7 +38,7 @@ from flows.training.backtest_records import backtest
 from flows.training.train import train
 from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET
 from sources.http import KEY_PAGES
-from sources.providers.live_sources import without_key
+from sources.providers import without_key
 from store.asof import MOMENT
 from store.settings import Settings
 

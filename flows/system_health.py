@@ -21,7 +21,7 @@ from models.monitoring import Alarm, HealthReport, Reading
 from models.registry.stored_model import MODEL, may_have_records, verify
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.http import KEY_PAGES
-from sources.providers.live_sources import without_key
+from sources.providers import without_key
 from store.archive import sqlite_damage
 from store.asof import OBSERVATION_KEY, known_at
 from store.database import sqlite_file

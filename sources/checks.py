@@ -13,7 +13,7 @@ import pandas as pd
 
 from sources.bundled.notation import COUNTRIES
 from sources.files.file_reader import package_table
-from sources.providers.live_sources import BY_CODE
+from sources.providers import BY_CODE
 from store.errors import DataError, first_few
 from store.facts.batch import SUM_NOTE, FileRows
 from store.facts.commodities import RESIDUAL, residual_names, under_china_code

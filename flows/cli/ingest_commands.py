@@ -26,9 +26,9 @@ from sources.bundled.policy_events import policy_events, tariff_rates
 from sources.bundled.published_figures import published_figures, typed_figure
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.files.file_reader import parse_day
+from sources.providers import BY_CODE, LIVE
 from sources.providers.customs import CustomsDownload, Flow, refuse_other_table
 from sources.providers.downloads import download
-from sources.providers.live_sources import BY_CODE, LIVE
 from store.errors import DataError, first_few
 from store.facts.reading import read_calendar
 from store.settings import Settings

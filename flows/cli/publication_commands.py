@@ -109,8 +109,7 @@ def replay(
     Select it by --publication or --as-of. The exit code is 0 if all numbers agree, else 1. The
     recomputed rows go to --out.
     """
-    from flows.publishing.publication_lookup import publication
-    from flows.publishing.replay import replayed
+    from flows.publishing.publication_lookup import publication, replayed
 
     settings = Settings()
     which = moment(as_of) if number is None else number

@@ -12,7 +12,7 @@ from flows.context.console import echo, track
 from flows.context.stores import has_store, store_of
 from sources.bundled.all_tables import load_bundled
 from sources.http import MonthRange
-from sources.providers.live_sources import BY_CODE, live_source
+from sources.providers import BY_CODE, live_source
 from store.errors import DataError
 from store.facts.batch import FileRows
 from store.facts.reading import read_vintages

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from sources.bundled.all_tables import load_bundled
 from sources.http import HttpSource, MonthRange
-from sources.providers.live_sources import LIVE, live_source
+from sources.providers import LIVE, live_source
 from store.database import open_store
 from store.errors import SourceError
 from store.facts.batch import Batch, FileRows

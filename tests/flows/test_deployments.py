@@ -13,7 +13,7 @@ from prefect.utilities.schema_tools.validation import ValidationError, validate
 
 from flows.deployments import deployments, ingest_source, post
 from sources.bundled.release_calendar import ReleaseCalendar, release_dates
-from sources.providers.live_sources import LIVE
+from sources.providers import LIVE
 from store.settings import PROJECT_ROOT
 from tests.helpers import receiving
 

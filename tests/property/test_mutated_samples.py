@@ -20,9 +20,9 @@ import pytest
 
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.http import MonthRange
+from sources.providers import LIVE, live_source
 from sources.providers.customs import CustomsDownload, refuse_other_table
 from sources.providers.downloads import download
-from sources.providers.live_sources import LIVE, live_source
 from store.errors import DataError, SourceError, StoreError
 from store.facts.writing import checked_tables
 from store.settings import Settings

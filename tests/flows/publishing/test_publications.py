@@ -9,9 +9,8 @@ import pytest
 
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
-from flows.publishing.publication_lookup import publication
+from flows.publishing.publication_lookup import Replay, publication, replayed
 from flows.publishing.publish_or_hold import ahead_from, objections, publish
-from flows.publishing.replay import Replay, replayed
 from flows.publishing.site_writing import write_missing_folders
 from flows.run import run
 from flows.system_health import examine

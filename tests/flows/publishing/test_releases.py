@@ -17,8 +17,7 @@ import pytest
 
 from flows.context.stores import made_store, store_of
 from flows.deployments import publish
-from flows.publishing.publication_lookup import publication
-from flows.publishing.replay import replayed
+from flows.publishing.publication_lookup import publication, replayed
 from store.facts.reading import latest_forecast, read_forecasts
 from store.publications.integrity import read_publications, tampered
 from store.settings import Settings

@@ -15,8 +15,7 @@ from flows.context.run_config import config_of
 from flows.context.stores import made_store, store_of
 from flows.context.workspace import PartnerTableWorkspace, open_workspace
 from flows.publishing.forecast_explanation import why
-from flows.publishing.publication_lookup import ExplainRequest, publication
-from flows.publishing.replay import replayed
+from flows.publishing.publication_lookup import ExplainRequest, publication, replayed
 from flows.run import RunOutcome, backtested_forecast, run, run_workspace
 from flows.training.predict import forecast, predict
 from flows.training.promote import check_forecasts

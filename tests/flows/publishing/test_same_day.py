@@ -6,8 +6,7 @@ import pytest
 
 from flows.context.stores import store_of
 from flows.publishing.forecast_explanation import changes
-from flows.publishing.publication_lookup import ExplainRequest, publication
-from flows.publishing.replay import replayed
+from flows.publishing.publication_lookup import ExplainRequest, publication, replayed
 from flows.publishing.scenario_answers import published_scenario_snapshot
 from flows.publishing.scenario_start import scenario_snapshot
 from flows.run import run

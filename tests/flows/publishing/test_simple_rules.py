@@ -7,8 +7,7 @@ import pytest
 from mlflow import MlflowClient
 
 from flows.context.workspace import open_workspace
-from flows.publishing.publication_lookup import publication
-from flows.publishing.replay import replayed
+from flows.publishing.publication_lookup import publication, replayed
 from flows.run import RunOutcome, run
 from flows.training.predict import forecast
 from flows.training.promote import promote

@@ -8,8 +8,7 @@ from mlflow import MlflowClient
 
 from flows.context.parameter_sources import parameters_for
 from flows.context.stores import store_of
-from flows.publishing.publication_lookup import publication
-from flows.publishing.replay import replayed
+from flows.publishing.publication_lookup import publication, replayed
 from flows.run import run
 from models.learning.parameters import MAGNETS_PRESET
 from models.registry import model_registry

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from sources.http import MonthRange
-from sources.providers.live_sources import live_source
+from sources.providers import live_source
 from store.facts.batch import FileRows
 from store.settings import Settings
 from tests.providers.server import at_once

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from sources.http import MonthRange
-from sources.providers.live_sources import live_source
+from sources.providers import live_source
 from sources.providers.rows import COMTRADE_GROUPS, comtrade_place
 from store.errors import SourceError
 from store.settings import Settings
