@@ -31,10 +31,15 @@ from models.monitoring import Reading, coverage_reading
 from models.registry import model_registry
 from models.registry.runs import find_runs
 from store.errors import StoreError
-from store.facts.reading import read_forecasts, read_publication, read_runs
+from store.facts.reading import latest_forecast, read_forecasts, read_publication, read_runs
 from store.messages import from_json, to_json
 from store.publications.integrity import read_publications
-from store.publications.publication_rows import COVERAGE_DRIFT, read_champions, save_reading
+from store.publications.publication_rows import (
+    COVERAGE_DRIFT,
+    latest_reading,
+    read_champions,
+    save_reading,
+)
 from store.publications.publication_writing import close_runs, held_forecasts
 from store.settings import Settings
 from store.vocabulary import COMMODITY
@@ -237,6 +242,13 @@ def _follow_up(settings: Settings, outcome: RunOutcome, config: RunConfig) -> Ru
     if is_shown:
         explain_if_possible(settings)
     alert_if_possible(settings, utc_now())
-    if is_shown and outcome.is_new:
+    if is_shown and (outcome.is_new or not _is_watched(settings)):
         watch_if_possible(settings, utc_now())
     return replace(outcome, site=show_publications(settings))
+
+
+def _is_watched(settings: Settings) -> bool:
+    """Whether coverage was measured after the newest publication."""
+    engine = store_of(settings)
+    measured, published = latest_reading(engine)["as_of"], latest_forecast(engine)["as_of"]
+    return bool(len(measured)) and bool((measured >= published.max()).all())

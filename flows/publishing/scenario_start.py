@@ -21,18 +21,14 @@ def scenario_snapshot(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapsh
     model, it is made as ``predict`` makes it.
     """
     rows = latest_forecast(store_of(settings), as_of=as_of)
-    if rows.empty or rows["as_of"].iloc[0].floor("D") != as_of.floor("D"):
-        return _of_evidence(settings, as_of)
-    try:
-        snapshot = published_scenario_snapshot(settings, rows)
-    except (DataError, StoreError) as err:
-        echo(f"scenario  {name_of(rows)} cannot answer, so the forecast is made anew: {err}")
-        return _of_evidence(settings, as_of)
-    echo(f"scenario  from the forecast of {name_of(rows)}, data to {rows['cutoff'].max()}")
-    return snapshot
-
-
-def _of_evidence(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapshot:
-    forecast = made_at(open_workspace(settings, as_of))
-    published, ordinary = forecast.stages.published, forecast.stages.coherent
-    return ScenarioSnapshot(as_of, forecast.origin, forecast.analogs, published, ordinary)
+    if not rows.empty and rows["as_of"].iloc[0].floor("D") == as_of.floor("D"):
+        try:
+            snapshot = published_scenario_snapshot(settings, rows)
+        except (DataError, StoreError) as err:
+            echo(f"scenario  {name_of(rows)} cannot answer, so the forecast is made anew: {err}")
+        else:
+            echo(f"scenario  from the forecast of {name_of(rows)}, data to {rows['cutoff'].max()}")
+            return snapshot
+    made = made_at(open_workspace(settings, as_of))
+    published, ordinary = made.stages.published, made.stages.coherent
+    return ScenarioSnapshot(as_of, made.origin, made.analogs, published, ordinary)

@@ -134,12 +134,18 @@ def follow_store(settings: Settings, engine: Engine, name: str = MODEL) -> None:
 
     What 0.1.0 kept in tags of MLflow alone is carried over to the store first.
     """
-    if (model := _model(settings, name)) is None:
-        return
-    registered = {each.version: each for each in versions(settings, name)}
-    if {CHAMPIONS_TAG, RULE_TAG} & {*model.tags}:
+    model = _model(settings, name)
+    registered = {each.version: each for each in versions(settings, name)} if model else {}
+    if model and {CHAMPIONS_TAG, RULE_TAG} & {*model.tags}:
         _carry_over(settings, engine, model, registered)
     champions = read_champions(engine, name)
+    if (champion := champions.champion) is not None and champion.version not in registered:
+        raise StoreError(
+            f"It has no version {champion.version} of model {name!r}. Expected the champion. "
+            "Restore its database from a backup; a model trained from new figures needs none."
+        )
+    if model is None:
+        return
     numbers = [each.version for each in reversed(champions.in_force) if each.version in registered]
     _follow_aliases(connect(settings)[0], model, [str(number) for number in numbers])
     for bad in champions.rolled_back:

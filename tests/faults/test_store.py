@@ -73,8 +73,13 @@ def no_room(home: Home) -> Iterator[Callable[[int], None]]:
 
 @pytest.mark.parametrize(
     ("words", "until"),
-    [("ingest bundled", ""), pytest.param("run", "backtest  error", marks=pytest.mark.long)],
-    ids=["ingest", "run"],
+    [
+        ("ingest bundled", ""),
+        *(
+            pytest.param("run", phase, marks=pytest.mark.long)
+            for phase in ("as of", "ingest    ", "backtest  ", "promote   ")
+        ),
+    ],
 )
 def test_a_full_disk(no_room: Callable[[int], None], home: Home, words: str, until: str) -> None:
     with serving(home) as service:
