@@ -1,7 +1,7 @@
 """Flows as plain functions: most tests ask what a flow does, few what Prefect does with it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
 import pytest
@@ -24,26 +24,24 @@ REAL: Final = {
 
 
 @contextmanager
-def plain_flows() -> Iterator[None]:
+def _flows_of(
+    replaced: Mapping[object, Mapping[str, Callable[..., object]]], *, ephemeral: bool
+) -> Iterator[None]:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        temporary_settings({PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: ephemeral}),
+    ):
+        for one, methods in replaced.items():
+            for name, method in methods.items():
+                patch.setattr(one, name, method)
+        yield
+
+
+def plain_flows() -> AbstractContextManager[None]:
     """Let flows and tasks be functions: whoever asks Prefect for a server gets an error."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        temporary_settings({PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}),
-    ):
-        for one, methods in PLAIN.items():
-            for name, method in methods.items():
-                patch.setattr(one, name, method)
-        yield
+    return _flows_of(PLAIN, ephemeral=False)
 
 
-@contextmanager
-def real_flows() -> Iterator[None]:
+def real_flows() -> AbstractContextManager[None]:
     """Let Prefect run flows and tasks, also where ``plain_flows`` holds."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        temporary_settings({PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: True}),
-    ):
-        for one, methods in REAL.items():
-            for name, method in methods.items():
-                patch.setattr(one, name, method)
-        yield
+    return _flows_of(REAL, ephemeral=True)

@@ -58,17 +58,18 @@ def test_a_chinese_download_is_read_in_kilograms_and_dollars(tmp_path: Path, enc
     assert result["TWN", "2026-08", "net_weight_t"] == 0.012
 
 
-@pytest.mark.parametrize("heading", ["出口额(美元)", "美元 (FOB)", "FOB value (USD)"])
-def test_a_currency_is_known_inside_and_outside_brackets(tmp_path: Path, heading: str) -> None:
-    result = cells(download(tmp_path, CHINESE.replace("美元", heading)))
-
-    assert result["DEU", "2026-08", "value_musd"] == 20.0501
+WIDE = "商品编码,贸易伙伴名称,2026年8月 千克,2026年8月(美元)\n85051110,德国,401002,20050100\n"
 
 
-def test_a_column_a_month_may_be_of_dollars(tmp_path: Path) -> None:
-    wide = "商品编码,贸易伙伴名称,2026年8月 千克,2026年8月(美元)\n85051110,德国,401002,20050100\n"
-
-    result = cells(download(tmp_path, wide))
+@pytest.mark.parametrize(
+    "text",
+    [CHINESE.replace("美元", name) for name in ("出口额(美元)", "美元 (FOB)", "FOB value (USD)")]
+    + [WIDE],
+)
+def test_a_currency_is_known_in_brackets_or_not_and_of_a_column_a_month(
+    tmp_path: Path, text: str
+) -> None:
+    result = cells(download(tmp_path, text))
 
     assert result["DEU", "2026-08", "net_weight_t"] == 401.002
     assert result["DEU", "2026-08", "value_musd"] == 20.0501

@@ -208,6 +208,10 @@ def test_aliases_follow_the_champions_of_the_store(
     reasons = [version.rolled_back for version in model_registry.versions(mlflow_settings)]
     assert reasons == ["", "bands too narrow", "worse"]
 
+    MlflowClient(mlflow_settings.tracking_uri).delete_model_version(MODEL, "1")
+    with pytest.raises(StoreError, match="has no version 1 of model 'magnetcast'"):
+        model_registry.follow_store(mlflow_settings, engine)
+
 
 @pytest.mark.slow
 def test_what_an_older_version_kept_in_tags_of_mlflow_is_carried_over_once(
