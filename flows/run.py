@@ -250,5 +250,4 @@ def _follow_up(settings: Settings, outcome: RunOutcome, config: RunConfig) -> Ru
 def _is_watched(settings: Settings) -> bool:
     """Whether coverage was measured after the newest publication."""
     engine = store_of(settings)
-    measured, published = latest_reading(engine)["as_of"], latest_forecast(engine)["as_of"]
-    return bool(len(measured)) and bool((measured >= published.max()).all())
+    return bool(latest_reading(engine)["as_of"].max() >= latest_forecast(engine)["as_of"].max())

@@ -9,7 +9,6 @@ from typing import Final
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -104,10 +103,7 @@ def create_app(
 
     app = Starlette(
         routes=[Route("/health", health), Route("/metrics", counts), Mount("/", app=answer)],
-        middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=[*OWN_NAMES, *names]),
-            Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=6),
-        ],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=[*OWN_NAMES, *names])],
         exception_handlers={HTTPException: refused},
     )
     return _with_headers(app)

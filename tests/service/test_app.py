@@ -77,17 +77,14 @@ def test_a_file_that_did_not_change_is_not_sent_again(client: TestClient) -> Non
     again = client.get("/api/v1/forecasts.json", headers={"If-None-Match": first.headers["etag"]})
 
     assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
-    assert first.headers["content-encoding"] == "gzip"
 
 
 def test_head_has_the_headers_of_get_and_no_body(client: TestClient) -> None:
-    plain = {"Accept-Encoding": "identity"}
     for path in ("/", "/policy.html", "/static/style.css", "/api/v1/forecasts.csv", "/nothing"):
-        whole, head = client.get(path, headers=plain), client.head(path, headers=plain)
+        whole, head = client.get(path), client.head(path)
 
         assert (head.status_code, head.content) == (whole.status_code, b"")
-        shown = {name: text for name, text in whole.headers.items() if name != "vary"}
-        assert dict(head.headers) == shown, "but for what compressing a body adds"
+        assert dict(head.headers) == dict(whole.headers)
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/stock?destination=USA&tonnes=9", "/health"])
