@@ -2,7 +2,6 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -19,8 +18,6 @@ from store.facts.commodities import read_evidence, read_partner_counts
 from store.facts.reading import read_events, read_observations, read_table, read_tariffs
 from store.publications.panels import NO_PANEL, StoredPanel, panel_behind
 from store.schema.database_tables import analog_events
-
-MEGABYTE: Final = 1_000_000
 
 
 def known_facts(
@@ -45,7 +42,7 @@ def evidence_history(
 ) -> EvidenceHistory:
     """Past of the evidence panel; its cache has a folder and a size in megabytes."""
     folder, megabytes, prior = cache_and_prior
-    cache = DigestCache(folder, megabytes * MEGABYTE)
+    cache = DigestCache(folder, megabytes * 1_000_000)
     facts = known_facts(engine, as_of, until=until)
     history = EvidenceHistory(*facts, cache=cache, prior=prior)
     stored = panel_behind(engine, as_of=as_of, data_vintage=data_vintage)
