@@ -3,6 +3,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
@@ -11,11 +12,12 @@ from flows.context.stores import store_of
 from publication.charts.fan import fan_of
 from publication.charts.fan_chart import fan_chart
 from publication.language.choice import in_language
+from publication.language.formats import dated
 from publication.planning.needs import need_documents
 from publication.planning.planning_file import FILE, Planning, read_planning_file
 from publication.planning.rivals import rival_scores, rivals, rows_of_file
 from publication.state import Publication
-from publication.words import name_of
+from publication.words import chance_words, name_of
 from store.errors import DataError
 from store.planning import RivalForecast, note_rivals, read_rivals
 from store.settings import Settings
@@ -76,10 +78,12 @@ def test_needs_stand_on_the_firms_page_and_beside_the_forecast(
     (need,) = need_documents(publication, planning, NOW)
 
     text = Outline((site / "planning.html").read_text(encoding="utf-8")).words
-    assert "plant" in text
+    page = Outline(page_of(publication, "USA", planning=planning)).words
     assert "level" in text
     assert need["months"][0]["period"] == "2026-12"
-    assert "plant" in Outline(page_of(publication, "USA", planning=planning)).words
+    order = dated(pd.Timestamp(need["reach_on"]), "day")
+    for words in ("plant", chance_words(need["chance_out"]), order, "nothing is on order"):
+        assert [words in one for one in (text, page)] == [True, True]
     german = Outline(page_of(publication, "DEU", planning=planning)).words
     assert not re.search(r"\bplant\b", german)
 
