@@ -315,13 +315,15 @@ def history_labels(fan: Fan) -> Iterator[Spec]:
     """Words beside estimated months; the last published month with its number."""
     past = pd.concat([fan.history, fan.later])
     past = past.loc[past["period"].ge(fan.start)]
-    doubtful = past.loc[past["kind"].eq("estimated")]
     published = past.loc[past["kind"].eq("observed")]
-    yield label(doubtful[-3:][:1], "tonnes", gettext("estimated"), color="muted")
+    is_last = published["period"].max() == past["period"].max()  # the band begins beside it
+    error = past["stderr_t"].fillna(0.0) * (-STDERR_BAND if is_last else STDERR_BAND)
+    edged = past.assign(edge=(past["tonnes"] + error).clip(lower=0.0))
+    doubtful, dy = edged.loc[past["kind"].eq("estimated")][-3:][:1], 12 if is_last else -6
+    yield label(doubtful, "edge", gettext("estimated"), color="muted", dy=dy)
     for row in published[-1:].to_dict("records"):
         words = f"{dated(row['period'], 'month')}: {tonnes(row['tonnes'])} t"
-        is_last = row["period"] == past["period"].max()  # the forecast's band begins beside it
-        beside = {"align": "right", "dy": -10} if is_last else {"dy": 14}
+        beside = {"align": "right", "dy": -10 if is_last else 14}
         yield label(published[-1:], "tonnes", words, **beside, fontWeight="bold")
 
 

@@ -131,11 +131,11 @@ def _beyond(fan: Fan, rivals: pd.DataFrame) -> list[tuple[MonthRow, Record]]:
 
 def _lines(publication: Publication, read_at: pd.Timestamp, planning: Planning) -> list[Record]:
     """One row per destination of the table of all; the largest first if there are many."""
-    today, bases = f"{read_at:%Y-%m}", publication.bases
+    today = f"{read_at:%Y-%m}"
     lines: list[Record] = [
         {
             "destination": name,
-            "months": month_rows(replace(fan, forecast=ahead.iloc[:MONTHS_LISTED])),
+            "months": month_rows(replace(fan, forecast=ahead.iloc[:1])),
             "status": fan.status,
             "past": fan.history["tonnes"].dropna().tail(_SPARK_MONTHS).tolist(),
             "ahead": fan.ahead["p50"].tolist(),
@@ -143,7 +143,6 @@ def _lines(publication: Publication, read_at: pd.Timestamp, planning: Planning) 
             if len(ahead)
             else 0.0,
             "slump": slump_of(publication, fan, today),
-            "basis": basis_words(bases.get(name)),
             "beyond": _beyond(fan, planning.rivals_of(publication.commodity, name)),
         }
         for name in publication.destinations
@@ -155,7 +154,6 @@ def _lines(publication: Publication, read_at: pd.Timestamp, planning: Planning) 
     return lines
 
 
-MONTHS_LISTED: Final = 1
 _SPARK_MONTHS: Final = 24
 
 

@@ -33,7 +33,7 @@ __all__ = [
 PLANNING = """\
 needs:
   - {name: plant, destination: USA, period_from: 2026-12, period_to: 2027-02, tonnes: 900,
-     stock: 40, counted_on: 2026-11-20}
+     stock: 40, counted_on: 2026-11-20, lead_days: 30}
 alert_rules:
   - {name: level, measure: median, points: 5, destination: USA}
 """

@@ -2,25 +2,7 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import pytest
-
-from tests.publication.pages import Outline
-
 ATOM = "{http://www.w3.org/2005/Atom}"
-
-
-@pytest.mark.parametrize("folder", ["", "de/"])
-def test_a_digest_says_in_plain_text_what_the_page_says_first(site: Path, folder: str) -> None:
-    place = site / folder / "destinations"
-    page = Outline((place / "USA.html").read_text(encoding="utf-8")).words
-    lines = (place / "USA.txt").read_text(encoding="utf-8").strip().split("\n\n")
-
-    feed = ET.parse(place / "USA.atom").getroot()  # noqa: S314 - our own
-    assert len(lines) > 2
-    assert [line for line in lines if " ".join(line.split()) not in page] == []
-    entry = feed.find(f"{ATOM}entry")
-    assert entry.findtext(f"{ATOM}title") == lines[0]
-    assert entry.findtext(f"{ATOM}id") == "urn:magnetcast:digest:85051110:USA:2"
 
 
 def test_the_feed_of_publications_has_the_newest_of_each_commodity(site: Path) -> None:

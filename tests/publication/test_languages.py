@@ -110,7 +110,9 @@ def test_signs_and_units_are_those_of_the_language(code: str) -> None:
     wrong = {
         "de": r"\d ?%%(?!-)|\)s ?%%(?!-)",
         "ja": r"(?<=[ぁ-ん一-龥])[:;,(]|%\(\w+\)s[ \u00a0]t\b|\uff05",
-        "ko": r"%\(\w+\)s(?:[ \u00a0]|&nbsp;)t\b|하십시오",
+        "ko": r"%\(\w+\)s(?:[ \u00a0]|&nbsp;)t\b|하십시오|"
+        # a particle that depends on the sound before it, which a placeholder leaves open
+        r"\([이가은는을를와과으]\)|%\(\w+\)s(?:</\w+>|[%”\"'])*(?:[을를이가은는와과로](?![가-힣])|으로)",
         "zh": r"(?<=[一-龥])[:;,(]|%\(\w+\)s[ \u00a0]t\b|[ \u00a0]吨|&nbsp;吨",
     }[code]
 

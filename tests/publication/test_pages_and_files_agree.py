@@ -2,6 +2,7 @@ import csv
 import json
 import re
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pandas as pd
 import pytest
@@ -11,7 +12,7 @@ from publication.language.formats import dated
 from publication.language.phrases import in_language, translated
 from publication.pages.render import folder_of
 from publication.state import Publication
-from publication.words import name_of, tonnes
+from publication.words import chance_words, name_of, tonnes
 from service.scenario_pool import ScenarioResult
 from service.stock import firm_answer, question_in
 from service.what_if import result_of, unchanged, view_of
@@ -40,11 +41,14 @@ def test_pages_feeds_and_files_have_one_value_for_one_quantity(
         december = {r["destination"]: r for r in csv.DictReader(opened) if r["period"] == "2026-12"}
     with (site / "api/v1/sums.csv").open(encoding="utf-8") as opened:
         sums = {(r["destination"], r["what"]): float(r["p50"]) for r in csv.DictReader(opened)}
+    book = pd.read_excel(site / publication.folder / "forecast.xlsx", engine="calamine")
     for place in publication.destinations:
         data = json.loads((site / f"api/v1/destinations/{place}.json").read_text(encoding="utf-8"))
         page = (root / f"destinations/{place}.html").read_text(encoding="utf-8")
         month = next(one for one in data["months"] if one["period"] == "2026-12")
+        medians = [one["p50"] for one in data["months"]]
         assert float(december[place]["p50"]) == month["p50"]
+        assert book.loc[book["destination"].eq(place), "p50"].tolist() == medians
         with in_language(code):
             name, p50 = name_of(place), tonnes(month["p50"])
             asked = {"destination": place, "tonnes": "1"}
@@ -61,6 +65,8 @@ def test_pages_feeds_and_files_have_one_value_for_one_quantity(
             written = {amount: tonnes(amount) for _, amount, _ in months}
             estimated = translated("estimated")
         (year,) = (one["p50"] for one in data["sums"] if one["what"] == "Next twelve months")
+        rows = table.loc[table["destination"].eq(place)]
+        assert rows["base_p50"].round(3).tolist() == medians[-len(rows) :]
         assert sums[place, "Next twelve months"] == year == round(total, 3)
         assert f'<td class="middle">{base}</td>' in page.partition('id="months-head"')[2]
         assert base in result.headline
@@ -68,16 +74,12 @@ def test_pages_feeds_and_files_have_one_value_for_one_quantity(
         assert f">{p50}<span" in row
         assert f">{p50}<" in published[published.index(f">{name}<") :].split("</tr>")[0]
         headline = re.findall("<h1>(.*?)</h1>", page)[0]
-        assert p50 in headline.partition("<span")[0]
-        assert name in headline
-        digest = (root / f"destinations/{place}.txt").read_text(encoding="utf-8")
-        assert usual in page.split('class="decision"')[1]
-        assert usual in digest
-        assert digest.startswith(re.sub("<[^>]+>", "", headline).replace("\xa0", " ")[:20])
+        assert [part in headline.partition("<span")[0] for part in (name, p50)] == [True, True]
+        assert usual in page.partition('class="decision"')[2].partition("</p>")[0]
         chart = json.loads(re.findall(r'<script type="application/json">(.*?)</script>', page)[0])
         basis, p50s = (chart["usermeta"]["table"][0].index(name) for name in ("basis", "p50"))
         drawn = [row[p50s] for row in chart["usermeta"]["table"][1:] if row[basis] == "forecast"]
-        assert drawn == [month["p50"] for month in data["months"]]
+        assert drawn == medians
         said = [row["says"] for rows in chart["datasets"].values() for row in rows if "says" in row]
         for month_name, amount, kind in months:
             own = [one for one in said if month_name in one and written[amount] in one]
@@ -85,6 +87,34 @@ def test_pages_feeds_and_files_have_one_value_for_one_quantity(
             assert [one for one in own if (estimated in one) != (kind == "estimated")] == []
         marked = re.findall(r'kind-estimated">(.*?)</td>', page)
         assert {*marked} == {estimated}
+
+
+@pytest.mark.parametrize("code", ["en", "de", "zh"])
+def test_overview_page_digest_and_feed_say_the_same_first(
+    site: Path, publication: Publication, code: str
+) -> None:
+    root = site / folder_of(code)
+    home = (root / "index.html").read_text(encoding="utf-8").partition('id="outlook-head"')[2]
+    with in_language(code):
+        least = chance_words(0.0)
+    for place in publication.destinations:
+        page, text, feed = (
+            (root / f"destinations/{place}.{end}").read_text(encoding="utf-8")
+            for end in ("html", "txt", "atom")
+        )
+        entry = ET.fromstring(feed).find("{*}entry")  # noqa: S314 - our own
+        title, *lines = text.strip().split("\n\n")
+        row = home[home.index(f"destinations/{place}.html") :]
+        (risk,) = re.findall(r'class="risk"[^>]*>([^<]+?) *<', row.partition("</tr>")[0])
+        strip = page.partition('class="strip">')[2].partition("</li>")[0]
+
+        assert (f"<strong>{risk}</strong>" in strip) == (risk != least)
+        assert Outline(strip).words in (" ".join(line.split()) for line in lines)
+        assert title == Outline(page.partition("<h1>")[2].partition("</h1>")[0]).words
+        assert [line for line in lines if " ".join(line.split()) not in Outline(page).words] == []
+        assert entry.findtext("{*}id") == f"urn:magnetcast:digest:85051110:{place}:2"
+        assert entry.findtext("{*}title") == title
+        assert entry.findtext("{*}content").strip().split("\n\n") == lines
 
 
 def test_no_page_has_a_code_of_an_act(site: Path, publication: Publication) -> None:

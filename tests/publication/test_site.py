@@ -165,14 +165,6 @@ def test_the_first_chart_is_a_picture_before_a_script_draws_it(site: Path) -> No
     assert data["$schema"].startswith("https://vega.github.io/schema/vega-lite")
 
 
-def test_what_depends_on_today_is_written_as_days_that_a_script_compares(site: Path) -> None:
-    text = text_of(site.resolve() / "index.html")
-
-    days = re.findall(r'data-from="(\d{4}-\d\d-\d\d)"', text)
-    assert days
-    assert min(days) > f"{NOW:%Y-%m-%d}"
-
-
 def test_the_pages_tell_search_engines_of_the_series(site: Path) -> None:
     text = text_of(site.resolve() / "destinations/USA.html")
 

@@ -7,9 +7,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from features.build import DRIVER_MEANINGS
-from publication.language.phrases import LANGUAGES
+from publication.language.phrases import LANGUAGES, in_language
 from publication.pages.render import folder_of
 from publication.planning.planning_file import FILE, read_planning_file
+from publication.words import chance_words, tonnes
 from service.app import QUESTIONS, Later, create_app
 from service.questions import Questions, questions_app
 from service.scenario_pool import Compute, ScenarioEngine
@@ -194,7 +195,9 @@ def test_a_stock_question_is_answered_as_page_json_and_feed(client: TestClient, 
     assert [one.status_code for one in (page, data, feed)] == [200] * 3
     assert f'<html lang="{"zh-Hans" if code == "zh" else code}">' in page.text
     assert answer["reach_on"] == "2027-01-09"
-    assert 0.05 <= answer["chance_out"] <= 0.95
+    with in_language(code):
+        shown = [chance_words(answer["chance_out"]), tonnes(answer["stock_90_t"])]
+    assert [words for words in shown if words not in page.text] == []
     assert feed.headers["content-type"].startswith("application/atom+xml")
     assert f"urn:magnetcast:stock:2:{answer['chance_out']}:{answer['order_by']}" in feed.text
     assert f"stock.html?{ASKED.replace('&', '&amp;')}" in feed.text

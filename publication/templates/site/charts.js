@@ -46,19 +46,13 @@
     point(mark, at(mark).right, at(mark).top);
   };
 
-  // In CSV no text is read as a formula.
-  const csv = (table) =>
-    table
-      .map((row) =>
-        row
-          .map((cell) => {
-            const text = String(cell ?? "");
-            const harmless = typeof cell === "string" && /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
-            return /[",\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
-          })
-          .join(","),
-      )
-      .join("\n");
+  // No text is read as a formula.
+  const csvCell = (cell) => {
+    const text = String(cell ?? "");
+    const harmless = typeof cell === "string" && /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
+    return /[",\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+  };
+  const csv = (table) => table.map((row) => row.map(csvCell).join(",")).join("\n");
 
   const offer = (figure, view, description) => {
     const makers = {

@@ -11,11 +11,14 @@
     head.append(button);
     button.onclick = () => {
       const body = head.closest("table").tBodies[0];
-      const key = (row) => +row.cells[head.cellIndex].dataset.sort;
-      const falls = head.ariaSort !== "descending";
+      const at = head.cellIndex;
+      const key = ({ cells }) => cells[at].dataset.sort ?? cells[at].textContent;
+      const order = (one, other) => one - other || one.localeCompare(other);
+      // At first names from A, amounts from the largest.
+      const falls = head.ariaSort ? head.ariaSort === "ascending" : !head.matches(".text");
       for (const other of head.parentNode.cells) other.ariaSort = null;
       head.ariaSort = falls ? "descending" : "ascending";
-      const rows = [...body.rows].sort((one, other) => key(one) - key(other));
+      const rows = [...body.rows].sort((one, other) => order(key(one), key(other)));
       body.append(...(falls ? rows.reverse() : rows));
     };
   }

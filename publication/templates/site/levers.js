@@ -61,9 +61,8 @@
     }
     for (const name of PAIR)
       field(name).placeholder = page.getElementById(name)?.placeholder || "";
-    for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
-    for (const field of page.querySelectorAll("#levers [aria-invalid]"))
-      document.getElementById(field.id)?.setAttribute("aria-invalid", "true");
+    for (const field of form.elements)
+      field.ariaInvalid = page.getElementById(field.id)?.ariaInvalid ?? null;
     state.textContent = document.querySelector("#result .lead")?.textContent || "";
     document.dispatchEvent(new Event("renewed"));
   };
@@ -80,7 +79,7 @@
       const answer = await fetch(address, { signal });
       renew(new DOMParser().parseFromString(await answer.text(), "text/html"));
       history.replaceState(null, "", address);
-    } catch (err) {
+    } catch {
       if (signal.aborted) return;
       state.textContent = form.dataset.failed;
     }

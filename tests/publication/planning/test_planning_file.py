@@ -3,22 +3,26 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from publication.language.choice import in_language
 from sqlalchemy import Engine
 
 from flows.alert_delivery import alert
 from flows.context.stores import store_of
 from publication.charts.fan import fan_of
 from publication.charts.fan_chart import fan_chart
+from publication.language.formats import dated
 from publication.planning.needs import need_documents
 from publication.planning.planning_file import FILE, Planning, read_planning_file
 from publication.planning.rivals import rival_scores, rivals, rows_of_file
 from publication.state import Publication
+from publication.words import chance_words, name_of
 from store.errors import DataError
 from store.planning import RivalForecast, note_rivals, read_rivals
 from store.settings import Settings
 from tests.publication.fixtures import PLANNING
-from tests.publication.pages import Outline, page_of
+from tests.publication.pages import Outline, page_of, texts_of
 from tests.publication.stores import NOW, publications_of
 
 NEED = """\
@@ -74,10 +78,12 @@ def test_needs_stand_on_the_firms_page_and_beside_the_forecast(
     (need,) = need_documents(publication, planning, NOW)
 
     text = Outline((site / "planning.html").read_text(encoding="utf-8")).words
-    assert "plant" in text
+    page = Outline(page_of(publication, "USA", planning=planning)).words
     assert "level" in text
     assert need["months"][0]["period"] == "2026-12"
-    assert "plant" in Outline(page_of(publication, "USA", planning=planning)).words
+    order = dated(pd.Timestamp(need["reach_on"]), "day")
+    for words in ("plant", chance_words(need["chance_out"]), order, "nothing is on order"):
+        assert [words in one for one in (text, page)] == [True, True]
     german = Outline(page_of(publication, "DEU", planning=planning)).words
     assert not re.search(r"\bplant\b", german)
 
@@ -140,7 +146,6 @@ def test_the_files_of_forecasts_by_others_are_read_at_each_publication(
     (row,) = read_rivals(engine).to_dict("records")
     assert (row["name"], row["tonnes"], row["available_at"]) == ("Bank", 450.5, NOW)
     state, rows = publications_of(engine)[0], read_rivals(engine)
-    assert "Bank" in Outline(page_of(state, "USA", planning=Planning(rivals=rows))).words
     fan, far = fan_of(state, "USA"), rows.assign(tonnes=1e6)
     plain, cut = (fan_chart(fan, rows).description["encoding"]["y"] for rows in (rows, far))
     assert plain["scale"] == {}
@@ -167,3 +172,39 @@ def test_a_file_of_forecasts_that_is_wrong_is_refused_with_its_line(
 ) -> None:
     with pytest.raises(DataError, match=message):
         rows_of_file(change(CSV).encode(), "bank.csv", {("85051110", "USA"): 800.0})
+
+
+@pytest.mark.parametrize(
+    ("code", "flags", "listed"),
+    [
+        ("en", ("Bank (20 Nov 2026) expects 20 t for October 2027, below our 80% band (",
+                "expects 5,000 t for March 2027, above our 80% band ("),
+         "3 forecasts by others outside the band"),
+        ("de", ("Bank (20. Nov. 2026) erwartet für Oktober 2027 20 t, unter unserem 80-%-Band (",
+                "erwartet für März 2027 5.000 t, über unserem 80-%-Band ("),
+         "3 Prognosen anderer außerhalb des Bandes"),
+    ],
+)  # fmt: skip
+def test_forecasts_by_others_beyond_the_band_of_any_month_are_flagged_on_page_and_overview(
+    engine: Engine, tmp_path: Path, code: str, flags: tuple[str, str], listed: str
+) -> None:
+    (tmp_path / FILE).write_text("forecasts_by_others: [bank.csv]\n")
+    lines = CSV.splitlines()
+    for month, tonnes in (("2027-10", "20"), ("2027-03", "5000"), ("2027-01", "600")):
+        lines.append(lines[1].replace("2026-12", month).replace("450.5", tonnes))
+    (tmp_path / "bank.csv").write_text("\n".join(lines))
+    settings = Settings(home=tmp_path)
+    alert(settings, NOW)
+    store_of(settings).dispose()
+
+    state = publications_of(engine)[0]
+    planning = Planning(read_planning_file(tmp_path), read_rivals(engine))
+    with in_language(code):
+        page = Outline(page_of(state, "USA", planning=planning)).words
+        overview = page_of(state, "WLD", is_first=True, planning=planning)
+        names = [name_of(name) for name in state.destinations]
+    rows = dict(zip(names, texts_of(overview, "tr")[1:], strict=True))
+
+    assert [flag in page for flag in flags] == [True, True]
+    assert page.count("Bank (20") == 3
+    assert [name for name in names if listed in rows[name]] == [names[3]]
