@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Any, Final
 
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 
 from features.controls.controls import adjusted_history
 from features.families import calendar, dynamics, policy, tariffs, trade
-from features.origin import Feature, Origin
+from features.origin import Feature, Origin, bare_origin
 from features.series import SeriesStats, panel_momentum, series_stats
-from store.arrays import Floats
+from store.arrays import Floats, join
 from store.months import month_starts
 
 FEATURE_FAMILIES: Final[dict[str, tuple[Feature, ...]]] = {
@@ -56,16 +57,45 @@ class OriginFeatures:
 def features_at(origin: Origin) -> OriginFeatures:
     """Features of an origin that holds the whole panel."""
     stats = series_stats(origin.tonnes)
-    return features_of(origin, stats, panel_momentum(stats.momentum))
+    return features_of(origin, stats, np.array([[panel_momentum(stats.momentum)]]))
 
 
-def features_of(origin: Origin, stats: SeriesStats, momentum: float) -> OriginFeatures:
+def features_together(
+    places: Sequence[tuple[Origin, SeriesStats, float]],
+) -> Iterator[OriginFeatures]:
+    """Yield the features of bare origins, newest first, computed at once as if all were the newest.
+
+    Loops over months, most of the work of few series, run once for all. Before its first month an
+    origin has missing ones, and its season begins as much later.
+
+    Args:
+        places: Each with its statistics and the momentum of its panel.
+    """
+    newest, tonnes, turned = places[0][0], [], []
+    for origin, stats, _ in places:
+        age = newest.cutoff - origin.cutoff
+        tonnes.append(np.pad(origin.tonnes, ((0, 0), (age, 0)), constant_values=np.nan))
+        turned.append(replace(stats, season=np.roll(stats.season, age, axis=1)))
+    sizes, momenta = [len(part) for part in tonnes], [momentum for *_, momentum in places]
+    together = bare_origin(np.concatenate(tonnes), newest.first, len(newest.targets))
+    joint = features_of(together, join(turned), np.repeat(momenta, sizes)[:, None])
+    targets = np.concatenate([origin.targets for origin, *_ in places])
+    for name, values in calendar.compute(replace(newest, targets=targets)).items():
+        by_origin = values.reshape(len(places), -1)
+        joint.features[:, :, joint.names.index(name)] = np.repeat(by_origin, sizes, axis=0)
+    for (_, stats, _), end in zip(places, np.cumsum(sizes).tolist(), strict=True):
+        rows = slice(end - len(stats.level), end)
+        forecasts = {name: forecast[rows] for name, forecast in joint.base_forecasts.items()}
+        yield OriginFeatures(joint.base[rows], forecasts, stats, joint.names, joint.features[rows])
+
+
+def features_of(origin: Origin, stats: SeriesStats, momentum: Floats) -> OriginFeatures:
     """Features of an origin, from the months up to it.
 
     A bare panel lacks the features of tariffs, policy and the world; its base forecasts are others.
 
     Args:
-        momentum: Of the whole panel, by ``features.series.panel_momentum``.
+        momentum: Of the whole panel, by ``features.series.panel_momentum``, series x 1 or 1 x 1.
     """
     months = adjusted_history(origin)
     season = stats.season if months is origin.tonnes else series_stats(months).season

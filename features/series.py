@@ -50,6 +50,8 @@ class SeriesStats:
     """Months with a value."""
     current: Flags
     """Whether there is one in the last year."""
+    zero_share: Floats
+    """Share of the last two years' months that are zero."""
 
 
 def series_stats(values: Floats, profile: Floats | None = None) -> SeriesStats:
@@ -85,8 +87,9 @@ def _block_stats(values: Floats, season: Floats) -> SeriesStats:
         year_before = mean_known(adjusted[:, -_QUARTER - YEAR : -_QUARTER])
         momentum = ratio(mean_known(adjusted[:, -_QUARTER:]) - year_before, spread)
     is_current = np.asarray(is_known[:, -YEAR:].any(axis=1))
-    scale = seasonal_scale(values)
-    return SeriesStats(season, level, spread, scale, momentum, is_known.sum(axis=1), is_current)
+    scale, months = seasonal_scale(values), is_known.sum(axis=1)
+    zero_share = np.asarray((values[:, -SPREAD_YEARS * YEAR :] <= 0).mean(axis=1))
+    return SeriesStats(season, level, spread, scale, momentum, months, is_current, zero_share)
 
 
 def _monthly_change(adjusted: Floats) -> Floats:
@@ -144,8 +147,9 @@ def zero_runs(values: Floats) -> tuple[Floats, Floats]:
 
 def mean_known(window: Floats, weight: Floats | None = None) -> Floats:
     """Mean of each row over its finite values, NaN without any."""
-    counts = np.isfinite(window) * (1.0 if weight is None else weight)
-    total = (np.nan_to_num(window) * counts).sum(axis=1)
+    is_known = np.isfinite(window)
+    counts = is_known * (1.0 if weight is None else weight)
+    total = (np.where(is_known, window, 0.0) * counts).sum(axis=1)
     count = counts.sum(axis=1)
     mean: Floats = np.divide(total, count, out=np.full(len(window), np.nan), where=count > 0)
     return mean

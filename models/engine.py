@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.build import OriginFeatures, features_of
+from features.build import OriginFeatures, features_together
 from features.origin import Origin, bare_origin
 from features.series import STOP_MONTHS, SeriesStats, panel_momentum, ratio, series_stats, zero_runs
-from features.statistical.seasonality import common_profile
+from features.statistical.seasonality import BLOCK, common_profile
 from models import quantile_model
 from models.learning.boosters import (
     Boosters,
@@ -220,19 +220,23 @@ class PanelView:
         Args:
             origin: Column of the last month known.
         """
-        values = np.ascontiguousarray(self.tonnes[rows, : origin + 1])
-        stats = take(self.stats(origin), rows)
-        bare = bare_origin(values, self.first, self.horizon)
-        point = features_of(bare, stats, self._momentum(origin))
-        point = replace(point, features=point.features.astype(np.float32))
-        if self.extra is None:
-            return point
-        extra = self.extra(origin, rows, point)  # noqa: S610 - not Django
-        return replace(
-            point,
-            features=np.concatenate([point.features, extra], axis=2),
-            names=(*point.names, *self.extra_names),
-        )
+        [point] = self.at_all([(origin, rows)])
+        return point
+
+    def _bare(self, origin: int, rows: Ints | slice) -> tuple[Origin, SeriesStats, float]:
+        bare = bare_origin(self.tonnes[rows, : origin + 1], self.first, self.horizon)
+        return bare, take(self.stats(origin), rows), self._momentum(origin)
+
+    def at_all(self, places: Sequence[tuple[int, Ints | slice]]) -> Iterator[OriginFeatures]:
+        """Yield the features of each origin and its series, computed together."""
+        points = features_together([self._bare(origin, rows) for origin, rows in places])
+        for (origin, rows), point in zip(places, points, strict=True):
+            features, names = point.features.astype(np.float32), point.names
+            if self.extra is not None:
+                extra = self.extra(origin, rows, replace(point, features=features))  # noqa: S610 - not Django
+                features = np.concatenate([features, extra], axis=2)
+                names = (*names, *self.extra_names)
+            yield replace(point, features=features, names=names)
 
     def prediction_rows(self, rows: Ints) -> tuple[OriginFeatures, pd.DataFrame]:
         """Features of some series at the cutoff, and the same as rows for ``predict_quantiles``."""
@@ -277,19 +281,25 @@ def panel_targets(
     whatever the size of the series.
     """
     origins = past_origins(last, view.horizon, parameters)
-    if not origins:
-        yield _of_origin(view, last, np.empty(0, dtype=np.int64), last)
     draw = np.random.default_rng(parameters.seed)
     each = -(-parameters.pairs // max(len(origins), 1))
+    places: list[tuple[int, Ints]] = []
     for origin in origins:
         stats = view.stats(origin)
         eligible = np.flatnonzero(stats.current & (stats.scale > 0) & (stats.spread > 0))
-        yield _of_origin(view, origin, drawn(eligible, each, draw), last)
+        places.append((origin, drawn(eligible, each, draw)))
+    places = places or [(last, np.empty(0, dtype=np.int64))]
+    at_once = max(BLOCK // max(min(each, len(view.tonnes)), 1), 1)
+    for start in range(0, len(places), at_once):
+        batch = places[start : start + at_once]
+        for (origin, rows), point in zip(batch, view.at_all(batch), strict=True):
+            yield _of_origin(view, origin, rows, point, last)
 
 
-def _of_origin(view: PanelView, origin: int, rows: Ints, last: int) -> OriginTargets:
+def _of_origin(
+    view: PanelView, origin: int, rows: Ints, point: OriginFeatures, last: int
+) -> OriginTargets:
     """Some series at an origin, with outcomes known at column ``last``."""
-    point = view.at(origin, rows)
     spread = point.stats.spread[:, None]
     return OriginTargets(
         features=point,

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from features.origin import Feature, Origin
-from features.series import SPREAD_YEARS, SeriesStats, log_ratio, mean_known, ratio
+from features.series import SeriesStats, log_ratio, ratio
 from features.statistical import base_forecasts as methods
 from store.arrays import Floats
 from store.months import YEAR
@@ -89,12 +89,11 @@ def compute(
     stats: SeriesStats,
     forecasts: dict[str, Floats],
     median: Floats,
-    momentum: float,
+    momentum: Floats,
 ) -> dict[str, Floats]:
     """Features, each broadcastable to series x targets."""
     spread, offset = stats.spread[:, None], origin.offset[:, None]
     target_season = stats.season[:, (origin.targets - origin.first) % YEAR]
-    recent_absence = (origin.tonnes[:, -SPREAD_YEARS * YEAR :] <= 0).astype(np.float64)
     return {
         **{
             f"{name}_distance": ratio(forecast - median, spread)
@@ -105,9 +104,9 @@ def compute(
         "spread_log": log_ratio(stats.spread, stats.level),
         "scale_log": log_ratio(stats.scale, stats.level),
         "spread_to_scale_log": log_ratio(stats.spread, stats.scale),
-        "zero_share": mean_known(recent_absence)[:, None],
+        "zero_share": stats.zero_share[:, None],
         "known_months": stats.known_months[:, None].astype(np.float64),
-        "panel_momentum": np.full((1, 1), momentum),
+        "panel_momentum": momentum,
         "season_here": target_season - 1.0,
         "season_strength": stats.season.std(axis=1)[:, None],
     }

@@ -126,14 +126,16 @@ def moving_sums(months: Floats, width: int) -> Floats:
 
 def _profiles_of(ratio: Floats, usable: Flags) -> SeasonalProfiles:
     """Profiles of series from their ratios (``_ratios``)."""
-    mean, scatter, count = np.empty((3, YEAR, ratio.shape[1]))
-    for place in range(YEAR):
-        rows = slice((place - YEAR // 2) % YEAR, None, YEAR)
-        # Ages count from the newest ratio of the same calendar month.
-        age = np.arange(len(ratio[rows]))[::-1, None]
-        mean[place], scatter[place], count[place] = _weighted(
-            ratio[rows], usable[rows] * 0.5 ** (1.0 / _HALF_LIFE * age)
-        )
+    years = -(-len(ratio) // YEAR)
+    absent = years * YEAR - len(ratio)
+    before = ((absent, 0), (0, 0))
+    ratios = np.pad(ratio, before).reshape(years, YEAR, -1)
+    is_usable = np.pad(usable, before).reshape(ratios.shape)
+    # Ages count from the newest ratio of the same calendar month.
+    age = np.arange(years)[::-1, None, None]
+    parts = _weighted(ratios, is_usable * 0.5 ** (1.0 / _HALF_LIFE * age))
+    place = (np.arange(YEAR) + absent - YEAR // 2) % YEAR
+    mean, scatter, count = (part[place] for part in parts)
     middle = mean.mean(axis=0)
     is_whole = (count > 0).all(axis=0) & (middle > 0)
     noise = scatter.sum(axis=0) / np.maximum(count.sum(axis=0) - YEAR, 1.0)

@@ -134,7 +134,6 @@ def fitted(
             "feature_pre_filter": False,
             "verbosity": -1,
         },
-        free_raw_data=False,
     )
     monotone = [_MONOTONE.get(name, 0) for name in rows.names]
 

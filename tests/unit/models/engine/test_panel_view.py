@@ -23,6 +23,16 @@ class TestPanelView:
         np.testing.assert_array_equal(honest.features, wild.features)
         np.testing.assert_array_equal(honest.base, wild.base)
 
+    def test_origins_together_have_the_features_of_each_apart(self) -> None:
+        values = make_values(series=12)
+        values[0, :10], values[1, 20:25], values[2, ::3], values[3, :16] = NAN, NAN, 0.0, 0.0
+        view, places = make_view(values), [(52, np.arange(12)), (27, np.arange(4)), (14, ALL)]
+
+        for (origin, rows), joint in zip(places, view.at_all(places), strict=True):
+            alone = view.at(origin, rows)
+            np.testing.assert_allclose(joint.features, alone.features, rtol=1e-6)
+            np.testing.assert_allclose(joint.base, alone.base, rtol=1e-12)
+
     def test_months_after_the_last_one_known_are_unknown(self) -> None:
         view = make_view(np.arange(20.0)[None, :], horizon=4)
 
