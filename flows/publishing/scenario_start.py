@@ -29,6 +29,6 @@ def scenario_snapshot(settings: Settings, as_of: pd.Timestamp) -> ScenarioSnapsh
         else:
             echo(f"scenario  from the forecast of {name_of(rows)}, data to {rows['cutoff'].max()}")
             return snapshot
-    made = made_at(open_workspace(settings, as_of))
-    published, ordinary = made.stages.published, made.stages.coherent
-    return ScenarioSnapshot(as_of, made.origin, made.analogs, published, ordinary)
+    trained = made_at(open_workspace(settings, as_of))
+    published, ordinary = trained.stages.published, trained.stages.coherent
+    return ScenarioSnapshot(as_of, trained.origin, trained.analogs, published, ordinary)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from publication.language.choice import in_language
 from sqlalchemy import Engine
 
 from flows.alert_delivery import alert
@@ -13,6 +12,7 @@ from flows.context.stores import store_of
 from publication.charts.fan import fan_of
 from publication.charts.fan_chart import fan_chart
 from publication.language.formats import dated
+from publication.language.phrases import in_language
 from publication.planning.needs import need_documents
 from publication.planning.planning_file import FILE, Planning, read_planning_file
 from publication.planning.rivals import rival_scores, rivals, rows_of_file
