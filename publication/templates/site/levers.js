@@ -1,5 +1,4 @@
-// Sliders of the what-if page, each with a field, and a result that follows them; without a script
-// the form has its button.
+// Sliders of the what-if page, each with a field, and a result that follows them.
 "use strict";
 
 (() => {
