@@ -139,7 +139,7 @@ BUDGET: Final = {
     "constants": 17,
     "words": 0,
     "vague names": 15,
-    "tests": 30_045,
+    "tests": 30_059,
     "benchmarks": 4_755,
 }
 """The figures reached; 39,000 lines of product and 25,000 of tests are the aims."""

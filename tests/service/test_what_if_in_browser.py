@@ -2,6 +2,8 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, expect
 
+from publication.language.phrases import LANGUAGES
+from publication.pages.render import folder_of
 from tests.publication.chromium_pages import opened, serious_faults
 from tests.service.scenario_service import WhatIf
 from tests.service.serve_process import ENDING_S
@@ -30,9 +32,7 @@ def test_the_page_has_no_serious_fault_of_accessibility(
     assert watch.hosts == {"127.0.0.1"}
 
 
-def test_the_answer_needs_no_script_and_a_phone_no_sideways_scroll(
-    browser: Browser, what_if: WhatIf
-) -> None:
+def test_the_answer_needs_no_script(browser: Browser, what_if: WhatIf) -> None:
     size = {"width": 360, "height": 740}
     watch = opened(browser, what_if.address, java_script_enabled=False, viewport=size)
     watch.page.goto(ANSWERED)
@@ -44,11 +44,18 @@ def test_the_answer_needs_no_script_and_a_phone_no_sideways_scroll(
     assert width == 360
     assert watch.complaints == []
 
-    watch = opened(browser, what_if.address, viewport=size)
-    watch.page.goto(ANSWERED)
-    widths = watch.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_answers_fit_window_and_phone(browser: Browser, what_if: WhatIf, code: str) -> None:
+    watch, wide = opened(browser, what_if.address), []
+    for path in (ANSWERED, "/stock.html?destination=USA&tonnes=12&stock=24&lead_days=45"):
+        watch.page.goto(f"/{folder_of(code)}{path[1:]}")
+        assert watch.page.locator(".lead, .answer").count() == 1
+        for width in (1280, 390, 360):
+            watch.page.set_viewport_size({"width": width, "height": 900})
+            wide.append(watch.page.evaluate("document.documentElement.scrollWidth - innerWidth"))
     watch.page.context.close()
-    assert widths == [360, 360]
+    assert wide == [0] * 6
 
 
 @pytest.mark.parametrize("width", [800, 1100, 1300])
