@@ -153,7 +153,11 @@ def rollback(
 def follow_if_possible(settings: Settings, config: RunConfig) -> None:
     """Make MLflow's aliases say who publishes; an error here changes nothing that was decided."""
     try:
-        model_registry.follow_store(settings, store_of(settings), config.model)
+        if not model_registry.follow_store(settings, store_of(settings), config.model):
+            echo(
+                f"models    {config.prefix}MLflow has lost the champion's version. Restore its "
+                "database from a backup; the next model that becomes champion needs none."
+            )
     except StoreError as err:
         echo(
             f"models    {config.prefix}MLflow does not name the champion of the database yet; the "

@@ -129,8 +129,8 @@ def nominate(settings: Settings, version: int, name: str = MODEL) -> None:
 
 
 @with_mlflow_errors
-def follow_store(settings: Settings, engine: Engine, name: str = MODEL) -> None:
-    """Make MLflow's aliases and tags say who publishes, which the store decides.
+def follow_store(settings: Settings, engine: Engine, name: str = MODEL) -> bool:
+    """Make MLflow's aliases and tags say who publishes; tells whether MLflow has the champion.
 
     What 0.1.0 kept in tags of MLflow alone is carried over to the store first.
     """
@@ -139,18 +139,15 @@ def follow_store(settings: Settings, engine: Engine, name: str = MODEL) -> None:
     if model and {CHAMPIONS_TAG, RULE_TAG} & {*model.tags}:
         _carry_over(settings, engine, model, registered)
     champions = read_champions(engine, name)
-    if (champion := champions.champion) is not None and champion.version not in registered:
-        raise StoreError(
-            f"It has no version {champion.version} of model {name!r}. Expected the champion. "
-            "Restore its database from a backup; a model trained from new figures needs none."
-        )
+    has_champion = champions.champion is None or champions.champion.version in registered
     if model is None:
-        return
+        return has_champion
     numbers = [each.version for each in reversed(champions.in_force) if each.version in registered]
     _follow_aliases(connect(settings)[0], model, [str(number) for number in numbers])
     for bad in champions.rolled_back:
         if bad.version in registered and not registered[bad.version].rolled_back:
             set_tags(settings, bad.version, {ROLLED_BACK_TAG: bad.rolled_back}, name)
+    return has_champion
 
 
 def _follow_aliases(client: MlflowClient, model: RegisteredModel, numbers: list[str]) -> None:

@@ -209,8 +209,7 @@ def test_aliases_follow_the_champions_of_the_store(
     assert reasons == ["", "bands too narrow", "worse"]
 
     MlflowClient(mlflow_settings.tracking_uri).delete_model_version(MODEL, "1")
-    with pytest.raises(StoreError, match="has no version 1 of model 'magnetcast'"):
-        model_registry.follow_store(mlflow_settings, engine)
+    assert not model_registry.follow_store(mlflow_settings, engine), "it has lost the champion"
 
 
 @pytest.mark.slow
