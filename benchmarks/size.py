@@ -133,7 +133,7 @@ def concepts(product: Sequence[Module]) -> Iterator[tuple[str, int, int | None, 
 
 
 BUDGET: Final = {
-    "product lines": 43_044,
+    "product lines": 43_014,
     "product modules": 230,
     "classes": 0,
     "constants": 17,
