@@ -27,11 +27,12 @@ class Screen:
     path: str
     scheme: str
     width: int
+    height: int = 900
 
 
 SCREENS: Final = (
     Screen("page_overview.png", "/destinations/USA.html", "light", 1280),
-    Screen("page_phone.png", "/destinations/USA.html", "dark", 390),
+    Screen("page_phone.png", "/destinations/USA.html", "dark", 390, 1440),
     Screen(
         "page_what_if_dark.png",
         "/what-if.html?destination=USA&tariff_importer=USA&tariff_rate=60&tariff_from=2027-01",
@@ -56,7 +57,7 @@ def draw(folder: Path) -> str:
             page = browser.new_page(
                 base_url=address,
                 color_scheme=screen.scheme,  # type: ignore[arg-type]  # light or dark
-                viewport={"width": screen.width, "height": 900},
+                viewport={"width": screen.width, "height": screen.height},
             )
             page.set_default_timeout(PATIENCE_MS)
             answer = page.goto(screen.path)

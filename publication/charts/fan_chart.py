@@ -319,8 +319,9 @@ def history_labels(fan: Fan) -> Iterator[Spec]:
     is_last = published["period"].max() == past["period"].max()  # the band begins beside it
     error = past["stderr_t"].fillna(0.0) * (-STDERR_BAND if is_last else STDERR_BAND)
     edged = past.assign(edge=(past["tonnes"] + error).clip(lower=0.0))
-    doubtful, dy = edged.loc[past["kind"].eq("estimated")][-3:][:1], 12 if is_last else -6
-    yield label(doubtful, "edge", gettext("estimated"), color="muted", dy=dy)
+    doubtful = edged.loc[past["kind"].eq("estimated")][-3:].sort_values("edge", ascending=is_last)
+    words, dy = gettext("estimated"), 12 if is_last else -6
+    yield label(doubtful[:1], "edge", words, color="muted", dy=dy)
     for row in published[-1:].to_dict("records"):
         words = f"{dated(row['period'], 'month')}: {tonnes(row['tonnes'])} t"
         beside = {"align": "right", "dy": -10 if is_last else 14}
