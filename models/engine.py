@@ -284,11 +284,10 @@ def panel_targets(
     draw = np.random.default_rng(parameters.seed)
     each = -(-parameters.pairs // max(len(origins), 1))
     places: list[tuple[int, Ints]] = []
-    for origin in origins:
+    for origin in origins or [last]:  # of the last no outcome is known
         stats = view.stats(origin)
         eligible = np.flatnonzero(stats.current & (stats.scale > 0) & (stats.spread > 0))
         places.append((origin, drawn(eligible, each, draw)))
-    places = places or [(last, np.empty(0, dtype=np.int64))]
     at_once = max(BLOCK // max(min(each, len(view.tonnes)), 1), 1)
     for start in range(0, len(places), at_once):
         batch = places[start : start + at_once]
@@ -339,6 +338,8 @@ def past_errors(
     if boosters is None or not len(window):
         return PastErrors.none()
     distances = quantile_model.in_order(quantile_model.predicted(boosters, window.features, 1))
+    logs = window.features[:, window.names.index(quantile_model.SPREAD_LOG)].astype(np.float64)
+    distances = quantile_model.widened(distances, logs, quantile_model.CALMER)
     centred = recentred(distances, np.array([parameters.ensemble_weight]), np.zeros(1))
     distance = window.target - np.maximum(centred[1], window.lower_bound)
     below, above = quantile_model.sides(centred, parameters.floor_spread, HALF_KEPT)
@@ -397,7 +398,7 @@ USUAL_RUNS: Final = 5.0
 """Runs of zeros that the usual share of returns counts as, beside those of the panel."""
 
 USUAL_SIZES: Final = (0.2, 0.4, 0.6, 0.8, 1.0)
-"""Usual size of what returns, as shares of the year before."""
+"""Usual sizes of what returns, as shares of the year before; each counts as one return."""
 
 
 def returns(values: Floats, horizon: int) -> dict[str, list[list[float]]]:
@@ -431,11 +432,9 @@ def _of_returns(shares: Floats, length: int) -> list[float]:
     """Quantiles of a mixture of zero and of sales that return."""
     sizes, usual = shares[shares > 0], USUAL_RUNS / (length + 2)
     chance = (len(sizes) + usual) / (len(shares) + USUAL_RUNS)
-    weights = [np.ones(len(sizes)), np.full(len(USUAL_SIZES), usual / len(USUAL_SIZES))]
     above = (np.array(QUANTILES) - 1 + chance) / chance
-    size = weighted_quantiles(
-        np.concatenate([sizes, USUAL_SIZES]), np.concatenate(weights), np.clip(above, 0, 1)
-    )
+    sizes = np.concatenate([sizes, USUAL_SIZES])
+    size = weighted_quantiles(sizes, np.ones(len(sizes)), np.clip(above, 0, 1))
     quantiles: list[float] = np.where(above > 0, size, 0.0).tolist()
     return quantiles
 

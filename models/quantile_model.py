@@ -51,6 +51,15 @@ without it one spread, half the distance of the outer quantiles, serves both sid
 SCALE: Final = "usual_move_tonnes"
 """Column of the rows: usual change of a series from month to month, 0 where it never changed."""
 
+SPREAD_LOG: Final = "spread_log"
+"""Feature of panels: log of a series' usual monthly change, as a share of its level."""
+
+CALM: Final = "calm"
+"""Key of the metadata: power of that share by which bands narrow, and its log where they stay."""
+
+CALMER: Final = {CALM: (0.05, -2.0)}
+"""Calm series err more, volatile ones less, than past changes say (benchmarks/history.md)."""
+
 RETURNS: Final = "returns"
 """Key of the metadata: forecasts of series that stopped, as shares of ``STOPPED_FROM``, by least
 months of zeros, month ahead and quantile."""
@@ -130,7 +139,7 @@ def predict_quantiles(
         boosters: By the names in ``BOOSTERS``.
         metadata: Calibration from training: ``features``, ``floor_spread``, ``bias_correction``,
             ``threads``, ``score_quantiles``, ``quantiles``, ``ensemble_weight``, ``history_weight``
-            (without, months count as published), ``unit`` (without, logs), ``sides``.
+            (without, months count as published), ``unit`` (without, logs), ``sides``, ``calm``.
         rows: One row per forecast, with the features (NaN allowed), ``horizon`` in months,
             ``level_tonnes``, ``offset_tonnes``, ``experts_tonnes`` and, as the metadata require,
             ``recent_stderr_log`` and ``usual_move_tonnes``; further columns are ignored; not
@@ -260,7 +269,11 @@ def booster_distances(
     """Outputs of the boosters for each row."""
     matrix = np.ascontiguousarray(rows[feature_names(metadata)].to_numpy(dtype=np.float64))
     distances = predicted(boosters, matrix, cast("int", metadata["threads"]))
-    return in_order(distances) if UNIT in metadata else distances
+    if UNIT in metadata:
+        distances = in_order(distances)
+    if CALM in metadata:
+        distances = widened(distances, rows[SPREAD_LOG].to_numpy(dtype=np.float64), metadata)
+    return distances
 
 
 def predicted(
@@ -280,6 +293,13 @@ def in_order(distances: Distances) -> Distances:
     """Distances whose low is at most, and whose high at least the median."""
     low, median, high = distances
     return np.minimum(low, median), median, np.maximum(high, median)
+
+
+def widened(distances: Distances, spread_log: _Floats, metadata: Mapping[str, Any]) -> Distances:
+    """Distances whose low and high lie further from the median, the calmer their series is."""
+    (low, median, high), (power, usual) = distances, metadata[CALM]
+    wider = np.exp(power * (usual - np.nan_to_num(spread_log)))
+    return median - wider * (median - low), median, median + wider * (high - median)
 
 
 def _scale_columns(metadata: Mapping[str, object]) -> list[str]:

@@ -224,12 +224,13 @@ def check_long(df: pd.DataFrame, columns: Names | None) -> None:
     if not (missing := [name for name in needed if name not in names]):
         return
     has_months = 2 * sum(bool(_MONTH.match(name)) for name in names) > len(names)
-    if isinstance(df.index, pd.DatetimeIndex) or has_months:
+    has_series = missing == [needed[0], needed[2]] and df[needed[1]].is_unique
+    if isinstance(df.index, pd.DatetimeIndex) or has_months or has_series:
         turn = 'df.melt(df.columns[0], var_name="ds", value_name="y")'
         raise DataError(
             "Panel has a column a month or series. Expected one row a series and month, in columns "
             f"{', '.join(needed)}. Turn it with {turn}; months in the rows: df.T.reset_index() "
-            "first."
+            'first, of a column of dates df.melt("ds", var_name="unique_id", value_name="y").'
         )
     raise DataError(
         f"Panel has no column {', '.join(missing)}. Expected {', '.join(needed)}. It has "

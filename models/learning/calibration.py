@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
+from models import quantile_model
 from models.learning.parameters import OF_PANELS, ModelParameters
 from models.quantile_model import BIAS_CORRECTION, ENSEMBLE_WEIGHT, HISTORY_WEIGHT, SIDES, UNIT
 from store.arrays import Floats
@@ -96,7 +97,7 @@ def metadata_of(
         "features": list(names),
         "floor_spread": parameters.floor_spread,
         **(
-            {UNIT: "scales of the series", SIDES: HALF_KEPT}
+            {UNIT: "scales of the series", SIDES: HALF_KEPT, **quantile_model.CALMER}
             if is_panel
             else {HISTORY_WEIGHT: parameters.history_weight}
         ),

@@ -396,6 +396,12 @@ def test_negative_values_are_forecast_where_that_is_allowed() -> None:
             "Panel has a column a month or series.*df.melt",
         ),
         (
+            lambda model, df: model.fit(
+                df.pivot_table("y", index="ds", columns="unique_id").reset_index()
+            ),
+            "Panel has a column a month or series.*of a column of dates df.melt",
+        ),
+        (
             lambda model, df: model.fit(df.assign(price=[1, "low"] * (len(df) // 2))),
             "Panel has price, a column of texts and numbers mixed",
         ),
@@ -420,6 +426,7 @@ def test_negative_values_are_forecast_where_that_is_allowed() -> None:
         "level",
         "column",
         "wide",
+        "wide with dates",
         "mixed",
         "rows",
         "tree",

@@ -180,6 +180,22 @@ def test_a_stored_model_without_sides_has_one_spread() -> None:
     assert (after["p90"] - after["p50"]).item() > 2.5 * (after["p50"] - after["p10"]).item()
 
 
+def test_bands_of_calm_series_are_wider_where_the_metadata_say_so() -> None:
+    rows = pd.concat([make_rows()] * 3, ignore_index=True)
+    rows = rows.assign(usual_move_tonnes=1.0, spread_log=[-4.0, -2.0, 0.0])
+    metadata = {**make_metadata(), "unit": "scales of the series"}
+
+    stored, calmer = (
+        quantile_model.predict_quantiles(BOOSTERS, some, rows)
+        for some in (metadata, {**metadata, "calm": (0.05, -2.0)})
+    )
+
+    assert stored.drop_duplicates().shape[0] == 1
+    np.testing.assert_array_equal(calmer["p50"], stored["p50"])
+    width = (calmer["p90"] - calmer["p10"]) / (stored["p90"] - stored["p10"])
+    np.testing.assert_allclose(width, np.exp([0.1, 0.0, -0.1]))
+
+
 def test_a_row_alone_is_forecast_exactly_as_among_others(
     mlflow_boosters: dict[str, str], mlflow_metadata: dict[str, object], mlflow_rows: pd.DataFrame
 ) -> None:

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.engine import before_validation, past_errors, validation_start
+from models.engine import before_validation, past_errors, returns, validation_start
 from models.learning.boosters import Boosters, TrainingSet, fitted
 from models.learning.calibration import PastErrors
 from models.learning.parameters import PANEL_PRESET
@@ -20,7 +20,8 @@ def drawn(count: int = 2_400) -> TrainingSet:
     features[:, 0] = horizon
     target = features[:, 1] + features[:, 2] + draw.normal(scale=0.3, size=count)
     origin = LAST - 1 - np.arange(count) // 6 % 24
-    known = replace(make_training_set(features, target), horizon=horizon, origin=origin)
+    rows, names = make_training_set(features, target), ("horizon", "x1", "spread_log")
+    known = replace(rows, horizon=horizon, origin=origin, names=names)
     return take(known, origin + horizon <= LAST)
 
 
@@ -38,6 +39,14 @@ def errors(boosters: Boosters | None, known: TrainingSet) -> PastErrors:
 def test_the_window_is_as_long_as_its_parameter_or_the_horizon() -> None:
     assert validation_start(60, 6, replace(PANEL_PRESET, validation_months=12)) == 48
     assert validation_start(60, 24, replace(PANEL_PRESET, validation_months=12)) == 36
+
+
+def test_one_that_came_back_far_larger_sets_no_band_of_others() -> None:
+    values = np.concatenate([np.ones(12), np.zeros(6), np.full(6, 50.0)])[None, :]
+
+    [[_, _, _, median, _, p90, p95]] = returns(values, 1)["6"]
+
+    assert median == 0 < p90 < 1 < p95
 
 
 def test_boosters_before_the_window_know_no_outcome_within_it() -> None:
