@@ -133,13 +133,13 @@ def concepts(product: Sequence[Module]) -> Iterator[tuple[str, int, int | None, 
 
 
 BUDGET: Final = {
-    "product lines": 43_034,
+    "product lines": 42_998,
     "product modules": 230,
     "classes": 0,
     "constants": 17,
     "words": 0,
     "vague names": 15,
-    "tests": 30_090,
+    "tests": 30_092,
     "benchmarks": 4_755,
 }
 """The figures reached; 39,000 lines of product and 25,000 of tests are the aims."""

@@ -20,13 +20,7 @@ from publication.queries.destination_months import known_destination, titles
 from publication.state import NothingPublishedError, Publication, UnknownError, newest_publications
 from publication.tables import Record, json_text
 from publication.words import message_of
-from service.scenario_pool import (
-    NoAnswerError,
-    ScenarioEngine,
-    ScenarioPool,
-    ScenarioResult,
-    scenario_answer,
-)
+from service.scenario_pool import NoAnswerError, ScenarioEngine, ScenarioPool, scenario_answer
 from service.stock import firm_answer, question_in
 from service.what_if import (
     PUBLICATION,
@@ -40,6 +34,7 @@ from service.what_if import (
 from store.database import Mark
 from store.errors import DataError, StoreError
 from store.publications.publication_rows import read_mark
+from store.schema.scenario import ScenarioResult
 
 _BODIES: Final = ("application/json", "application/yaml", "application/x-yaml", "text/yaml")
 """Of a scenario. No form of another site can send one without a preflight request."""

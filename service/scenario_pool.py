@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import signal
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +26,7 @@ from publication.tables import csv_text, json_text, records
 from publication.words import in_reading_order
 from store.errors import DataError, StoreError
 from store.messages import Message, message
-from store.vocabulary import QUANTILE_COLUMNS
+from store.schema.scenario import RESULT_COLUMNS, ScenarioResult
 
 
 class ScenarioRefusedError(DataError):
@@ -54,29 +54,6 @@ CACHED: Final = 256
 
 USUAL_S: Final = 3.0
 """Seconds that a scenario takes, for the time to try again."""
-
-SIDES: Final = ("base", "scenario")
-
-ANSWER_COLUMNS: Final = (
-    "destination", "period",
-    *(f"{side}_{name}" for side in SIDES for name in (*QUANTILE_COLUMNS, "mean")),
-    "difference_mean", "difference_p10", "difference_p90", "certain_mean", "never_mean", "warning",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class ScenarioResult:
-    """The result of a scenario; nothing in here is modified."""
-
-    name: str
-    description: str
-    table: pd.DataFrame
-    """``ANSWER_COLUMNS``, one row a series and month; tonnes."""
-    notes: tuple[Message, ...]
-    """What the result is based on."""
-    warnings: Mapping[str, tuple[Message, ...]]
-    """Where the scenario goes beyond the historical record, by destination."""
-
 
 Compute = Callable[[bytes], ScenarioResult]
 """Computes a scenario written as YAML or JSON; raises DataError for an invalid one."""
@@ -251,7 +228,7 @@ def scenario_answer(
         table[table["destination"].isin(order if destinations is None else destinations)]
     )
     if as_csv:
-        return csv_text(months, ANSWER_COLUMNS)
+        return csv_text(months, RESULT_COLUMNS)
     return json_text(
         {
             "name": result.name,

@@ -15,11 +15,10 @@ from publication.state import Publication
 from publication.tables import Record
 from publication.words import message_of, name_of, rendered
 from service.lever_form import typed_digits, typed_months
-from service.scenario_pool import ScenarioResult
 from store.errors import DataError, shown
 from store.messages import message
 from store.publications.explanations import StoredExplanation
-from store.schema.scenario import WrongFieldError, fault_message
+from store.schema.scenario import ScenarioResult, WrongFieldError, fault_message
 from store.vocabulary import QUANTILE_COLUMNS
 
 

@@ -65,11 +65,11 @@ from service.lever_form import (
     rates_by_month,
     typed_digits,
 )
-from service.scenario_pool import SIDES, ScenarioResult, WorkedScenario
+from service.scenario_pool import WorkedScenario
 from store.errors import DataError
 from store.messages import Message
 from store.publications.explanations import Precedent, StoredExplanation
-from store.schema.scenario import ScenarioTariff
+from store.schema.scenario import SIDES, ScenarioResult, ScenarioTariff
 from store.vocabulary import QUANTILE_COLUMNS, WORLD
 
 _COLOURS: Final = {"base": ("median", "band80"), "scenario": ("scenario", "scenario80")}

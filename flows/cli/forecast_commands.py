@@ -181,8 +181,11 @@ def panel(
         write_result(forecasts, out=out, form=format)
 
 
-UNSHOWN = ("base_mean", "scenario_mean", "warning")
-"""Columns left out on a terminal; warnings are printed separately."""
+SHOWN = (
+    "destination", "period", "base_p50", "scenario_p50", "difference_mean", "difference_p10",
+    "difference_p90", "certain_mean", "never_mean",
+)  # fmt: skip
+"""Columns of a scenario on a terminal; warnings are printed separately."""
 
 
 def scenario(
@@ -215,5 +218,5 @@ def scenario(
     ):
         echo(f"warning   {warning}")
     is_shown = format == "table" and out is None
-    table = result.table.drop(columns=list(UNSHOWN)) if is_shown else result.table
+    table = result.table[list(SHOWN)] if is_shown else result.table
     write_result(table.round(dict.fromkeys(table.select_dtypes("number"), 3)), out=out, form=format)

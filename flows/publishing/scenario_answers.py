@@ -3,6 +3,7 @@
 It does not import Prefect, which takes as long to load as all the rest.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
@@ -13,9 +14,10 @@ from models.forecasting.model_frame import rows_of
 from models.policy.paired_forecast import PublishedDraws, ScenarioSnapshot, paired_with
 from models.policy.policy_effect import effect_at
 from models.registry import model_registry
-from service.scenario_pool import ANSWER_COLUMNS, Compute, ScenarioResult
+from service.scenario_pool import Compute
 from sources.files.file_reader import read_scenario
 from store.errors import DataError
+from store.schema.scenario import ScenarioResult
 from store.settings import Settings
 
 
@@ -46,14 +48,5 @@ def answers_on(settings: Settings, rows: pd.DataFrame) -> Compute:
 def answered(base: PublishedDraws, text: bytes) -> ScenarioResult:
     """Answer to a scenario in YAML or JSON, from the draws of a publication, to the kilogram."""
     scenario = read_scenario("the scenario", text, base.snapshot.context)
-    forecast = paired_with(base, scenario)
-    table = pd.concat(
-        [forecast.table, forecast.bands.drop(columns=["base_p50", "scenario_p50"])], axis=1
-    )
-    return ScenarioResult(
-        name=scenario.name,
-        description=scenario.description,
-        table=table[list(ANSWER_COLUMNS)].round(3),
-        notes=forecast.notes,
-        warnings=forecast.warnings,
-    )
+    result = paired_with(base, scenario)
+    return replace(result, table=result.table.round(3))

@@ -35,7 +35,7 @@ from store.arrays import Floats
 from store.errors import DataError
 from store.messages import Message, Value, message
 from store.months import month_label, month_start
-from store.schema.scenario import Scenario, ScenarioAct, ScenarioContext
+from store.schema.scenario import Scenario, ScenarioAct, ScenarioContext, ScenarioResult
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 
@@ -71,11 +71,9 @@ class ScenarioSnapshot:
         )
 
 
-Warnings = Mapping[str, tuple[Message, ...]]
-"""Where a scenario goes beyond the historical record, by series."""
-
-
-def warnings_by_series(origin: Origin, warned: Sequence[ScenarioWarning]) -> Warnings:
+def warnings_by_series(
+    origin: Origin, warned: Sequence[ScenarioWarning]
+) -> Mapping[str, tuple[Message, ...]]:
     """Warnings of every series, those of a sum among its members'."""
     by_series = {}
     for row, name in enumerate(origin.series):
@@ -220,38 +218,15 @@ def _notes_on(control: Control, past: tuple[Analog, ...]) -> list[Message]:
     return notes
 
 
-COLUMNS: Final = (
-    "destination", "period", "base_p50", "scenario_p50", "base_mean", "scenario_mean",
-    "difference_mean", "difference_p10", "difference_p90", "certain_mean", "never_mean", "warning",
-)  # fmt: skip
-
-_BANDS: Final = tuple(
-    f"{side}_{name}" for side in ("base", "scenario") for name in QUANTILE_COLUMNS
-)
-
-
 _MIDDLE: Final = QUANTILES.index(0.5)
 
 
-@dataclass(frozen=True, slots=True)
-class PairedForecast:
-    """A scenario's answer."""
-
-    table: pd.DataFrame
-    """``COLUMNS``, one row a series and target; periods are ``YYYY-MM``, numbers tonnes."""
-    notes: tuple[Message, ...]
-    """What the answer rests on, in sentences."""
-    warnings: Warnings
-    bands: pd.DataFrame
-    """``_BANDS`` of the same rows: the quantiles of both, in tonnes."""
-
-
-def paired(snapshot: ScenarioSnapshot, scenario: Scenario, *, draws: int = DRAWS) -> PairedForecast:
-    """Paired forecast from draws for this scenario alone, as of ``paired_with``."""
+def paired(snapshot: ScenarioSnapshot, scenario: Scenario, *, draws: int = DRAWS) -> ScenarioResult:
+    """Result from draws for this scenario alone, as of ``paired_with``."""
     return paired_with(PublishedDraws.of(snapshot, draws), scenario)
 
 
-def paired_with(view: "PublishedDraws", scenario: Scenario) -> PairedForecast:
+def paired_with(view: "PublishedDraws", scenario: Scenario) -> ScenarioResult:
     """Forecasts with and without a scenario, and the difference with its own band.
 
     Means add up to those of their sums. No difference is exactly zero where nothing changes.
@@ -260,32 +235,29 @@ def paired_with(view: "PublishedDraws", scenario: Scenario) -> PairedForecast:
     other = view.under(scenario)
     low, high = np.quantile(other.tonnes - published.tonnes, (0.1, 0.9), axis=0)
     numbers = {
-        "base_p50": published.p50,
-        "scenario_p50": other.p50,
-        "base_mean": published.mean,
-        "scenario_mean": other.mean,
+        **_columns("base", published),
+        **_columns("scenario", other),
         "difference_mean": other.mean - published.mean,
         "difference_p10": low,
         "difference_p90": high,
         "certain_mean": other.branch_means[0],
         "never_mean": other.branch_means[-1],
     }
-    flat = {name: values.reshape(-1) for name, values in numbers.items()}
     warnings = warnings_by_series(snapshot.origin, warnings_of(snapshot.origin, scenario))
     texts = {name: " ".join(map(str, messages)) for name, messages in warnings.items()}
     months = [month_label(int(month)) for month in snapshot.origin.targets]
     keys = pd.MultiIndex.from_product(
         [snapshot.origin.series, months], names=["destination", "period"]
-    )
-    table = keys.to_frame(index=False).assign(**flat)
-    table["warning"] = table["destination"].map(texts)
-    is_same = not (low.any() or high.any())
-    bands = np.concatenate([published.quantiles, other.quantiles], axis=-1)
-    return PairedForecast(
-        table[list(COLUMNS)],
-        notes_of(snapshot, scenario, is_same=is_same),
+    ).to_frame(index=False)
+    return ScenarioResult(
+        scenario.name,
+        scenario.description,
+        keys.assign(
+            **{name: values.reshape(-1) for name, values in numbers.items()},
+            warning=keys["destination"].map(texts),
+        ),
+        notes_of(snapshot, scenario, is_same=not (low.any() or high.any())),
         warnings,
-        pd.DataFrame(bands.reshape(len(table), -1), columns=list(_BANDS)),
     )
 
 
@@ -301,9 +273,10 @@ class _Drawn:
     branch_means: tuple[Floats, ...] = ()
     """Of a scenario: means if its acts come, those of a lower probability first left out."""
 
-    @property
-    def p50(self) -> Floats:
-        return np.asarray(self.quantiles[..., _MIDDLE])
+
+def _columns(side: str, of: _Drawn) -> dict[str, Floats]:
+    levels = dict(zip(QUANTILE_COLUMNS, np.moveaxis(of.quantiles, -1, 0), strict=True))
+    return {f"{side}_{name}": values for name, values in {**levels, "mean": of.mean}.items()}
 
 
 @dataclass(frozen=True, slots=True)

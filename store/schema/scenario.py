@@ -29,7 +29,7 @@ from pydantic_core import ErrorDetails
 
 from store.errors import shown
 from store.messages import Message, Value, message
-from store.vocabulary import COVERED, Direction, Instrument, is_covered
+from store.vocabulary import COVERED, QUANTILE_COLUMNS, Direction, Instrument, is_covered
 
 _MOST_ENTRIES: Final = 50
 """Acts and tariff steps that one scenario may hold."""
@@ -538,3 +538,26 @@ def _out_of_order(columns: Mapping[str, object], stored: Mapping[str, object]) -
     if "suspended_to" in new and not isinstance(days.get("suspended_from"), pd.Timestamp):
         text = message("No suspension is known. Give suspended_from as well.")
         yield Fault(("suspended_to",), text)
+
+
+SIDES: Final = ("base", "scenario")
+
+RESULT_COLUMNS: Final = (
+    "destination", "period",
+    *(f"{side}_{name}" for side in SIDES for name in (*QUANTILE_COLUMNS, "mean")),
+    "difference_mean", "difference_p10", "difference_p90", "certain_mean", "never_mean", "warning",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioResult:
+    """Forecasts with and without a scenario."""
+
+    name: str
+    description: str
+    table: pd.DataFrame
+    """``RESULT_COLUMNS``, one row a series and target; periods are ``YYYY-MM``, numbers tonnes."""
+    notes: tuple[Message, ...]
+    """What the result is based on."""
+    warnings: Mapping[str, tuple[Message, ...]]
+    """Where the scenario goes beyond the historical record, by series."""

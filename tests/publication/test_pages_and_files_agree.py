@@ -13,9 +13,9 @@ from publication.language.phrases import in_language, translated
 from publication.pages.render import folder_of
 from publication.state import Publication
 from publication.words import chance_words, name_of, tonnes
-from service.scenario_pool import ScenarioResult
 from service.stock import firm_answer, question_in
 from service.what_if import result_of, unchanged, view_of
+from store.schema.scenario import ScenarioResult
 from store.vocabulary import ALL
 from tests.publication.builders import make_scores
 from tests.publication.pages import Outline

@@ -16,9 +16,9 @@ from service.scenario_pool import (
     ScenarioEngine,
     ScenarioPool,
     ScenarioRefusedError,
-    ScenarioResult,
 )
 from store.errors import DataError
+from store.schema.scenario import ScenarioResult
 
 PUBLISHED: Any = SimpleNamespace(key=(1, "a"), latest=pd.DataFrame())
 

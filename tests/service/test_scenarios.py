@@ -6,8 +6,7 @@ import pytest
 import yaml
 
 from flows.serving import scenario_engine
-from models.policy.paired_forecast import COLUMNS
-from service.scenario_pool import ANSWER_COLUMNS
+from store.schema.scenario import RESULT_COLUMNS
 from tests.helpers import settings_in
 from tests.service.scenario_service import WhatIf, tariff, what_if_over
 
@@ -20,7 +19,6 @@ def test_a_scenario_is_answered_as_the_command_answers_it(what_if: WhatIf) -> No
     answer = what_if.post(tariff(60)).json()
 
     expected = what_if.compute()(tariff(60).encode()).table
-    assert set(COLUMNS) <= set(ANSWER_COLUMNS)
     assert set(answer) == {
         "name", "description", "as_of", "unit", "notes", "warnings", "months",
     }  # fmt: skip
@@ -40,7 +38,7 @@ def test_destinations_and_csv_can_be_chosen(what_if: WhatIf) -> None:
 
     rows = list(csv.DictReader(answer.text.splitlines()))
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    assert list(rows[0]) == list(ANSWER_COLUMNS)
+    assert list(rows[0]) == list(RESULT_COLUMNS)
     assert [row["destination"] for row in rows] == ["WLD"] * 15 + ["USA"] * 15
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from models.policy.paired_forecast import COLUMNS
+from store.schema.scenario import RESULT_COLUMNS
 from store.settings import Settings
 from tests.flows.conftest import AS_OF, Call, Published
 
@@ -40,7 +40,7 @@ def test_a_scenario_is_answered_against_what_was_published(
 
     assert code == 0, err
     table = pd.read_csv(io.StringIO(out), keep_default_na=False)
-    assert list(table.columns) == list(COLUMNS)
+    assert list(table.columns) == list(RESULT_COLUMNS)
     predicted = first_run.outcome.forecasts.set_index(["destination", "period"])["p50"]
     base = table.set_index(["destination", "period"])["base_p50"]
     pd.testing.assert_series_equal(base, predicted.loc[base.index], check_names=False, atol=1e-3)

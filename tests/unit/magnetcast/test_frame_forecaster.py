@@ -125,17 +125,21 @@ def test_ids_of_any_type_work_where_texts_do(
     pd.testing.assert_frame_equal(made, expected, check_dtype=False)
 
 
-def test_a_window_of_cross_validation_knows_the_months_before_alone(frame: pd.DataFrame) -> None:
+@pytest.mark.parametrize("tree", [{}, {"all": ["A", "B", "C"]}])
+def test_a_window_of_cross_validation_knows_the_months_before_alone(
+    frame: pd.DataFrame, tree: dict[str, list[str]]
+) -> None:
     past = frame.loc[frame["ds"] <= "2023-09-01"]
 
-    made = mc.Forecaster().fit(frame).cross_validation(h=3, n_windows=2)
+    made = mc.Forecaster().fit(frame, tree=tree).cross_validation(h=3, n_windows=2)
 
     last = made.loc[made["cutoff"] == "2023-09-01"].reset_index(drop=True)
     assert made["cutoff"].unique().tolist() == [*pd.to_datetime(["2023-06-01", "2023-09-01"])]
-    alone = mc.Forecaster().fit(past).predict(3)
+    alone = mc.Forecaster().fit(past, tree=tree).predict(3)
     pd.testing.assert_frame_equal(last[list(alone)], alone)
-    truth = frame.loc[frame["ds"] > "2023-09-01", "y"]
-    np.testing.assert_array_equal(last["y"], truth)
+    late = frame.loc[frame["ds"] > "2023-09-01"]
+    sums = [late.groupby("ds")["y"].sum() for _ in tree]
+    np.testing.assert_allclose(last["y"], np.concatenate([late["y"], *sums]))
 
 
 @pytest.mark.slow
