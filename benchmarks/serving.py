@@ -1,7 +1,7 @@
 """How fast the site is read and questions are answered on the loopback; writes service.md.
 
 Needs the home of a `magnetcast run` (MAGNETCAST_HOME, else var/), and works on a copy. nginx, where
-it is installed, serves the same folder.
+it is installed, serves the same folder. wrk asks (on Debian: apt-get install wrk).
 """
 
 import contextlib
@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx
 import page
@@ -25,14 +25,26 @@ import pandas as pd
 
 from store.settings import Settings
 
-LOAD: Final = page.HERE / "load.py"
 CLI: Final = (sys.executable, "-c", "from flows.cli.command_line import main; main()")
 SECONDS: Final = 10
 READY_S: Final = 120
-SCENARIO: Final = {
-    "name": "US tariff to 60 percent",
-    "tariffs": [{"importer": "USA", "rate_pct": 60, "effective_from": "2027-01-01"}],
-}
+SCENARIO: Final = (
+    '{"name": "60%", "tariffs": [{"importer": "USA", "rate_pct": 60, '
+    '"effective_from": "2027-01-01"}]}'
+)
+JSON: Final = {"Content-Type": "application/json"}
+POST: Final = f"""
+wrk.method, wrk.body, wrk.headers["Content-Type"] = "POST", '{SCENARIO}', "application/json"
+"""
+DONE: Final = """
+function done(summary, latency, requests)
+    local failed = summary.errors
+    io.write(string.format('\\n{"held": %f, "p50": %f, "p99": %f, "failed": %d}',
+        1e6 * summary.requests / summary.duration, latency:percentile(50) / 1000,
+        latency:percentile(99) / 1000,
+        failed.status + failed.connect + failed.read + failed.write + failed.timeout))
+end
+"""
 NGINX: Final = """
 daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 2;
 events {{ worker_connections 1024; }}
@@ -73,11 +85,15 @@ def first_answer(url: str) -> float:
     raise SystemExit(f"{url} does not answer")
 
 
-def load(url: str, *options: str) -> dict[str, Any]:
-    """Return what the generator of requests measured at an address."""
-    command = [sys.executable, str(LOAD), url, f"--seconds={SECONDS}", *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours
-    output: dict[str, Any] = json.loads(done.stdout)
+def load(url: str, *, connections: int = 32, script: str = "") -> dict[str, float]:
+    """Return what wrk measured at an address."""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+        file.write(script + DONE)
+        file.flush()
+        options = f"-t1 -c{connections} -d{SECONDS} --timeout=60 -s"
+        command = ["wrk", *options.split(), file.name, url]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    output: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return output
 
 
@@ -87,11 +103,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def row(what: str, measured: Mapping[str, Any]) -> dict[str, str]:
-    statuses = ", ".join(f"{n} x {s}" for s, n in sorted(measured["statuses"].items()))
+def once(begun: float) -> dict[str, float]:
+    """Return the time since then, of one answer."""
+    milliseconds = 1000 * (time.perf_counter() - begun)
+    return {"held": 1, "p50": milliseconds, "p99": milliseconds, "failed": 0}
+
+
+def row(what: str, measured: Mapping[str, float]) -> dict[str, str]:
     times = {name: f"{measured[name]:.1f}" for name in ("p50", "p99")}
-    return {"what": what, "answered a second": f"{measured['held']:.0f}", **times,
-            "statuses": statuses}  # fmt: skip
+    failed = f"{measured['failed']:.0f}"
+    return {"what": what, "answered a second": f"{measured['held']:.0f}", **times, "failed": failed}
 
 
 def of_service(home: Path) -> Iterator[dict[str, str]]:
@@ -102,19 +123,17 @@ def of_service(home: Path) -> Iterator[dict[str, str]]:
     with process((*CLI, "serve", "--port", str(port)), known):
         address = f"http://127.0.0.1:{port}"
         first_answer(f"{address}/")
-        started = 1000 * (time.perf_counter() - begun)
-        once = {"held": 1, "p50": started, "p99": started, "statuses": {"200": 1}}
-        yield row("start to first page", once)
+        yield row("start to first page", once(begun))
         yield row("page", load(f"{address}/destinations/USA.html"))
         with process((*CLI, "site"), known):
             yield row("page, while the site is written anew", load(f"{address}/index.html"))
         stock = f"{address}/stock.json?destination=DEU&tonnes=20&stock=30"
         first_answer(stock)
-        yield row("stock question", load(stock, "--connections=4"))
-        body = Path(tempfile.mkstemp(suffix=".json")[1])
-        body.write_text(json.dumps(SCENARIO), encoding="utf-8")
-        scenario = f"{address}/api/v1/scenarios"
-        yield row("scenario, the same", load(scenario, f"--body={body}", "--connections=4"))
+        yield row("stock question", load(stock, connections=4))
+        scenario, begun = f"{address}/api/v1/scenarios", time.perf_counter()
+        httpx.post(scenario, content=SCENARIO, headers=JSON, timeout=READY_S).raise_for_status()
+        yield row("first scenario, with the start of its process", once(begun))
+        yield row("the same scenario", load(scenario, connections=4, script=POST))
 
 
 def of_nginx(home: Path, folder: Path) -> Iterator[dict[str, str]]:
@@ -139,8 +158,8 @@ def main() -> None:
         rows = [*of_service(home), *of_nginx(home, Path(scratch))]
     lines = page.heading("The service", "make bench-service")
     method = (
-        "Server and generator of requests share the machine's cores. Each connection sends its "
-        "next request when the last is answered (benchmarks/load.py). Latencies in milliseconds."
+        "Server and wrk share the machine's cores. Each of 32 connections, 4 of questions, sends "
+        "its next request when the last is answered. Latencies in milliseconds."
     )
     page.write("service.md", [*lines, *page.prose(method), *page.table(pd.DataFrame(rows))])
 

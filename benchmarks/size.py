@@ -140,7 +140,7 @@ BUDGET: Final = {
     "words": 0,
     "vague names": 15,
     "tests": 30_092,
-    "benchmarks": 4_755,
+    "benchmarks": 4_644,
 }
 """The figures reached; 39,000 lines of product and 25,000 of tests are the aims."""
 
