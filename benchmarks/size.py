@@ -133,14 +133,14 @@ def concepts(product: Sequence[Module]) -> Iterator[tuple[str, int, int | None, 
 
 
 BUDGET: Final = {
-    "product lines": 42_998,
+    "product lines": 43_004,
     "product modules": 230,
     "classes": 0,
     "constants": 17,
     "words": 0,
     "vague names": 15,
     "tests": 30_092,
-    "benchmarks": 4_644,
+    "benchmarks": 4_647,
 }
 """The figures reached; 39,000 lines of product and 25,000 of tests are the aims."""
 

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -58,6 +58,10 @@ class SiteFiles(StaticFiles):
                 text = "Nothing is published yet. Run `magnetcast run`, then load this page again."
                 raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, text) from err
             raise
+        if isinstance(response, FileResponse):  # which would read it in steps of a thread each
+            body = Path(response.path).read_bytes()
+            headers = {name: response.headers[name] for name in ("etag", "last-modified")}
+            response = Response(body, response.status_code, headers, response.media_type)
         response.headers["Cache-Control"] = "no-cache"
         return response
 

@@ -34,6 +34,7 @@ def serve(
         )
     config = uvicorn.Config(
         app_of(settings),
+        loop="asyncio",
         http="h11",
         ws="none",
         lifespan="off",
