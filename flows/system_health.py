@@ -89,6 +89,12 @@ class HealthFacts:
     unasked: tuple[str, ...] = ()
     """Sources that the schedule passes over, as their key is not set."""
 
+    @property
+    def run_state(self) -> str:
+        """State of the last run; one that was killed could not record its end."""
+        was_cut_off = self.last_run == "running" and not self.is_busy
+        return "cut off" if was_cut_off else self.last_run
+
 
 def report_of(facts: HealthFacts) -> HealthReport:
     """The facts in sentences, and an alarm for each fault."""
@@ -164,7 +170,7 @@ def _last_run(facts: HealthFacts) -> Iterator[Alarm]:
     hours = (facts.moment - facts.last_run_at) / pd.Timedelta(hours=1)
     if facts.last_run == "failed":
         yield Alarm("failed", message("The last run, of %(day)s %(time)s UTC, failed.", **when))
-    elif facts.last_run == "running" and not facts.is_busy:
+    elif facts.run_state == "cut off":
         words = message("The last run, of %(day)s %(time)s UTC, was cut off.", **when)
         yield Alarm("failed", words)
     elif facts.last_run == "running" and hours > STUCK_HOURS:
@@ -213,7 +219,7 @@ def _lines(facts: HealthFacts) -> Iterator[Message]:
     if facts.last_run_at is not None:
         when = _day_and_time(facts.last_run_at)
         yield message(
-            "The last run began %(day)s %(time)s UTC: %(state)s.", state=facts.last_run, **when
+            "The last run began %(day)s %(time)s UTC: %(state)s.", state=facts.run_state, **when
         )
     for name in facts.unasked:
         yield message(

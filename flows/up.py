@@ -5,7 +5,6 @@ docs/operations.md) starts it again.
 """
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -17,24 +16,19 @@ from typing import Final
 from filelock import Timeout
 
 from flows.context.console import echo
-from flows.context.prefect_runs import EPHEMERAL, PROFILE, auth_string, prefect_folder, up_lock
+from flows.context.prefect_runs import PROFILE, START_S, auth_string, prefect_folder, up_lock
 from flows.serving import listening_socket
 from store.database import sqlite_file
 from store.errors import DataError, StoreError
+from store.processes import end_with_parent
 from store.settings import IMPORT_ROOT, PROJECT_ROOT, Settings
 
 LOOPBACK: Final = "127.0.0.1"
-
-START_S: Final = 180.0
-"""Longest start of a server in seconds."""
 
 END_S: Final = 20.0
 """Seconds before a process that does not stop is killed."""
 
 PAUSE_S: Final = 0.5
-
-_PARENT_DEATH_SIGNAL: Final = 1
-_PRCTL: Final = getattr(ctypes.CDLL(None), "prctl", None)
 
 Processes = dict[str, subprocess.Popen[bytes]]
 
@@ -88,7 +82,7 @@ def _start(settings: Settings, processes: Processes) -> None:
             env=variables,
             cwd=PROJECT_ROOT,
             process_group=0,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509 - no thread runs yet
+            preexec_fn=end_with_parent,  # noqa: PLW1509 - no thread runs yet
         )
 
     at = ("--host", LOOPBACK, "--port")
@@ -101,12 +95,6 @@ def _start(settings: Settings, processes: Processes) -> None:
     echo(f"up        prefect  {prefect} (sign in with {folder / 'auth'})")
     echo(f"up        service  {service}")
     echo(f"up        export PREFECT_HOME={folder} for `prefect` itself; stop with Ctrl-C")
-
-
-def _end_with_parent() -> None:
-    """Let Linux end this process when its parent has ended, even by SIGKILL."""
-    if _PRCTL is not None:
-        _PRCTL(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def environment(settings: Settings) -> Mapping[str, str]:
@@ -141,8 +129,7 @@ def _write_profile(settings: Settings, address: str) -> None:
     file.touch(mode=0o600)
     file.write_text(
         f'active = "{PROFILE}"\n\n[profiles.{PROFILE}]\nPREFECT_API_URL = "{address}/api"\n'
-        f'PREFECT_API_AUTH_STRING = "{login}"\n\n'
-        f'[profiles.{EPHEMERAL}]\nPREFECT_SERVER_EPHEMERAL_ENABLED = "true"\n',
+        f'PREFECT_API_AUTH_STRING = "{login}"\n',
         encoding="utf-8",
     )
 

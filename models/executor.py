@@ -6,11 +6,13 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
+from signal import SIGKILL
 from threading import RLock
 from typing import Any, Final, TypeVar
 
 from joblib.externals.loky import ProcessPoolExecutor
 
+from store.processes import end_with_parent
 from store.progress import Progress, untracked
 
 _Item = TypeVar("_Item")
@@ -79,6 +81,7 @@ _TAKEN: Final[list[Callable[[Any], Any]]] = []
 
 
 def _take(work: Callable[[Any], Any]) -> None:
+    end_with_parent(SIGKILL)
     _TAKEN[:] = [work]
 
 

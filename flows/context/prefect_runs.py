@@ -9,7 +9,10 @@ import json
 import os
 import secrets
 import signal
+import socket
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +21,7 @@ from typing import Final, ParamSpec, TypeVar
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from store.errors import StoreError
 from store.vocabulary import COMMODITY
 
 _P = ParamSpec("_P")
@@ -27,14 +31,25 @@ BY_HAND: Final = ("PREFECT_API_URL", "PREFECT_HOME", "PREFECT_PROFILE", "PREFECT
 """Who has set one of these has chosen a server already."""
 
 PROFILE: Final = "magnetcast"
-EPHEMERAL: Final = "ephemeral"
-"""Prefect's own name for a server that lasts as long as the command."""
-
 JOB: Final = "MAGNETCAST_JOB"
 """Variable of a job's own server: the process of the job."""
 
-SERVER: Final = b"prefect.server.api.server:create_app"
-"""Word of the command of a server."""
+START_S: Final = 180.0
+"""Longest start of a server in seconds."""
+
+END_S: Final = 5.0
+"""Seconds that a job's own server has to record the last states of a run."""
+
+_SERVE: Final = """
+import os, socket, sys, threading
+threading.Thread(target=lambda: os._exit(len(sys.stdin.buffer.read())), daemon=True).start()
+import uvicorn
+create_app = "prefect.server.api.server:create_app"
+config = uvicorn.Config(create_app, factory=True, lifespan="on", log_level="error")
+uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
+"""
+"""Program of a job's own server, on a socket handed in. However the job ends, the pipe to it closes
+and the server ends with it."""
 
 USER: Final = "magnetcast"
 """Who signs in to Prefect's pages."""
@@ -80,42 +95,83 @@ def server_of(home: Path) -> str:
     folder = prefect_folder(home)
     if is_up(home):
         return f"the server of `magnetcast up`. For the prefect command: PREFECT_HOME={folder}"
-    orphans = [server for server, job in job_servers(home) if not Path(f"/proc/{job}").exists()]
-    kill = f"`kill {' '.join(map(str, orphans))}`"
-    ends = f" A killed job left its server running: {kill}." if orphans else ""
-    return f"each job records its run in {folder} by itself, as `magnetcast up` does not run.{ends}"
+    left = " The server that a killed job left was ended." if end_orphans(home) else ""
+    return (
+        f"each job records its run in {folder} by itself, as `magnetcast up` does not run.{left}"
+    )
 
 
-def job_servers(home: Path) -> Iterator[tuple[int, int]]:
+def end_orphans(home: Path) -> int:
+    """End servers of a home whose job is dead, and count them."""
+    orphans = [server for server, job in _job_servers(home) if not Path(f"/proc/{job}").exists()]
+    for server in orphans:
+        with suppress(OSError):  # ended meanwhile
+            os.kill(server, signal.SIGKILL)
+    return len(orphans)
+
+
+def _job_servers(home: Path) -> Iterator[tuple[int, int]]:
     """Processes of servers that jobs started for themselves in a home, and those of the jobs."""
     of_home = f"PREFECT_HOME={prefect_folder(home)}".encode()
+    container = Path("/proc/self/ns/pid")
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # another user's, or ended meanwhile
             variables = (folder / "environ").read_bytes().split(b"\0")
             job = [each for each in variables if each.startswith(f"{JOB}=".encode())]
-            if job and of_home in variables and SERVER in (folder / "cmdline").read_bytes():
+            is_server = job and b"prefect.server" in (folder / "cmdline").read_bytes()
+            # Another container counts its processes anew.
+            if is_server and of_home in variables and container.samefile(folder / "ns/pid"):
                 yield int(folder.name), int(job[0].partition(b"=")[2])
 
 
-def end_server(home: Path) -> None:
-    """End a server of this job that Prefect left: on a busy machine it may start two."""
-    for server, job in job_servers(home):
-        if job == os.getpid():
-            os.kill(server, signal.SIGKILL)
-
-
 def _choose_server(home: Path) -> None:
-    """Name to Prefect, before it is loaded, the server of ``up``, else one for this job alone."""
+    """Name to Prefect, before it is loaded, the server of ``up``, else start one for this job."""
     if "prefect" in sys.modules or any(os.environ.get(name) for name in BY_HAND):
         return
     prefect_folder(home).mkdir(parents=True, exist_ok=True)
     os.environ["PREFECT_HOME"] = str(prefect_folder(home))
     if not is_up(home):
-        os.environ[JOB] = str(os.getpid())
-        atexit.register(end_server, home)  # before Prefect's own, so that it runs after that
-        os.environ["PREFECT_PROFILE"] = EPHEMERAL
-        os.environ["PREFECT_API_AUTH_STRING"] = f"{USER}:{secrets.token_urlsafe(32)}"
-        os.environ["PREFECT_SERVER_API_AUTH_STRING"] = os.environ["PREFECT_API_AUTH_STRING"]
+        end_orphans(home)
+        _start_server()
+
+
+def _start_server() -> None:
+    import httpx  # noqa: PLC0415 - Prefect, which follows, loads it
+
+    login = f"{USER}:{secrets.token_urlsafe(32)}"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
+        os.environ |= {"PREFECT_API_URL": address, "PREFECT_API_AUTH_STRING": login}
+        of_server = {
+            JOB: str(os.getpid()),
+            "PREFECT_SERVER_API_AUTH_STRING": login,
+            "PREFECT__SERVER_EPHEMERAL": "1",  # neither its scheduler nor its clean-up
+            "PREFECT_UI_ENABLED": "0",
+        }
+        handle = listener.fileno()
+        server = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-c", _SERVE, str(handle)],
+            stdin=subprocess.PIPE, pass_fds=[handle], env=os.environ | of_server,
+        )  # fmt: skip
+    atexit.register(_stop, server)  # before Prefect's own, so that it runs after those
+    deadline = time.monotonic() + START_S
+    while server.poll() is None and time.monotonic() < deadline:
+        with suppress(httpx.HTTPError):
+            if httpx.get(f"{address}/health", timeout=5, trust_env=False).is_success:
+                return
+        time.sleep(0.1)
+    raise StoreError(
+        f"Prefect's server did not start (exit code {server.poll()}). Expected an answer at "
+        f"{address} within {START_S:.0f} s. Run again; its messages are above."
+    )
+
+
+def _stop(server: "subprocess.Popen[bytes]") -> None:
+    server.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        server.wait(END_S)
+    server.kill()
+    server.communicate()
 
 
 def is_in_run() -> bool:

@@ -8,19 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE
 
 import httpx
 import pytest
 
-from flows.context.prefect_runs import (
-    JOB,
-    SERVER,
-    auth_string,
-    end_server,
-    is_up,
-    prefect_folder,
-    server_of,
-)
+from flows.context.prefect_runs import JOB, auth_string, is_up, prefect_folder, server_of
 from flows.serving import listening_socket
 from flows.up import LOOPBACK, environment
 from models.registry import model_registry
@@ -235,21 +228,30 @@ def test_no_password_is_an_argument_and_the_login_is_made_once(tmp_path: Path) -
     assert len(first["PREFECT_API_AUTH_STRING"]) > 40
 
 
-def test_a_server_of_a_killed_job_is_named_and_one_of_this_job_ended(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "import time; time.sleep(60)", SERVER.decode()]
-    killed = subprocess.Popen([sys.executable, "-c", ""])
-    killed.wait()
+def started(home: Path, job: int) -> "subprocess.Popen[bytes]":
+    """A process that looks like the server that a job started for itself."""
+    command = [sys.executable, "-c", "print(flush=True); input()", "prefect.server"]
+    variables = {**os.environ, "PREFECT_HOME": str(prefect_folder(home)), JOB: str(job)}
+    server = subprocess.Popen(command, env=variables, stdin=PIPE, stdout=PIPE)  # noqa: S603
+    assert server.stdout is not None
+    server.stdout.readline()  # before, Linux shows neither its words nor its variables
+    return server
 
-    def start(job: int) -> subprocess.Popen[bytes]:
-        variables = {"PREFECT_HOME": str(prefect_folder(tmp_path)), JOB: str(job)}
-        return subprocess.Popen(command, env={**os.environ, **variables})  # noqa: S603
 
-    left, ours = start(killed.pid), start(os.getpid())
+def test_status_ends_the_server_of_a_dead_job_and_no_other(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    servers = orphan, ours, elsewhere = [
+        started(tmp_path, dead.pid),
+        started(tmp_path, os.getpid()),
+        started(tmp_path / "elsewhere", dead.pid),
+    ]
     try:
-        assert f"`kill {left.pid}`" in server_of(tmp_path)
-        end_server(tmp_path)
-        assert ours.wait(10) == -signal.SIGKILL
-        assert left.poll() is None
+        assert "killed job" in server_of(tmp_path)
+        assert "killed job" not in server_of(tmp_path)
+        assert orphan.wait(10) == -signal.SIGKILL
+        assert (ours.poll(), elsewhere.poll()) == (None, None)
     finally:
-        left.kill()
-        left.wait()
+        for server in servers:
+            server.kill()
+            server.communicate()

@@ -156,6 +156,9 @@ def test_a_run_that_was_killed_is_told_by_its_row_and_the_free_lock(tmp_path: Pa
         "The last run of 250410 failed.",
         "The last run, of 2026-11-25 00:00 UTC, was cut off.",
     ]
+    assert [str(one).rpartition(": ")[2] for one in after.lines if "last run" in str(one)] == [
+        "cut off."
+    ]
 
 
 def test_a_changed_folder_is_named(tmp_path: Path) -> None:
