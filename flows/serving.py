@@ -2,7 +2,9 @@
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.types import ASGIApp
 
 from service.app import Later, create_app
-from store.errors import DataError
+from store.errors import DataError, StoreError
 from store.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
@@ -27,23 +29,31 @@ def app_of(settings: Settings) -> ASGIApp:
     """App of the service of a home."""
     site = settings.home / "site"
     names = settings.public_names.lower().replace(",", " ").split()
-    return create_app(
-        site, Later(lambda: _questions(settings)), lambda: "".join(_metrics(site)), names=names
-    )
+    questions = Later(lambda: _questions(settings))
+    threading.Thread(target=_prepare, args=(questions,), daemon=True).start()
+    return create_app(site, questions, lambda: "".join(_metrics(site)), names=names)
+
+
+def _prepare(questions: Later) -> None:
+    """Open the questions before the first is asked; without a home it is told what is missing."""
+    with suppress(DataError, StoreError):
+        questions.open()
 
 
 def _questions(settings: Settings) -> ASGIApp:
     from features.build import DRIVER_MEANINGS  # noqa: PLC0415 - pandas takes half a second
     from flows.clock import utc_now  # noqa: PLC0415 - as above
     from flows.context.stores import store_of  # noqa: PLC0415 - as above
+    from publication.state import NothingPublishedError  # noqa: PLC0415 - as above
     from service.questions import Questions, questions_app  # noqa: PLC0415 - as above
 
-    return questions_app(
-        Questions(
-            store_of(settings), scenario_engine(settings), meanings=DRIVER_MEANINGS, clock=utc_now,
-            max_body_bytes=settings.max_body_bytes,
-        )
+    questions = Questions(
+        store_of(settings), scenario_engine(settings), meanings=DRIVER_MEANINGS, clock=utc_now,
+        max_body_bytes=settings.max_body_bytes,
     )  # fmt: skip
+    with suppress(NothingPublishedError):
+        questions.pool.open(questions.publication())
+    return questions_app(questions)
 
 
 def scenario_engine(settings: Settings) -> "ScenarioEngine":

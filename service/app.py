@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -97,7 +98,8 @@ def create_app(
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         is_question = scope["path"].rpartition("/")[2] in QUESTIONS
-        await (questions.open() if is_question else files)(scope, receive, send)
+        app = await run_in_threadpool(questions.open) if is_question else files
+        await app(scope, receive, send)
 
     async def health(_: Request) -> Response:
         return PlainTextResponse("ok\n")
