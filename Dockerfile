@@ -9,8 +9,8 @@ RUN apt-get update \
     && install -d -o magnetcast /var/lib/magnetcast
 
 WORKDIR /app
-COPY requirements.lock pyproject.toml README.md ./
-RUN pip install --no-cache-dir --require-hashes -r requirements.lock
+COPY requirements.image.lock pyproject.toml README.md ./
+RUN pip install --no-cache-dir --require-hashes -r requirements.image.lock
 COPY . .
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable .
 

@@ -100,8 +100,11 @@ docs-site: setup  ## Build the documentation's site into var/docs
 docs-test: setup  ## Follow every command of the documentation on the bundled facts (minutes)
 	MAGNETCAST_DOCS=all $(PY) -m pytest -q -n auto --dist load tests/docs/test_commands.py
 
-lock: | $(filter .uv/bin/uv,$(UV))  ## Resolve the packages anew
-	$(UV) pip compile --quiet pyproject.toml --extra ops --extra dask --extra dev --universal --python-version 3.11 --generate-hashes --no-header --output-file requirements.lock
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+
+lock: | $(filter .uv/bin/uv,$(UV))  ## Resolve the packages anew, and those of the image among them
+	$(COMPILE) pyproject.toml --extra ops --extra dask --extra dev --output-file requirements.lock
+	printf 'hatchling\neditables\n' | $(COMPILE) pyproject.toml - --extra ops --extra dask --constraint requirements.lock --no-annotate --output-file requirements.image.lock
 
 bench: bench-evidence bench-magnets bench-revisions bench-coverage bench-accuracy bench-mirror bench-policy-value  ## Re-measure accuracy (bench-speed, -run, -service, -store, -scale and -kills measure time and harm)
 
@@ -126,10 +129,10 @@ bench-beat-us: setup  ## Lay out the task that others may enter, and score the e
 	$(PY) -m benchmarks.beat_us.lay
 	$(PY) benchmarks/beat_us/task.py benchmarks/beat_us/entries/seasonal_naive.py var/beat_us/magnetcast.csv
 
-size:  ## Count lines, modules, functions and names, beside their budgets
+size:  ## Report lines, modules, functions and names
 	@python3 benchmarks/size.py
 
-guard: setup  ## Count the instructions of the hot paths and fail on a fifth more than before (valgrind)
+guard: setup  ## Count the instructions of the hot paths: a fifth more than before fails, less is printed (valgrind)
 	$(PY) benchmarks/guard.py
 
 guard-baseline: setup  ## Write the counts anew; say in the commit why they moved

@@ -35,7 +35,7 @@ def app_of(settings: Settings) -> ASGIApp:
 
 
 def _prepare(questions: Later) -> None:
-    """Open the questions before the first is asked; without a home it is told what is missing."""
+    """Open the questions before the first is asked; an error is left to who asks."""
     with suppress(DataError, StoreError):
         questions.open()
 

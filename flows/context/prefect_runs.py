@@ -95,9 +95,9 @@ def server_of(home: Path) -> str:
     folder = prefect_folder(home)
     if is_up(home):
         return f"the server of `magnetcast up`. For the prefect command: PREFECT_HOME={folder}"
-    left = " The server that a killed job left was ended." if end_orphans(home) else ""
+    orphan = " The server that a killed job left was ended." if end_orphans(home) else ""
     return (
-        f"each job records its run in {folder} by itself, as `magnetcast up` does not run.{left}"
+        f"each job records its run in {folder} by itself, as `magnetcast up` does not run.{orphan}"
     )
 
 

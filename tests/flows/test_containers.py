@@ -59,7 +59,29 @@ def test_who_calls_prefect_must_name_the_password() -> None:
 def test_the_guard_of_main_checks_and_audits_with_one_version_of_uv() -> None:
     guard, makefile = ((PROJECT_ROOT / name).read_text() for name in (".ci/run", "Makefile"))
 
-    assert {"make lint", "make size", "make test-all"} <= set(guard.splitlines())
+    assert {"make lint", "make test-all"} <= set(guard.splitlines())
     assert re.search(r"^make audit", guard, re.MULTILINE)
     assert re.search(r"^UV_VERSION := \d+\.\d+\.\d+$", makefile, re.MULTILINE)
     assert '"uv==$(UV_VERSION)"' in makefile
+
+
+def pins(name: str) -> set[str]:
+    return set(re.findall(r"^\S+==\S+", (PROJECT_ROOT / name).read_text(), re.MULTILINE))
+
+
+def test_the_image_has_what_was_tested_and_no_tools_of_development() -> None:
+    image = pins("requirements.image.lock")
+    names = {pin.partition("==")[0] for pin in image}
+
+    assert [words for _, words in instructions() if words.endswith("-r requirements.image.lock")]
+    assert image < pins("requirements.lock")
+    assert {"lightgbm", "mlflow", "prefect", "distributed", "hatchling"} <= names
+    assert not {"pytest", "mypy", "ruff", "playwright", "mkdocs-material"} & names
+
+
+def test_secrets_stay_out_of_git_and_of_the_image() -> None:
+    for name in (".gitignore", ".dockerignore"):
+        lines = (PROJECT_ROOT / name).read_text().splitlines()
+        assert {"deploy/tls", ".env", "*.pem", "*.key"} <= {
+            line.removeprefix("**/").removesuffix("/") for line in lines
+        }
