@@ -154,7 +154,8 @@ class Settings(BaseSettings):
         if address is None:
             return None
         parts = urlsplit(address)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        # The port of no number raises an error of its own.
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
             raise ValueError("not a web address. Expected http://... or https://...")
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError(

@@ -8,7 +8,7 @@ import ast
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -184,8 +184,17 @@ def _of_prefect(err: Exception) -> str:
 
 
 def _is_of_prefect(err: BaseException | None) -> bool:
-    while err is not None:
-        if type(err).__module__.split(".")[0] in {"httpx", "httpcore"}:
-            return True
+    """Tell whether a call to Prefect's API failed, and not one to a provider."""
+    if "prefect" not in sys.modules:
+        return False
+    from httpx import HTTPStatusError, RequestError
+    from prefect.settings import PREFECT_API_URL
+
+    api = PREFECT_API_URL.value()
+    while api and err is not None:
+        if isinstance(err, HTTPStatusError | RequestError):
+            with suppress(RuntimeError):  # it carries no request
+                if str(err.request.url).startswith(api):
+                    return True
         err = err.__cause__ or err.__context__
     return False

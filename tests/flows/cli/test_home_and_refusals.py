@@ -2,10 +2,12 @@ import io
 import os
 from pathlib import Path
 
+import httpx
 import pandas as pd
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.cli.command_line import VERBS
+from flows.cli.command_line import VERBS, main
 from flows.context.stores import made_store
 from store.home import VARIABLE
 from store.settings import PROJECT_ROOT, Settings
@@ -124,3 +126,33 @@ def test_an_empty_home_is_forecast_and_then_asked_what_if(nowhere: Path, magnetc
     assert again[0] == 0, again[2]
     assert "so the bundled facts were loaded" not in again[2]
     assert (nowhere / "elsewhere" / "magnetcast.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("err", "is_of_prefect"),
+    [
+        (httpx.ConnectError("off", request=httpx.Request("GET", "http://127.0.0.1:9/api/a")), True),
+        (httpx.ConnectError("off", request=httpx.Request("GET", "http://127.0.0.1:8/data")), False),
+        (httpx.InvalidURL("Invalid port: 'abc'"), False),
+    ],
+    ids=["its API", "a provider", "no address"],
+)
+def test_only_calls_to_prefects_api_are_prefects(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    err: Exception,
+    is_of_prefect: bool,  # noqa: FBT001 - a case
+) -> None:
+    def fail(_: object) -> None:
+        raise err
+
+    monkeypatch.setattr("flows.cli.command_line._check_words", fail)
+    with (
+        temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}),
+        pytest.raises(
+            SystemExit if is_of_prefect else type(err), match="1" if is_of_prefect else str(err)
+        ),
+    ):
+        main()
+
+    assert ("Start it with `magnetcast up`" in capsys.readouterr().err) == is_of_prefect

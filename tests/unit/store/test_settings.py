@@ -15,6 +15,7 @@ def test_an_address_is_taken_without_its_last_slash(monkeypatch: pytest.MonkeyPa
     [
         ("comtradeapi.un.org", "not a web address"),
         ("file:///etc/passwd", "not a web address"),
+        ("http://127.0.0.1:abc", "Port could not be cast to integer value as 'abc'"),
         ("https://me:s3cr3t@example.org", "a user, a password or a query"),
         ("https://example.org/?key=s3cr3t", "a user, a password or a query"),
     ],
