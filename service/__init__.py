@@ -1,4 +1,5 @@
-"""The planners' pages and the API, made from published tables only.
+"""The site over HTTP, and the answers that no file has: what-if and the stock question.
 
-Here: ``app`` puts it together. Not here: training, fetching, or any solve.
+Here: ``app`` puts it together. Not here: pages of a publication (``publication``), training or
+fetching.
 """

@@ -1,4 +1,4 @@
-"""Parameters of the models: presets, bounds, files, and the ranges that a search covers."""
+"""Parameters of the models: presets, bounds and files."""
 
 import hashlib
 import json

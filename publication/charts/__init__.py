@@ -1,4 +1,4 @@
-"""Charts as SVG and PNG: fans, scenarios.
+"""Charts as SVG and PNG: fans and the track record.
 
 Not here: which numbers are shown (``publication.queries``).
 """

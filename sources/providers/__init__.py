@@ -1,4 +1,4 @@
-"""Providers: statistics (customs, Comtrade, Census, Comext, rates, risk) and official documents.
+"""Providers: statistics (customs, Comtrade, Census, Comext, tariffs) and official documents.
 
 Here: what is specific to one provider; documents found wait for a person to decide. Not here: HTTP
 itself (``sources.http``) or checks that apply to all (``sources.checks``).
