@@ -8,7 +8,6 @@ together on 20 March (data/release_dates.csv).
 
 from typing import Annotated, Any, Final, Literal
 
-import httpx
 from prefect import Flow, flow, serve
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments.runner import RunnerDeployment
@@ -25,6 +24,7 @@ from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.library_defaults import set_defaults
+from flows.context.notices import Receivers
 from flows.context.parameter_sources import parameters_for
 from flows.context.run_config import config_of
 from flows.context.stores import single_writer
@@ -40,6 +40,7 @@ from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET
 from sources.http import KEY_PAGES
 from sources.providers import without_key
 from store.asof import MOMENT
+from store.errors import SourceError
 from store.settings import Settings
 
 BACKUPS_KEPT: Final = 8
@@ -77,14 +78,18 @@ def _run_name() -> str:
 
 
 def post(failed: Flow[Any, Any], _: FlowRun, state: State[Any]) -> None:
-    """Post that a run failed; Prefect logs an address that does not answer."""
+    """Post that a run failed; Prefect logs that nobody took it."""
     if state.name != ALARM:
         _post(f"magnetcast: {failed.name} failed: {state.message}")
 
 
 def _post(text: str) -> None:
-    if url := Settings().alarm_url.get_secret_value():
-        httpx.post(url, json={"text": text}, timeout=30).raise_for_status()
+    receivers = Receivers.of(Settings().alarm_url, "ALARM_URL")
+    if receivers and not (delivery := receivers.deliver("magnetcast", text)).is_sent:
+        raise SourceError(
+            f"MAGNETCAST_ALARM_URL: {delivery.trouble}. Expected a receiver that takes messages. "
+            "Correct the address."
+        )
 
 
 OFTEN: Final[dict[str, Any]] = {

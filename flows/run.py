@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from flows.alert_delivery import alert_if_possible
 from flows.clock import utc_now
 from flows.context.console import echo
 from flows.context.prefect_runs import in_prefect, prefect_step
@@ -18,6 +17,7 @@ from flows.context.stores import made_store, single_writer, store_of
 from flows.context.workspace import Workspace, open_workspace
 from flows.ingest.ingest import ingest
 from flows.publishing.forecast_explanation import explain_if_possible
+from flows.publishing.planning_alerts import alert_if_possible
 from flows.publishing.publish_or_hold import objections, publish, run_entry
 from flows.publishing.site_writing import show_publications
 from flows.training.backtest_records import backtest, read_cells, recorded_job, verdict

@@ -121,16 +121,23 @@ class Settings(BaseSettings):
     what_if_waiting: int = Field(default=32, ge=1, le=10_000)
     """Scenarios that may wait for their turn."""
 
+    alert_urls: SecretStr = Field(default=SecretStr(""), validate_default=True)
+    """Where alerts of planning.yaml go: addresses of Apprise, separated by blanks, such as
+    jsons://HOST/PATH or mailtos://USER:PASSWORD@HOST?to=ADDRESS."""
     alarm_url: SecretStr = SecretStr("")
-    """Where a run of the schedule that failed is posted; empty means nowhere."""
+    """Where a run of the schedule that failed is told, in the same way; empty means nowhere."""
 
-    smtp_url: SecretStr = SecretStr("")
-    """Mail server for alerts by e-mail: smtp://HOST:PORT or smtps://USER:PASSWORD@HOST:PORT."""
-    mail_from: str = "magnetcast@localhost"
-    """Sender of these e-mails."""
-    alert_key: SecretStr = SecretStr("")
-    """Signs these posts (Standard Webhooks): whsec_ and 32 bytes in base64; empty leaves them
-    unsigned."""
+    @field_validator("alert_urls")
+    @classmethod
+    def _stands_alone(cls, addresses: SecretStr) -> SecretStr:
+        gone = [f"MAGNETCAST_{name}" for name in ("SMTP_URL", "MAIL_FROM", "ALERT_KEY")]
+        if names := [name for name in gone if os.environ.get(name)]:
+            raise ValueError(
+                f"takes the place of {', '.join(names)}. Write a mail server as "
+                "mailtos://USER:PASSWORD@HOST?from=ADDRESS&to=ADDRESS, a webhook as "
+                "jsons://HOST/PATH, and unset the others"
+            )
+        return addresses
 
     @field_validator("home")
     @classmethod

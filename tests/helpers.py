@@ -51,8 +51,9 @@ class Receiver:
     port: int = 0
 
     @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook?a=b"
+    def address(self) -> str:
+        """Of Apprise."""
+        return f"json://127.0.0.1:{self.port}/hook"
 
 
 @contextmanager

@@ -51,8 +51,8 @@ def show(number: Number, /, *, out: Out = None, format: Form = "table") -> None:
 @publications.command
 def approve(number: Number, /, *, reason: Reason) -> None:
     """Publish a held publication unchanged."""
-    from flows.alert_delivery import alert_if_possible
     from flows.publishing.forecast_explanation import explain_if_possible
+    from flows.publishing.planning_alerts import alert_if_possible
     from flows.publishing.publish_or_hold import ahead_from
     from flows.publishing.site_writing import show_publications
 
@@ -153,7 +153,7 @@ def alerts() -> None:
 
     `magnetcast run` does this after publishing; this verb also retries undelivered messages.
     """
-    from flows.alert_delivery import alert
+    from flows.publishing.planning_alerts import alert
 
     echo(f"alerts    {alert(Settings(), utc_now())}")
 

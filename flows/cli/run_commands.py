@@ -118,9 +118,9 @@ def run_and_tell(
 
 def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     """Run all full partner tables as one job, one line each; a failed table stops no other."""
-    from flows.alert_delivery import alert_if_possible
     from flows.context.known_facts import full_commodities
     from flows.context.run_config import config_of
+    from flows.publishing.planning_alerts import alert_if_possible
     from flows.publishing.site_writing import show_publications
     from flows.run import open_for_run, run_workspace
     from models.forecasting.fallback import FAULTS

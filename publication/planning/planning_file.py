@@ -29,6 +29,14 @@ from store.vocabulary import COMMODITY, MONTH_PATTERN
 
 FILE: Final = "planning.yaml"
 
+_MOVED: Final = {
+    "webhooks": "MAGNETCAST_ALERT_URLS says where alerts go. Write there jsons://HOST/PATH for "
+    "https://HOST/PATH (json:// for http://), and delete webhooks here.",
+    "emails": "MAGNETCAST_ALERT_URLS says where alerts go. Write there "
+    "mailtos://USER:PASSWORD@HOST?from=ADDRESS&to=ADDRESS, and delete emails here.",
+}
+"""What to write in the place of fields that are gone."""
+
 MOST_TONNES: Final = 1e6
 """Tonnes a month, some hundred times what China exports."""
 
@@ -103,8 +111,6 @@ class PlanningFile(PlanningEntry):
 
     needs: tuple[Need, ...] = ()
     alert_rules: tuple[AlertRule, ...] = ()
-    webhooks: tuple[str, ...] = Field((), description="Addresses that every alert is posted to.")
-    emails: tuple[str, ...] = Field((), description="Recipients of every alert.")
     forecasts_by_others: tuple[str, ...] = Field(
         (), description="CSV files, relative to this file."
     )
@@ -153,8 +159,8 @@ def read_planning_file(home: Path) -> PlanningFile | None:
         place = ".".join(map(str, first["loc"]))
         number = _line_of(node, first["loc"])
         raise DataError(
-            f"{path}, line {number}{f', {place}' if place else ''}: {fault_message(first)} "
-            "See docs/planning.md."
+            f"{path}, line {number}{f', {place}' if place else ''}: "
+            f"{_MOVED.get(place) or fault_message(first)} See docs/planning.md."
         ) from err
 
 

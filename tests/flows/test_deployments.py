@@ -116,11 +116,11 @@ def test_a_run_that_fails_is_posted(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ValueError("stale: the data are old")
 
     with receiving() as receiver:
-        monkeypatch.setenv("MAGNETCAST_ALARM_URL", receiver.url)
+        monkeypatch.setenv("MAGNETCAST_ALARM_URL", receiver.address)
         with pytest.raises(ValueError, match="stale"):
             fail()
 
     ((_, body),) = receiver.taken
-    words = json.loads(body)["text"]
+    words = json.loads(body)["message"]
     assert words.startswith("magnetcast: scheduled-nothing failed: ")
     assert "stale: the data are old" in words

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from pydantic import SecretStr
 
 from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now
@@ -90,12 +91,12 @@ def test_rules_on_goods_look_after_a_run_on_them_and_are_sent_once(filled: Setti
         engine, rows, as_of=at("2023-11-26"), data_vintage="earlier", commodity="250410"
     )
     (filled.home / "planning.yaml").write_text(
-        "webhooks: ['http://127.0.0.1:9/']\n"
         "alert_rules:\n"
         "  - {name: moved, measure: median, points: 5, destination: USA, commodity: '250410'}\n"
     )
 
-    run_tables_and_tell(filled, at(NOW) + pd.Timedelta(days=1))
+    nobody = filled.model_copy(update={"alert_urls": SecretStr("json://127.0.0.1:9")})
+    run_tables_and_tell(nobody, at(NOW) + pd.Timedelta(days=1))
 
     (result,) = read_alerts(engine).to_dict("records")
     assert (result["fired"], result["attempts"]) == (True, 1)

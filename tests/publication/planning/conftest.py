@@ -13,7 +13,6 @@ from tests.made_once import made_once
 from tests.publication.stores import copied, publish
 
 LATER = datetime(2026, 11, 25, tzinfo=UTC)
-KEY = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 
 def home_of(store: Path, folder: Path) -> Iterator[Settings]:

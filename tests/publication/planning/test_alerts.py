@@ -1,4 +1,5 @@
 import json
+import socket
 import socketserver
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,18 +10,18 @@ import pytest
 import yaml
 from pydantic import SecretStr
 from sqlalchemy import Engine
-from standardwebhooks import Webhook
 
-from flows.alert_delivery import alert, alert_if_possible
 from flows.context.stores import store_of
+from flows.publishing.planning_alerts import alert, alert_if_possible
 from publication.planning.needs import need_documents
 from publication.planning.planning_file import FILE, Planning, read_planning_file
+from store.errors import DataError
 from store.facts.reading import latest_forecast
 from store.planning import read_alerts
 from store.schema.database_tables import alerts
 from store.settings import Settings
 from tests.helpers import Receiver, receiving, running
-from tests.publication.planning.conftest import KEY, LATER
+from tests.publication.planning.conftest import LATER
 from tests.publication.stores import NEWEST, publications_of, publish
 
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
@@ -76,9 +77,9 @@ def findings_of(settings: Settings) -> pd.DataFrame:
 
 @pytest.fixture
 def hooked(doubled: Settings, receiver: Receiver) -> Settings:
-    """Settings whose alerts go to the receiver, signed."""
-    plan(doubled, webhooks=[receiver.url])
-    return doubled.model_copy(update={"alert_key": SecretStr(KEY)})
+    """Settings whose alerts go to the receiver."""
+    plan(doubled)
+    return doubled.model_copy(update={"alert_urls": SecretStr(receiver.address)})
 
 
 def test_a_rule_reports_once_on_each_publication(doubled: Settings) -> None:
@@ -162,7 +163,7 @@ def test_a_need_and_a_year_before_are_watched(settings: Settings) -> None:
     assert short["after"] == chances[str(short["period"])[:7]]
 
 
-def test_a_webhook_gets_a_signed_message_until_it_takes_it(
+def test_a_webhook_is_told_until_it_takes_the_message_and_then_no_more(
     hooked: Settings, receiver: Receiver
 ) -> None:
     receiver.statuses = [500, 204]
@@ -170,55 +171,97 @@ def test_a_webhook_gets_a_signed_message_until_it_takes_it(
     sent = [alert(hooked, NOW) for _ in range(3)]
 
     assert [(one.delivered, one.failed) for one in sent] == [(0, 1), (1, 0), (0, 0)]
-    (first, _), (headers, body) = receiver.taken
-    content = json.loads(body)
-    assert (content["rule"], content["as_of"]) == ("doubled", "2026-11-25T00:00:00Z")
-    assert content["id"] == first["webhook-id"] == headers["webhook-id"]
-    assert headers["webhook-timestamp"] == str(int(NOW.timestamp()))
-    mark = Webhook(KEY).sign(headers["webhook-id"], NOW.to_pydatetime(), body.decode())
-    assert headers["webhook-signature"] == mark
+    contents = [json.loads(body) for _, body in receiver.taken]
     (row,) = read_alerts(store_of(hooked)).to_dict("records")
+    assert [content["title"] for content in contents] == 2 * ["magnetcast: doubled"]
+    assert [content["message"] for content in contents] == 2 * [row["message"]]
     assert (row["attempts"], row["trouble"], row["delivered_at"]) == (2, "", NOW)
 
 
 def test_an_alert_is_mailed_to_all_recipients(doubled: Settings, mail_server: MailServer) -> None:
-    plan(doubled, emails=["ann@example.org", "bob@example.org"])
-    url = SecretStr(f"smtp://127.0.0.1:{mail_server.port}")
-    settings = doubled.model_copy(update={"smtp_url": url, "mail_from": "m@example.org"})
+    plan(doubled)
+    to = "ann@example.org,bob@example.org"
+    address = f"mailto://127.0.0.1:{mail_server.port}?from=m@example.org&to={to}&smtp=127.0.0.1"
+    settings = doubled.model_copy(update={"alert_urls": SecretStr(address)})
 
-    assert (alert(doubled, NOW).failed, alert(settings, NOW).delivered) == (1, 1)
+    assert alert(settings, NOW).delivered == 1
 
-    (content,) = mail_server.taken
-    mail = message_from_bytes(content, policy=policy.default)
-    assert (mail["To"], mail["From"]) == ("ann@example.org, bob@example.org", "m@example.org")
-    assert mail["Subject"] == "magnetcast: doubled"
+    mails = [message_from_bytes(content, policy=policy.default) for content in mail_server.taken]
+    assert sorted(mail["To"] for mail in mails) == ["ann@example.org", "bob@example.org"]
+    assert {mail["Subject"] for mail in mails} == {"magnetcast: doubled"}
     (row,) = read_alerts(store_of(doubled)).to_dict("records")
-    assert " ".join(mail.get_content().split()) == row["message"]
-    assert (row["attempts"], row["trouble"]) == (2, "")
+    body = mails[0].get_body(preferencelist=("plain", "html"))
+    assert body is not None
+    assert str(row["message"])[:60] in " ".join(body.get_content().split())
 
 
 def test_what_nobody_took_is_sent_again_later_but_not_for_ever(
     hooked: Settings, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.alert_delivery.MOST_TRIES", 2)
+    monkeypatch.setattr("flows.publishing.planning_alerts.MOST_TRIES", 2)
     receiver.statuses = [302, 500]
 
     for _ in range(3):
         alert(hooked, NOW)
 
     (row,) = read_alerts(store_of(hooked)).to_dict("records")
-    assert row["trouble"] == "HTTP 500 from 127.0.0.1"
+    assert row["trouble"] == "receiver 1 (JSON) did not take it"
     assert pd.isna(row["delivered_at"])
+    assert len(receiver.taken) == 2  # no redirect was followed
+
+
+def test_one_that_hangs_and_one_that_is_gone_keep_no_other_from_its_message(
+    doubled: Settings,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("flows.context.notices.TIMEOUT_S", 1.0)
+    plan(doubled, alert_rules=[MEDIAN, {**MEDIAN, "name": "again"}])
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes calls and never answers
+        hangs = f"json://127.0.0.1:{silent.getsockname()[1]}/s3cr3t"
+        addresses = f"{hangs} json://127.0.0.1:1/s3cr3t {receiver.address}"
+        settings = doubled.model_copy(update={"alert_urls": SecretStr(addresses)})
+
+        assert alert(settings, NOW).delivered == 2
+        assert alert(settings, NOW).delivered == 0
+
+        silent.settimeout(0)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):  # after it hung once it is left out
+            silent.accept()
     assert len(receiver.taken) == 2
+    (first, second) = sorted(read_alerts(store_of(doubled))["trouble"], key=len)
+    assert first == "receiver 2 (JSON) did not take it"
+    assert second == f"{first}; receiver 1 (JSON) did not answer"
+    captured = capsys.readouterr()
+    assert "s3cr3t" not in captured.out + captured.err
 
 
-def test_a_hook_that_is_not_there_is_noted_without_its_path(doubled: Settings) -> None:
-    plan(doubled, webhooks=["http://127.0.0.1:1/key"])
+def test_a_message_that_was_cut_off_is_not_sent_again(
+    hooked: Settings, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
 
-    alert(doubled, NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.publishing.planning_alerts.note_outcome", killed)
+        with pytest.raises(KeyboardInterrupt):
+            alert(hooked, NOW)
 
-    (row,) = read_alerts(store_of(doubled)).to_dict("records")
-    assert row["trouble"] == "ConnectError at 127.0.0.1"
+    assert alert(hooked, NOW).delivered == 0
+    assert len(receiver.taken) == 1
+
+
+def test_an_address_that_is_none_is_refused_and_not_shown(doubled: Settings) -> None:
+    plan(doubled)
+    addresses = SecretStr("json://127.0.0.1/a https://chat.example.org/s3cr3t")
+    settings = doubled.model_copy(update={"alert_urls": addresses})
+
+    with pytest.raises(DataError, match="ALERT_URLS: Apprise does not know address 2 of 2") as err:
+        alert(settings, NOW)
+
+    assert "s3cr3t" not in str(err.value)
 
 
 def test_no_trouble_with_alerts_fails_a_publication(

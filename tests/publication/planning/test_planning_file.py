@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from flows.alert_delivery import alert
 from flows.context.stores import store_of
+from flows.publishing.planning_alerts import alert
 from publication.charts.fan import fan_of
 from publication.charts.fan_chart import fan_chart
 from publication.language.formats import dated
@@ -60,6 +60,8 @@ def test_a_home_without_the_file_has_no_planning(tmp_path: Path) -> None:
          "there is no need 'x' for an alert rule"),
         ("alert_rules:\n  - {name: a, measure: median, points: 5}\n",
          "name either a need or a destination"),
+        ("needs: []\nwebhooks: ['https://a/b']\n", r"line 2, webhooks: .*jsons://HOST/PATH"),
+        ("emails: [ann@example.org]\n", r"line 1, emails: .*MAGNETCAST_ALERT_URLS.*mailtos://"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_wrong_is_refused_with_line_and_reason(

@@ -49,3 +49,13 @@ def test_a_cluster_is_taken_and_an_empty_one_is_none(dask: str) -> None:
 def test_what_names_no_cluster_is_refused(dask: str) -> None:
     with pytest.raises(ValidationError, match="Expected tcp://HOST:PORT, local or local:N"):
         Settings(dask=dask)
+
+
+def test_who_set_a_mail_server_is_told_what_to_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAGNETCAST_SMTP_URL", "smtps://me:s3cr3t@mail.example.org:465")
+
+    with pytest.raises(ValidationError, match="takes the place of MAGNETCAST_SMTP_URL") as caught:
+        Settings()
+
+    assert "mailtos://USER:PASSWORD@HOST" in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)

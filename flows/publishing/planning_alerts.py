@@ -1,21 +1,15 @@
 """Alerts: findings of the rules about new publications, stored once and sent."""
 
-import json
-import smtplib
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from email.message import EmailMessage
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
-import httpx
 import pandas as pd
 from sqlalchemy import Engine
-from standardwebhooks import Webhook
 
 from features.build import DRIVER_MEANINGS
 from flows.context.console import echo
+from flows.context.notices import Receivers
 from flows.context.stores import store_of
 from publication.planning.alerts import finding_of
 from publication.planning.planning_file import PlanningFile, read_planning_file
@@ -26,7 +20,8 @@ from sources.files.file_reader import content_of
 from store.planning import (
     AlertFinding,
     highest_published,
-    note_delivery,
+    note_attempt,
+    note_outcome,
     note_rivals,
     read_alerts,
     save_findings,
@@ -34,9 +29,8 @@ from store.planning import (
 from store.publications.panels import read_panels
 from store.settings import Settings
 
-TIMEOUT_S: Final = 10.0
 MOST_TRIES: Final = 20
-"""Attempts to deliver one message, one a run; after that it only stands on the firm's page."""
+"""Attempts to deliver a message that nobody took, one a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +41,7 @@ class Dispatched:
     """Rules that checked a publication new to them."""
     fired: int
     delivered: int
-    """Messages accepted by all receivers."""
+    """Messages that a receiver took, or may have taken."""
     failed: int
 
     def __str__(self) -> str:
@@ -60,8 +54,8 @@ class Dispatched:
 def alert(settings: Settings, moment: pd.Timestamp) -> Dispatched:
     """Check every rule against the newest publication once, and send undelivered alerts.
 
-    A second call checks no rule again; it retries messages that a receiver did not accept. The
-    forecasts by others that the planning names are noted, as first seen now.
+    A second call checks no rule again; it retries messages that no receiver took. The forecasts
+    by others that the planning names are noted, as first seen now.
     """
     engine, planning = store_of(settings), read_planning_file(settings.home)
     if planning is None:
@@ -72,8 +66,9 @@ def alert(settings: Settings, moment: pd.Timestamp) -> Dispatched:
         if count := note_rivals(engine, rows, at=moment):
             echo(f"planning  {name}: {count} forecasts by others are new")
     findings = save_findings(engine, _findings(engine, planning, moment), at=moment)
-    due = list(_due(engine, planning))
-    outcomes = [_send(engine, settings, planning, row, moment) for row in due]
+    receivers = Receivers.of(settings.alert_urls, "ALERT_URLS")
+    due = _due(engine, planning) if receivers else ()
+    outcomes = [_send(engine, receivers, row, moment) for row in due]
     return Dispatched(
         checked=len(findings),
         fired=sum(finding.fired for finding in findings),
@@ -124,67 +119,17 @@ def _before(engine: Engine, newest: Publication) -> Publication | None:
 
 def _due(engine: Engine, planning: PlanningFile) -> Iterator[Record]:
     """Yield every undelivered alert of a rule that is there still, oldest first."""
-    if not (planning.webhooks or planning.emails):
-        return
     rows, names = read_alerts(engine), [rule.name for rule in planning.alert_rules]
     is_due = rows["delivered_at"].isna() & rows["attempts"].lt(MOST_TRIES)
     yield from records(rows.loc[is_due & rows["rule"].isin(names)])[::-1]
 
 
-def _send(
-    engine: Engine, settings: Settings, planning: PlanningFile, row: Record, moment: pd.Timestamp
-) -> bool:
-    name = uuid.uuid5(uuid.NAMESPACE_URL, f"{row['rule']} {row['as_of']}").urn
-    fields = ("rule", "measure", "commodity", "destination", "as_of", "against", "period")
-    content = {"type": "alert", "id": name, **{field: row[field] for field in fields}}
-    content |= {field: row[field] for field in ("before", "after", "message")}
-    body = json.dumps(content, ensure_ascii=False, allow_nan=False)
-    headers = {
-        "Content-Type": "application/json",
-        "webhook-id": name,
-        "webhook-timestamp": str(int(moment.timestamp())),
-    }
-    if key := settings.alert_key.get_secret_value():
-        headers["webhook-signature"] = Webhook(key).sign(name, moment.to_pydatetime(), body)
-    with httpx.Client(timeout=TIMEOUT_S, transport=httpx.HTTPTransport(retries=2)) as client:
-        troubles = [_post(client, hook, body, headers) for hook in planning.webhooks]
-    if planning.emails:
-        troubles.append(_mail(settings, planning.emails, row))
-    trouble = "; ".join(filter(None, troubles))
+def _send(engine: Engine, receivers: Receivers, row: Record, moment: pd.Timestamp) -> bool:
+    """Send an alert; if that is cut off no later run repeats it."""
     place = (str(row["rule"]), pd.Timestamp(row["as_of"]).to_pydatetime())
-    note_delivery(engine, place, at=moment.to_pydatetime(), trouble=trouble)
-    if trouble:
-        echo(f"alerts    {row['rule']}: {trouble}")
-    return not trouble
-
-
-def _post(client: httpx.Client, hook: str, body: str, headers: Mapping[str, str]) -> str:
-    try:
-        answer = client.post(hook, content=body, headers=headers)
-    except (httpx.HTTPError, httpx.InvalidURL) as err:
-        return f"{type(err).__name__} at {urlsplit(hook).hostname}"
-    if answer.is_success:
-        return ""
-    return f"HTTP {answer.status_code} from {answer.url.host}"
-
-
-def _mail(settings: Settings, recipients: tuple[str, ...], row: Record) -> str:
-    """Send an alert by e-mail; why it could not be sent, or nothing."""
-    address = settings.smtp_url.get_secret_value()
-    if not address:
-        return "no e-mail was sent: MAGNETCAST_SMTP_URL is not set"
-    server = urlsplit(address)
-    message = EmailMessage()
-    message["Subject"] = f"magnetcast: {row['rule']}"
-    message["From"] = settings.mail_from
-    message["To"] = ", ".join(recipients)
-    message.set_content(f"{row['message']}\n")
-    kind = smtplib.SMTP_SSL if server.scheme == "smtps" else smtplib.SMTP
-    try:
-        with kind(server.hostname or "", server.port or 0, timeout=TIMEOUT_S) as connection:
-            if server.username:
-                connection.login(unquote(server.username), unquote(server.password or ""))
-            connection.send_message(message)
-    except (OSError, smtplib.SMTPException) as err:
-        return f"{type(err).__name__} at {server.hostname}"
-    return ""
+    note_attempt(engine, place, at=moment.to_pydatetime())
+    delivery = receivers.deliver(f"magnetcast: {row['rule']}", str(row["message"]))
+    note_outcome(engine, place, trouble=delivery.trouble, is_sent=delivery.is_sent)
+    if delivery.trouble:
+        echo(f"alerts    {row['rule']}: {delivery.trouble}")
+    return delivery.is_sent
