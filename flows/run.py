@@ -26,7 +26,7 @@ from flows.training.promote import follow_if_possible
 from flows.training.train import train
 from models.evaluation.backtest import Backtest
 from models.forecasting.fallback import FAULTS, reason_of
-from models.forecasting.model_names import FALLBACK_PREFIXES
+from models.forecasting.model_names import FALLBACK_PREFIXES, fallback_of
 from models.monitoring import Reading, coverage_reading
 from models.registry import model_registry
 from models.registry.runs import find_runs
@@ -90,6 +90,8 @@ class RunOutcome:
     is_new: bool = False
     held: str = ""
     """Why the forecast waits for a person; the one before it still stands."""
+    fallback: str = ""
+    """Which fallback forecast every destination in place of a model, and why; empty if none."""
     site: Path | None = None
     """Where readers find it; None where it could not be written."""
 
@@ -154,7 +156,8 @@ def unchanged(workspace: Workspace) -> RunOutcome | None:
             held = f"{publication['state']}: {reason}"
             news = f"nothing new; publication {number} is {held}"
         echo(f"run       {workspace.config.prefix}{news}")
-        return RunOutcome(commodity=key, forecasts=rows, held=held)
+        fallback = _fallback(workspace, rows)
+        return RunOutcome(commodity=key, forecasts=rows, held=held, fallback=fallback)
     return None
 
 
@@ -233,7 +236,16 @@ def _publish(workspace: Workspace, table: pd.DataFrame, result: Backtest) -> Run
         notes=[str(note) for note in workspace.notes],
         is_new=True,
         held=str(held or ""),
+        fallback=_fallback(workspace, table),
     )
+
+
+def _fallback(workspace: Workspace, forecasts: pd.DataFrame) -> str:
+    """Which fallback forecast every destination, and why, where a model was expected to."""
+    champions = read_champions(workspace.engine, workspace.config.model)
+    is_expected = workspace.is_always_trained or champions.versions or champions.rule
+    status, reason = fallback_of(forecasts) if is_expected else ("", "")
+    return f"{status} ({reason})" if status else ""
 
 
 def _follow_up(settings: Settings, outcome: RunOutcome, config: RunConfig) -> RunOutcome:

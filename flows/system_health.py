@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from features.panel.statements import last_evidence_month
 from flows.backup import last_backup
 from flows.context.stores import has_store, is_writing, store_to_read, was_lost
+from models.forecasting.model_names import fallback_of
 from models.monitoring import Alarm, HealthReport, Reading
 from models.registry.stored_model import MODEL, may_have_records, verify
 from sources.bundled.release_calendar import ReleaseCalendar
@@ -71,6 +72,8 @@ class HealthFacts:
     champion: Message | None = None
     champion_trouble: str = ""
     """Why the champion cannot be loaded; empty if it can."""
+    fallback: tuple[str, str] = ("", "")
+    """Which fallback made the newest forecast, and why; empty if a model did."""
     tampered: tuple[Message, ...] = ()
     """Publications that do not match their digests, in the database or in their folder."""
     held: tuple[Message, ...] = ()
@@ -183,6 +186,14 @@ def _models(facts: HealthFacts) -> Iterator[Alarm]:
         yield Alarm("champion", words)
     elif facts.champion is None:
         yield Alarm("champion", message("No model is champion."))
+    fallback, reason = facts.fallback
+    if fallback:
+        words = message(
+            "The newest forecast is by the fallback %(model)s and by no model: %(reason)s.",
+            model=fallback,
+            reason=reason.rstrip("."),
+        )
+        yield Alarm("fallback", words)
     newest = facts.forecast_as_of
     if newest is not None and (facts.watched is None or facts.watched < newest):
         day = f"{newest:%Y-%m-%d}"
@@ -224,7 +235,7 @@ def _lines(facts: HealthFacts) -> Iterator[Message]:
         )
     yield facts.champion or message("Champion: none.")
     if facts.champion_trouble:
-        yield message("The champion cannot forecast; the next run falls back to other models.")
+        yield message("The champion cannot forecast; the next run trains a model in its place.")
     yield message(
         "Quarantine: %(files)s files wait. Free disk: %(size)s GB.",
         files=facts.quarantined,
@@ -366,6 +377,7 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
         if len(world)
         else None,
         forecast_as_of=latest["as_of"].max() if len(latest) else None,
+        fallback=fallback_of(latest),
         last_run=str(runs["status"].iloc[-1]) if len(runs) else "",
         last_run_at=runs["started_at"].iloc[-1] if len(runs) else None,
         coverage=readings[0] if readings else None,

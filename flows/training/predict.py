@@ -19,7 +19,6 @@ from models.forecasting import decomposition
 from models.forecasting.decomposition import Stages
 from models.forecasting.fallback import (
     CHAMPION,
-    PREVIOUS,
     REPLAY,
     FallbackForecast,
     FallbackResult,
@@ -31,7 +30,7 @@ from models.forecasting.fallback import (
     status_of,
 )
 from models.forecasting.model_frame import rows_of
-from models.forecasting.model_names import FALLBACK_MODELS, FALLBACK_PREFIXES
+from models.forecasting.model_names import FALLBACK_MODELS, FALLBACK_PREFIXES, PREVIOUS
 from models.forecasting.snapshot import Snapshot
 from models.policy.policy_effect import PolicyEffect, response_basis
 from models.quantile_model import TrainedModel

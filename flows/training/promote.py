@@ -74,9 +74,10 @@ def promote(
     model_registry.follow_store(settings, engine, config.model)
     champions = read_champions(engine, config.model)
     champion, challenger = champions.champion, _challenger(settings, champions, version, config)
+    workspace = open_workspace(settings, as_of, config)
     if result is None:
-        check_forecasts(open_workspace(settings, as_of, config), challenger)
-    trial = _challenge(settings, challenger, champions, result, config)
+        check_forecasts(workspace, challenger)
+    trial = _challenge(workspace, challenger, champions, result)
     decision = judge(trial)
     is_champion = decision.is_passed or accept is not None
     decided = {
@@ -220,23 +221,39 @@ def _challenger(
     return challenger
 
 
+def _rival(workspace: Workspace, champions: Champions) -> RegisteredVersion | None:
+    """Champion that would publish now, or None where the fallback would."""
+    of = workspace.config.prefix
+    for version in champions.in_force[:-3:-1]:  # the fallback chain has two
+        if not (trouble := _trouble(workspace, version)):
+            return version
+        echo(
+            f"promote   {of}version {version.version} is no rival, as it cannot forecast: {trouble}"
+        )
+    return None
+
+
 def _challenge(
-    settings: Settings,
+    workspace: Workspace,
     challenger: RegisteredVersion,
     champions: Champions,
     result: Backtest | None,
-    config: RunConfig,
 ) -> Challenge:
-    """Scored cells of the challenger and the champion, paired unless both are the same model."""
-    champion = champions.champion
+    """Scored cells of the challenger and of who would publish, unless both are the same model.
+
+    The simple rules, which publish where no champion can, are part of every challenge.
+    """
+    settings, config = workspace.settings, workspace.config
+    champion = _rival(workspace, champions)
     all_cells = cells_of(settings, challenger.model_version) if result is None else result.cells
     cells, losses = model_cells(all_cells), rule_losses(all_cells)
     judged = (champion and champion.as_of, champions.rule.get("as_of"))
     moments = [pd.Timestamp(as_of) for as_of in judged if as_of]
     is_older = any(pd.Timestamp(challenger.as_of) < moment for moment in moments)
+    rolled_back = _rollback_reason(champions, challenger)
     if champion is None:
         first = Challenge(pd.DataFrame(), cells, is_first=True, is_refit=False, is_older=is_older)
-        return replace(first, rule_losses=losses)
+        return replace(first, rolled_back=rolled_back, rule_losses=losses)
     pairs = pd.DataFrame()
     if challenger.model_version != champion.model_version:
         pairs = paired_cells(cells, model_cells(cells_of(settings, champion.model_version)))
@@ -246,7 +263,7 @@ def _challenge(
         is_first=False,
         is_refit=champion.recipe == challenger.recipe != "",
         is_older=is_older,
-        rolled_back=_rollback_reason(champions, challenger, champion),
+        rolled_back=rolled_back,
         best=_against_best(settings, champions, challenger, cells),
         fewest=len(MONTHS_BACK) if config.table_key else FEWEST_ORIGINS,
         rule_losses=losses,
@@ -274,18 +291,17 @@ def _loss_ratio(pairs: pd.DataFrame) -> float:
     return float(mean[CHALLENGER] / mean[PAST_CHAMPION])
 
 
-def _rollback_reason(
-    champions: Champions, challenger: RegisteredVersion, champion: RegisteredVersion
-) -> str:
+def _rollback_reason(champions: Champions, challenger: RegisteredVersion) -> str:
     """Reason why this version, its duplicate or its parameters were rolled back, or empty.
 
     A duplicate has the same parameters and was trained on the same facts. The champion's
     parameters do not count: another fit of them may do better.
     """
+    recipe = champions.champion.recipe if champions.champion else ""
     for bad in champions.rolled_back:
         same_parameters = bad.recipe == challenger.recipe
         is_duplicate = same_parameters and bad.data_vintage == challenger.data_vintage
-        is_rejected = same_parameters and bad.recipe != champion.recipe
+        is_rejected = same_parameters and bad.recipe != recipe
         if bad.version == challenger.version or is_duplicate or is_rejected:
             return f"version {bad.version} was: {bad.rolled_back}"
     return ""

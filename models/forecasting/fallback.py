@@ -19,7 +19,7 @@ from features.evidence_history import EvidenceHistory
 from features.origin import Origin
 from models.forecasting.evidence_forecaster import past_moments
 from models.forecasting.model_frame import rows_of
-from models.forecasting.model_names import FALLBACK_MODELS
+from models.forecasting.model_names import FALLBACK_MODELS, PREVIOUS
 from models.forecasting.plausibility import absurdities
 from models.forecasting.residual_history import (
     ANY_LEVEL,
@@ -43,7 +43,6 @@ from store.vocabulary import QUANTILE_COLUMNS
 NUMBERS: Final = [*QUANTILE_COLUMNS, "mean"]
 
 CHAMPION: Final = "champion"
-PREVIOUS: Final = "previous champion"
 REPLAY: Final = "replay"
 """Status of the forecast of a model trained as of that day, before the champion existed."""
 

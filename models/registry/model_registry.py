@@ -46,6 +46,7 @@ from models.registry.stored_model import (
     ROLLED_BACK_TAG,
     VERSION_TAGS,
     check,
+    check_rows,
     digest_of,
     features_of,
     may_have_records,
@@ -293,9 +294,10 @@ def load(settings: Settings, version: int, name: str = MODEL) -> TrainedModel:
         )
         texts = {file: (Path(folder) / file).read_text(encoding="utf-8") for file in FILES}
         check(texts, expected)
-        return parsed(texts)
     except (MlflowException, OSError, ValueError) as err:
         raise unreadable(name, version, source, err) from err
+    check_rows(texts, version, name)
+    return parsed(texts)
 
 
 def _signature(inputs: pd.DataFrame, outputs: pd.DataFrame) -> ModelSignature:

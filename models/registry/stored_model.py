@@ -63,6 +63,7 @@ def verify(settings: Settings, champion: RegisteredVersion, name: str = MODEL) -
         check(texts, champion.sha256)
     except (OSError, ValueError) as err:
         raise unreadable(name, champion.version, str(folder), err) from err
+    check_rows(texts, champion.version, name)
 
 
 def unreadable(name: str, version: int, source: str, err: Exception) -> StoreError:
@@ -80,13 +81,12 @@ def digest_of(texts: Mapping[str, str]) -> str:
 
 
 def check(texts: Mapping[str, str], expected: str) -> None:
-    """Refuse boosters and metadata that differ from those of training, or take other rows."""
+    """Refuse boosters and metadata that differ from those of training."""
     if (digest := digest_of(texts)) != expected:
         raise ValueError(
             f"its boosters and metadata have SHA-256 {digest[:12]}, and {expected[:12]} was "
             "recorded when it was registered."
         )
-    _check_rows(json.loads(texts["metadata.json"]))
 
 
 def features_of(metadata: Mapping[str, object]) -> list[str]:
@@ -94,21 +94,24 @@ def features_of(metadata: Mapping[str, object]) -> list[str]:
     return [str(name) for name in cast("list[object]", metadata.get("features", []))]
 
 
-def _check_rows(metadata: Mapping[str, object]) -> None:
+def check_rows(texts: Mapping[str, str], version: int, name: str = MODEL) -> None:
+    """Refuse a model that takes other rows than this code makes; its files are whole."""
+    metadata = json.loads(texts["metadata.json"])
     features = features_of(metadata)
     names = {feature.name for feature in ALL_FEATURES}
-    remedy = "Train it anew, or promote a version that was trained with this code."
     if metadata.get("schema") != MODEL_SCHEMA:
-        fault = (
-            f"it was trained on schema {metadata.get('schema', 'none')}. Expected {MODEL_SCHEMA}"
-        )
+        fault = f"it has rows of schema {metadata.get('schema', 'none')}, not {MODEL_SCHEMA}"
     elif unknown := sorted(set(features) - names):
         fault = f"it was trained on features that are no more: {first_few(unknown)}"
     elif metadata.get("meanings") != (today := catalogue_digest(frozenset(features))):
-        fault = f"its features had other meanings ({metadata.get('meanings')}). Expected {today}"
+        fault = f"its features had other meanings ({metadata.get('meanings')}, now {today})"
     else:
         return
-    raise ValueError(f"{fault}. {remedy}")
+    raise StoreError(
+        f"Version {version} of model {name!r} was trained by another version of magnetcast and does "
+        f"not fit this one: {fault}. Expected a model of this version; no file is damaged. "
+        "`magnetcast run` trains one."
+    )
 
 
 LOCATIONS: Final = (

@@ -104,7 +104,9 @@ def test_a_home_of_the_version_before_is_restored_verified_and_published_from(
     outcome = run(settings, at(LATER))
 
     assert manifest["version"] == "0.1.0"
-    assert [champion.version for champion in read_champions(engine, MODEL).in_force] == [1]
+    assert [champion.version for champion in read_champions(engine, MODEL).in_force] == [1, 2]
+    assert set(outcome.forecasts["status"]) == {"champion"}
+    assert outcome.fallback == ""
     assert outcome.is_new
     assert not outcome.held
     days = [list(frame["as_of"].dt.strftime("%F")) for frame in (before, read_publications(engine))]

@@ -125,8 +125,6 @@ def test_a_model_that_nothing_compares_stays_challenger_until_a_person_accepts_i
 ) -> None:
     own = home
     change_champion(own, recipe="another", model_version="magnetcast-gone")
-    for text in own.artifact_dir.rglob("p50.txt"):
-        text.write_text("tree\n", encoding="utf-8")
 
     assert magnetcast("train", "--as-of", LATER)[0] == 0
 

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from models import quantile_model
 from models.registry import model_registry, runs
-from models.registry.stored_model import MODEL, check, digest_of, verify
+from models.registry.stored_model import MODEL, check_rows, verify
 from store.database import open_store
 from store.errors import StoreError
 from store.publications.publication_rows import read_champions, write_champions
@@ -152,19 +152,19 @@ def test_boosters_or_metadata_changed_after_training_are_refused(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema": 0}, "trained on schema 0. Expected 2"),
+        ({"schema": 0}, "rows of schema 0, not 2"),
         ({"meanings": "old"}, "features had other meanings .old"),
         ({"features": ["tonnes_lag_9m"]}, "features that are no more: tonnes_lag_9m"),
         ({"features": ["swift_distance"], "unit": "scales"}, "are no more: swift_distance"),
     ],
 )
-def test_metadata_of_other_rows_are_refused_before_lightgbm_is_loaded(
+def test_metadata_of_other_rows_are_refused_as_of_another_version_before_lightgbm_is_loaded(
     mlflow_metadata: Mapping[str, object], change: Mapping[str, object], message: str
 ) -> None:
     texts = {quantile_model.METADATA: json.dumps({**mlflow_metadata, **change})}
 
-    with pytest.raises(ValueError, match=message):
-        check(texts, digest_of(texts))
+    with pytest.raises(StoreError, match=f"{message}.*no file is damaged"):
+        check_rows(texts, 1)
 
 
 @pytest.mark.slow
