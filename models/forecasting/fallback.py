@@ -19,7 +19,7 @@ from features.evidence_history import EvidenceHistory
 from features.origin import Origin
 from models.forecasting.evidence_forecaster import past_moments
 from models.forecasting.model_frame import rows_of
-from models.forecasting.model_names import FALLBACK_MODELS, PREVIOUS
+from models.forecasting.model_names import FALLBACK_MODELS
 from models.forecasting.plausibility import absurdities
 from models.forecasting.residual_history import (
     ANY_LEVEL,

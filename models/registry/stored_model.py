@@ -108,8 +108,8 @@ def check_rows(texts: Mapping[str, str], version: int, name: str = MODEL) -> Non
     else:
         return
     raise StoreError(
-        f"Version {version} of model {name!r} was trained by another version of magnetcast and does "
-        f"not fit this one: {fault}. Expected a model of this version; no file is damaged. "
+        f"Version {version} of model {name!r} was trained by another version of magnetcast and "
+        f"does not fit this one: {fault}. Expected a model of this version; no file is damaged. "
         "`magnetcast run` trains one."
     )
 
