@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from features.build import ALL_FEATURES, catalogue_digest
 from store.database import sqlite_file
-from store.errors import StoreError, first_few
+from store.errors import OldModelError, StoreError, first_few
 from store.publications.publication_rows import RegisteredVersion
 from store.settings import Settings
 
@@ -107,7 +107,7 @@ def check_rows(texts: Mapping[str, str], version: int, name: str = MODEL) -> Non
         fault = f"its features had other meanings ({metadata.get('meanings')}, now {today})"
     else:
         return
-    raise StoreError(
+    raise OldModelError(
         f"Version {version} of model {name!r} was trained by another version of magnetcast and "
         f"does not fit this one: {fault}. Expected a model of this version; no file is damaged. "
         "`magnetcast run` trains one."

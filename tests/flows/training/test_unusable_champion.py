@@ -1,6 +1,7 @@
 """A champion of an older version, which names features that are gone."""
 
 import json
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -25,7 +26,7 @@ from store.publications.publication_writing import publish_forecasts
 from store.settings import Settings
 from tests.data.builders import at
 from tests.data.cell_builders import make_cells
-from tests.flows.conftest import LATER
+from tests.flows.conftest import LATER, Call
 
 GONE = "holt_winters_distance"
 
@@ -87,3 +88,18 @@ def test_a_publication_by_a_fallback_is_the_last_line_of_a_run_and_its_exit_code
 
     assert end.value.code == 1
     assert capsys.readouterr().err.splitlines()[-1].endswith("seasonal naive (champion: gone).")
+
+
+def test_a_publication_of_another_version_says_which_one_and_is_not_recomputed(
+    home: Settings, magnetcast: Call
+) -> None:
+    outdated(home)
+
+    code, _, err = magnetcast("replay", "--as-of", LATER)
+
+    assert code == 1
+    assert re.search(
+        r"was made by magnetcast [\d.]+, commit \S+, and this version, .*cannot rec", err
+    )
+    assert GONE in err
+    assert "restore" not in err.lower()
