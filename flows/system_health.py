@@ -19,7 +19,8 @@ from flows.backup import last_backup
 from flows.context.stores import has_store, is_writing, store_to_read, was_lost
 from models.forecasting.model_names import fallback_of
 from models.monitoring import Alarm, HealthReport, Reading
-from models.registry.stored_model import MODEL, may_have_records, verify
+from models.registry.champions import read_champions
+from models.registry.stored_model import MODEL, verify
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.http import KEY_PAGES
 from sources.providers import without_key
@@ -39,7 +40,7 @@ from store.facts.reviews import read_quarantine
 from store.messages import Message, Value, from_json, message, sentences
 from store.months import last_complete_month, month_start
 from store.publications.integrity import changed_folders, tampered
-from store.publications.publication_rows import COVERAGE_DRIFT, latest_reading, read_champions
+from store.publications.publication_rows import COVERAGE_DRIFT, latest_reading
 from store.publications.publication_writing import held_publications
 from store.schema.database_tables import vintages
 from store.settings import Settings
@@ -72,6 +73,8 @@ class HealthFacts:
     champion: Message | None = None
     champion_trouble: str = ""
     """Why the champion cannot be loaded; empty if it can."""
+    champion_lost: int = 0
+    """Last version promoted where MLflow names no champion any more."""
     fallback: tuple[str, str] = ("", "")
     """Which fallback made the newest forecast, and why; empty if a model did."""
     tampered: tuple[Message, ...] = ()
@@ -183,6 +186,11 @@ def _models(facts: HealthFacts) -> Iterator[Alarm]:
     """Yield what is wrong with the champion and with coverage, or that it was not measured."""
     if facts.champion_trouble:
         words = message("It cannot answer: %(error)s.", error=facts.champion_trouble.rstrip("."))
+        yield Alarm("champion", words)
+    elif facts.champion_lost:
+        words = message(
+            "MLflow names no champion; version %(number)s was the last.", number=facts.champion_lost
+        )
         yield Alarm("champion", words)
     elif facts.champion is None:
         yield Alarm("champion", message("No model is champion."))
@@ -335,11 +343,15 @@ def examine(settings: Settings, moment: pd.Timestamp) -> HealthReport:
 
 
 def _with_champion(settings: Settings, engine: Engine, facts: HealthFacts) -> HealthFacts:
-    champions = read_champions(engine, MODEL)
+    try:
+        champions = read_champions(settings, engine, MODEL)
+    except StoreError as err:
+        return replace(facts, champion_trouble=str(err))
+    facts = replace(facts, champion_lost=champions.lost)
     if rule := champions.rule.get("rule"):
         words = message("The simple rule %(model)s publishes in place of the model.", model=rule)
         return replace(facts, champion=words)
-    if (champion := champions.champion) is None or not may_have_records(settings):
+    if (champion := champions.champion) is None:
         return facts
     name, number = champion.model_version, champion.version
     words = message("Champion: version %(number)s, %(model)s.", number=number, model=name)

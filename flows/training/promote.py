@@ -1,7 +1,7 @@
 """Make a challenger champion if the gate allows it, or go back to the champion before."""
 
-from collections.abc import Mapping
-from contextlib import suppress
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -28,14 +28,12 @@ from models.evaluation.promotion import (
 from models.forecasting.fallback import FAULTS, NUMBERS, faults_of, modelled, reason_of
 from models.forecasting.model_frame import rows_of
 from models.registry import model_registry
+from models.registry.champions import RULE_TAG, Champions, read_champions, rule_against
 from models.registry.runs import log_table, open_run
+from models.registry.stored_model import CHALLENGER as ON_TRIAL
+from models.registry.stored_model import CHAMPION
 from store.errors import DataError, StoreError, first_few
-from store.publications.publication_rows import (
-    Champions,
-    RegisteredVersion,
-    read_champions,
-    write_champions,
-)
+from store.publications.publication_rows import RegisteredVersion, write_promotions
 from store.settings import Settings
 
 
@@ -71,8 +69,7 @@ def promote(
             'the rules refuse or cannot judge. Add it: --accept "...".'
         )
     engine = store_of(settings)
-    model_registry.follow_store(settings, engine, config.model)
-    champions = read_champions(engine, config.model)
+    champions = read_champions(settings, engine, config.model)
     champion, challenger = champions.champion, _challenger(settings, champions, version, config)
     workspace = open_workspace(settings, as_of, config)
     if result is None:
@@ -93,20 +90,52 @@ def promote(
         "champion": "none" if champion is None else str(champion.version),
     }
     if is_champion:
-        write_champions(engine, config.model, champions.with_champion(challenger))
-        follow_if_possible(settings, config)
+        _crown(settings, champions, challenger, champions.with_champion(challenger), config.model)
     _record(settings, "promote", challenger, decided, about, config=config, rules=decision.table)
     LOG.info("gate      %sversion %s: %s", config.prefix, challenger.version, decision.summary)
     judges_champion = (trial.is_first or trial.is_refit) and not trial.is_older
-    if judges_champion and not is_champion:
-        rule = {}
-        for loss in (broken for broken in decision.broken if broken.rule == AGAINST_RULES):
+    if not is_champion:
+        rule = {} if judges_champion else champions.rule
+        lost = [each for each in decision.broken if each.rule == AGAINST_RULES]
+        for loss in lost if judges_champion else []:
             reason = f"version {challenger.version} lost to a simple rule in the backtest: loss "
             rule = {"rule": decision.better_rule, "as_of": challenger.as_of}
             rule["reason"] = f"{reason}{loss.measured}"
             echo(f"promote   {config.prefix}{decision.better_rule} publishes in place of the model")
-        write_champions(engine, config.model, replace(champions, rule=rule))
+        _refuse(settings, champions, challenger, rule, config.model)
     return PromotionOutcome(challenger.version, decision, is_champion)
+
+
+def _crown(
+    settings: Settings,
+    champions: Champions,
+    version: RegisteredVersion,
+    promotions: Sequence[RegisteredVersion],
+    name: str,
+) -> None:
+    """Make a version champion by the one call that gives it MLflow's alias.
+
+    Promotions are kept before: those behind the champion were not promoted in the end.
+    """
+    write_promotions(store_of(settings), name, promotions)
+    model_registry.set_alias(settings, CHAMPION, version.version, name)
+    challenger = champions.challenger
+    if challenger and (champions.rule or challenger.version == version.version):
+        model_registry.remove_alias(settings, ON_TRIAL, name)
+
+
+def _refuse(
+    settings: Settings,
+    champions: Champions,
+    version: RegisteredVersion,
+    rule: Mapping[str, str],
+    name: str,
+) -> None:
+    """Make a version the challenger, with the simple rule that publishes in place of a model."""
+    against = {**rule, "champion": rule_against(champions.champion)} if rule else {}
+    tags = {RULE_TAG: json.dumps(against)}
+    model_registry.set_tags(settings, version.version, tags, name)
+    model_registry.set_alias(settings, ON_TRIAL, version.version, name)
 
 
 def tell(outcome: PromotionOutcome, name: str, config: RunConfig) -> None:
@@ -131,8 +160,7 @@ def rollback(
     The champion before that is the previous one then: a second rollback goes further back.
     """
     engine, name, reason = store_of(settings), config.model, reason.strip() or "not given"
-    model_registry.follow_store(settings, engine, name)
-    champions = read_champions(engine, name)
+    champions = read_champions(settings, engine, name)
     past = champions.in_force
     if len(past) < 2:  # noqa: PLR2004 - one to take back, one to go back to
         raise StoreError(
@@ -142,28 +170,11 @@ def rollback(
         )
     restored, bad = past[-2:]
     check_forecasts(open_workspace(settings, as_of, config), restored)
-    write_champions(engine, name, champions.without_champion(reason))
+    _crown(settings, champions, restored, champions.without_champion(reason), name)
     decided = {"decision": "rolled back", "decision_reason": reason}
     about = {"as_of": as_of.isoformat()}
-    follow_if_possible(settings, config)
-    with suppress(StoreError):  # said by the line before
-        _record(settings, "rollback", bad, decided, about, config=config)
+    _record(settings, "rollback", bad, decided, about, config=config)
     return restored, replace(bad, rolled_back=reason)
-
-
-def follow_if_possible(settings: Settings, config: RunConfig) -> None:
-    """Make MLflow's aliases say who publishes; an error here changes nothing that was decided."""
-    try:
-        if not model_registry.follow_store(settings, store_of(settings), config.model):
-            echo(
-                f"models    {config.prefix}MLflow has lost the champion's version. Restore its "
-                "database from a backup; the next model that becomes champion needs none."
-            )
-    except StoreError as err:
-        echo(
-            f"models    {config.prefix}MLflow does not name the champion of the database yet; the "
-            f"next run, train, promote or rollback corrects it. {err}"
-        )
 
 
 def check_forecasts(workspace: Workspace, model: RegisteredVersion) -> None:
@@ -203,7 +214,7 @@ def _challenger(
 ) -> RegisteredVersion:
     name = config.model
     challenger = (
-        model_registry.challenger(settings, name)
+        champions.challenger
         if version is None
         else model_registry.at_version(settings, version, name)
     )

@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 from typing import Final, cast
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from features.build import ALL_FEATURES, catalogue_digest
 from store.database import sqlite_file
@@ -26,9 +26,8 @@ MODEL: Final = "magnetcast"
 CHAMPION: Final = "champion"
 """Alias of the version that publishes."""
 
-ROLLED_BACK_TAG: Final = "rolled_back"
-"""Tag of a champion that was rolled back: the reason."""
-
+CHALLENGER: Final = "challenger"
+"""Alias of the last version that was refused."""
 
 VERSION_TAGS: Final = tuple(field.name for field in fields(RegisteredVersion))[3:]
 """Tags of a version, fields of ``RegisteredVersion``."""
@@ -52,6 +51,17 @@ def may_have_records(settings: Settings) -> bool:
     """Whether MLflow may hold any record: an absent SQLite file holds none."""
     database = record_file(settings)
     return database is None or database.exists()
+
+
+def registered_version(
+    settings: Settings, number: int, run_id: str | None, source: str | None, tags: Mapping[str, str]
+) -> RegisteredVersion:
+    """Version as MLflow registered it."""
+    artifacts = settings.artifact_dir.resolve()
+    place = Path(unquote(urlsplit(source or "").path))
+    folder = str(place.relative_to(artifacts)) if place.is_relative_to(artifacts) else ""
+    values = {name: tags.get(name, "") for name in VERSION_TAGS}
+    return RegisteredVersion(int(number), run_id or "", folder, **values)
 
 
 def verify(settings: Settings, champion: RegisteredVersion, name: str = MODEL) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -20,12 +19,12 @@ from models.forecasting.model_frame import rows_of
 from models.learning.boosters import texts_of
 from models.registry import model_registry
 from models.registry.runs import open_run
-from models.registry.stored_model import MODEL, digest_of
-from store.publications.publication_rows import Champions, read_champions, write_champions
+from models.registry.stored_model import digest_of
 from store.publications.publication_writing import publish_forecasts
 from store.settings import Settings
 from tests.data.builders import at
 from tests.data.cell_builders import make_cells
+from tests.data.registry_builders import champion_of
 from tests.flows.conftest import LATER, Call
 
 GONE = "holt_winters_distance"
@@ -42,19 +41,18 @@ def succeeded(settings: Settings) -> None:
             settings, boosters=texts_of(model.boosters), metadata=model.metadata, example=rows,
             tags=tags, script=SERVED_MODEL,
         )  # fmt: skip
-    model_registry.nominate(settings, version)
+    model_registry.set_alias(settings, "challenger", version)
 
 
 def outdated(settings: Settings) -> None:
     """Let the champion name a feature that is gone, under a digest of its files."""
-    champion = read_champions(store_of(settings), MODEL).champion
+    champion = champion_of(settings)
     folder = settings.artifact_dir / champion.folder / "artifacts" / "model"
     metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
     metadata["features"][-1] = GONE
     (folder / "metadata.json").write_text(json.dumps(metadata), encoding="utf-8")
     digest = digest_of({file.name: file.read_text("utf-8") for file in folder.glob("[mp]*[nt]")})
     model_registry.set_tags(settings, champion.version, {"sha256": digest})
-    write_champions(store_of(settings), MODEL, Champions((replace(champion, sha256=digest),)))
 
 
 def test_a_champion_that_cannot_answer_is_no_rival_and_its_fallback_is_told(home: Settings) -> None:
