@@ -15,7 +15,7 @@ from typing import Any, Final
 import pandas as pd
 
 from flows.clock import utc_now
-from flows.context.stores import close_stores, follow_all, single_writer, store_to_write
+from flows.context.stores import close_stores, single_writer, store_to_write
 from models.registry.stored_model import may_have_records, move_locations
 from store.archive import SUFFIX, copy_sqlite, extract_archive, sqlite_damage, write_archive
 from store.database import open_store, shown_address, sqlite_file
@@ -108,8 +108,6 @@ def restore(settings: Settings, path: Path) -> Mapping[str, Any]:
             shutil.rmtree(settings.home, ignore_errors=True)
         raise
     close_stores()
-    if sqlite_file(settings.url) is not None:
-        follow_all(settings)
     return manifest
 
 

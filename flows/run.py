@@ -4,6 +4,7 @@ After each publication, and daily, it is measured how often published bands cove
 """
 
 import math
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -22,24 +23,19 @@ from flows.publishing.publish_or_hold import objections, publish, run_entry
 from flows.publishing.site_writing import show_publications
 from flows.training.backtest_records import backtest, read_cells, recorded_job, verdict
 from flows.training.predict import forecast, rule_at
-from flows.training.promote import follow_if_possible
 from flows.training.train import train
 from models.evaluation.backtest import Backtest
-from models.forecasting.fallback import FAULTS, reason_of
-from models.forecasting.model_names import FALLBACK_PREFIXES
+from models.forecasting.fallback import FAULTS, REPLAY, reason_of
+from models.forecasting.model_names import FALLBACK_PREFIXES, fallback_of
 from models.monitoring import Reading, coverage_reading
 from models.registry import model_registry
+from models.registry.champions import Champions, read_champions
 from models.registry.runs import find_runs
 from store.errors import StoreError
 from store.facts.reading import latest_forecast, read_forecasts, read_publication, read_runs
 from store.messages import from_json, to_json
 from store.publications.integrity import read_publications
-from store.publications.publication_rows import (
-    COVERAGE_DRIFT,
-    latest_reading,
-    read_champions,
-    save_reading,
-)
+from store.publications.publication_rows import COVERAGE_DRIFT, latest_reading, save_reading
 from store.publications.publication_writing import close_runs, held_forecasts
 from store.settings import Settings
 from store.vocabulary import COMMODITY
@@ -90,6 +86,8 @@ class RunOutcome:
     is_new: bool = False
     held: str = ""
     """Why the forecast waits for a person; the one before it still stands."""
+    fallback: str = ""
+    """Which fallback forecast every destination in place of a model, and why; empty if none."""
     site: Path | None = None
     """Where readers find it; None where it could not be written."""
 
@@ -118,7 +116,7 @@ def open_for_run(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> 
 
 def run_workspace(workspace: Workspace) -> RunOutcome:
     """Publish a forecast unless it was published already."""
-    follow_if_possible(workspace.settings, workspace.config)
+    _tell_lost(workspace)
     if (outcome := unchanged(workspace)) is not None:
         return outcome
     with run_entry(workspace) as models:  # before Prefect starts, which takes seconds
@@ -129,6 +127,21 @@ def run_workspace(workspace: Workspace) -> RunOutcome:
             as_of=workspace.as_of,
             about=workspace.config.published_as,
         )
+
+
+def _tell_lost(workspace: Workspace) -> None:
+    """Say that MLflow has no champion any more; the next one needs none before it."""
+    with suppress(StoreError):  # the fallback chain says it
+        if number := _champions(workspace).lost:
+            of, option = workspace.config.prefix, workspace.config.option
+            echo(
+                f"models    {of}MLflow names no champion; version {number} was the last. The model "
+                f"that is trained now takes its place, or `magnetcast promote {number}{option}`."
+            )
+
+
+def _champions(workspace: Workspace) -> Champions:
+    return read_champions(workspace.settings, workspace.engine, workspace.config.model)
 
 
 def unchanged(workspace: Workspace) -> RunOutcome | None:
@@ -154,14 +167,19 @@ def unchanged(workspace: Workspace) -> RunOutcome | None:
             held = f"{publication['state']}: {reason}"
             news = f"nothing new; publication {number} is {held}"
         echo(f"run       {workspace.config.prefix}{news}")
-        return RunOutcome(commodity=key, forecasts=rows, held=held)
+        fallback = _fallback(workspace, rows)
+        return RunOutcome(commodity=key, forecasts=rows, held=held, fallback=fallback)
     return None
 
 
 def is_current(workspace: Workspace, models: set[str]) -> bool:
     """Whether the same models would publish again; after a rollback they would not."""
-    champion = read_champions(workspace.engine, workspace.config.model).champion
-    if rule := rule_at(workspace):
+    try:
+        champions = _champions(workspace)
+    except StoreError:
+        return True  # no model could be loaded
+    champion = champions.champion
+    if rule := rule_at(workspace, champions):
         name = f"{FALLBACK_PREFIXES[rule['rule']]}-{workspace.parameters_digest}"
         return _was_trained(workspace) and name in models
     if champion is None:
@@ -233,7 +251,15 @@ def _publish(workspace: Workspace, table: pd.DataFrame, result: Backtest) -> Run
         notes=[str(note) for note in workspace.notes],
         is_new=True,
         held=str(held or ""),
+        fallback=_fallback(workspace, table),
     )
+
+
+def _fallback(workspace: Workspace, forecasts: pd.DataFrame) -> str:
+    """Which fallback forecast every destination, and why, where a model was expected to."""
+    status, reason = fallback_of(forecasts)
+    is_expected = workspace.is_always_trained or not reason.startswith(f"{REPLAY}: ")
+    return f"{status} ({reason})" if status and is_expected else ""
 
 
 def _follow_up(settings: Settings, outcome: RunOutcome, config: RunConfig) -> RunOutcome:

@@ -17,8 +17,10 @@ from sqlalchemy import Engine
 from features.panel.statements import last_evidence_month
 from flows.backup import last_backup
 from flows.context.stores import has_store, is_writing, store_to_read, was_lost
+from models.forecasting.model_names import fallback_of
 from models.monitoring import Alarm, HealthReport, Reading
-from models.registry.stored_model import MODEL, may_have_records, verify
+from models.registry.champions import read_champions
+from models.registry.stored_model import MODEL, verify
 from sources.bundled.release_calendar import ReleaseCalendar
 from sources.http import KEY_PAGES
 from sources.providers import without_key
@@ -38,7 +40,7 @@ from store.facts.reviews import read_quarantine
 from store.messages import Message, Value, from_json, message, sentences
 from store.months import last_complete_month, month_start
 from store.publications.integrity import changed_folders, tampered
-from store.publications.publication_rows import COVERAGE_DRIFT, latest_reading, read_champions
+from store.publications.publication_rows import COVERAGE_DRIFT, latest_reading
 from store.publications.publication_writing import held_publications
 from store.schema.database_tables import vintages
 from store.settings import Settings
@@ -71,6 +73,10 @@ class HealthFacts:
     champion: Message | None = None
     champion_trouble: str = ""
     """Why the champion cannot be loaded; empty if it can."""
+    champion_lost: int = 0
+    """Last version promoted where MLflow names no champion any more."""
+    fallback: tuple[str, str] = ("", "")
+    """Which fallback made the newest forecast, and why; empty if a model did."""
     tampered: tuple[Message, ...] = ()
     """Publications that do not match their digests, in the database or in their folder."""
     held: tuple[Message, ...] = ()
@@ -187,8 +193,21 @@ def _models(facts: HealthFacts) -> Iterator[Alarm]:
     if facts.champion_trouble:
         words = message("It cannot answer: %(error)s.", error=facts.champion_trouble.rstrip("."))
         yield Alarm("champion", words)
+    elif facts.champion_lost:
+        words = message(
+            "MLflow names no champion; version %(number)s was the last.", number=facts.champion_lost
+        )
+        yield Alarm("champion", words)
     elif facts.champion is None:
         yield Alarm("champion", message("No model is champion."))
+    fallback, reason = facts.fallback
+    if fallback:
+        words = message(
+            "The newest forecast is by the fallback %(model)s and by no model: %(reason)s.",
+            model=fallback,
+            reason=reason.rstrip("."),
+        )
+        yield Alarm("fallback", words)
     newest = facts.forecast_as_of
     if newest is not None and (facts.watched is None or facts.watched < newest):
         day = f"{newest:%Y-%m-%d}"
@@ -230,7 +249,7 @@ def _lines(facts: HealthFacts) -> Iterator[Message]:
         )
     yield facts.champion or message("Champion: none.")
     if facts.champion_trouble:
-        yield message("The champion cannot forecast; the next run falls back to other models.")
+        yield message("The champion cannot forecast; the next run trains a model in its place.")
     yield message(
         "Quarantine: %(files)s files wait. Free disk: %(size)s GB.",
         files=facts.quarantined,
@@ -330,11 +349,15 @@ def examine(settings: Settings, moment: pd.Timestamp) -> HealthReport:
 
 
 def _with_champion(settings: Settings, engine: Engine, facts: HealthFacts) -> HealthFacts:
-    champions = read_champions(engine, MODEL)
+    try:
+        champions = read_champions(settings, engine, MODEL)
+    except StoreError as err:
+        return replace(facts, champion_trouble=str(err))
+    facts = replace(facts, champion_lost=champions.lost)
     if rule := champions.rule.get("rule"):
         words = message("The simple rule %(model)s publishes in place of the model.", model=rule)
         return replace(facts, champion=words)
-    if (champion := champions.champion) is None or not may_have_records(settings):
+    if (champion := champions.champion) is None:
         return facts
     name, number = champion.model_version, champion.version
     words = message("Champion: version %(number)s, %(model)s.", number=number, model=name)
@@ -372,6 +395,7 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
         if len(world)
         else None,
         forecast_as_of=latest["as_of"].max() if len(latest) else None,
+        fallback=fallback_of(latest),
         last_run=str(runs["status"].iloc[-1]) if len(runs) else "",
         last_run_at=runs["started_at"].iloc[-1] if len(runs) else None,
         coverage=readings[0] if readings else None,

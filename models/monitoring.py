@@ -17,7 +17,7 @@ from store.vocabulary import AGGREGATES
 
 AlarmName = Literal[
     "database", "tampered", "held", "forecast", "late-data", "stale", "failed",
-    "stuck", "champion", "quarantine", "disk", "backup", "unwatched",
+    "stuck", "champion", "fallback", "quarantine", "disk", "backup", "unwatched",
     "coverage-drift",
 ]  # fmt: skip
 """Sections of docs/operations.md."""

@@ -30,6 +30,10 @@ class OldSchemaError(StoreError):
     """The database waits for a migration."""
 
 
+class OldModelError(StoreError):
+    """A model was trained by another version of magnetcast, and this one cannot run it."""
+
+
 def first_few(items: Sequence[object], *, total: int | None = None) -> str:
     """Join the first five items for a message and say how many there are, or ``total``, in all."""
     count = len(items) if total is None else total

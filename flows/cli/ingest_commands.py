@@ -54,6 +54,10 @@ def customs(
     partial: Annotated[
         bool, Parameter(help="The file lacks partners; their sum is not the world.")
     ] = False,
+    complete: Annotated[
+        bool,
+        Parameter(help="The file has all partners, whoever is missing; their sum is the world."),
+    ] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Load a download from China Customs, CSV or .xlsx: exports of 85051110 by partner.
@@ -72,7 +76,14 @@ def customs(
         settings,
         by_hand(
             lambda ingested_at: CustomsDownload(
-                file, calendar, ingested_at, direction, day, unit or "", is_partial=partial
+                file,
+                calendar,
+                ingested_at,
+                direction,
+                day,
+                unit or "",
+                is_partial=partial,
+                is_complete=complete,
             ).load(),
             f"in {file.name}",
             past="magnets",

@@ -114,6 +114,9 @@ def run_and_tell(
     echo(f"  site      {outcome.site / 'index.html' if outcome.site else 'not written'}")
     echo(f"  runs      .venv/bin/mlflow ui --backend-store-uri {settings.tracking_uri}")
     echo(f"  database  {shown_address(settings.url)}")
+    if outcome.fallback:
+        echo(f"\nThe forecast is by a fallback and by no model: {outcome.fallback}.")
+        raise SystemExit(1)
 
 
 def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
@@ -146,9 +149,10 @@ def summary(outcome: "RunOutcome") -> str:
     forecasts = outcome.forecasts
     places = set(forecasts["destination"]) - {WORLD, EU27}
     verdict = f"; {outcome.verdict}" if outcome.verdict else ""
+    fallback = f"; by the fallback: {outcome.fallback}" if outcome.fallback else ""
     return (
         f"{len(places)} destinations, {forecasts['period'].min()} to {forecasts['period'].max()}, "
-        f"{outcome.rows_published} rows published{verdict}"
+        f"{outcome.rows_published} rows published{verdict}{fallback}"
     )
 
 

@@ -19,9 +19,9 @@ from models.learning.parameters import (
     read_parameters,
     with_changes,
 )
+from models.registry.champions import read_champions
 from store.asof import require_time_zone
 from store.errors import DataError, StoreError
-from store.publications.publication_rows import read_champions
 from store.settings import Settings
 
 _DEFAULT: Final = "default"
@@ -80,7 +80,7 @@ def _of_champion(
     """
     require_time_zone(as_of)
     try:
-        champion = read_champions(store_of(settings), name).champion
+        champion = read_champions(settings, store_of(settings), name).champion
     except StoreError:
         return SourcedParameters(start)  # loading or storing a model reports it
     if champion is None or not champion.parameters or pd.Timestamp(champion.as_of) > as_of:

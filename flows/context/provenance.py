@@ -16,7 +16,8 @@ def environment() -> dict[str, object]:
     from features.evidence_history import PACKAGES  # noqa: PLC0415 - what computes takes a second
 
     packages = {name: version(name) for name in PACKAGES}
-    return {"code": git_commit(), "packages": {"python": platform.python_version(), **packages}}
+    code = {"version": version("magnetcast"), "code": git_commit()}
+    return {**code, "packages": {"python": platform.python_version(), **packages}}
 
 
 def git_commit() -> str:

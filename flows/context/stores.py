@@ -7,12 +7,12 @@ from threading import Lock
 from typing import Final
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from flows.context.console import echo
-from store.database import is_made, open_store, open_to_read, reading, shown_address, sqlite_file
+from store.database import is_made, open_store, open_to_read, shown_address, sqlite_file
 from store.errors import OldSchemaError, StoreError
-from store.schema.database_tables import REVISION, champions
+from store.schema.database_tables import REVISION
 from store.settings import Settings
 
 MOST_OPEN: Final = 8
@@ -84,22 +84,7 @@ def upgrade_store(settings: Settings, *, dry_run: bool = False) -> bool:
         echo(f"upgrade   {'would change' if dry_run else 'changed'} {change}")
     if changes and not dry_run:
         echo(f"upgrade   the database as it was: {copy}")
-        follow_all(settings)
     return bool(changes)
-
-
-def follow_all(settings: Settings) -> None:
-    """Make champions of database and MLflow the same, as far as MLflow answers."""
-    from models.registry.model_registry import follow_store  # noqa: PLC0415 - MLflow takes seconds
-
-    engine = store_of(settings)
-    with reading(engine) as connection:
-        names = connection.execute(select(champions.c.name).distinct()).scalars().all()
-    for name in names:
-        try:
-            follow_store(settings, engine, name)
-        except StoreError as err:
-            echo(f"models    {err} The next run goes on without the champions before the last.")
 
 
 def has_store(settings: Settings) -> bool:

@@ -19,7 +19,7 @@ from flows.context.console import CONSOLE, echo
 from flows.context.prefect_runs import in_prefect, prefect_step
 from flows.context.provenance import actor
 from flows.context.stores import has_store, made_store, single_writer, store_of
-from flows.ingest.doubts import doubts_about, doubts_about_ingests, outside_own_bands
+from flows.ingest.doubts import doubts_about, doubts_about_ingests
 from flows.ingest.sources import IngestRequest, bundled
 from sources.bundled.all_tables import load_bundled
 from sources.bundled.notation import COUNTRIES
@@ -34,7 +34,7 @@ from store.facts.writing import is_known, write_batch
 from store.schema.database_tables import vintages
 from store.schema.frames import typed_frame
 from store.settings import Settings
-from store.vocabulary import EU27, EU27_MEMBERS, HS6, WORLD
+from store.vocabulary import EU27, HS6, WORLD
 
 
 @prefect_step("ingest")
@@ -74,7 +74,7 @@ def _stored(settings: Settings, wanted: IngestRequest, *, is_shown: bool) -> Wri
     with engine.begin() as connection:
         check_clock(connection, vintages.c.ingested_at, moment)
     evidence = _evidence(settings, engine, moment)
-    received = [with_world(file, evidence, engine, as_of=moment) for file in wanted.receive(moment)]
+    received = [with_world(file, evidence) for file in wanted.receive(moment)]
     new = [file for file in received if not is_known(engine, file, revises=wanted.revises)]
     if is_shown:
         _show([line for file in new for line in _lines(wanted.place, file, ())])
@@ -152,7 +152,7 @@ def preview(settings: Settings, request: IngestRequest | None) -> None:
     refused = 0
     evidence = _evidence(settings, engine, moment)
     for received in wanted.receive(moment):
-        file = with_world(received, evidence, engine, as_of=moment)
+        file = with_world(received, evidence)
         if engine is not None and is_known(engine, file, revises=wanted.revises):
             lines.append((file.file_name, "ingested before: nothing would be written"))
             continue
@@ -286,24 +286,21 @@ def _show(lines: Sequence[tuple[str, str]]) -> None:
 
 
 SMALL_SHARE: Final = 1e-3
-"""Share of the sum that its smallest partner has at most, in a list that is complete."""
+"""Largest share of a small partner in the newest complete list; one of them must be listed."""
 
 MISSING_SHARE: Final = 0.01
 """Share of the newest complete list that partners who are not listed had at most."""
 
 
-def with_world(
-    file: FileRows, earlier: pd.DataFrame, engine: Engine | None, *, as_of: pd.Timestamp
-) -> FileRows:
+def with_world(file: FileRows, earlier: pd.DataFrame) -> FileRows:
     """A file with the world of the months whose partners it lists, and words on what was taken.
 
     A month without a line of totals is taken if its partners are those that made 99% of the newest
-    complete list, small ones are among them, and all series that it implies lie in their own bands
-    or, where one is published, their sum is held against the world (``sources.checks``).
+    complete list, small ones among them, or a person says so: what they bought does not count.
+    Where a world is published, the sum is held against it (``sources.checks``).
 
     Args:
         earlier: Observations that are known (store contract); not modified.
-        engine: Where forecasts are published; None before there is a store.
     """
     rows = file.tables.get("observations", typed_frame([], "observations"))
     totals = rows.loc[rows["destination"].eq(WORLD), "period_from"]
@@ -315,23 +312,16 @@ def with_world(
     newest = _newest_list(earlier, levels)
     weights = parts[parts["measure"].eq(MEASURE)]
     doubts = {
-        pd.Timestamp(str(month)): _doubt(part, newest)
+        pd.Timestamp(str(month)): "" if file.is_complete else _doubt(part, newest)
         for month, part in weights.groupby("period_from")
     }
     is_published = levels["destination"].eq(WORLD) & ~levels["note"].str.startswith(SUM_NOTE)
     published = {*levels.loc[is_published, "period_from"]}
-    open_months = [m for m, doubt in doubts.items() if not doubt and m not in published]
-    complete = weights[weights["period_from"].isin(open_months)]
-    members = complete[complete["destination"].isin(EU27_MEMBERS)]
-    implied = pd.concat([complete, _monthly_sums(complete, WORLD), _monthly_sums(members, EU27)])
-    for row in outside_own_bands(implied, earlier, engine, as_of=as_of).to_dict("records"):
-        doubts[row["period_from"]] = doubts[row["period_from"]] or (
-            f"it would make {row['destination']} {row['value']:,.0f} t, outside its own band, "
-            f"{row['low']:,.0f} to {row['high']:,.0f} t"
-        )
     months = [month for month, doubt in doubts.items() if not doubt]
     partial = "not taken, as the list is partial"
     words = [f"{partial}: {month:%Y-%m}, {doubt}" for month, doubt in doubts.items() if doubt]
+    if words:
+        words.append("if all are there, load it again with --complete")
     if months:
         before = levels.loc[levels["destination"].eq(WORLD), "period_from"].max()
         newer = "" if max(months) <= before else f"; forecasts start after {max(months):%Y-%m}"
@@ -361,14 +351,14 @@ def _newest_list(earlier: pd.DataFrame, levels: pd.DataFrame) -> "pd.Series[floa
 
 def _doubt(part: pd.DataFrame, newest: "pd.Series[float]") -> str:
     """Why a month's partners are not known to be all; empty if they are."""
-    least, total = part["value"].min(), part["value"].sum()
     if newest.empty:
         return "no complete list is known to compare it with"
     missing = newest[~newest.index.isin(part["destination"])]
     if (share := missing.sum() / newest.sum()) > MISSING_SHARE:
         return f"it lacks {first_few([*missing.index])}, {share:.0%} of the newest complete list"
-    if least > SMALL_SHARE * total:
-        return f"it lacks small partners, the least has {least:,.1f} t"
+    small = newest.index[newest <= SMALL_SHARE * newest.sum()]
+    if len(small) and not small.isin(part["destination"]).any():
+        return f"it lacks all small partners, such as {first_few([*small])}"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -14,13 +15,13 @@ from flows.context.run_config import RunConfig
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from models.forecasting.decomposition import stages_from
-from models.forecasting.fallback import NUMBERS, modelled, plain
+from models.forecasting.fallback import NUMBERS, modelled, plain, reason_of
 from models.forecasting.model_frame import rows_of
 from models.forecasting.model_names import FALLBACK_PREFIXES
 from models.learning.parameters import with_changes
 from models.quantile_model import TrainedModel
 from models.registry import model_registry
-from store.errors import DataError, StoreError
+from store.errors import DataError, OldModelError, StoreError
 from store.facts.commodities import evidence_digests
 from store.facts.reading import latest_forecast, read_forecasts, read_publication
 from store.months import month_label, month_number
@@ -174,16 +175,29 @@ def in_order(rows: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
 
 def model_of(settings: Settings, rows: pd.DataFrame) -> TrainedModel | None:
     """Model behind published rows; None, and a message, if it is gone."""
-    name, kind = str(rows["model"].iloc[0]), RunConfig(str(rows["commodity"].iloc[0])).model
     try:
-        version = model_registry.named(settings, name, kind)
-        if version is not None:
-            return model_registry.load(settings, version.version, kind)
-        problem = f"Model {name} is not in the registry {settings.tracking_uri}."
+        return _model_behind(settings, rows)
     except StoreError as err:
-        problem = str(err)
-    echo(f"explain   {problem} What only it could tell is counted as {NOT_REPRODUCED}")
+        echo(f"explain   {err} What only its model could tell is counted as {NOT_REPRODUCED}")
     return None
+
+
+def _model_behind(settings: Settings, rows: pd.DataFrame) -> TrainedModel:
+    name, kind = str(rows["model"].iloc[0]), RunConfig(str(rows["commodity"].iloc[0])).model
+    registered = model_registry.named(settings, name, kind)
+    if registered is None:
+        raise StoreError(f"Model {name} is not in the registry {settings.tracking_uri}.")
+    try:
+        return model_registry.load(settings, registered.version, kind)
+    except OldModelError as err:
+        record = record_of(store_of(settings), rows)
+        maker = f"magnetcast {record['version']}" if "version" in record else "an older magnetcast"
+        raise OldModelError(
+            f"The forecast of {name_of(rows)} was made by {maker}, commit "
+            f"{record.get('code', 'unknown')}, and this version, {version('magnetcast')}, cannot "
+            f"recompute it. {reason_of(err)}. Expected that version; the publication stands, and "
+            "`magnetcast publications verify` checks it."
+        ) from err
 
 
 def _month(text: str) -> str:
@@ -258,11 +272,14 @@ def _forecast_of(
         if name.startswith(f"{prefix}-") and not workspace.calibrates_fallback:
             bands = workspace.rule_metadata(rule, None)
             return plain(rule, workspace.origin, features, bands).table
-    model = model_of(workspace.settings, published_rows)
-    if model is None:
+    try:
+        model = _model_behind(workspace.settings, published_rows)
+    except OldModelError:
+        raise
+    except StoreError as err:
         raise DataError(
-            f"{name} cannot be loaded, so what it forecast cannot be recomputed. Expected a model "
-            "of the registry: what experts or the seasonal naive forecast without one is not "
+            f"{err} {name} cannot be loaded, so what it forecast cannot be recomputed. Expected a "
+            "model of the registry: what experts or the seasonal naive forecast without one is not "
             "recomputed. If it was one, restore MLflow's files from a backup."
-        )
+        ) from err
     return modelled(model, features).table

@@ -17,6 +17,7 @@ from flows.context.workspace import Workspace
 from flows.ingest.doubts import doubts_about_ingests
 from models.forecasting.plausibility import absurdities, moves, too_far
 from models.reconciliation import broken_sums
+from models.registry.champions import read_champions
 from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import DataError, StoreError, first_few
 from store.facts.reading import (
@@ -29,7 +30,6 @@ from store.facts.reading import (
 from store.messages import Message, sentences
 from store.months import month_label
 from store.publications.integrity import NUMBERS, read_publications
-from store.publications.publication_rows import read_champions
 from store.publications.publication_writing import (
     PublicationContext,
     RunRecord,
@@ -158,7 +158,9 @@ def run_entry(workspace: Workspace) -> Iterator[list[str]]:
         status = "finished"
     except Exception:
         with suppress(StoreError):
-            champion = read_champions(workspace.engine, workspace.config.model).champion
+            champion = read_champions(
+                workspace.settings, workspace.engine, workspace.config.model
+            ).champion
             if champion is not None and champion.model_version == workspace.model_version:
                 echo(f"run       version {champion.version}, trained on these facts, is champion")
         raise

@@ -19,7 +19,6 @@ from models.forecasting import decomposition
 from models.forecasting.decomposition import Stages
 from models.forecasting.fallback import (
     CHAMPION,
-    PREVIOUS,
     REPLAY,
     FallbackForecast,
     FallbackResult,
@@ -31,14 +30,15 @@ from models.forecasting.fallback import (
     status_of,
 )
 from models.forecasting.model_frame import rows_of
-from models.forecasting.model_names import FALLBACK_MODELS, FALLBACK_PREFIXES
+from models.forecasting.model_names import FALLBACK_MODELS, FALLBACK_PREFIXES, PREVIOUS
 from models.forecasting.snapshot import Snapshot
 from models.policy.policy_effect import PolicyEffect, response_basis
 from models.quantile_model import TrainedModel
 from models.registry import model_registry
+from models.registry.champions import Champions, read_champions
 from store.errors import StoreError
 from store.months import month_label
-from store.publications.publication_rows import RegisteredVersion, read_champions
+from store.publications.publication_rows import RegisteredVersion
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, MAX_HORIZON, MONTHS_AHEAD
 
@@ -178,16 +178,27 @@ def fallback_chain(
 
     A model that lost to a simple rule is not in the chain; that rule is the first.
     """
-    if rule := rule_at(workspace):
-        beaten = FallbackStep(CHAMPION, "none", partial(_raise, StoreError(rule["reason"])))
-        return [beaten, *_without_model(workspace, snapshot, result, rule["rule"])]
-    models = _models(workspace, rows_of(snapshot.origin), result, version)
+    rule = dict[str, str]()
+    try:
+        champions = _champions(workspace)
+        rule = rule_at(workspace, champions)
+        fault = StoreError(rule["reason"]) if rule else None
+    except StoreError as err:  # MLflow's record is damaged or its server away
+        fault = err
+    if fault is not None:
+        unable = FallbackStep(CHAMPION, "none", partial(_raise, fault))
+        return [unable, *_without_model(workspace, snapshot, result, rule.get("rule", ""))]
+    models = _models(workspace, champions, rows_of(snapshot.origin), result, version)
     return [*models, *_without_model(workspace, snapshot, result)]
 
 
-def rule_at(workspace: Workspace) -> dict[str, str]:
+def _champions(workspace: Workspace) -> Champions:
+    return read_champions(workspace.settings, workspace.engine, workspace.config.model)
+
+
+def rule_at(workspace: Workspace, champions: Champions) -> dict[str, str]:
     """Simple rule that publishes in place of the model at the moment, or empty."""
-    rule = read_champions(workspace.engine, workspace.config.model).rule
+    rule = champions.rule
     return dict(rule) if rule and pd.Timestamp(rule["as_of"]) <= workspace.as_of else {}
 
 
@@ -209,13 +220,17 @@ def _without_model(
 
 
 def _models(
-    workspace: Workspace, rows: pd.DataFrame, result: Backtest | None, version: int | None
+    workspace: Workspace,
+    champions: Champions,
+    rows: pd.DataFrame,
+    result: Backtest | None,
+    version: int | None,
 ) -> list[FallbackStep]:
     """Champion at the moment, else the model trained as of that day; then the one before.
 
     A model promoted later than the moment is not in its chain.
     """
-    past = read_champions(workspace.engine, workspace.config.model).in_force[::-1]
+    past = champions.in_force[::-1]
     champion, previous = (
         holder if holder and pd.Timestamp(holder.as_of) <= workspace.as_of else None
         for holder in [*past, None, None][:2]

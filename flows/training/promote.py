@@ -1,7 +1,7 @@
 """Make a challenger champion if the gate allows it, or go back to the champion before."""
 
-from collections.abc import Mapping
-from contextlib import suppress
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -28,14 +28,12 @@ from models.evaluation.promotion import (
 from models.forecasting.fallback import FAULTS, NUMBERS, faults_of, modelled, reason_of
 from models.forecasting.model_frame import rows_of
 from models.registry import model_registry
+from models.registry.champions import RULE_TAG, Champions, read_champions, rule_against
 from models.registry.runs import log_table, open_run
+from models.registry.stored_model import CHALLENGER as ON_TRIAL
+from models.registry.stored_model import CHAMPION
 from store.errors import DataError, StoreError, first_few
-from store.publications.publication_rows import (
-    Champions,
-    RegisteredVersion,
-    read_champions,
-    write_champions,
-)
+from store.publications.publication_rows import RegisteredVersion, write_promotions
 from store.settings import Settings
 
 
@@ -71,12 +69,12 @@ def promote(
             'the rules refuse or cannot judge. Add it: --accept "...".'
         )
     engine = store_of(settings)
-    model_registry.follow_store(settings, engine, config.model)
-    champions = read_champions(engine, config.model)
+    champions = read_champions(settings, engine, config.model)
     champion, challenger = champions.champion, _challenger(settings, champions, version, config)
+    workspace = open_workspace(settings, as_of, config)
     if result is None:
-        check_forecasts(open_workspace(settings, as_of, config), challenger)
-    trial = _challenge(settings, challenger, champions, result, config)
+        check_forecasts(workspace, challenger)
+    trial = _challenge(workspace, challenger, champions, result)
     decision = judge(trial)
     is_champion = decision.is_passed or accept is not None
     decided = {
@@ -92,20 +90,52 @@ def promote(
         "champion": "none" if champion is None else str(champion.version),
     }
     if is_champion:
-        write_champions(engine, config.model, champions.with_champion(challenger))
-        follow_if_possible(settings, config)
+        _crown(settings, champions, challenger, champions.with_champion(challenger), config.model)
     _record(settings, "promote", challenger, decided, about, config=config, rules=decision.table)
     LOG.info("gate      %sversion %s: %s", config.prefix, challenger.version, decision.summary)
     judges_champion = (trial.is_first or trial.is_refit) and not trial.is_older
-    if judges_champion and not is_champion:
-        rule = {}
-        for loss in (broken for broken in decision.broken if broken.rule == AGAINST_RULES):
+    if not is_champion:
+        rule = {} if judges_champion else champions.rule
+        lost = [each for each in decision.broken if each.rule == AGAINST_RULES]
+        for loss in lost if judges_champion else []:
             reason = f"version {challenger.version} lost to a simple rule in the backtest: loss "
             rule = {"rule": decision.better_rule, "as_of": challenger.as_of}
             rule["reason"] = f"{reason}{loss.measured}"
             echo(f"promote   {config.prefix}{decision.better_rule} publishes in place of the model")
-        write_champions(engine, config.model, replace(champions, rule=rule))
+        _refuse(settings, champions, challenger, rule, config.model)
     return PromotionOutcome(challenger.version, decision, is_champion)
+
+
+def _crown(
+    settings: Settings,
+    champions: Champions,
+    version: RegisteredVersion,
+    promotions: Sequence[RegisteredVersion],
+    name: str,
+) -> None:
+    """Make a version champion by the one call that gives it MLflow's alias.
+
+    Promotions are kept before: those behind the champion were not promoted in the end.
+    """
+    write_promotions(store_of(settings), name, promotions)
+    model_registry.set_alias(settings, CHAMPION, version.version, name)
+    challenger = champions.challenger
+    if challenger and (champions.rule or challenger.version == version.version):
+        model_registry.remove_alias(settings, ON_TRIAL, name)
+
+
+def _refuse(
+    settings: Settings,
+    champions: Champions,
+    version: RegisteredVersion,
+    rule: Mapping[str, str],
+    name: str,
+) -> None:
+    """Make a version the challenger, with the simple rule that publishes in place of a model."""
+    against = {**rule, "champion": rule_against(champions.champion)} if rule else {}
+    tags = {RULE_TAG: json.dumps(against)}
+    model_registry.set_tags(settings, version.version, tags, name)
+    model_registry.set_alias(settings, ON_TRIAL, version.version, name)
 
 
 def tell(outcome: PromotionOutcome, name: str, config: RunConfig) -> None:
@@ -130,8 +160,7 @@ def rollback(
     The champion before that is the previous one then: a second rollback goes further back.
     """
     engine, name, reason = store_of(settings), config.model, reason.strip() or "not given"
-    model_registry.follow_store(settings, engine, name)
-    champions = read_champions(engine, name)
+    champions = read_champions(settings, engine, name)
     past = champions.in_force
     if len(past) < 2:  # noqa: PLR2004 - one to take back, one to go back to
         raise StoreError(
@@ -141,28 +170,11 @@ def rollback(
         )
     restored, bad = past[-2:]
     check_forecasts(open_workspace(settings, as_of, config), restored)
-    write_champions(engine, name, champions.without_champion(reason))
+    _crown(settings, champions, restored, champions.without_champion(reason), name)
     decided = {"decision": "rolled back", "decision_reason": reason}
     about = {"as_of": as_of.isoformat()}
-    follow_if_possible(settings, config)
-    with suppress(StoreError):  # said by the line before
-        _record(settings, "rollback", bad, decided, about, config=config)
+    _record(settings, "rollback", bad, decided, about, config=config)
     return restored, replace(bad, rolled_back=reason)
-
-
-def follow_if_possible(settings: Settings, config: RunConfig) -> None:
-    """Make MLflow's aliases say who publishes; an error here changes nothing that was decided."""
-    try:
-        if not model_registry.follow_store(settings, store_of(settings), config.model):
-            echo(
-                f"models    {config.prefix}MLflow has lost the champion's version. Restore its "
-                "database from a backup; the next model that becomes champion needs none."
-            )
-    except StoreError as err:
-        echo(
-            f"models    {config.prefix}MLflow does not name the champion of the database yet; the "
-            f"next run, train, promote or rollback corrects it. {err}"
-        )
 
 
 def check_forecasts(workspace: Workspace, model: RegisteredVersion) -> None:
@@ -202,7 +214,7 @@ def _challenger(
 ) -> RegisteredVersion:
     name = config.model
     challenger = (
-        model_registry.challenger(settings, name)
+        champions.challenger
         if version is None
         else model_registry.at_version(settings, version, name)
     )
@@ -220,23 +232,39 @@ def _challenger(
     return challenger
 
 
+def _rival(workspace: Workspace, champions: Champions) -> RegisteredVersion | None:
+    """Champion that would publish now, or None where the fallback would."""
+    of = workspace.config.prefix
+    for version in champions.in_force[:-3:-1]:  # the fallback chain has two
+        if not (trouble := _trouble(workspace, version)):
+            return version
+        echo(
+            f"promote   {of}version {version.version} is no rival, as it cannot forecast: {trouble}"
+        )
+    return None
+
+
 def _challenge(
-    settings: Settings,
+    workspace: Workspace,
     challenger: RegisteredVersion,
     champions: Champions,
     result: Backtest | None,
-    config: RunConfig,
 ) -> Challenge:
-    """Scored cells of the challenger and the champion, paired unless both are the same model."""
-    champion = champions.champion
+    """Scored cells of the challenger and of who would publish, unless both are the same model.
+
+    The simple rules, which publish where no champion can, are part of every challenge.
+    """
+    settings, config = workspace.settings, workspace.config
+    champion = _rival(workspace, champions)
     all_cells = cells_of(settings, challenger.model_version) if result is None else result.cells
     cells, losses = model_cells(all_cells), rule_losses(all_cells)
     judged = (champion and champion.as_of, champions.rule.get("as_of"))
     moments = [pd.Timestamp(as_of) for as_of in judged if as_of]
     is_older = any(pd.Timestamp(challenger.as_of) < moment for moment in moments)
+    rolled_back = _rollback_reason(champions, challenger)
     if champion is None:
         first = Challenge(pd.DataFrame(), cells, is_first=True, is_refit=False, is_older=is_older)
-        return replace(first, rule_losses=losses)
+        return replace(first, rolled_back=rolled_back, rule_losses=losses)
     pairs = pd.DataFrame()
     if challenger.model_version != champion.model_version:
         pairs = paired_cells(cells, model_cells(cells_of(settings, champion.model_version)))
@@ -246,7 +274,7 @@ def _challenge(
         is_first=False,
         is_refit=champion.recipe == challenger.recipe != "",
         is_older=is_older,
-        rolled_back=_rollback_reason(champions, challenger, champion),
+        rolled_back=rolled_back,
         best=_against_best(settings, champions, challenger, cells),
         fewest=len(MONTHS_BACK) if config.table_key else FEWEST_ORIGINS,
         rule_losses=losses,
@@ -274,18 +302,17 @@ def _loss_ratio(pairs: pd.DataFrame) -> float:
     return float(mean[CHALLENGER] / mean[PAST_CHAMPION])
 
 
-def _rollback_reason(
-    champions: Champions, challenger: RegisteredVersion, champion: RegisteredVersion
-) -> str:
+def _rollback_reason(champions: Champions, challenger: RegisteredVersion) -> str:
     """Reason why this version, its duplicate or its parameters were rolled back, or empty.
 
     A duplicate has the same parameters and was trained on the same facts. The champion's
     parameters do not count: another fit of them may do better.
     """
+    recipe = champions.champion.recipe if champions.champion else ""
     for bad in champions.rolled_back:
         same_parameters = bad.recipe == challenger.recipe
         is_duplicate = same_parameters and bad.data_vintage == challenger.data_vintage
-        is_rejected = same_parameters and bad.recipe != champion.recipe
+        is_rejected = same_parameters and bad.recipe != recipe
         if bad.version == challenger.version or is_duplicate or is_rejected:
             return f"version {bad.version} was: {bad.rolled_back}"
     return ""

@@ -25,9 +25,9 @@ from models.forecasting.model_frame import rows_of
 from models.learning.boosters import importances, texts_of
 from models.quantile_model import LEARNED_UNTIL, PUBLISHED_AS, TrainedModel
 from models.registry import model_registry
+from models.registry.champions import read_champions
 from models.registry.runs import discard_run, log_table, open_run
 from store.facts.reading import newest_ingest
-from store.publications.publication_rows import read_champions
 
 SERVED_MODEL: Final = Path(__file__).with_name("served_model.py")
 """The script that MLflow runs to serve a model."""
@@ -46,10 +46,10 @@ def _trained(workspace: Workspace, result: Backtest) -> int:
     LOG.info("train     %s%s quantile models", of, len(trained.boosters))
     before = {registered.version for registered in model_registry.versions(settings, name)}
     run_id, version = record(workspace, trained, result)
-    champion = read_champions(workspace.engine, name).champion
-    if version in before:
+    champion = read_champions(settings, workspace.engine, name).champion
+    if version in before and champion is not None:
         discard_run(settings, run_id)
-        word = "champion" if champion is not None and champion.version == version else "registered"
+        word = "champion" if champion.version == version else "registered"
         echo(
             f"train     {of}the same model from the same facts is {word} already: version {version}"
         )
@@ -61,8 +61,6 @@ def _trained(workspace: Workspace, result: Backtest) -> int:
     outcome = promote(settings, as_of, version, result=result, config=workspace.config)
     tell(outcome, workspace.model_version, workspace.config)
     show_artifact("gate", outcome.decision.table)
-    if not outcome.is_champion:  # a new champion leaves another challenger on trial
-        model_registry.nominate(settings, version, name)
     return version
 
 

@@ -21,7 +21,7 @@ _BAND: Final = 0.8
 Verdict = Literal["held", "broken", "waived", "not compared"]
 """A waived rule has a reason; one not compared leaves the decision to a person."""
 
-NO_CHAMPION: Final = "there is no champion yet"
+NO_CHAMPION: Final = "no champion can forecast"
 SAME_PARAMETERS: Final = "same parameters as the champion"
 AGAINST_RULES: Final = "loss against simple rules"
 
@@ -60,7 +60,7 @@ class Challenge:
     challenger_cells: pd.DataFrame
     """All cells of the challenger's backtest."""
     is_first: bool
-    """Whether there is no champion yet."""
+    """Whether no champion can forecast, as before the first."""
     is_refit: bool
     """Whether it has the champion's parameters, fitted to other months."""
     is_older: bool

@@ -43,7 +43,6 @@ from store.vocabulary import QUANTILE_COLUMNS
 NUMBERS: Final = [*QUANTILE_COLUMNS, "mean"]
 
 CHAMPION: Final = "champion"
-PREVIOUS: Final = "previous champion"
 REPLAY: Final = "replay"
 """Status of the forecast of a model trained as of that day, before the champion existed."""
 

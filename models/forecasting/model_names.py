@@ -26,6 +26,9 @@ NAIVE: Final = "seasonal naive"
 LAST: Final = "last value"
 """Status of a forecast by a step of the fallback chain without a trained model."""
 
+PREVIOUS: Final = "previous champion"
+"""Status of a forecast by the champion before, as the champion cannot forecast."""
+
 FALLBACK_MODELS: Final = {STATISTICAL: BASE_MEDIAN, NAIVE: REFERENCE, LAST: LAST_VALUE}
 """The simple rules: name of each of these steps in a backtest, in the order of the chain."""
 
@@ -33,6 +36,19 @@ FALLBACK_PREFIXES: Final = {
     BASE_MEDIAN: "statistical", REFERENCE: "seasonal-naive", LAST_VALUE: "last-value",
 }  # fmt: skip
 """First part of the name under which each of these models is published."""
+
+
+def fallback_of(forecasts: pd.DataFrame) -> tuple[str, str]:
+    """Fallback that forecast every destination and why no champion did; empty if one did.
+
+    Args:
+        forecasts: status and reason of each row; not modified.
+    """
+    status = forecasts["status"].astype(str).str.removeprefix("stale, ")
+    if forecasts.empty or not status.isin([PREVIOUS, *FALLBACK_MODELS]).all():
+        return "", ""
+    reasons = forecasts["reason"].fillna("") if "reason" in forecasts else pd.Series([""])
+    return status.iloc[0], str(reasons.iloc[0])
 
 
 def forecast_file(forecasts: pd.DataFrame, *, status: str) -> pd.DataFrame:

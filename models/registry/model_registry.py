@@ -6,24 +6,21 @@ only if they are what training stored; nothing here executes the code beside the
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib.metadata import version as installed
 from pathlib import Path
 from shutil import copy
 from tempfile import TemporaryDirectory
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 import mlflow
 import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
-from sqlalchemy import Engine
 
 from features.build import catalogue_digest
 from models import quantile_model
@@ -39,55 +36,33 @@ from models.quantile_model import (
 )
 from models.registry.runs import connect, with_mlflow_errors
 from models.registry.stored_model import (
-    CHAMPION,
     MODEL,
     MODEL_FILES,
     MODEL_SCHEMA,
-    ROLLED_BACK_TAG,
-    VERSION_TAGS,
     check,
+    check_rows,
     digest_of,
     features_of,
     may_have_records,
+    registered_version,
     unreadable,
 )
 from store.database import shown_address
 from store.errors import StoreError
-from store.publications.publication_rows import (
-    Champions,
-    RegisteredVersion,
-    read_champions,
-    write_champions,
-)
+from store.publications.publication_rows import RegisteredVersion
 from store.settings import Settings
-
-CHALLENGER: Final = "challenger"
-"""Alias of the newest version that the gate did not pass."""
-
-PREVIOUS: Final = "previous"
-"""Alias of the version that published before: the way back."""
-
-CHAMPIONS_TAG: Final = "champions"
-"""Tag of the registered model in 0.1.0: versions in the order of their promotion, as JSON."""
-
-RULE_TAG: Final = "simple_rule"
-"""Tag of the registered model in 0.1.0: the simple rule that publishes in its place, as JSON."""
-
-
-def challenger(settings: Settings, name: str = MODEL) -> RegisteredVersion | None:
-    """Version on trial, or None; never makes a database."""
-    model = _model(settings, name)
-    version = model and model.aliases.get(CHALLENGER)
-    return at_version(settings, int(version), name) if version else None
 
 
 @with_mlflow_errors
-def _model(settings: Settings, name: str) -> RegisteredModel | None:
-    """MLflow's entry of a registered model, or None; never makes a database."""
-    if not may_have_records(settings):
-        return None
+def aliased(
+    settings: Settings, name: str = MODEL
+) -> list[tuple[str, RegisteredVersion, Mapping[str, str]]]:
+    """Each alias with its version and that one's tags."""
     client, _ = connect(settings)
-    return next(iter(client.search_registered_models(f"name = '{name}'")), None)
+    models = client.search_registered_models(f"name = '{name}'")
+    aliases = {alias: number for model in models for alias, number in model.aliases.items()}
+    entries = {alias: client.get_model_version(name, str(n)) for alias, n in aliases.items()}
+    return [(alias, _registered(settings, each), each.tags) for alias, each in entries.items()]
 
 
 def at_version(settings: Settings, version: int, name: str = MODEL) -> RegisteredVersion:
@@ -122,62 +97,17 @@ def named(settings: Settings, model_version: str, name: str = MODEL) -> Register
 
 
 @with_mlflow_errors
-def nominate(settings: Settings, version: int, name: str = MODEL) -> None:
-    """Make a version the challenger, in the place of the one before it."""
+def set_alias(settings: Settings, alias: str, version: int, name: str = MODEL) -> None:
+    """Give an alias to a version, in one call: the one before it loses it."""
     client, _ = connect(settings)
-    client.set_registered_model_alias(name, CHALLENGER, str(version))
+    client.set_registered_model_alias(name, alias, str(version))
 
 
 @with_mlflow_errors
-def follow_store(settings: Settings, engine: Engine, name: str = MODEL) -> bool:
-    """Make MLflow's aliases and tags say who publishes; tells whether MLflow has the champion.
-
-    What 0.1.0 kept in tags of MLflow alone is carried over to the store first.
-    """
-    model = _model(settings, name)
-    registered = {each.version: each for each in versions(settings, name)} if model else {}
-    if model and {CHAMPIONS_TAG, RULE_TAG} & {*model.tags}:
-        _carry_over(settings, engine, model, registered)
-    champions = read_champions(engine, name)
-    has_champion = champions.champion is None or champions.champion.version in registered
-    if model is None:
-        return has_champion
-    numbers = [each.version for each in reversed(champions.in_force) if each.version in registered]
-    _follow_aliases(connect(settings)[0], model, [str(number) for number in numbers])
-    for bad in champions.rolled_back:
-        if bad.version in registered and not registered[bad.version].rolled_back:
-            set_tags(settings, bad.version, {ROLLED_BACK_TAG: bad.rolled_back}, name)
-    return has_champion
-
-
-def _follow_aliases(client: MlflowClient, model: RegisteredModel, numbers: list[str]) -> None:
-    """Set aliases to the champion and the one before it, of versions with the newest first."""
-    before = {alias: str(number) for alias, number in model.aliases.items()}
-    for alias, number in zip((CHAMPION, PREVIOUS), [*numbers, "", ""], strict=False):
-        if number and number != before.get(alias):
-            client.set_registered_model_alias(model.name, alias, number)
-        elif not number and alias in before:
-            client.delete_registered_model_alias(model.name, alias)
-    if before.get(CHALLENGER) in numbers[:1]:
-        client.delete_registered_model_alias(model.name, CHALLENGER)
-
-
-def _carry_over(
-    settings: Settings,
-    engine: Engine,
-    model: RegisteredModel,
-    registered: Mapping[int, RegisteredVersion],
-) -> None:
-    """Store the champions and the rule that tags of MLflow hold, and remove these tags."""
-    champions = Champions(tuple(each for each in registered.values() if each.rolled_back))
-    past = json.loads(model.tags.get(CHAMPIONS_TAG, "[]"))
-    for number in (*past, int(model.aliases.get(CHAMPION, 0))):
-        if number in registered and CHAMPION in model.aliases:
-            champions = champions.with_champion(registered[number])
-    rule = json.loads(model.tags.get(RULE_TAG, "{}"))
-    write_champions(engine, model.name, replace(champions, rule=rule))
-    for tag in {CHAMPIONS_TAG, RULE_TAG} & {*model.tags}:
-        connect(settings)[0].delete_registered_model_tag(model.name, tag)
+def remove_alias(settings: Settings, alias: str, name: str = MODEL) -> None:
+    """Leave an alias to no version."""
+    client, _ = connect(settings)
+    client.delete_registered_model_alias(name, alias)
 
 
 @with_mlflow_errors
@@ -188,12 +118,9 @@ def set_tags(settings: Settings, version: int, tags: Mapping[str, str], name: st
         client.set_model_version_tag(name, str(version), tag, value)
 
 
-def _registered(settings: Settings, version: ModelVersion) -> RegisteredVersion:
-    artifacts = settings.artifact_dir.resolve()
-    source = Path(unquote(urlsplit(version.source).path))
-    folder = str(source.relative_to(artifacts)) if source.is_relative_to(artifacts) else ""
-    tags = {name: version.tags.get(name, "") for name in VERSION_TAGS}
-    return RegisteredVersion(int(version.version), version.run_id or "", folder, **tags)
+def _registered(settings: Settings, entry: ModelVersion) -> RegisteredVersion:
+    number = int(entry.version)
+    return registered_version(settings, number, entry.run_id, entry.source, entry.tags)
 
 
 EXAMPLE_ROWS: Final = 5
@@ -201,8 +128,8 @@ EXAMPLE_ROWS: Final = 5
 
 _ABOUT: Final = (
     "Monthly exports (HS %s) from China by destination, as quantiles in tonnes. The version with "
-    "alias champion publishes, challenger is on trial, previous is the way back. `magnetcast "
-    "compare` shows how two versions differ."
+    "alias champion publishes, challenger is the last that was refused. `magnetcast compare` shows "
+    "how two versions differ."
 )
 
 REQUIREMENTS: Final = ("lightgbm", "mlflow", "numpy", "pandas")
@@ -293,9 +220,10 @@ def load(settings: Settings, version: int, name: str = MODEL) -> TrainedModel:
         )
         texts = {file: (Path(folder) / file).read_text(encoding="utf-8") for file in FILES}
         check(texts, expected)
-        return parsed(texts)
     except (MlflowException, OSError, ValueError) as err:
         raise unreadable(name, version, source, err) from err
+    check_rows(texts, version, name)
+    return parsed(texts)
 
 
 def _signature(inputs: pd.DataFrame, outputs: pd.DataFrame) -> ModelSignature:

@@ -12,11 +12,11 @@ from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 from typing import Final, cast
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from features.build import ALL_FEATURES, catalogue_digest
 from store.database import sqlite_file
-from store.errors import StoreError, first_few
+from store.errors import OldModelError, StoreError, first_few
 from store.publications.publication_rows import RegisteredVersion
 from store.settings import Settings
 
@@ -26,9 +26,8 @@ MODEL: Final = "magnetcast"
 CHAMPION: Final = "champion"
 """Alias of the version that publishes."""
 
-ROLLED_BACK_TAG: Final = "rolled_back"
-"""Tag of a champion that was rolled back: the reason."""
-
+CHALLENGER: Final = "challenger"
+"""Alias of the last version that was refused."""
 
 VERSION_TAGS: Final = tuple(field.name for field in fields(RegisteredVersion))[3:]
 """Tags of a version, fields of ``RegisteredVersion``."""
@@ -54,6 +53,17 @@ def may_have_records(settings: Settings) -> bool:
     return database is None or database.exists()
 
 
+def registered_version(
+    settings: Settings, number: int, run_id: str | None, source: str | None, tags: Mapping[str, str]
+) -> RegisteredVersion:
+    """Version as MLflow registered it."""
+    artifacts = settings.artifact_dir.resolve()
+    place = Path(unquote(urlsplit(source or "").path))
+    folder = str(place.relative_to(artifacts)) if place.is_relative_to(artifacts) else ""
+    values = {name: tags.get(name, "") for name in VERSION_TAGS}
+    return RegisteredVersion(int(number), run_id or "", folder, **values)
+
+
 def verify(settings: Settings, champion: RegisteredVersion, name: str = MODEL) -> None:
     """Refuse files that are not those that training stored, or that this code cannot use."""
     folder = settings.artifact_dir / champion.folder / "artifacts" / MODEL_FILES
@@ -63,6 +73,7 @@ def verify(settings: Settings, champion: RegisteredVersion, name: str = MODEL) -
         check(texts, champion.sha256)
     except (OSError, ValueError) as err:
         raise unreadable(name, champion.version, str(folder), err) from err
+    check_rows(texts, champion.version, name)
 
 
 def unreadable(name: str, version: int, source: str, err: Exception) -> StoreError:
@@ -80,13 +91,12 @@ def digest_of(texts: Mapping[str, str]) -> str:
 
 
 def check(texts: Mapping[str, str], expected: str) -> None:
-    """Refuse boosters and metadata that differ from those of training, or take other rows."""
+    """Refuse boosters and metadata that differ from those of training."""
     if (digest := digest_of(texts)) != expected:
         raise ValueError(
             f"its boosters and metadata have SHA-256 {digest[:12]}, and {expected[:12]} was "
             "recorded when it was registered."
         )
-    _check_rows(json.loads(texts["metadata.json"]))
 
 
 def features_of(metadata: Mapping[str, object]) -> list[str]:
@@ -94,21 +104,24 @@ def features_of(metadata: Mapping[str, object]) -> list[str]:
     return [str(name) for name in cast("list[object]", metadata.get("features", []))]
 
 
-def _check_rows(metadata: Mapping[str, object]) -> None:
+def check_rows(texts: Mapping[str, str], version: int, name: str = MODEL) -> None:
+    """Refuse a model that takes other rows than this code makes; its files are whole."""
+    metadata = json.loads(texts["metadata.json"])
     features = features_of(metadata)
     names = {feature.name for feature in ALL_FEATURES}
-    remedy = "Train it anew, or promote a version that was trained with this code."
     if metadata.get("schema") != MODEL_SCHEMA:
-        fault = (
-            f"it was trained on schema {metadata.get('schema', 'none')}. Expected {MODEL_SCHEMA}"
-        )
+        fault = f"it has rows of schema {metadata.get('schema', 'none')}, not {MODEL_SCHEMA}"
     elif unknown := sorted(set(features) - names):
         fault = f"it was trained on features that are no more: {first_few(unknown)}"
     elif metadata.get("meanings") != (today := catalogue_digest(frozenset(features))):
-        fault = f"its features had other meanings ({metadata.get('meanings')}). Expected {today}"
+        fault = f"its features had other meanings ({metadata.get('meanings')}, now {today})"
     else:
         return
-    raise ValueError(f"{fault}. {remedy}")
+    raise OldModelError(
+        f"Version {version} of model {name!r} was trained by another version of magnetcast and "
+        f"does not fit this one: {fault}. Expected a model of this version; no file is damaged. "
+        "`magnetcast run` trains one."
+    )
 
 
 LOCATIONS: Final = (

@@ -44,8 +44,8 @@ _WORKBOOK: Final = b"PK\x03\x04"
 _MOST_COLUMNS: Final = 1_000
 _MOST_CELLS: Final = 2_000_000
 """Cells of a sheet, empty ones included; a download of all partners since 1995 has a quarter."""
-_MOST_BYTES: Final = 100_000_000
-"""Bytes of a workbook, unpacked."""
+_MOST_BYTES: Final = 64_000_000
+"""Bytes of a file, and of a workbook unpacked; a month of all partners has some 30,000."""
 _START: Final = 4_000
 """Characters of a text that show what stands between its cells."""
 _NULL: Final = "tag:yaml.org,2002:null"
@@ -91,8 +91,13 @@ class Problems:
 
 
 def content_of(path: Path) -> bytes:
-    """Bytes of a file."""
+    """Bytes of a file, which is refused unread if it is too large."""
     try:
+        if (size := path.stat().st_size) > _MOST_BYTES:
+            raise DataError(
+                f"{path.name} has {size:,} bytes. Expected at most {_MOST_BYTES:,}: a month of all "
+                "partners has some 30,000. Ask for less at once; nothing was read."
+            )
         return path.read_bytes()
     except OSError as err:
         raise DataError(
@@ -225,7 +230,7 @@ def _sheet(name: str, content: bytes) -> list[list[str]]:
     ):
         parts = {part.filename: part.file_size for part in book.infolist()}
         if (size := sum(parts.values())) > _MOST_BYTES:
-            raise ValueError(f"it unpacks to {size:,} bytes")
+            raise ValueError(f"it unpacks to {size:,} bytes, more than {_MOST_BYTES:,}")
         shared = _parts(book, _STRINGS, "si") if _STRINGS in parts else ()
         texts = [_text(entry) for entry in shared]
         sheet = min(part for part in parts if part.startswith("xl/worksheets/sheet"))

@@ -129,6 +129,8 @@ class CustomsDownload:
     """Unit of weight if the file has none."""
     is_partial: bool = False
     """Whether only some partners were requested: their sum is not the world."""
+    is_complete: bool = False
+    """Whether a person says that all partners are in it: their sum is the world."""
 
     def load(self) -> FileRows:
         """Read weights in tonnes and values in dollars by partner and month."""
@@ -154,6 +156,7 @@ class CustomsDownload:
             asked=self._asked(),
             completeness=_COMPLETENESS,
             lists_partners=not self.is_partial,
+            is_complete=self.is_complete,
         )
 
     def _asked(self) -> str:
@@ -162,10 +165,16 @@ class CustomsDownload:
             f"all of it published on {published:%Y-%m-%d}" if published is not None else "",
             f"weights in {self.unit}" if self.unit else "",
             "some partners" if self.is_partial else "",
+            "all partners" if self.is_complete else "",
         ]
         return ", ".join([f"{self.flow}s in {self.path.name}", *filter(None, options)])
 
     def _check(self, table: CustomsTable) -> None:
+        if self.is_partial and self.is_complete:
+            raise DataError(
+                f"--partial and --complete are both given for {self.path.name}. Expected one: "
+                "whether partners are missing in the file. Leave the other out."
+            )
         if self.flow != "export":
             raise DataError(
                 f"{self.path.name} holds imports, as --flow states. Expected exports of China, "

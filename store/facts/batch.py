@@ -26,6 +26,8 @@ class FileRows:
     """What was asked for, as readers are shown it; empty where the file's name is all there is."""
     lists_partners: bool = False
     """Whether a month's partners may be all there are, so that their sum is the world."""
+    is_complete: bool = False
+    """Whether a person says that they are all there are."""
     world: tuple[str, ...] = ()
     """For which months that sum is the world's total, and for which not and why."""
     completeness: float | None = None

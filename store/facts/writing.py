@@ -170,6 +170,8 @@ def is_known(where: Engine | Connection, file: FileRows, *, revises: bool) -> bo
     is_file = table.source == file.source
     if file.asked or not revises:
         is_file &= table.file_name == file.file_name
+    if file.is_complete:  # said of a file that may have been loaded as partial
+        is_file &= table.asked == file.asked
     query = select(table.sha256).where(is_file).order_by(table.id.desc())
     with reading(where) as connection:
         return file.sha256 in connection.scalars(query.limit(1) if revises else query).all()

@@ -1,4 +1,4 @@
-"""Keep all champions in order of promotion, not the last alone, and the rule that beat a model."""
+"""Keep all champions in order of promotion, not the last alone."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ VERSION = (
 
 
 def upgrade() -> None:
-    """The last champion stays; what MLflow's tags hold is carried over by the registry."""
+    """The last champion stays."""
     last = op.get_bind().execute(sa.text("SELECT * FROM champions ORDER BY name")).mappings().all()
     op.drop_table("champions")
     champions = op.create_table(
@@ -24,8 +24,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_champions"),
     )
     op.bulk_insert(champions, [{**row, "rolled_back": ""} for row in last])
-    op.create_table(
-        "simple_rules",
-        *(sa.Column(name, sa.Text, nullable=False) for name in ("name", "rule", "as_of", "reason")),
-        sa.PrimaryKeyConstraint("name", name="pk_simple_rules"),
-    )

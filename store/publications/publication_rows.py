@@ -4,8 +4,8 @@ Beside them the measurements of the monitors, and who publishes: the champions o
 model, or the simple rule that beat it. These tables decide; MLflow's aliases follow them.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -186,59 +186,19 @@ class RegisteredVersion:
     """Digest of its boosters and metadata."""
 
 
-@dataclass(frozen=True, slots=True)
-class Champions:
-    """Who publishes under the name of a registered model, and who did before."""
-
-    versions: tuple[RegisteredVersion, ...] = ()
-    """In order of promotion, those that were rolled back too."""
-    rule: Mapping[str, str] = field(default_factory=dict)
-    """Simple rule that publishes in place of a model it beat, as_of and reason; or empty."""
-
-    @property
-    def in_force(self) -> list[RegisteredVersion]:
-        """Versions that were not rolled back, the champion last."""
-        return [version for version in self.versions if not version.rolled_back]
-
-    @property
-    def rolled_back(self) -> list[RegisteredVersion]:
-        return [version for version in self.versions if version.rolled_back]
-
-    @property
-    def champion(self) -> RegisteredVersion | None:
-        """Version that publishes, or None before the first promotion."""
-        return next(reversed(self.in_force), None)
-
-    def with_champion(self, version: RegisteredVersion) -> "Champions":
-        """Record of a promotion; no simple rule publishes any more."""
-        earlier = (each for each in self.in_force if each.version != version.version)
-        return Champions((*self.rolled_back, *earlier, replace(version, rolled_back="")))
-
-    def without_champion(self, reason: str) -> "Champions":
-        """Record of a rollback: the version before the champion publishes, and no simple rule."""
-        *earlier, bad = self.in_force
-        return Champions((*self.rolled_back, replace(bad, rolled_back=reason), *earlier))
-
-
-def write_champions(engine: Engine, name: str, champions: Champions) -> None:
-    """Record who publishes under the name of a registered model from now on."""
-    rules = [champions.rule] if champions.rule else []
-    rows = {tables.champions: map(asdict, champions.versions), tables.simple_rules: rules}
+def write_promotions(engine: Engine, name: str, versions: Sequence[RegisteredVersion]) -> None:
+    """Keep which versions of a registered model were promoted, in this order."""
+    table = tables.champions
     with writing(engine) as connection:
-        for table, values in rows.items():
-            connection.execute(delete(table).where(table.c.name == name))
-            for row in values:
-                connection.execute(insert(table).values(name=name, **row))
+        connection.execute(delete(table).where(table.c.name == name))
+        for version in versions:
+            connection.execute(insert(table).values(name=name, **asdict(version)))
 
 
-def read_champions(engine: Engine, name: str) -> Champions:
-    """Who publishes under the name of a registered model."""
-    of_version = [column.name for column in fields(RegisteredVersion)]
-    versions = select(*tables.champions.c[*of_version]).order_by(tables.champions.c.id)
-    rules = select(*tables.simple_rules.c["rule", "as_of", "reason"])
+def read_promotions(engine: Engine, name: str) -> tuple[RegisteredVersion, ...]:
+    """Versions of a registered model in order of promotion, those rolled back too."""
+    table = tables.champions
+    columns = table.c[*(field.name for field in fields(RegisteredVersion))]
+    wanted = select(*columns).where(table.c.name == name).order_by(table.c.id)
     with reading(engine) as connection:
-        promoted = connection.execute(versions.where(tables.champions.c.name == name)).mappings()
-        rule = connection.execute(rules.where(tables.simple_rules.c.name == name)).mappings()
-        return Champions(
-            tuple(RegisteredVersion(**row) for row in promoted), dict(rule.first() or {})
-        )
+        return tuple(RegisteredVersion(**row) for row in connection.execute(wanted).mappings())

@@ -356,18 +356,11 @@ _OF_VERSION: Final = (
 )  # fmt: skip
 
 champions: Final = _numbered(
-    # Versions of registered models in the order of their promotion: the last publishes.
+    # Versions of registered models in the order of their promotion; MLflow says which publishes.
     "champions",
     text("name"),
     sa.Column("version", sa.Integer, nullable=False),
     *texts(*_OF_VERSION),
-)
-
-simple_rules: Final = _table(
-    # The rule that publishes in place of a model that it beat, since when and why.
-    "simple_rules",
-    sa.Column("name", sa.Text, primary_key=True),
-    *texts("rule", "as_of", "reason"),
 )
 
 rival_forecasts: Final = _numbered(

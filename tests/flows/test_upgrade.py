@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from mlflow import MlflowClient
 from sqlalchemy import Connection, create_engine, inspect, text
 
 from flows.backup import restore
 from flows.context.stores import store_of
 from flows.run import run
+from models.registry.champions import read_champions
 from models.registry.stored_model import MODEL
 from publication.planning.planning_file import FILE, read_planning_file
 from store.archive import extract_archive
 from store.database import open_store, revision_of
 from store.errors import OldSchemaError, StoreError
 from store.publications.integrity import changed_folders, read_publications, tampered
-from store.publications.publication_rows import read_champions
+from store.publications.publication_rows import read_promotions
 from store.schema.database_tables import REVISION, metadata, schema_version
 from store.settings import Settings
 from store.upgrade import upgrade
@@ -100,11 +100,13 @@ def test_a_home_of_the_version_before_is_restored_verified_and_published_from(
     manifest = restore(settings, HOMES / "0.1.0.tar.gz")
     engine = store_of(settings)
     before = read_publications(engine)
-    assert MlflowClient(settings.tracking_uri).get_registered_model(MODEL).tags == {}
     outcome = run(settings, at(LATER))
 
     assert manifest["version"] == "0.1.0"
-    assert [champion.version for champion in read_champions(engine, MODEL).in_force] == [1]
+    champions = read_champions(settings, engine, MODEL)
+    assert [champion.version for champion in champions.in_force] == [1, 2]
+    assert set(outcome.forecasts["status"]) == {"champion"}
+    assert outcome.fallback == ""
     assert outcome.is_new
     assert not outcome.held
     days = [list(frame["as_of"].dt.strftime("%F")) for frame in (before, read_publications(engine))]
@@ -137,7 +139,7 @@ def test_a_migrated_store_has_tables_and_triggers_of_a_new_one(
             assert len(differences(connection)) == 1
             connection.rollback()
         assert tampered(engine) == ()
-    champion = read_champions(old, MODEL).champion
+    [champion] = read_promotions(old, MODEL)
     assert (champion.version, champion.as_of[:10]) == (1, AS_OF)
     new.dispose()
     old.dispose()

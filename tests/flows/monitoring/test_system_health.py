@@ -51,6 +51,7 @@ FINE = HealthFacts(
         ({"last_run": "running", "is_busy": True}, "stuck", 1),
         ({"champion": None}, "champion", 1),
         ({"champion_trouble": "its files have SHA-256 0"}, "champion", 1),
+        ({"fallback": ("statistical ensemble", "champion: gone")}, "fallback", 1),
         ({"failed": ("250410",)}, "failed", 1),
         ({"quarantined": 2}, "quarantine", 1),
         ({"free_bytes": 1 << 30}, "disk", 1),

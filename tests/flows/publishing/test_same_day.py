@@ -10,12 +10,10 @@ from flows.publishing.publication_lookup import ExplainRequest, publication, rep
 from flows.publishing.scenario_answers import published_scenario_snapshot
 from flows.publishing.scenario_start import scenario_snapshot
 from flows.run import run
-from models.forecasting.model_names import MODEL
 from store.facts.reading import latest_forecast, read_publication
 from store.publications.backtests import read_scores
 from store.publications.explanations import read_explanation
 from store.publications.integrity import changed_folders, read_publications, tampered
-from store.publications.publication_rows import Champions, write_champions
 from store.settings import Settings
 from store.vocabulary import CHANGES
 from tests.data.builders import at
@@ -87,7 +85,6 @@ def test_numbers_that_are_published_already_have_their_folder_where_it_was(
 ) -> None:
     shutil.rmtree(home.artifact_dir)
     with_mlflow(mlflow_template, home.home.parent)
-    write_champions(store_of(home), MODEL, Champions())
 
     outcome = run(home, at(AS_OF))
 

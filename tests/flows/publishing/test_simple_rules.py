@@ -56,6 +56,7 @@ def test_a_first_model_that_loses_to_a_rule_is_not_promoted_and_the_rule_is_publ
     assert reason.startswith("champion: version 1 lost to a simple rule in the backtest: loss ")
     page = (outcome.site / "index.html").read_text(encoding="utf-8")
     assert "Statistical ensemble: all destinations (champion: version 1 lost to a simple" in page
+    assert outcome.fallback == f"{RULE} ({reason})"
     assert not run(settings, NOW, TABLE).is_new
     rows = publication(settings, NOW, commodity="850511")
     assert replayed(settings, rows).difference == ""

@@ -1,7 +1,6 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from features.build import ALL_FEATURES
-from flows.context.stores import store_of
 from flows.run import run
 from flows.system_health import examine
 from flows.training.predict import predict
@@ -21,8 +19,7 @@ from models.evaluation.backtest import Backtest
 from models.registry import model_registry
 from models.registry.runs import log_table, open_run
 from models.registry.stored_model import MODEL
-from store.errors import DataError
-from store.publications.publication_rows import Champions, read_champions, write_champions
+from store.errors import DataError, StoreError
 from store.settings import Settings
 from tests.data.builders import at
 from tests.data.cell_builders import make_cells
@@ -48,16 +45,6 @@ def tags_of_version(settings: Settings, version: int) -> dict[str, str]:
     return dict(client.get_model_version(MODEL, str(version)).tags)
 
 
-def change_champion(settings: Settings, **changes: str) -> None:
-    """Change what is recorded of version 1."""
-    engine = store_of(settings)
-    champions = read_champions(engine, MODEL)
-    changed = (
-        replace(each, **changes) if each.version == 1 else each for each in champions.versions
-    )
-    write_champions(engine, MODEL, Champions(tuple(changed)))
-
-
 @contextmanager
 def refusing(url: str, table: str) -> Iterator[None]:
     """Let a SQLite database refuse to change a table."""
@@ -79,9 +66,7 @@ def test_the_next_release_publishes_with_a_refit_and_keeps_the_way_back(
     own, outcome = released.settings, released.outcome
 
     assert outcome.is_new
-    assert aliases(own)["champion"] == 2
-    assert aliases(own)["previous"] == 1
-    assert "challenger" not in aliases(own)
+    assert aliases(own) == {"champion": 2}
     assert set(outcome.forecasts["status"]) == {"champion"}
     assert set(outcome.forecasts["reason"]) == {""}
 
@@ -105,7 +90,7 @@ def test_a_harmful_feature_is_refused_by_its_measured_loss(released: Published) 
     # Version 1 as if trained today with one more feature.
     tags = {"recipe": "one feature more", "model_version": "magnetcast-more"}
     model_registry.set_tags(own, 1, {**tags, "as_of": at(LATER).isoformat()})
-    model_registry.nominate(own, 1)
+    model_registry.set_alias(own, "challenger", 1)
     before = aliases(own)
     result = Backtest(pd.DataFrame(), make_cells(bias=0.25), pd.DataFrame())
 
@@ -124,9 +109,8 @@ def test_a_model_that_nothing_compares_stays_challenger_until_a_person_accepts_i
     home: Settings, magnetcast: Call
 ) -> None:
     own = home
-    change_champion(own, recipe="another", model_version="magnetcast-gone")
-    for text in own.artifact_dir.rglob("p50.txt"):
-        text.write_text("tree\n", encoding="utf-8")
+    gone = {"recipe": "another", "model_version": "magnetcast-gone"}
+    model_registry.set_tags(own, 1, gone)
 
     assert magnetcast("train", "--as-of", LATER)[0] == 0
 
@@ -139,7 +123,7 @@ def test_a_model_that_nothing_compares_stays_challenger_until_a_person_accepts_i
 
     code, _, err = magnetcast("promote", "--as-of", LATER, "--accept", "looked at its errors")
     assert code == 0, err
-    assert aliases(own) == {"champion": 2, "previous": 1}
+    assert aliases(own) == {"champion": 2}
     tags = tags_of_version(own, 2)
     assert (tags["decision"], tags["decision_reason"]) == ("accepted", "looked at its errors")
     assert "not compared: paired origins" in tags["decision_rules"]
@@ -154,58 +138,71 @@ def test_a_version_whose_features_are_gone_is_refused_and_the_aliases_stay(
     monkeypatch.setattr("models.registry.stored_model.ALL_FEATURES", ALL_FEATURES[1:])
 
     refused = f"Version 1 .*cannot forecast as of 2020-05-22: .*are no more: {gone}.*--accept"
-    change_champion(own, git_commit="4711-dirty")
+    model_registry.set_tags(own, 1, {"git_commit": "4711-dirty"})
     changed = r"trained it \(commit 4711, with changes since that no commit holds\)"
     with pytest.raises(DataError, match=changed):
-        rollback(own, at(LATER), "bands too narrow")
+        promote(own, at(LATER), 1, accept="the older is better")
     with pytest.raises(DataError, match=refused):
         rollback(own, at(LATER), "bands too narrow")
     with pytest.raises(DataError, match=refused):
         promote(own, at(LATER), 1, accept="the older is better")
 
-    assert aliases(own) == before == {"champion": 2, "previous": 1}
+    assert aliases(own) == before == {"champion": 2}
     assert "rolled_back" not in tags_of_version(own, 2)
 
 
 @pytest.mark.parametrize(
     ("change", "left", "decision"),
     [
-        (partial(rollback, reason="bands too narrow"), {"champion": 1}, (2, "rolled back")),
-        (
-            partial(promote, version=1, accept="the older is better"),
-            {"champion": 1, "previous": 2},
-            (1, "accepted"),
-        ),
+        (partial(rollback, reason="bands too narrow"), 1, (2, "rolled back")),
+        (partial(promote, version=1, accept="the older is better"), 1, (1, "accepted")),
     ],
     ids=["rollback", "promotion"],
 )
-def test_after_a_change_that_one_of_two_databases_refuses_all_agree_on_who_answers(
+def test_a_change_of_champion_that_either_database_refuses_did_not_happen_and_can_be_repeated(
     released: Published,
-    capsys: pytest.CaptureFixture[str],
     change: Callable[[Settings, pd.Timestamp], object],
-    left: dict[str, int],
+    left: int,
     decision: tuple[int, str],
 ) -> None:
     own = released.settings
-    one, before = model_registry.at_version(own, 1).model_version, aliases(own)
+    names = {n: model_registry.at_version(own, n).model_version for n in (1, 2)}
+    refusals = (
+        (own.url, "champions", SQLAlchemyError),
+        (own.tracking_uri, "registered_model_aliases", StoreError),
+    )
 
-    with refusing(own.url, "champions"), pytest.raises(SQLAlchemyError, match="no room"):
-        change(own, at(LATER))
-    assert aliases(own) == before == {"champion": 2, "previous": 1}
-    assert champion_of(own) == model_registry.at_version(own, 2)
-    assert tags_of_version(own, decision[0])["decision"] == "promoted"
+    for url, table, error in refusals:
+        with refusing(url, table), pytest.raises(error, match=r"no room|cannot be opened"):
+            change(own, at(LATER))
+        assert aliases(own) == {"champion": 2}
+        assert tags_of_version(own, decision[0])["decision"] == "promoted"
+        assert set(predict(own, at(LATER))["model"]) == {names[2]}
 
-    with refusing(own.tracking_uri, "registered_model_aliases"):
-        change(own, at(LATER))
-    assert "MLflow does not name the champion of the database yet" in capsys.readouterr().err
-    assert aliases(own) == before
+    change(own, at(LATER))
 
     output = [str(line) for line in examine(own, at(LATER)).lines]
-    assert f"Champion: version 1, {one}." in output
-    assert set(predict(own, at(LATER))["model"]) == {one}
+    assert f"Champion: version 1, {names[1]}." in output
+    assert set(run(own, at(LATER)).forecasts["model"]) == {names[left]}
+    assert aliases(own) == {"champion": left}
+    assert tags_of_version(own, decision[0])["decision"] == decision[1]
 
+
+def test_a_lost_alias_is_told_and_the_next_run_or_a_person_mends_it(
+    released: Published, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = released.settings
+    client = MlflowClient(own.tracking_uri)
+    lost = "MLflow names no champion; version 2 was the last"
+
+    client.delete_registered_model_alias(MODEL, "champion")
+    assert lost in {str(alarm.words).rstrip(".") for alarm in examine(own, at(LATER)).alarms}
     outcome = run(own, at(LATER))
 
-    assert set(outcome.forecasts["model"]) == {one}
-    assert aliases(own) == left
-    assert tags_of_version(own, decision[0])["decision"] == decision[1]
+    assert lost in capsys.readouterr().err
+    assert aliases(own) == {"champion": 2}
+    assert set(outcome.forecasts["status"]) == {"champion"}
+
+    client.delete_registered_model_alias(MODEL, "champion")
+    assert promote(own, at(LATER), 1).is_champion
+    assert aliases(own) == {"champion": 1}

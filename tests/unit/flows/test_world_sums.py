@@ -1,5 +1,6 @@
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,6 @@ from store.database import open_store
 from store.facts.batch import FileRows
 from store.publications.publication_writing import PublicationContext, publish_forecasts
 from store.settings import PROJECT_ROOT
-from store.vocabulary import EU27_MEMBERS
 from tests.data.builders import at
 from tests.data.store_builders import make_forecasts, make_observations
 
@@ -60,7 +60,7 @@ def without(name: str) -> dict[str, float]:
 def test_a_list_of_all_partners_is_the_world_from_which_forecasts_then_start(
     bundled: pd.DataFrame,
 ) -> None:
-    file = with_world(listed(FULL), bundled, None, as_of=NOW)
+    file = with_world(listed(FULL), bundled)
 
     assert worlds(file) == [pytest.approx(sum(FULL.values()))]
     assert file.tables["observations"]["note"].iloc[-1] == f"sum of {len(FULL)} partners"
@@ -72,42 +72,43 @@ def test_a_list_of_all_partners_is_the_world_from_which_forecasts_then_start(
     [
         (CUT, r"it lacks HUN; TWN; .*in all\), \d\d?% of the newest complete list"),
         (without("DEU"), "it lacks DEU; .*% of the newest complete list"),
-        (without("LUX"), "it lacks small partners, the least has 11.0 t"),
+        (without("LUX"), "it lacks all small partners, such as EST; IRL"),
     ],
     ids=["cut", "lacks a large one", "lacks small ones"],
 )
 def test_a_list_that_lacks_trade_is_partial_and_says_why(
     bundled: pd.DataFrame, tonnes: dict[str, float], why: str
 ) -> None:
-    file = with_world(listed(tonnes), bundled, None, as_of=NOW)
+    file = with_world(listed(tonnes), bundled)
 
     assert worlds(file) == []
     assert len(file.tables["observations"]) == len(tonnes)
     assert re.match(f"not taken, as the list is partial: 2026-10, {why}", file.world[0])
 
 
-@pytest.mark.slow
-def test_a_list_whose_series_leave_their_bands_is_partial(bundled: pd.DataFrame) -> None:
-    rest = {name: 0.5 for name in FULL if name not in {*SHARES, *EU27_MEMBERS}}
-    thin_rest = {**FULL, **rest, "DEU": 1340, "USA": 850}
-    months = [
-        listed(tonnes, month).tables["observations"]
-        for tonnes, month in (
-            (thin_rest, "2026-08-01"),
-            ({**FULL, "JPN": 19.0}, "2026-09-01"),
-            ({name: 10 * t for name, t in FULL.items()}, "2026-10-01"),
-        )
-    ]
-    rows = pd.concat(months, ignore_index=True)
-    file = FileRows("customs", "a.csv", "0", {"observations": rows}, lists_partners=True)
+WIDE = {**FULL, **{f"C{number}": 0.02 for number in range(100, 298)}}
+"""As many names as customs list."""
 
-    file = with_world(file, bundled, None, as_of=NOW)
 
-    assert worlds(file) == []
-    for words, why in zip(
-        file.world, ("08, it would make ROW", "09, .* JPN 19 t", "10"), strict=True
-    ):
-        assert re.match(f"not taken, as the list is partial: 2026-{why}.*outside its own", words)
+@pytest.mark.parametrize(
+    "tonnes",
+    [{**WIDE, "USA": 46.0}, {name: t / 2 for name, t in WIDE.items()}],
+    ids=["a shock", "half of all"],
+)
+def test_a_list_is_complete_by_who_is_on_it_whatever_they_bought(
+    bundled: pd.DataFrame, tonnes: dict[str, float]
+) -> None:
+    file = with_world(listed(tonnes), bundled)
+
+    assert len(tonnes) == 237
+    assert worlds(file) == [pytest.approx(sum(tonnes.values()))]
+    assert file.world == ("taken as the world's total: 2026-10; forecasts start after 2026-10",)
+
+
+def test_a_person_may_say_that_a_list_is_complete(bundled: pd.DataFrame) -> None:
+    file = with_world(replace(listed(without("USA")), is_complete=True), bundled)
+
+    assert worlds(file) == [pytest.approx(sum(FULL.values()) - 600)]
 
 
 def test_a_list_is_held_against_the_newest_complete_one(bundled: pd.DataFrame) -> None:
@@ -115,13 +116,13 @@ def test_a_list_is_held_against_the_newest_complete_one(bundled: pd.DataFrame) -
     rows = listed(month, "2026-09-01").tables["observations"]
     earlier = pd.concat([bundled, rows], ignore_index=True)
 
-    file = with_world(listed(without("HUN")), earlier, None, as_of=NOW)
+    file = with_world(listed(without("HUN")), earlier)
 
     assert "it lacks HUN, 2% of the newest complete list" in file.world[0]
 
 
 def test_nothing_is_complete_without_a_list_to_compare_it_with() -> None:
-    file = with_world(listed(FULL), make_observations(), None, as_of=NOW)
+    file = with_world(listed(FULL), make_observations())
 
     assert worlds(file) == []
     assert "no complete list is known to compare it with" in file.world[0]
@@ -138,7 +139,7 @@ def test_a_sum_waits_where_another_world_is_published(
     is_world &= bundled["period_from"].eq(month) & bundled["period_to"].eq(month)
     earlier = bundled.assign(value=bundled["value"].mask(is_world, published))
 
-    file = with_world(listed(FULL, "2026-07-01"), earlier, None, as_of=NOW)
+    file = with_world(listed(FULL, "2026-07-01"), earlier)
     reasons = objections(file, stored=earlier[earlier["commodity"].eq("85051110")], ingested_at=NOW)
 
     assert file.world == ("taken as the world's total: 2026-07 if it equals the published one",)
@@ -163,7 +164,7 @@ def test_a_figure_of_a_month_without_a_forecast_is_held_against_the_panel(
 
 
 def test_some_partners_say_nothing_of_the_world(bundled: pd.DataFrame) -> None:
-    file = with_world(listed(FULL, partial=True), bundled, None, as_of=NOW)
+    file = with_world(listed(FULL, partial=True), bundled)
 
     assert (worlds(file), file.world) == ([], ())
 

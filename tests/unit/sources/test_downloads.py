@@ -154,7 +154,7 @@ BOMBS = {
         SHEET + b'<row><c r="ALL1"><v>1</v></c></row>' + 2_000 * b"<row/>",
         "2,000,000 cells",
     ),
-    "bytes": (SHEET + bytes(101_000_000), "it unpacks to 101,000,112"),
+    "bytes": (SHEET + bytes(65_000_000), "it unpacks to 65,000,112"),
 }
 
 
@@ -168,6 +168,20 @@ def test_a_small_workbook_that_unpacks_to_gigabytes_is_refused(
 
     with pytest.raises(DataError, match=fault):
         download(tmp_path / "a.xlsx", NOW)
+
+
+def test_a_file_that_is_too_large_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.csv"
+    with path.open("wb") as file:
+        file.truncate(203_000_000)
+    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("it was read"))
+
+    with pytest.raises(
+        DataError, match=r"a.csv has 203,000,000 bytes. Expected at most 64,000,000"
+    ):
+        download(path, NOW)
 
 
 KEY_ERROR = (

@@ -11,13 +11,14 @@ from sqlalchemy import Engine
 
 from models import quantile_model
 from models.registry import model_registry, runs
-from models.registry.stored_model import MODEL, check, digest_of, verify
+from models.registry.champions import read_champions
+from models.registry.stored_model import MODEL, check_rows, verify
 from store.database import open_store
 from store.errors import StoreError
-from store.publications.publication_rows import read_champions, write_champions
+from store.publications.publication_rows import write_promotions
 from store.settings import Settings
 from tests.helpers import ended
-from tests.unit.models.conftest import TAGS, keep_model
+from tests.unit.models.conftest import keep_model
 
 Register = Callable[..., int]
 
@@ -152,19 +153,19 @@ def test_boosters_or_metadata_changed_after_training_are_refused(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema": 0}, "trained on schema 0. Expected 2"),
+        ({"schema": 0}, "rows of schema 0, not 2"),
         ({"meanings": "old"}, "features had other meanings .old"),
         ({"features": ["tonnes_lag_9m"]}, "features that are no more: tonnes_lag_9m"),
         ({"features": ["swift_distance"], "unit": "scales"}, "are no more: swift_distance"),
     ],
 )
-def test_metadata_of_other_rows_are_refused_before_lightgbm_is_loaded(
+def test_metadata_of_other_rows_are_refused_as_of_another_version_before_lightgbm_is_loaded(
     mlflow_metadata: Mapping[str, object], change: Mapping[str, object], message: str
 ) -> None:
     texts = {quantile_model.METADATA: json.dumps({**mlflow_metadata, **change})}
 
-    with pytest.raises(ValueError, match=message):
-        check(texts, digest_of(texts))
+    with pytest.raises(StoreError, match=f"{message}.*no file is damaged"):
+        check_rows(texts, 1)
 
 
 @pytest.mark.slow
@@ -185,57 +186,72 @@ def test_code_in_a_stored_model_is_not_executed_whatever_its_digest(
     assert not ran.exists()
 
 
-@pytest.mark.slow
-def test_aliases_follow_the_champions_of_the_store(
+def promoted(settings: Settings, engine: Engine, version: int) -> None:
+    """Promote a version as a run does."""
+    champions = read_champions(settings, engine, MODEL)
+    entry = model_registry.at_version(settings, version)
+    write_promotions(engine, MODEL, champions.with_champion(entry))
+    model_registry.set_alias(settings, "champion", version)
+
+
+def in_force(settings: Settings, engine: Engine) -> list[int]:
+    return [each.version for each in read_champions(settings, engine, MODEL).in_force]
+
+
+def test_the_alias_says_who_is_champion_and_the_store_who_was_before(
     register: Register, mlflow_settings: Settings, engine: Engine
 ) -> None:
+    assert in_force(mlflow_settings, engine) == []
     for facts in ("may", "june", "july"):
-        version = model_registry.at_version(mlflow_settings, register(data_vintage=facts))
-        model_registry.nominate(mlflow_settings, version.version)
+        number = register(data_vintage=facts)
         for _ in range(2):  # a champion again is no step
-            write_champions(engine, MODEL, read_champions(engine, MODEL).with_champion(version))
-    model_registry.follow_store(mlflow_settings, engine)
-    assert aliases(mlflow_settings) == {"champion": 3, "previous": 2}
+            promoted(mlflow_settings, engine, number)
+    assert in_force(mlflow_settings, engine) == [1, 2, 3]
+    verify(mlflow_settings, read_champions(mlflow_settings, engine, MODEL).champion)
 
-    champions = read_champions(engine, MODEL).without_champion("worse")
-    write_champions(engine, MODEL, champions.without_champion("bands too narrow"))
-    MlflowClient(mlflow_settings.tracking_uri).set_registered_model_alias(MODEL, "champion", "2")
-    model_registry.follow_store(mlflow_settings, engine)
-
-    assert aliases(mlflow_settings) == {"champion": 1}
-    champion = read_champions(engine, MODEL).champion
-    verify(mlflow_settings, champion)
-    reasons = [version.rolled_back for version in model_registry.versions(mlflow_settings)]
-    assert reasons == ["", "bands too narrow", "worse"]
+    model_registry.set_alias(mlflow_settings, "champion", 2)  # by hand
+    assert in_force(mlflow_settings, engine) == [1, 2]
+    promoted(mlflow_settings, engine, 1)
+    assert in_force(mlflow_settings, engine) == [2, 1]
 
     MlflowClient(mlflow_settings.tracking_uri).delete_model_version(MODEL, "1")
-    assert not model_registry.follow_store(mlflow_settings, engine), "it has lost the champion"
+    champions = read_champions(mlflow_settings, engine, MODEL)
+    assert (champions.champion, champions.lost) == (None, 1)
 
 
-@pytest.mark.slow
-def test_what_an_older_version_kept_in_tags_of_mlflow_is_carried_over_once(
-    register: Register, mlflow_settings: Settings, engine: Engine
+def test_a_promotion_that_is_killed_before_its_one_call_did_not_happen(
+    register: Register, mlflow_settings: Settings, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registered = [register(data_vintage=facts) for facts in ("may", "june", "july")]
-    client, rule = MlflowClient(mlflow_settings.tracking_uri), {"rule": "experts", "reason": "lost"}
-    rule["as_of"] = TAGS["as_of"]
-    client.set_registered_model_tag(MODEL, "champions", json.dumps([2, 1]))
-    client.set_registered_model_tag(MODEL, "simple_rule", json.dumps(rule))
-    client.set_registered_model_alias(MODEL, "champion", "1")
-    client.set_model_version_tag(MODEL, "3", "rolled_back", "worse")
+    first, second = (register(data_vintage=facts) for facts in ("may", "june"))
+    promoted(mlflow_settings, engine, first)
+    before = read_champions(mlflow_settings, engine, MODEL)
 
-    model_registry.follow_store(mlflow_settings, engine)
-    champions = read_champions(engine, MODEL)
-    client.set_registered_model_alias(MODEL, "champion", "3")
-    model_registry.follow_store(mlflow_settings, engine)
+    with monkeypatch.context() as broken:
+        broken.setattr(MlflowClient, "set_registered_model_alias", killed)
+        with pytest.raises(KeyboardInterrupt):
+            promoted(mlflow_settings, engine, second)
+    after = read_champions(mlflow_settings, engine, MODEL)
 
-    assert registered == [1, 2, 3]
-    assert [version.version for version in champions.in_force] == [2, 1]
-    assert [version.rolled_back for version in champions.rolled_back] == ["worse"]
-    assert champions.rule == rule
-    assert read_champions(engine, MODEL) == champions
-    assert aliases(mlflow_settings) == {"champion": 1, "previous": 2}
-    assert client.get_registered_model(MODEL).tags == {}
+    assert (after.champion, after.in_force) == (before.champion, before.in_force)
+    promoted(mlflow_settings, engine, second)
+    assert in_force(mlflow_settings, engine) == [first, second]
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_mlflow_server_names_the_same_champion_as_its_file(
+    register: Register, mlflow_settings: Settings, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promoted(mlflow_settings, engine, register())
+    model_registry.set_alias(mlflow_settings, "challenger", register(data_vintage="june"))
+    champions = read_champions(mlflow_settings, engine, MODEL)
+
+    monkeypatch.setattr("models.registry.champions.record_file", lambda _: None)
+
+    assert read_champions(mlflow_settings, engine, MODEL) == champions
+    assert (champions.champion.version, champions.challenger.version) == (1, 2)
 
 
 @pytest.mark.slow

@@ -208,11 +208,11 @@ def test_finished_runs_with_all_tags_are_found_newest_first(mlflow_settings: Set
     "ask",
     [
         lambda settings: find_runs(settings, {"flow": "train"}),
-        model_registry.challenger,
-        lambda settings: model_registry.nominate(settings, 1),
+        model_registry.aliased,
+        lambda settings: model_registry.set_alias(settings, "challenger", 1),
         lambda settings: open_run(settings, name="train", tags=TAGS).__enter__(),
     ],
-    ids=["find_runs", "challenger", "nominate", "open_run"],
+    ids=["find_runs", "aliased", "set_alias", "open_run"],
 )
 def test_an_mlflow_that_breaks_off_is_reported_as_such(
     mlflow_settings: Settings, tmp_path: Path, ask: Callable[[Settings], object]
