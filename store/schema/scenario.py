@@ -317,19 +317,18 @@ class ScenarioAct(_Lever):
         yield from self._misplaced_shares({**stored, **columns}, context)
 
     def _missing(self, context: ScenarioContext) -> Iterator[Fault]:
+        missing = [name for name in _NEW_NEEDS if getattr(self, name) is None]
         if self.instrument is None:
             text = message(
                 "%(act)s is not a known act. Choose one that is; a new one needs %(fields)s.",
                 act=repr(self.event_id),
                 fields=", ".join(_NEW_NEEDS),
             )
-            yield Fault(
-                ("event_id",), _with_nearest(text, self.event_id, context.events["event_id"])
-            )
-        for name in _NEW_NEEDS if self.instrument else ():
-            if getattr(self, name) is None:
-                yield Fault((name,), _TEXTS["missing"])
-        if self.instrument and not _NEW_NAME.fullmatch(self.event_id):
+            ids = context.events["event_id"]
+            yield Fault(("event_id",), _with_nearest(text, self.event_id, ids))
+        elif missing:
+            yield from (Fault((name,), _TEXTS["missing"]) for name in missing)
+        elif not _NEW_NAME.fullmatch(self.event_id):
             text = message(
                 "%(value)s is not a name of up to 80 letters, digits, dots, hyphens and "
                 "underscores.",
@@ -543,7 +542,7 @@ def _with_nearest(text: Message, value: object, names: Iterable[str]) -> Message
     likely = get_close_matches(str(value), list(names), n=1)
     if not likely:
         return text
-    return sentences(message("Did you mean %(name)s?", name=likely[0]), text)
+    return sentences(text, message("Did you mean %(name)s?", name=likely[0]))
 
 
 def _before_its_start(name: str, day: object, first: object) -> Iterator[Fault]:
