@@ -321,7 +321,11 @@ class LeverForm:
     def unseen(self) -> list[str]:
         """Paths of fields, or of errors, that the page has no field for."""
         acts = [
-            (f"events.{act.event_id}", ("suspended_to", "probability")) for act in self.choices.acts
+            (
+                f"events.{act.event_id}",
+                ("probability", "suspended_to")[: 2 if act.suspended_to else 1],
+            )
+            for act in self.choices.acts
         ]
         shown = {f"{entry}.{name}" for entry, names in [*SHOWN.items(), *acts] for name in names}
         return [path for path in dict.fromkeys([*self.texts, *self.errors]) if path not in shown]
