@@ -83,6 +83,9 @@ _COLOURS: Final = {
 
 _SEEN_THROUGH: Final = 0.6
 
+_LOW: Final = 0.1
+"""Share of the chart's height within which there is no room below a line."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -170,7 +173,11 @@ def _names(pair: Pair) -> list[Spec]:
         "never": gettext("if not"), "certain": gettext("if it happens"),
     }  # fmt: skip
     looks = {side: {"color": _COLOURS[side][0], "fontWeight": "bold"} for side in pair.sides}
-    ahead, below = months[months["period"] >= pair.fan.month], apart[furthest.index[0]] < 0
+    ahead = months[months["period"] >= pair.fan.month]
+    # Below the line where that is lower, unless it lies on the axis.
+    below = apart[furthest.index[0]] < 0 and furthest[f"{second}_p50"].item() > _LOW * (
+        months[f"{first}_p90"].max()
+    )
     names = [
         highest(ahead, f"{first}_p50", words[first], **looks[first]),
         label(furthest, f"{second}_p50", words[second], dy=16 if below else -8, **looks[second]),
