@@ -35,7 +35,8 @@ SCREENS: Final = (
     Screen("page_phone.png", "/destinations/USA.html", "dark", 390, 1440),
     Screen(
         "page_what_if_dark.png",
-        "/what-if.html?destination=USA&tariff_importer=USA&tariff_rate=60&tariff_from=2027-01",
+        "/what-if.html?destination=USA&tariffs.0.importer=USA&tariffs.0.rate_pct=60"
+        "&tariffs.0.effective_from=2027-01",
         "dark",
         1280,
     ),

@@ -60,17 +60,15 @@ def scenario_engine(settings: Settings) -> "ScenarioEngine":
     """What the service needs to answer scenarios; it loads no model."""
     import yaml  # noqa: PLC0415 - as above
 
-    from service.scenario_pool import ScenarioEngine, WorkedScenario  # noqa: PLC0415 - as above
-    from sources.files.file_reader import content_of  # noqa: PLC0415 - as above
+    from service.scenario_pool import ScenarioEngine  # noqa: PLC0415 - as above
+    from sources.files.file_reader import read_scenario  # noqa: PLC0415 - as above
+    from store.schema.scenario import Scenario  # noqa: PLC0415 - as above
 
-    def worked(path: Path) -> WorkedScenario:
-        text = content_of(path).decode("utf-8")
-        top = yaml.safe_load(text)
-        return WorkedScenario(path.stem, str(top["name"]), str(top.get("description", "")), text)
-
+    texts = [path.read_text(encoding="utf-8") for path in sorted(SCENARIOS.glob("*.yaml"))]
     return ScenarioEngine(
         opener=partial(open_published, settings),
-        worked=tuple(map(worked, sorted(SCENARIOS.glob("*.yaml")))),
+        read=partial(read_scenario, "the scenario"),
+        worked=tuple(Scenario.model_validate(yaml.safe_load(text)) for text in texts),
         waiting=settings.what_if_waiting,
         seconds=settings.what_if_seconds,
     )

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from flows.cli.options import first_origin, moment
 from flows.context.parameter_sources import parameters_for
@@ -32,6 +31,7 @@ from magnetcast.model_inputs import Moment, opened
 from models.policy.paired_forecast import paired
 from sources.files.file_reader import content_of, read_scenario
 from store.errors import DataError, first_few
+from store.schema.scenario import scenario_of
 from store.settings import Settings
 from store.vocabulary import FORECAST_COLUMNS, WORLD
 
@@ -107,10 +107,11 @@ def scenario(levers: str | Path | Mapping[str, object], as_of: Moment = None) ->
     """
     snapshot = scenario_snapshot(Settings(), opened(as_of).as_of)
     if isinstance(levers, Mapping):
-        name, content = "the scenario", yaml.safe_dump(dict(levers), sort_keys=False).encode()
+        checked = scenario_of(levers, snapshot.context)
     else:
-        name, content = Path(levers).name, content_of(Path(levers))
-    return _of_months(paired(snapshot, read_scenario(name, content, snapshot.context)).table)
+        file = Path(levers)
+        checked = read_scenario(file.name, content_of(file), snapshot.context)
+    return _of_months(paired(snapshot, checked).table)
 
 
 def explain(

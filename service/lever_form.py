@@ -1,10 +1,13 @@
-"""The what-if form: its fields, what they may be set to, and the scenario or errors they make."""
+"""Levers of the what-if form: fields of a scenario by their path, such as ``tariffs.0.rate_pct``.
+
+An act is named by its id in the place of a number; the one that the form adds is ``NEW``. The
+paths and texts of an address make a scenario, and a scenario makes them again.
+"""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as of_class
-from functools import cache, cached_property
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -22,10 +25,8 @@ from publication.language.phrases import (
     language,
     marked,
 )
-from publication.pages.briefing import CHANCE
 from publication.state import Publication
 from publication.words import as_clause, in_reading_order, message_of, name_of, rendered
-from service.scenario_pool import WorkedScenario
 from store.arrays import Floats
 from store.errors import DataError
 from store.numbers import plain_number
@@ -35,9 +36,11 @@ from store.schema.scenario import (
     STRICTNESS,
     Place,
     Scenario,
+    ScenarioAct,
     ScenarioContext,
     ScenarioTariff,
-    checked_scenario,
+    WrongScenarioError,
+    scenario_of,
 )
 from store.vocabulary import NOT_A_TARIFF, OTHER_SUFFIXES, WORLD, importer_of
 
@@ -81,11 +84,8 @@ def typed_months(text: str) -> dict[str, float]:
     return months
 
 
-ACTS: Final = "suspension"
-"""Field that may be repeated: the measures whose suspension is changed."""
-
-WHAT_IF: Final = "-what-if-"
-"""Tells the id of an act of the form from those of the ledger."""
+NEW: Final = "new"
+"""Stands for the id of the act that the form adds."""
 
 BESIDE: Final = "beside"
 """Field that may be repeated: the query of a result that is kept for comparison."""
@@ -93,8 +93,8 @@ BESIDE: Final = "beside"
 MOST_BESIDE: Final = 3
 LONGEST_QUERY: Final = 2000
 
-CHOICES: Final = ("tariff_importer", "licence_kind", "licence_for")
-"""Fields with a preset value, which alone make no scenario."""
+PRESET: Final = frozenset({"importer", "instrument", "destinations"})
+"""Fields that a list fills in, which alone change nothing."""
 
 LICENCE_KINDS: Final = {
     "export_ban": marked("Export ban"),
@@ -105,23 +105,53 @@ LICENCE_KINDS: Final = {
     "export_licence_relaxation": marked("Relaxation of licensing"),
 }
 
-_TARIFF: Final = {
-    "tariff_importer": "importer", "tariff_rate": "rate_pct", "tariff_points": "add_points",
-    "tariff_announced": "announced_on", "tariff_from": "effective_from",
-    "tariff_to": "effective_to",
+SHOWN: Final = {
+    "tariffs.0": (
+        "importer", "rate_pct", "add_points", "announced_on", "effective_from", "effective_to",
+    ),
+    f"events.{NEW}": (
+        "instrument", "destinations", "kept_pct", "diverted_pct", "probability", "announced_on",
+        "effective_from",
+    ),
 }  # fmt: skip
-_LICENCE: Final = {
-    "licence_kind": "instrument", "licence_for": "destinations",
-    "licence_announced": "announced_on", "licence_from": "effective_from",
-    "licence_kept": "kept_pct", "licence_diverted": "diverted_pct",
-    "licence_probability": "probability",
+"""Fields of the tariff step and of the new act that the form has."""
+
+_NUMBERS: Final = frozenset(
+    name
+    for part in (ScenarioTariff, ScenarioAct)
+    for name, about in part.model_fields.items()
+    if about.annotation == float | None
+)
+
+_PATH: Final = re.compile(r"(tariffs\.\d{1,3}|events\.[^=]{1,80})\.([a-z_]{1,40})", re.ASCII)
+
+_FORMER: Final = {
+    "tariff_importer": "tariffs.0.importer", "tariff_rate": "tariffs.0.rate_pct",
+    "tariff_points": "tariffs.0.add_points", "tariff_announced": "tariffs.0.announced_on",
+    "tariff_from": "tariffs.0.effective_from", "tariff_to": "tariffs.0.effective_to",
+    "licence_kind": "events.new.instrument", "licence_for": "events.new.destinations",
+    "licence_announced": "events.new.announced_on", "licence_from": "events.new.effective_from",
+    "licence_kept": "events.new.kept_pct", "licence_diverted": "events.new.diverted_pct",
+    "licence_probability": "events.new.probability",
 }  # fmt: skip
-SUSPENSION: Final = {"suspension_to": "suspended_to", "suspension_probability": "probability"}
-"""Fields of the form, and what a scenario calls them."""
+"""Paths by their names in links made before they were those of a scenario."""
 
-TEXTS: Final = (*_TARIFF, *_LICENCE, *SUSPENSION)
+_FORMER_CHANCE: Final = "chance."
+_FORMER_ACTS: Final = {"suspension_to": "suspended_to", "suspension_probability": "probability"}
+"""Fields of all acts named by ``suspension`` in such links."""
 
-_NUMBERS: Final = frozenset({"rate_pct", "add_points", "kept_pct", "diverted_pct"})
+
+@dataclass(frozen=True, slots=True)
+class KnownAct:
+    """Act on record that may come, or return from its suspension."""
+
+    event_id: str
+    due: str
+    """Announced day; empty without one."""
+    suspended_to: str = ""
+    """Last day of its suspension; empty if it is not suspended."""
+    chance: float | None = None
+    """That it comes as announced, as estimated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +160,8 @@ class LeverChoices:
 
     context: ScenarioContext
     """What a scenario may refer to."""
-    suspended: Mapping[str, str]
-    """Last day of the suspension by known measure, most severe first."""
-    announced: tuple[Announced, ...] = ()
-    """Controls announced for a day within the horizon, soonest first."""
+    acts: tuple[KnownAct, ...] = ()
+    """Announced ones, soonest first, then suspended ones, most severe first."""
     titles: Mapping[str, str] = of_class(default_factory=dict)
     """Summaries by act."""
     months: tuple[str, ...] = ()
@@ -145,36 +173,69 @@ class LeverChoices:
     def day(self) -> str:
         return f"{self.context.day:%Y-%m-%d}"
 
+    def is_chance(self, act: ScenarioAct) -> bool:
+        """Whether an act is as announced but for its probability."""
+        end = act.suspended_to
+        is_as_known = end is None or f"{end:%Y-%m-%d}" == self.end_of(act.event_id)
+        return act.probability is not None and is_as_known
+
+    def end_of(self, event_id: str) -> str:
+        """Last day of an act's suspension; empty if none is known."""
+        return next((act.suspended_to for act in self.acts if act.event_id == event_id), "")
+
     def rate_of(self, importer: str) -> float | None:
         """The whole rate in force of an importer, None where none is known."""
         steps = self.rates.get(importer)
         return None if steps is None else round(float(steps["rate_pct"].sum()), 6)
 
 
-def choices_of(publication: Publication) -> LeverChoices:
-    """Choices of the form's fields at one publication."""
+def context_of(publication: Publication) -> ScenarioContext:
+    """What a scenario may refer to at a publication of the magnets."""
+    if not publication.from_evidence:
+        raise DataError(
+            gettext(
+                "Scenarios are answered for rare-earth magnets only: no act on another commodity "
+                "is in the data."
+            )
+        )
     destinations = publication.destinations
-    importers = in_reading_order(importer_of(name) for name in destinations if name != WORLD)
-    context = ScenarioContext(
+    return ScenarioContext(
         publication.as_of,
         publication.snapshot.ledger.events,
         tuple(destinations),
-        tuple(importers),
+        tuple(in_reading_order(importer_of(name) for name in destinations if name != WORLD)),
         observed_before=pd.Timestamp(publication.snapshot.cutoff) + pd.DateOffset(months=1),
     )
-    day = context.day
+
+
+def choices_of(publication: Publication) -> LeverChoices:
+    """Choices of the form's fields at one publication."""
+    context = context_of(publication)
     explained = publication.published.explanation or StoredExplanation()
-    controls = [act for act in explained.announced if act.event_id]
-    announced = sorted(controls, key=lambda act: (act.due, act.event_id))
     periods = pd.to_datetime(publication.latest["period"]).drop_duplicates().sort_values()
+    rates = {name: _rates(publication, name, context.day) for name in context.importers}
     return LeverChoices(
         context=context,
-        suspended=_suspended(context, controls),
-        announced=tuple(announced),
+        acts=tuple(_acts(context, [act for act in explained.announced if act.event_id])),
         titles=dict(zip(context.events["event_id"], context.events["summary"], strict=True)),
-        months=tuple(f"{period:%Y-%m-%d}" for period in periods if period > day),
-        rates={name: steps for name in importers if len(steps := _rates(publication, name, day))},
+        months=tuple(f"{period:%Y-%m-%d}" for period in periods if period > context.day),
+        rates={name: steps for name, steps in rates.items() if len(steps)},
     )
+
+
+def _acts(context: ScenarioContext, announced: Sequence[Announced]) -> Iterator[KnownAct]:
+    """Acts that may come or return; a truce may hold one off beyond the end of its suspension."""
+    order = {"severity": False, "event_id": True}
+    events = context.events.sort_values(list(order), ascending=list(order.values()))
+    restrictive = events.loc[events["direction"].eq("restrictive")].set_index("event_id")
+    ends = restrictive["suspended_to"][restrictive["suspended_to"].ge(context.day)]
+    suspended = ends.dt.strftime("%Y-%m-%d").to_dict()
+    for act in sorted(announced, key=lambda act: (act.due, act.event_id)):
+        end = act.last if act.is_return and act.event_id in restrictive.index else ""
+        known_end = suspended.pop(act.event_id, "")
+        yield KnownAct(act.event_id, act.due, end or known_end, act.chances[0])
+    for name, end in suspended.items():
+        yield KnownAct(str(name), "", end)
 
 
 def _rates(publication: Publication, importer: str, day: pd.Timestamp) -> pd.DataFrame:
@@ -203,271 +264,239 @@ def rates_by_month(publication: Publication, importer: str) -> Floats:
     return publication.memo.make(("rates by month", importer), read)
 
 
-def _suspended(context: ScenarioContext, announced: Iterable[Announced]) -> dict[str, str]:
-    """Last day of measures known to be suspended, most severe first.
-
-    A truce may hold off a measure beyond the end of its own suspension.
-    """
-    returns = {act.event_id: act.last for act in announced if act.is_return}
-    events = context.events
-    is_suspended = events["suspended_to"].ge(context.day) | events["event_id"].isin(list(returns))
-    suspended = events.loc[is_suspended & events["direction"].eq("restrictive")]
-    rows = suspended.sort_values(["severity", "event_id"], ascending=[False, True])
-    ends = rows["suspended_to"].dt.strftime("%Y-%m-%d")
-    return dict(zip(rows["event_id"], ends, strict=True)) | {
-        name: day for name, day in returns.items() if name in set(rows["event_id"])
-    }
+def lever_texts(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Filled fields of a query by path; other parameters are ignored."""
+    filled = [(path, text.strip()) for path, text in _with_present_names(pairs)]
+    return {path: text for path, text in filled if text and _PATH.fullmatch(path)}
 
 
-@dataclass(frozen=True, slots=True)
+def _with_present_names(pairs: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    acts = [text for name, text in pairs if name == "suspension"]
+    for name, text in pairs:
+        if name in _FORMER_ACTS:
+            yield from ((f"events.{act}.{_FORMER_ACTS[name]}", text) for act in acts)
+        elif name.startswith(_FORMER_CHANCE):
+            yield f"events.{name.removeprefix(_FORMER_CHANCE)}.probability", text
+        else:
+            yield _FORMER.get(name, name), text
+
+
 class LeverForm:
-    """The fields of the form as typed."""
+    """Fields as typed, by path, and the scenario that they make or what is wrong with them."""
 
-    texts: Mapping[str, str]
-    acts: tuple[str, ...] = ()
-    chances: tuple[tuple[str, str], ...] = ()
-    """Announced acts and the probability typed for each."""
+    def __init__(self, texts: Mapping[str, str], choices: LeverChoices) -> None:
+        self.texts, self.choices = dict(texts), choices
+        self.errors: dict[str, str] = {}
+        """Messages by path."""
+        entries = self._entries()
+        self.is_empty = not entries
+        scenario = None if self.is_empty else self._scenario_of(entries)
+        self.scenario = None if self.errors or scenario is None else self._named(scenario)
 
     @property
-    def is_empty(self) -> bool:
-        return not (self.acts or self.chances or self.has(TEXTS))
-
-    def has(self, names: Iterable[str]) -> bool:
-        """Whether any of some fields without a preset value is filled."""
-        return any(self.texts.get(name) for name in names if name not in CHOICES)
-
     def query(self) -> str:
-        """Form as the query of an address, without empty fields."""
-        filled = [(name, self.texts[name]) for name in TEXTS if self.texts.get(name)]
-        acts = [(ACTS, act) for act in self.acts]
-        chances = [(f"{CHANCE}{act}", chance) for act, chance in self.chances]
-        return urlencode([*filled, *acts, *chances])
-
-
-def form_of(pairs: Sequence[tuple[str, str]]) -> LeverForm:
-    """Form in a query; other parameters are ignored."""
-    cut = [(name, value.strip()) for name, value in pairs]
-    texts = dict.fromkeys(TEXTS, "") | {name: value for name, value in cut if name in TEXTS}
-    acts = dict.fromkeys(value for name, value in cut if name == ACTS)
-    chances = {n.removeprefix(CHANCE): v for n, v in cut if n.startswith(CHANCE) and v}
-    return LeverForm(texts, tuple(acts), tuple(chances.items()))
-
-
-@cache
-def form_like(worked: WorkedScenario) -> LeverForm:
-    """Example scenario as a form: a tariff step, a new act, other dates of known ones."""
-    top = yaml.safe_load(worked.text)
-    texts = dict.fromkeys(TEXTS, "")
-    events = top.get("events") or []
-    for step in (top.get("tariffs") or [])[:1]:
-        texts |= _texts_of(step, _TARIFF)
-    for act in [event for event in events if "instrument" in event][:1]:
-        kind = act.get("strictness", act["instrument"])
-        shown = {**act, "instrument": kind, "destinations": act["destinations"][0]}
-        texts |= _texts_of(shown, _LICENCE)
-    changed = [event for event in events if "instrument" not in event]
-    for act in changed[:1]:
-        texts |= _texts_of(act, SUSPENSION)
-    return LeverForm(texts, tuple(str(event["event_id"]) for event in changed))
-
-
-def _texts_of(entry: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, str]:
-    return {field: str(entry.get(name, "")) for field, name in fields.items()}
-
-
-class CheckedForm:
-    """A form as a scenario, of which each part knows its field, or its errors."""
-
-    def __init__(self, form: LeverForm, choices: LeverChoices) -> None:
-        self.form = form
-        self.choices = choices
-        self.top: dict[str, Any] = {}
-        """The scenario without its name, as texts."""
-        self.errors: dict[str, str] = {}
-        """Messages by field."""
-        self._fields: dict[tuple[object, object], dict[str, str]] = {}
-        """Of each entry: the field that has each of its parts, and the one for all others."""
-        self._build()
-        named = {"name": "scenario", **self.top}
-        scenario, faults = (None, []) if form.is_empty else checked_scenario(named, choices.context)
-        for fault in faults:
-            self.errors.setdefault(self._field_at(fault.place), rendered(fault.text))
-        self._scenario = None if self.errors else scenario
+        """Query of an address that has this form."""
+        return urlencode(self.texts)
 
     @property
     def changes(self) -> list[str]:
         """What the scenario changes, in words; none without a sound one."""
-        titles = self._titles(self._scenario) if self._scenario else ()
+        titles = _titles(self.scenario, self.choices) if self.scenario else ()
         return [Sentence(title[:1].upper() + title[1:]) for title in titles]
 
     @property
     def title(self) -> str:
         """All changes as one title."""
-        title = gettext("; ").join(self._titles(self._scenario) if self._scenario else ())
-        return Sentence(title[:1].upper() + title[1:])
+        return _title(self.scenario, self.choices) if self.scenario else Sentence("")
 
     @property
-    def tariffs(self) -> tuple[ScenarioTariff, ...]:
-        """Tariff steps of a sound scenario."""
-        return tuple(self._scenario.tariffs) if self._scenario else ()
-
-    @cached_property
-    def text(self) -> str:
-        """Scenario as YAML, the same in all languages; empty without a sound one."""
-        if self._scenario is None:
+    def yaml(self) -> str:
+        """Scenario as a file, the same in all languages; empty without a sound one."""
+        if self.scenario is None:
             return ""
+        values = self.scenario.model_dump(exclude_unset=True)
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=None)
+
+    @property
+    def unseen(self) -> list[str]:
+        """Paths of fields, or of errors, that the page has no field for."""
+        acts = [
+            (
+                f"events.{act.event_id}",
+                ("probability", "suspended_to")[: 2 if act.suspended_to else 1],
+            )
+            for act in self.choices.acts
+        ]
+        shown = {f"{entry}.{name}" for entry, names in [*SHOWN.items(), *acts] for name in names}
+        return [path for path in dict.fromkeys([*self.texts, *self.errors]) if path not in shown]
+
+    def has(self, *paths: str) -> bool:
+        """Whether any of some fields is filled."""
+        return any(path in self.texts for path in paths)
+
+    def _named(self, scenario: Scenario) -> Scenario:
         with in_language(DEFAULT):
-            scenario = {**self._scenario.model_dump(exclude_unset=True), "name": str(self.title)}
-        return yaml.safe_dump(
-            scenario, sort_keys=False, allow_unicode=True, default_flow_style=None
-        )
+            name = str(_title(scenario, self.choices))
+        return scenario.model_copy(update={"name": name})
 
-    def _build(self) -> None:
-        """Take over what is filled in; a scenario has its own words for most of what is wrong."""
-        form, texts = self.form, self.form.texts
-        if form.has(_TARIFF):
-            self._add("tariffs", {}, _TARIFF)
-        if form.has(_LICENCE):
-            kind, begins = texts["licence_kind"], texts["licence_from"]
-            if kind not in LICENCE_KINDS:
-                self.errors["licence_kind"] = gettext(
-                    "%(value)s is not in the list. Choose one of the list.", value=repr(kind)
-                )
-            if not begins:
-                self.errors["licence_from"] = gettext("Missing. Fill it in.")
-            event_id = f"{begins[:7]}{WHAT_IF}{kind.replace('_', '-')}"
-            self._add("events", {"event_id": event_id, **ALL_MAGNETS}, _LICENCE)
-            if kind in STRICTNESS:
-                self.top["events"][-1] |= {"instrument": "export_control", "strictness": kind}
-        self._add_suspension()
-        ends = {
-            announced.event_id: announced.last
-            for announced in self.choices.announced
-            if announced.is_return
+    def _entries(self) -> dict[str, dict[str, str]]:
+        """Values of each part of the scenario, without those of which only a list is set."""
+        entries: dict[str, dict[str, str]] = {}
+        for path, text in self.texts.items():
+            entry, _, name = path.rpartition(".")
+            entries.setdefault(entry, {})[name] = self._value(path, name, text)
+        return {
+            entry: values
+            for entry, values in entries.items()
+            if entry not in SHOWN or values.keys() - PRESET
         }
-        for act, chance in form.chances:
-            field = f"{CHANCE}{act}"
-            entry = {
-                "event_id": act,
-                "suspended_to": ends.get(act, ""),
-                "probability": self._share(field, chance),
-            }
-            self._append("events", entry, {"": field})
 
-    def _add_suspension(self) -> None:
-        acts, is_dated = self.form.acts, self.form.has(SUSPENSION)
-        if is_dated and not acts:
-            self.errors[ACTS] = gettext(
-                "No measure selected. Choose the measures whose suspension ends."
-            )
-        if acts and not is_dated:
-            self.errors["suspension_to"] = gettext("Missing. Fill it in.")
-        for act in acts:
-            if act in self.choices.suspended:
-                self._add("events", {"event_id": act}, SUSPENSION)
-            else:
-                self.errors[ACTS] = gettext(
-                    "%(act)s is not a suspended measure. Choose one of those shown.", act=repr(act)
-                )
-
-    def _field_at(self, place: Place) -> str:
-        """Field that a part of the scenario is of."""
-        kind, number, name = (*place, "", 0, "")[:3]
-        fields = self._fields.get((kind, number), {})
-        return fields.get(str(name)) or fields.get("", ACTS)
-
-    def _titles(self, scenario: Scenario) -> Iterator[str]:
-        for step in scenario.tariffs:
-            rate, sentence = (
-                (step.add_points, _POINTS) if step.rate_pct is None else (step.rate_pct, _RATE)
-            )
-            place = name_of(step.importer)
-            yield gettext(
-                sentence,
-                place=place,
-                rate=separated(f"{rate:g}"),
-                day=dated(step.effective_from, "day"),
-            )
-        for act in scenario.events:
-            if act.instrument:
-                measure = gettext(LICENCE_KINDS[act.strictness or act.instrument])
-                if language() == DEFAULT:
-                    measure = measure[:1].lower() + measure[1:]
-                named = gettext(
-                    "%(measure)s for %(place)s from %(day)s",
-                    measure=measure,
-                    place=listed([name_of(code) for code in act.destinations or ()]),
-                    day="" if act.effective_from is None else dated(act.effective_from, "day"),
-                )
-                if act.probability is not None:
-                    odds = percentage(f"{100 * act.probability:g}")
-                    named = gettext("%(act)s, probability %(chance)s", act=named, chance=odds)
-                yield named
-        changed = [act for act in scenario.events if act.event_id in self.form.acts]
-        for act in changed[:1]:
-            end, chance = act.suspended_to, act.probability
-            yield gettext(
-                _SUSPENSIONS[end is not None, chance is not None],
-                acts=listed([self._named(act.event_id) for act in changed]),
-                day="" if end is None else dated(end, "day"),
-                chance=percentage(f"{100 * (chance or 0.0):g}"),
-            )
-        for name, typed in self.form.chances:
-            odds = percentage(f"{float(typed_digits(typed)):g}")
-            yield gettext("%(act)s, probability %(chance)s", act=self._named(name), chance=odds)
-
-    def _named(self, act: str) -> str:
-        """Subject of an act in the language in use."""
-        return as_clause(act_words(self.choices.titles.get(act, act)))
-
-    def _add(self, kind: str, entry: Mapping[str, str], fields: Mapping[str, str]) -> None:
-        """Add an entry of some fields."""
-        filled = {name: field for field, name in fields.items() if self.form.texts[field]}
-        texts = {
-            name: self._share(field, self.form.texts[field])
-            if name == "probability"
-            else self._number(field, self.form.texts[field])
-            if name in _NUMBERS
-            else self.form.texts[field]
-            for name, field in filled.items()
-        }
-        places = {name: field for field, name in fields.items()}
-        remaining = {"": places.get("effective_from", ACTS)}
-        self._append(kind, {**entry, **texts}, places | remaining)
-
-    def _append(self, kind: str, entry: dict[str, str], places: dict[str, str]) -> None:
-        entries = self.top.setdefault(kind, [])
-        self._fields[kind, len(entries)] = places
-        entries.append(entry)
-
-    def _number(self, field: str, text: str) -> str:
-        """Number as plain digits; as typed where it is none, with its error."""
+    def _value(self, path: str, name: str, text: str) -> str:
+        """Number as plain digits, a percent as the share it is; as typed where it is none."""
+        if name not in _NUMBERS:
+            return text
         try:
-            return typed_digits(text)
+            digits = typed_digits(text)
         except DataError as err:
-            self.errors[field] = message_of(err)
+            self.errors[path] = message_of(err)
             return text
-
-    def _share(self, field: str, text: str) -> str:
-        """Percent as a share, as a scenario has it."""
-        digits = self._number(field, text)
-        if field in self.errors:
-            return text
+        if name != "probability":
+            return digits
         if not 0.0 <= float(digits) <= _WHOLE:
-            self.errors[field] = gettext(
+            self.errors[path] = gettext(
                 "%(value)s is out of range. Expected 0 to 100 percent.", value=repr(text)
             )
         return f"{float(digits) / _WHOLE:g}"
+
+    def _scenario_of(self, entries: Mapping[str, dict[str, str]]) -> Scenario | None:
+        values: dict[str, Any] = {"name": "scenario"}
+        entry_at: dict[tuple[object, object], str] = {}
+        for entry, texts in entries.items():
+            kind, _, name = entry.partition(".")
+            parts = values.setdefault(kind, [])
+            entry_at[kind, len(parts)] = entry
+            parts.append(self._act(name, texts) if kind == "events" else texts)
+        try:
+            return scenario_of(values, self.choices.context)
+        except WrongScenarioError as err:
+            for fault in err.faults:
+                path = self._path_at(fault.place, entry_at)
+                self.errors.setdefault(path, rendered(fault.text))
+        return None
+
+    def _act(self, name: str, values: dict[str, str]) -> dict[str, str]:
+        """Values of an act, with those that its fields imply."""
+        kind = values.get("instrument", "")
+        if not kind:
+            ends = self.choices.end_of(name) if "probability" in values else ""
+            return {"event_id": name, "suspended_to": ends, **values}
+        if name == NEW:
+            name = f"{values.get('effective_from', '')[:7]}-what-if-{kind.replace('_', '-')}"
+        strict = {"instrument": "export_control", "strictness": kind} if kind in STRICTNESS else {}
+        return {"event_id": name, **ALL_MAGNETS, **values, **strict}
+
+    def _path_at(self, place: Place, entry_at: Mapping[tuple[object, object], str]) -> str:
+        """Field that a part of the scenario is of: the first of its entry for what has none."""
+        kind, number, name = (*place, "", 0, "")[:3]
+        entry = entry_at.get((kind, number), "")
+        first = next(path for path in self.texts if path.startswith(entry))
+        return first if name in {"", "event_id"} else f"{entry}.{name}"
+
+
+def texts_of(scenario: Scenario, choices: LeverChoices) -> dict[str, str]:
+    """Fields of a scenario by path, of which ``LeverForm`` makes it again."""
+    texts: dict[str, str] = {}
+    for number, step in enumerate(scenario.tariffs):
+        texts |= _filled(f"tariffs.{number}", step)
+    new = next((act for act in scenario.events if act.instrument), None)
+    for act in scenario.events:
+        entry = f"events.{NEW if act is new else act.event_id}"
+        texts |= _filled(entry, act)
+        if choices.is_chance(act):
+            texts.pop(f"{entry}.suspended_to", None)
+    return texts
+
+
+def _filled(entry: str, part: ScenarioAct | ScenarioTariff) -> dict[str, str]:
+    values = {name: getattr(part, name) for name in type(part).model_fields}
+    if isinstance(part, ScenarioAct):
+        del values["event_id"], values["strictness"]
+        values["instrument"] = part.kind or None
+    texts = {name: _typed(name, value) for name, value in values.items() if value is not None}
+    implied = ALL_MAGNETS.items() if values.get("instrument") else ()
+    return {f"{entry}.{name}": text for name, text in texts.items() if (name, text) not in implied}
+
+
+def _typed(name: str, value: object) -> str:
+    """Value as it is typed into a field."""
+    if isinstance(value, float):
+        return f"{value * _WHOLE if name == 'probability' else value:.12g}"
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}"
+    return ";".join(value) if isinstance(value, list) else str(value)
+
+
+def _title(scenario: Scenario, choices: LeverChoices) -> str:
+    title = gettext("; ").join(_titles(scenario, choices))
+    return Sentence(title[:1].upper() + title[1:])
+
+
+def _titles(scenario: Scenario, choices: LeverChoices) -> Iterator[str]:
+    """What each part of a scenario changes, in words."""
+    for step in scenario.tariffs:
+        rate, sentence = (
+            (step.add_points, _POINTS) if step.rate_pct is None else (step.rate_pct, _RATE)
+        )
+        yield gettext(
+            sentence,
+            place=name_of(step.importer),
+            rate=separated(f"{rate:g}"),
+            day=dated(step.effective_from, "day"),
+        )
+    suspended: dict[tuple[pd.Timestamp, float | None], list[str]] = {}
+    for act in scenario.events:
+        if act.instrument:
+            yield _with_odds(_new_act(act), act.probability)
+            continue
+        end = act.suspended_to
+        name = as_clause(act_words(choices.titles.get(act.event_id, act.event_id)))
+        if end is None or choices.is_chance(act):
+            yield _with_odds(name, act.probability)
+        else:
+            suspended.setdefault((end, act.probability), []).append(name)
+    for (end, chance), names in suspended.items():
+        yield gettext(
+            _SUSPENSION if chance is None else _UNCERTAIN_SUSPENSION,
+            acts=listed(names),
+            day=dated(end, "day"),
+            chance=percentage(f"{_WHOLE * (chance or 0.0):g}"),
+        )
+
+
+def _new_act(act: ScenarioAct) -> str:
+    measure = gettext(LICENCE_KINDS.get(act.kind, act.kind))
+    if language() == DEFAULT:
+        measure = measure[:1].lower() + measure[1:]
+    return gettext(
+        "%(measure)s for %(place)s from %(day)s",
+        measure=measure,
+        place=listed([name_of(code) for code in act.destinations or ()]),
+        day="" if act.effective_from is None else dated(act.effective_from, "day"),
+    )
+
+
+def _with_odds(act: str, probability: float | None) -> str:
+    if probability is None:
+        return act
+    odds = percentage(f"{_WHOLE * probability:g}")
+    return gettext("%(act)s, probability %(chance)s", act=act, chance=odds)
 
 
 _WHOLE: Final = 100.0
 
 _RATE: Final = marked("tariff in %(place)s: %(rate)s%% from %(day)s")
 _POINTS: Final = marked("tariff in %(place)s: %(rate)s percentage points more from %(day)s")
-_SUSPENSIONS: Final = {
-    (False, False): marked("suspension of %(acts)s"),
-    (False, True): marked("suspension of %(acts)s, probability of return %(chance)s"),
-    (True, False): marked("suspension of %(acts)s to %(day)s"),
-    (True, True): marked("suspension of %(acts)s to %(day)s, probability of return %(chance)s"),
-}
-"""The title by what is given: the new end, the probability."""
+_SUSPENSION: Final = marked("suspension of %(acts)s to %(day)s")
+_UNCERTAIN_SUSPENSION: Final = marked(
+    "suspension of %(acts)s to %(day)s, probability of return %(chance)s"
+)

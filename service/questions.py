@@ -20,6 +20,7 @@ from publication.queries.destination_months import known_destination, titles
 from publication.state import NothingPublishedError, Publication, UnknownError, newest_publications
 from publication.tables import Record, json_text
 from publication.words import message_of
+from service.lever_form import context_of
 from service.scenario_pool import NoAnswerError, ScenarioEngine, ScenarioPool, scenario_answer
 from service.stock import firm_answer, question_in
 from service.what_if import (
@@ -27,14 +28,14 @@ from service.what_if import (
     Result,
     WhatIfView,
     result_of,
-    text_of,
+    scenario_in,
     view_of,
     what_if_page,
 )
 from store.database import Mark
 from store.errors import DataError, StoreError
 from store.publications.publication_rows import read_mark
-from store.schema.scenario import ScenarioResult
+from store.schema.scenario import scenario_of
 
 _BODIES: Final = ("application/json", "application/yaml", "application/x-yaml", "text/yaml")
 """Of a scenario. No form of another site can send one without a preflight request."""
@@ -82,17 +83,6 @@ class Questions:
             )
         return self._publications[codes.index(commodity) if commodity else 0]
 
-    async def result(self, publication: Publication, text: bytes) -> ScenarioResult:
-        """Result of a scenario, of the magnets alone."""
-        if not publication.from_evidence:
-            raise DataError(
-                gettext(
-                    "Scenarios are answered for rare-earth magnets only: no act on another "
-                    "commodity is in the data."
-                )
-            )
-        return await self.pool.answer(publication, text)
-
     async def body_of(self, request: Request) -> bytes:
         """Scenario in the body of a request."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -129,34 +119,35 @@ async def what_if(questions: Questions, request: Request) -> Response:
         )
 
     try:
-        results = await _results(questions, publication, view, *view.beside)
+        results = await _results(questions, publication, view)
     except (DataError, NoAnswerError) as err:
         status = _status_of(err)
         text = await run_in_threadpool(shown, trouble=message_of(err))
         return _answer(text, "html", status, getattr(err, "headers", None))
-    result = results.pop(0) if view.text else None
+    result = results.pop(0) if view.form.scenario else None
     text = await run_in_threadpool(shown, result, beside=results)
-    return _answer(text, "html", HTTPStatus.BAD_REQUEST if view.errors else HTTPStatus.OK)
+    return _answer(text, "html", HTTPStatus.BAD_REQUEST if view.form.errors else HTTPStatus.OK)
 
 
 async def _results(
-    questions: Questions, publication: Publication, *views: WhatIfView
+    questions: Questions, publication: Publication, view: WhatIfView
 ) -> list[Result]:
-    """Results of the sound ones of some scenarios."""
+    """Results of the form of a view, if it is sound, and of those beside it."""
     return [
         await run_in_threadpool(
-            result_of, publication, view, await questions.result(publication, view.text.encode())
+            result_of, publication, form, view.destination,
+            await questions.pool.answer(publication, form.scenario),
         )
-        for view in views
-        if view.text
-    ]
+        for form in (view.form, *view.beside)
+        if form.scenario
+    ]  # fmt: skip
 
 
 async def what_if_table(questions: Questions, request: Request) -> Response:
     """Months of all destinations with and without a scenario as CSV."""
     publication = await run_in_threadpool(questions.publication)
     view = view_of(publication, request.query_params.multi_items())
-    result = await questions.result(publication, text_of(view))
+    result = await questions.pool.answer(publication, scenario_in(view.form))
     return _answer(scenario_answer(result, publication.as_of, as_csv=True), "csv")
 
 
@@ -166,7 +157,9 @@ async def scenarios(questions: Questions, request: Request) -> Response:
     names = request.query_params.getlist("destination") or None
     for name in names or ():
         known_destination(publication, name)
-    result = await questions.result(publication, await questions.body_of(request))
+    body, context = await questions.body_of(request), context_of(publication)
+    scenario = await run_in_threadpool(questions.pool.what_if.read, body, context)
+    result = await questions.pool.answer(publication, scenario)
     is_csv = request.query_params.get("format") == "csv"
     text = await run_in_threadpool(scenario_answer, result, publication.as_of, names, as_csv=is_csv)
     return _answer(text, "csv" if is_csv else "json")
@@ -201,10 +194,10 @@ async def _firm(
     question = question_in({"destination": first_country(publication), **fields})
     results = []
     if "what_if" in fields:
-        results = [
-            (worked.name, await questions.result(publication, worked.text.encode()))
-            for worked in questions.pool.what_if.worked
-        ]
+        context = context_of(publication)
+        for worked in questions.pool.what_if.worked:
+            scenario = scenario_of(worked.model_dump(exclude_unset=True), context)
+            results.append((worked.name, await questions.pool.answer(publication, scenario)))
     return await run_in_threadpool(
         firm_answer, publication, question, results, now=questions.clock()
     )

@@ -4,7 +4,6 @@ Not here: how a scenario is computed (``models.policy.paired_forecast``).
 """
 
 import asyncio
-import hashlib
 import logging
 import math
 import multiprocessing
@@ -26,11 +25,7 @@ from publication.tables import csv_text, json_text, records
 from publication.words import in_reading_order
 from store.errors import DataError, StoreError
 from store.messages import Message, message
-from store.schema.scenario import RESULT_COLUMNS, ScenarioResult
-
-
-class ScenarioRefusedError(DataError):
-    """The scenario contradicts itself, the calendar or what is known."""
+from store.schema.scenario import RESULT_COLUMNS, Scenario, ScenarioContext, ScenarioResult
 
 
 class NoAnswerError(DataError):
@@ -55,22 +50,11 @@ CACHED: Final = 256
 USUAL_S: Final = 3.0
 """Seconds that a scenario takes, for the time to try again."""
 
-Compute = Callable[[bytes], ScenarioResult]
-"""Computes a scenario written as YAML or JSON; raises DataError for an invalid one."""
+Compute = Callable[[Scenario], ScenarioResult]
+"""Computes a scenario."""
 
 Opener = Callable[[pd.DataFrame], Compute]
 """Prepares the computation for a publication, from its rows; can be sent to another process."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkedScenario:
-    """An example scenario."""
-
-    key: str
-    name: str
-    description: str
-    text: str
-    """YAML, ready to be posted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +62,10 @@ class ScenarioEngine:
     """What a service needs to compute scenarios."""
 
     opener: Opener
-    worked: tuple[WorkedScenario, ...]
+    read: Callable[[bytes, ScenarioContext], Scenario]
+    """Scenario written as YAML or JSON; raises DataError for an invalid one."""
+    worked: tuple[Scenario, ...]
+    """Examples, not checked against a publication."""
     waiting: int
     """Scenarios that may wait."""
     seconds: float
@@ -91,8 +78,7 @@ class ScenarioPool:
     def __init__(self, what_if: ScenarioEngine) -> None:
         self.what_if = what_if
         self._pool: Any = _new_pool()
-        self._recent: OrderedDict[tuple[PublicationKey, bytes], Future[ScenarioResult]]
-        self._recent = OrderedDict()
+        self._recent = OrderedDict[tuple[PublicationKey, str], Future[ScenarioResult]]()
         self._pending: set[Future[ScenarioResult]] = set()
         self._opened: PublicationKey | None = None
 
@@ -105,13 +91,13 @@ class ScenarioPool:
         self._pool.stop()
         self._pool.join()
 
-    async def answer(self, publication: Publication, text: bytes) -> ScenarioResult:
+    async def answer(self, publication: Publication, scenario: Scenario) -> ScenarioResult:
         """Result of a scenario on a publication."""
-        future = self.submit(publication, text)
+        future = self.submit(publication, scenario)
         try:
             # Others may wait for the same result: a request that ends must not cancel it.
             return await asyncio.shield(asyncio.wrap_future(future))
-        except (ScenarioRefusedError, NoAnswerError):
+        except NoAnswerError:
             raise
         except TimeoutError as err:
             self._opened = None
@@ -133,9 +119,9 @@ class ScenarioPool:
                 )
             ) from err
 
-    def submit(self, publication: Publication, text: bytes) -> "Future[ScenarioResult]":
+    def submit(self, publication: Publication, scenario: Scenario) -> "Future[ScenarioResult]":
         """Put a scenario into the pool and return the future of its result."""
-        key = (publication.key, hashlib.sha256(text).digest())
+        key = (publication.key, scenario.model_dump_json(exclude_unset=True))
         cached = self._recent.get(key)
         if cached is not None and not _has_failed(cached):
             return cached
@@ -152,7 +138,7 @@ class ScenarioPool:
                 retry_s=wait,
             )
         self.open(publication)
-        future = self._schedule(publication, text, self.what_if.seconds)
+        future = self._schedule(publication, scenario, self.what_if.seconds)
         self._pending.add(future)
         future.add_done_callback(self._pending.discard)
         self._recent[key] = future
@@ -167,12 +153,14 @@ class ScenarioPool:
             self._schedule(publication, None, OPENING_S)
 
     def _schedule(
-        self, publication: Publication, text: bytes | None, seconds: float
+        self, publication: Publication, scenario: Scenario | None, seconds: float
     ) -> "Future[ScenarioResult]":
         if not self._pool.active:  # its process was killed while it had no scenario
             self._pool = _new_pool()
         compute = partial(_computed, self.what_if.opener, publication.key, publication.latest)
-        future: Future[ScenarioResult] = self._pool.schedule(compute, args=(text,), timeout=seconds)
+        future: Future[ScenarioResult] = self._pool.schedule(
+            compute, args=(scenario,), timeout=seconds
+        )
         return future
 
 
@@ -196,7 +184,7 @@ _opened: dict[PublicationKey, Compute] = {}
 
 
 def _computed(
-    opener: Opener, key: PublicationKey, rows: pd.DataFrame, text: bytes | None
+    opener: Opener, key: PublicationKey, rows: pd.DataFrame, scenario: Scenario | None
 ) -> ScenarioResult | None:
     """Open a publication within the process and return the result of a scenario, if any."""
     with threadpool_limits(limits=1):
@@ -206,12 +194,7 @@ def _computed(
                 _opened[key] = opener(rows)
             except (DataError, StoreError) as err:
                 raise NoAnswerError(f"Scenarios cannot be computed now. {err}") from None
-        if text is None:
-            return None
-        try:
-            return _opened[key](text)
-        except DataError as err:
-            raise ScenarioRefusedError(*err.args) from None
+        return None if scenario is None else _opened[key](scenario)
 
 
 def scenario_answer(
@@ -231,8 +214,8 @@ def scenario_answer(
         return csv_text(months, RESULT_COLUMNS)
     return json_text(
         {
-            "name": result.name,
-            "description": result.description,
+            "description": "",
+            **result.scenario.model_dump(mode="json", exclude_unset=True),
             "as_of": f"{as_of:%Y-%m-%dT%H:%M:%SZ}",
             "unit": "t",
             "notes": [str(note) for note in result.notes],

@@ -1,14 +1,14 @@
 """The what-if page: both forecasts in one fan, the difference as a chart, the levers."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from publication.charts.chart import (
     DASHED,
@@ -55,27 +55,36 @@ from service.lever_form import (
     LICENCE_KINDS,
     LONGEST_QUERY,
     MOST_BESIDE,
-    WHAT_IF,
-    CheckedForm,
-    LeverChoices,
     LeverForm,
     choices_of,
-    form_like,
-    form_of,
+    lever_texts,
     rates_by_month,
+    texts_of,
     typed_digits,
 )
-from service.scenario_pool import WorkedScenario
 from store.errors import DataError
 from store.messages import Message
 from store.publications.explanations import Precedent, StoredExplanation
-from store.schema.scenario import SIDES, ScenarioResult, ScenarioTariff
+from store.schema.scenario import (
+    OUTCOMES,
+    SIDES,
+    UNCHANGED,
+    Scenario,
+    ScenarioResult,
+    ScenarioTariff,
+)
 from store.vocabulary import QUANTILE_COLUMNS, WORLD
 
-_COLOURS: Final = {"base": ("median", "band80"), "scenario": ("scenario", "scenario80")}
-"""Of the median and of the band."""
+_COLOURS: Final = {
+    "base": ("median", "band80"), "scenario": ("scenario", "scenario80"),
+    "never": ("median", "band80"), "certain": ("scenario", "scenario80"),
+}  # fmt: skip
+"""Of the line and of the band."""
 
 _SEEN_THROUGH: Final = 0.6
+
+_LOW: Final = 0.1
+"""Share of the chart's height within which there is no room below a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +96,26 @@ class Pair:
     table: pd.DataFrame
     """Rows of the answer about it, ``period`` as a naive first of the month."""
     base_label: str
+    is_uncertain: bool
+    """Whether the scenario has two outcomes, each with a band of its own."""
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """The two forecasts that have a band."""
+        return ("never", "certain") if self.is_uncertain else ("base", "scenario")
 
 
 def paired_chart(pair: Pair, about: str) -> Chart:
     """Chart of both forecasts over the history; ``about`` describes it in words."""
     rows = _rows(pair)
     layers = [*backdrop(pair.fan), *history_layers(pair.fan), *history_labels(pair.fan)]
-    for side in SIDES:
+    for side in pair.sides:
         layers += _side(rows, side)
+    if pair.is_uncertain:
+        layers.append(line(rows, "scenario_mean", "earlier", 1.4, strokeDash=DASHED))
     return _chart(
-        pair, [*layers, *_names(pair), _pointed(rows, "scenario_p50")], about, rows, height=260,
-        title=title_of(pair.fan),
+        pair, [*layers, *_names(pair), _pointed(rows, f"{pair.sides[1]}_p50")], about, rows,
+        height=260, title=title_of(pair.fan),
     )  # fmt: skip
 
 
@@ -140,28 +158,33 @@ def _side(rows: list[Record], side: str) -> list[Spec]:
     return [
         band(rows, low, high, fill, opacity=_SEEN_THROUGH, line=False),
         *(line(rows, edge, colour, 0.7) for edge in (low, high)),
-        line(rows, middle, colour, strokeDash=DASHED if side == "base" else None),
+        line(rows, middle, colour, strokeDash=DASHED if side in {"base", "never"} else None),
     ]
 
 
 def _names(pair: Pair) -> list[Spec]:
-    """Names of both lines: the scenario where it is furthest off, the forecast where highest."""
+    """Names of the lines: the changed one where it is furthest off, the other where highest."""
+    first, second = pair.sides
     months = pair.table
-    apart = months["scenario_p50"] - months["base_p50"]
+    apart = months[f"{second}_p50"] - months[f"{first}_p50"]
     furthest = months.loc[[apart.abs().idxmax()]]
-    colours = {
-        side: {"color": colour, "fontWeight": "bold"} for side, (colour, _) in _COLOURS.items()
-    }
-    below = 16 if apart[furthest.index[0]] < 0 else -8
-    return [
-        highest(
-            months[months["period"] >= pair.fan.month],
-            "base_p50",
-            gettext("forecast"),
-            **colours["base"],
-        ),
-        label(furthest, "scenario_p50", gettext("scenario"), dy=below, **colours["scenario"]),
+    words = {
+        "base": gettext("forecast"), "scenario": gettext("scenario"),
+        "never": gettext("if not"), "certain": gettext("if it happens"),
+    }  # fmt: skip
+    looks = {side: {"color": _COLOURS[side][0], "fontWeight": "bold"} for side in pair.sides}
+    ahead = months[months["period"] >= pair.fan.month]
+    # Below the line where that is lower, unless it lies on the axis.
+    below = apart[furthest.index[0]] < 0 and furthest[f"{second}_p50"].item() > _LOW * (
+        months[f"{first}_p90"].max()
+    )
+    names = [
+        highest(ahead, f"{first}_p50", words[first], **looks[first]),
+        label(furthest, f"{second}_p50", words[second], dy=16 if below else -8, **looks[second]),
     ]
+    if pair.is_uncertain:
+        names.append(label(ahead[-1:], "scenario_mean", gettext("weighted"), color="earlier"))
+    return names
 
 
 def _pointed(rows: list[Record], at: str) -> Spec:
@@ -170,19 +193,30 @@ def _pointed(rows: list[Record], at: str) -> Spec:
 
 
 def _rows(pair: Pair) -> list[Record]:
-    names = [f"{side}_{level}" for side in SIDES for level in ("p10", "p50", "p90")]
+    names = [f"{side}_{level}" for side in pair.sides for level in ("p10", "p50", "p90")]
     names += [f"difference_{level}" for level in ("p10", "mean", "p90")]
-    return rows_of(
-        pair.table,
-        *names,
-        says=lambda row: gettext(
-            "%(month)s: median %(base)s t, with the scenario %(scenario)s t; difference of the "
-            "means %(difference)s t.",
-            month=dated(row["period"], "long month"),
-            base=tonnes(row["base_p50"]),
-            scenario=tonnes(row["scenario_p50"]),
-            difference=signed_tonnes(row["difference_mean"]),
-        ),
+    if pair.is_uncertain:
+        names += ["scenario_mean", *(f"{outcome}_mean" for outcome in OUTCOMES)]
+    return rows_of(pair.table, *names, says=_outcomes if pair.is_uncertain else _medians)
+
+
+def _medians(row: Mapping[Any, Any]) -> str:
+    return gettext(
+        "%(month)s: median %(base)s t, with the scenario %(scenario)s t; difference of the "
+        "means %(difference)s t.",
+        month=dated(row["period"], "long month"),
+        base=tonnes(row["base_p50"]),
+        scenario=tonnes(row["scenario_p50"]),
+        difference=signed_tonnes(row["difference_mean"]),
+    )
+
+
+def _outcomes(row: Mapping[Any, Any]) -> str:
+    return gettext(
+        "%(month)s: if it happens %(certain)s\xa0t, if not %(never)s\xa0t; weighted "
+        "%(scenario)s\xa0t.",
+        month=dated(row["period"], "long month"),
+        **{side: tonnes(row[f"{side}_mean"]) for side in (*OUTCOMES, "scenario")},
     )
 
 
@@ -191,53 +225,41 @@ PUBLICATION: Final = "publication"
 """Field of a shared link: the publication that its sender saw."""
 
 
-class WhatIfView(CheckedForm):
-    """The scenario to show, and for which destination."""
+@dataclass(frozen=True, slots=True)
+class WhatIfView:
+    """The form to show, for which destination, and forms whose results are kept beside it."""
 
-    def __init__(
-        self,
-        form: LeverForm,
-        destination: str,
-        choices: LeverChoices,
-        beside: Sequence["WhatIfView"] = (),
-    ) -> None:
-        """Take a form; ``beside`` are scenarios whose results are kept for comparison."""
-        super().__init__(form, choices)
-        self.destination, self.beside = destination, beside
+    form: LeverForm
+    destination: str
+    beside: tuple[LeverForm, ...] = ()
 
     @property
     def query(self) -> str:
-        return self.query_of(self.form, self.beside)
+        return self.instead(self.form.texts)
 
     @property
     def keeping(self) -> str:
         """Query that keeps this result; empty if it is kept or the limit is reached."""
-        is_kept = self.form in [view.form for view in self.beside]
+        is_kept = self.form.texts in [form.texts for form in self.beside]
         if is_kept or len(self.beside) == MOST_BESIDE:
             return ""
-        return self.query_of(self.form, (*self.beside, self))
+        return replace(self, beside=(*self.beside, self.form)).query
 
-    def without(self, dropped: "WhatIfView") -> str:
+    def without(self, dropped: LeverForm) -> str:
         """Query of the same page without a kept result."""
-        return self.query_of(self.form, [view for view in self.beside if view is not dropped])
+        return replace(self, beside=tuple(f for f in self.beside if f is not dropped)).query
 
-    def instead(self, form: LeverForm) -> str:
-        """Query of another form beside the results that are kept."""
-        return self.query_of(form, self.beside)
-
-    def query_of(self, form: LeverForm, beside: Sequence["WhatIfView"]) -> str:
-        """Query of a form beside some results."""
-        fields = [(BESIDE, view.form.query()) for view in beside]
-        return f"{urlencode([('destination', self.destination), *fields])}&{form.query()}".rstrip(
-            "&"
-        )
+    def instead(self, texts: Mapping[str, str]) -> str:
+        """Query of other fields beside the results that are kept."""
+        fields = [(BESIDE, form.query) for form in self.beside]
+        return urlencode([("destination", self.destination), *fields, *texts.items()])
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """What the page shows of a result."""
 
-    view: WhatIfView
+    form: LeverForm
     headline: str
     trough: str
     """Month that falls most, and when it is over; empty where none falls."""
@@ -256,14 +278,11 @@ class Result:
     licence: Record
     """As ``licence_record``."""
     pair: Pair
-    is_uncertain: bool
-    """Whether an act of the scenario has a probability between 0 and 1."""
 
     @property
     def is_tariff_alone(self) -> bool:
         """Whether the scenario changes nothing but a tariff, whose effect its own then is."""
-        form = self.view.form
-        return not (form.texts.get("licence_from") or form.acts or form.chances)
+        return self.form.scenario is not None and not self.form.scenario.events
 
     @property
     def label(self) -> str:
@@ -272,22 +291,14 @@ class Result:
         )
 
     @property
-    def query(self) -> str:
-        return self.view.query_of(self.view.form, ())
-
-    @property
     def charts(self) -> list[PageChart]:
+        drawn = {"paired": paired_chart}
+        if not self.pair.is_uncertain:
+            drawn["difference"] = difference_chart
         return [
             PageChart(f"what_if_{kind}", kind, make(self.pair, self.label))
-            for kind, make in CHARTS.items()
+            for kind, make in drawn.items()
         ]
-
-
-CHARTS: Final[Mapping[str, Callable[[Pair, str], Chart]]] = {
-    "paired": paired_chart,
-    "difference": difference_chart,
-}
-"""Charts of a result."""
 
 
 def what_if_page(
@@ -296,7 +307,7 @@ def what_if_page(
     view: WhatIfView,
     result: Result | None = None,
     *,
-    worked: Sequence[WorkedScenario],
+    worked: Sequence[Scenario],
     trouble: str = "",
     beside: Sequence[Result] = (),
     shared_from: str = "",
@@ -307,15 +318,18 @@ def what_if_page(
         worked: Example scenarios.
         shared_from: Number of the publication that a shared link was made with.
     """
-    number = str(publication.number)
+    number, choices = str(publication.number), view.form.choices
+    examples = [(scenario, texts_of(scenario, choices)) for scenario in worked]
     return page(
         "what_if.html.j2",
         publication,
         read_at=read_at,
         path=f"{ADDRESS}.html",
         view=view,
-        worked=[(each, form_like(each), _concerns(each, view)) for each in worked],
-        cleared=view.instead(LeverForm({})),
+        form=view.form,
+        choices=choices,
+        worked=[(each, texts, _concerns(each, view)) for each, texts in examples],
+        cleared=view.instead({}),
         sharing=f"{view.query}&{PUBLICATION}={number}",
         shared_from=shared_from if shared_from not in {"", number} else "",
         number=number,
@@ -323,38 +337,37 @@ def what_if_page(
         result=result,
         trouble=trouble,
         beside=beside,
-        unchanged=None if result or trouble or view.errors else unchanged(publication, view),
+        unchanged=None if result or trouble or view.form.errors else unchanged(publication, view),
         importers=[
             (code, name_of(code) if rate is None else f"{name_of(code)}, {_percent(rate)}")
-            for code in view.choices.context.importers
-            for rate in [view.choices.rate_of(code)]
+            for code in choices.context.importers
+            for rate in [choices.rate_of(code)]
         ],
-        laws=_laws_of(view),
-        other=_other_of(view),
-        places=[(code, name_of(code)) for code in view.choices.context.destinations],
+        laws=_laws_of(view.form),
+        other=_other_of(view.form),
+        places=[(code, name_of(code)) for code in choices.context.destinations],
         licence_kinds=[(kind, gettext(words)) for kind, words in LICENCE_KINDS.items()],
     )
 
 
-def _concerns(worked: WorkedScenario, view: WhatIfView) -> bool:
-    """Whether an example changes what the destination shown is charged or licensed."""
-    top = yaml.safe_load(worked.text)
-    places = view.choices.context.events.set_index("event_id")["destinations"]
-    codes = [step["importer"] for step in top.get("tariffs") or ()]
-    for event in top.get("events") or ():
-        codes += event.get("destinations") or places.get(event["event_id"], "").split(";")
+def _concerns(scenario: Scenario, view: WhatIfView) -> bool:
+    """Whether a scenario changes what the destination shown is charged or licensed."""
+    places = view.form.choices.context.events.set_index("event_id")["destinations"]
+    codes = [step.importer for step in scenario.tariffs]
+    for act in scenario.events:
+        codes += act.destinations or places.get(act.event_id, "").split(";")
     return view.destination == WORLD or touches(view.destination, codes)
 
 
-def _note_words(note: Message, choices: LeverChoices) -> str:
+def _note_words(note: Message, form: LeverForm) -> str:
     """Note in words, with the subject of an act in place of its code."""
-    events, values = choices.context.events, dict(note.values)
-    summary = events.loc[events["event_id"] == values.get("act"), "summary"]
-    if len(summary):
-        values["act"] = act_words(str(summary.iloc[0])).rstrip(".。")
-    elif WHAT_IF in (named := str(values.get("act", ""))):
-        kind = named.partition(WHAT_IF)[2].replace("-", "_")
-        values["act"] = gettext(LICENCE_KINDS.get(kind, named))
+    values, titles = dict(note.values), form.choices.titles
+    kinds = {act.event_id: act.kind for act in form.scenario.events} if form.scenario else {}
+    name = str(values.get("act", ""))
+    if name in titles:
+        values["act"] = act_words(titles[name]).rstrip(".。")
+    elif name in kinds:
+        values["act"] = gettext(LICENCE_KINDS.get(kinds[name], kinds[name]))
     return rendered(Message(note.key, values))
 
 
@@ -362,12 +375,11 @@ def _percent(rate: float) -> str:
     return percentage(f"{rate:g}")
 
 
-def _laws_of(view: WhatIfView) -> str:
+def _laws_of(form: LeverForm) -> str:
     """Tariff rate in force of the form's importer, by law, as a sentence."""
-    importer = view.form.texts.get("tariff_importer") or next(
-        iter(view.choices.context.importers), ""
-    )
-    rate = view.choices.rate_of(importer)
+    choices = form.choices
+    importer = form.texts.get("tariffs.0.importer") or next(iter(choices.context.importers), "")
+    rate = choices.rate_of(importer)
     if rate is None:
         return gettext("The present rate of %(name)s is not known.", name=name_of(importer))
     laws = [
@@ -377,68 +389,73 @@ def _laws_of(view: WhatIfView) -> str:
             law=code_words(step["component"]),
             day=dated(step["effective_from"], "day"),
         )
-        for step in view.choices.rates[importer].to_dict("records")
+        for step in choices.rates[importer].to_dict("records")
         if step["rate_pct"]
     ]
     return gettext(
         "In force in %(name)s on %(day)s: %(rate)s. %(laws)s",
         name=name_of(importer),
-        day=dated(view.choices.context.day, "day"),
+        day=dated(choices.context.day, "day"),
         rate=_percent(rate),
         laws=listed(laws),
     ).rstrip()
 
 
-def _other_of(view: WhatIfView) -> dict[str, str]:
-    """New rate implied by the points typed, or the points implied by the rate, by field."""
-    texts = view.form.texts
-    rate = view.choices.rate_of(texts.get("tariff_importer", ""))
-    try:
-        typed = {name: float(typed_digits(texts[name])) for name in _PAIR if texts.get(name)}
-    except DataError:
+def _other_of(form: LeverForm) -> dict[str, str]:
+    """New rate implied by the points typed, or the points implied by the rate, by path."""
+    rate = form.choices.rate_of(form.texts.get("tariffs.0.importer", ""))
+    typed = {path: form.texts[path] for path in (_RATE, _POINTS) if path in form.texts}
+    if rate is None or len(typed) != 1 or form.errors.keys() & typed.keys():
         return {}
-    if rate is None or len(typed) != 1:
-        return {}
-    if "tariff_rate" in typed:
-        return {"tariff_points": separated(f"{typed['tariff_rate'] - rate:+g}")}
-    return {"tariff_rate": separated(f"{max(rate + typed['tariff_points'], 0.0):g}")}
+    [(path, number)] = [(path, float(typed_digits(text))) for path, text in typed.items()]
+    if path == _RATE:
+        return {_POINTS: separated(f"{number - rate:+g}")}
+    return {_RATE: separated(f"{max(rate + number, 0.0):g}")}
 
 
-_PAIR: Final = ("tariff_rate", "tariff_points")
+_RATE: Final = "tariffs.0.rate_pct"
+_POINTS: Final = "tariffs.0.add_points"
 
 
-def result_of(publication: Publication, view: WhatIfView, answer: ScenarioResult) -> Result:
-    """Result as shown on the page for the chosen destination."""
+def result_of(
+    publication: Publication, form: LeverForm, destination: str, answer: ScenarioResult
+) -> Result:
+    """Result of a form as shown on the page for a destination."""
     table = answer.table.assign(period=pd.to_datetime(answer.table["period"]))
-    months = table.loc[table["destination"] == view.destination].reset_index(drop=True)
-    ahead = table.loc[table["period"] >= view.choices.context.day.replace(day=1)]
-    is_uncertain = bool(table["certain_mean"].ne(table["never_mean"]).any())
-    effects = _effects(publication, table, view.choices.context.day.replace(day=1))
+    months = table.loc[table["destination"] == destination].reset_index(drop=True)
+    first = form.choices.context.day.replace(day=1)
+    ahead = table.loc[table["period"] >= first]
+    is_uncertain = answer.scenario.is_uncertain
+    effects = _effects(publication, table, first, is_uncertain=is_uncertain)
     span = gettext(
         "%(first)s to %(last)s",
         first=dated(ahead["period"].min(), "long month"),
         last=dated(ahead["period"].max(), "long month"),
     )
-    base_label = publication_words(publication, publication.latest)
-    explained = publication.published.explanation
+    pair = Pair(
+        fan_of(publication, destination),
+        months,
+        publication_words(publication, publication.latest),
+        is_uncertain,
+    )
+    explained = publication.published.explanation or StoredExplanation()
     return Result(
-        view=view,
-        headline=_headline(view.destination, effects.get(view.destination), span),
-        trough=_trough(months.loc[months["period"] >= ahead["period"].min()]),
+        form=form,
+        headline=_headline(destination, effects.get(destination), span, is_uncertain=is_uncertain),
+        trough=_trough(months.loc[months["period"] >= first], is_uncertain=is_uncertain),
         span=span,
         effects=effects,
         rows=months.to_dict("records"),
-        notes=tuple(_note_words(note, view.choices) for note in answer.notes),
-        warnings=tuple(map(rendered, answer.warnings.get(view.destination, ()))),
+        notes=tuple(_note_words(note, form) for note in answer.notes),
+        warnings=tuple(map(rendered, answer.warnings.get(destination, ()))),
         tariffs=tuple(
             record
-            for step in view.tariffs
+            for step in answer.scenario.tariffs
             for record in [tariff_record(publication, step)]
             if record["after"] != record["before"] and record["importer"] in effects
         ),
-        licence=licence_record((explained or StoredExplanation()).precedents, view),
-        pair=Pair(fan_of(publication, view.destination), months, base_label),
-        is_uncertain=is_uncertain,
+        licence=licence_record(explained.precedents, answer.scenario, form.choices.months),
+        pair=pair,
     )
 
 
@@ -457,25 +474,25 @@ def tariff_record(publication: Publication, step: ScenarioTariff) -> Record:
     }  # fmt: skip
 
 
-def licence_record(past: Sequence[Precedent], view: WhatIfView) -> Record:
-    """What past controls left beside what a licence is assumed to leave; empty without either.
+def licence_record(past: Sequence[Precedent], scenario: Scenario, months: Sequence[str]) -> Record:
+    """What past controls left beside what a new act is assumed to leave; empty without either.
 
     ``worst`` left the least, ``lowest``, in a month; ``longest`` months of one control had at most
-    what is ``assumed``, which is None where it is estimated; ``months`` ahead are under it.
+    what is ``assumed``, which is None where it is estimated; of ``months`` ahead are under it.
     """
-    texts = view.form.texts
-    kind, begin = texts.get("licence_kind", ""), texts.get("licence_from", "")
-    if not (past and begin and view.text) or kind == "export_licence_relaxation":
+    act = next((act for act in scenario.events if act.instrument), None)
+    if not past or act is None or act.given["direction"] == "easing":
         return {}
     worst = min(past, key=lambda control: min(control.retained.values()))
-    typed = texts.get("licence_kept") or ("0" if kind == "export_ban" else "")
-    assumed = float(typed_digits(typed)) / 100 if typed else None
+    kept = float(str(act.given["kept_pct"]))
+    assumed = None if math.isnan(kept) else kept / 100
     shares = [control.retained.values() for control in past]
     longest = max(sum(share <= (assumed or 0.0) for share in part) for part in shares)
-    months = sum(month[:7] >= begin[:7] for month in view.choices.months)
+    begins = f"{act.effective_from:%Y-%m}"
+    count = sum(month[:7] >= begins for month in months)
     return {
         "worst": worst, "lowest": min(worst.retained.values()), "assumed": assumed,
-        "longest": longest, "months": months, "is_rare": assumed is not None and months > longest,
+        "longest": longest, "months": count, "is_rare": assumed is not None and count > longest,
     }  # fmt: skip
 
 
@@ -486,31 +503,31 @@ _FEW_MONTHS: Final = 6
 def unchanged(publication: Publication, view: WhatIfView) -> Result:
     """Published forecast as the result of a scenario that changes nothing."""
     rows = publication.latest
+    levels = (*QUANTILE_COLUMNS, "mean")
     table = rows[["destination", "period"]].assign(
-        **{f"{side}_{name}": rows[name] for side in SIDES for name in (*QUANTILE_COLUMNS, "mean")},
+        **{f"{side}_{name}": rows[name] for side in SIDES for name in levels},
         **dict.fromkeys(("difference_p10", "difference_mean", "difference_p90"), 0.0),
-        **dict.fromkeys(("certain_mean", "never_mean"), rows["mean"]),
         warning="",
     )
-    return result_of(publication, view, ScenarioResult("", "", table, (), {}))
+    answer = ScenarioResult(UNCHANGED, table)
+    return result_of(publication, view.form, view.destination, answer)
 
 
 def _effects(
-    publication: Publication, table: pd.DataFrame, first: pd.Timestamp
+    publication: Publication, table: pd.DataFrame, first: pd.Timestamp, *, is_uncertain: bool
 ) -> Mapping[Any, Mapping[Any, float]]:
     """Effects on the world and on all affected destinations, over all months from ``first`` on."""
     ahead = table.loc[table["period"] >= first]
-    means = ["base_mean", "scenario_mean", "certain_mean", "never_mean"]
-    sums = ahead.groupby("destination")[means].sum()
-    sums = sums.set_axis(["base", "scenario", "certain", "never"], axis="columns")
+    sides = (*SIDES, *OUTCOMES) if is_uncertain else SIDES
+    sums = ahead.groupby("destination")[[f"{side}_mean" for side in sides]].sum()
+    sums = sums.set_axis(list(sides), axis="columns")
     touched = {*ahead.loc[ahead["scenario_mean"].ne(ahead["base_mean"]), "destination"]}
     shown = [name for name in in_reading_order(sums.index) if touched and name in touched | {WORLD}]
-    if table["certain_mean"].eq(table["never_mean"]).all():
-        for name, side in product(shown, SIDES):
-            columns = {f"{side}_{quantile}": quantile for quantile in QUANTILE_COLUMNS}
-            months = table.loc[table["destination"].eq(name), ["period", *columns]]
-            months = months.rename(columns=columns).sort_values("period")
-            sums.loc[name, side] = quantiles_ahead(publication, months, first)["p50"]
+    for name, side in product(shown, () if is_uncertain else SIDES):
+        columns = {f"{side}_{quantile}": quantile for quantile in QUANTILE_COLUMNS}
+        months = table.loc[table["destination"].eq(name), ["period", *columns]]
+        months = months.rename(columns=columns).sort_values("period")
+        sums.loc[name, side] = quantiles_ahead(publication, months, first)["p50"]
     sums["difference"] = sums["scenario"] - sums["base"]
     sums["change"] = sums["difference"] / sums["base"].where(sums["base"] > 0)
     return sums.loc[shown].to_dict("index")
@@ -520,13 +537,16 @@ _RECOVERED: Final = 0.9
 """Share of the forecast from which a month is back."""
 
 
-def _trough(months: pd.DataFrame) -> str:
+def _trough(months: pd.DataFrame, *, is_uncertain: bool) -> str:
     """Month of a scenario that falls most below the forecast, and the first that is back."""
     rows = months.to_dict("records")
-    shares = [row["scenario_p50"] / row["base_p50"] if row["base_p50"] else 1.0 for row in rows]
+    before, after = ("base_mean", "certain_mean") if is_uncertain else ("base_p50", "scenario_p50")
+    shares = [row[after] / row[before] if row[before] else 1.0 for row in rows]
     at = int(np.argmin(shares))
     if shares[at] >= 1.0:
         return ""
+    if is_uncertain:
+        return _outcomes(rows[at])
     lowest = gettext(
         "Lowest: %(month)s, %(scenario)s\xa0t in the place of %(base)s\xa0t.",
         month=dated(rows[at]["period"], "long month"),
@@ -542,18 +562,20 @@ def _trough(months: pd.DataFrame) -> str:
     return in_a_row(lowest, back)
 
 
-def _headline(destination: str, effect: Mapping[Any, float] | None, span: str) -> str:
+def _headline(
+    destination: str, effect: Mapping[Any, float] | None, span: str, *, is_uncertain: bool
+) -> str:
     if effect is None or effect["difference"] == 0:
         return gettext("%(name)s: no change in any month.", name=name_of(destination))
-    if effect["certain"] != effect["never"]:
-        branches = {name: effect[name] for name in ("scenario", "certain", "never")}
+    if is_uncertain:
+        branches = {name: effect[name] for name in (*OUTCOMES, "scenario")}
         base = effect["base"] or float("nan")
         changes = {f"{name}_change": total / base - 1 for name, total in branches.items()}
         return gettext(
-            "%(name)s, %(months)s: %(scenario)s\N{NO-BREAK SPACE}t in total on average instead of "
-            "%(base)s\N{NO-BREAK SPACE}t, %(scenario_change)s: %(certain)s\N{NO-BREAK SPACE}t "
-            "(%(certain_change)s) if it takes effect, %(never)s\N{NO-BREAK SPACE}t "
-            "(%(never_change)s) if not.",
+            "%(name)s, %(months)s in total: if it happens %(certain)s\N{NO-BREAK SPACE}t "
+            "(%(certain_change)s), if not %(never)s\N{NO-BREAK SPACE}t (%(never_change)s); "
+            "weighted %(scenario)s\N{NO-BREAK SPACE}t instead of %(base)s\N{NO-BREAK SPACE}t, "
+            "%(scenario_change)s.",
             name=name_of(destination),
             months=span,
             base=tonnes(effect["base"]),
@@ -572,29 +594,26 @@ def _headline(destination: str, effect: Mapping[Any, float] | None, span: str) -
 
 
 def view_of(publication: Publication, fields: Sequence[tuple[str, str]]) -> WhatIfView:
-    """Scenario of an address, and those kept beside it; of the reader's destination by default."""
-    destination = dict(fields).get("destination", "")
-    destination = destination or first_destination(publication)
+    """Form of an address, and those kept beside it; of the reader's destination by default."""
+    destination = dict(fields).get("destination", "") or first_destination(publication)
     known_destination(publication, destination)
     choices = choices_of(publication)
-    kept_forms = [
-        form_of(parse_qsl(text[:LONGEST_QUERY])) for name, text in fields if name == BESIDE
-    ]
-    forms = {form.query(): form for form in kept_forms if not form.is_empty}
-    beside = [WhatIfView(form, destination, choices) for form in [*forms.values()][:MOST_BESIDE]]
-    for view in beside:
-        text_of(view)
-    return WhatIfView(form_of(fields), destination, choices, beside)
+    queries = [parse_qsl(text[:LONGEST_QUERY]) for name, text in fields if name == BESIDE]
+    kept = {form.query: form for form in (LeverForm(lever_texts(q), choices) for q in queries)}
+    beside = tuple(form for form in kept.values() if not form.is_empty)[:MOST_BESIDE]
+    for form in beside:
+        scenario_in(form)
+    return WhatIfView(LeverForm(lever_texts(fields), choices), destination, beside)
 
 
-def text_of(view: WhatIfView) -> bytes:
-    """Scenario of a view as YAML.
+def scenario_in(form: LeverForm) -> Scenario:
+    """Scenario of a form.
 
     Raises:
         DataError: There is none, or a field is wrong.
     """
-    if not view.text:
-        errors = "; ".join(f"{name}: {text}" for name, text in view.errors.items())
+    if form.scenario is None:
+        errors = "; ".join(f"{path}: {text}" for path, text in form.errors.items())
         raise DataError(
             gettext(
                 "No scenario in the address: %(errors)s. Expected the fields of the what-if page. "
@@ -602,4 +621,4 @@ def text_of(view: WhatIfView) -> bytes:
                 errors=errors.rstrip(".。") or gettext("no field is set"),
             )
         )
-    return view.text.encode()
+    return form.scenario

@@ -181,11 +181,15 @@ def panel(
         write_result(forecasts, out=out, form=format)
 
 
-SHOWN = (
-    "destination", "period", "base_p50", "scenario_p50", "difference_mean", "difference_p10",
-    "difference_p90", "certain_mean", "never_mean",
-)  # fmt: skip
+KEYS = ("destination", "period")
+SHOWN = (*KEYS, "base_p50", "scenario_p50", "difference_mean", "difference_p10", "difference_p90")
 """Columns of a scenario on a terminal; warnings are printed separately."""
+
+SHOWN_UNCERTAIN = (
+    *KEYS, "base_mean", "certain_mean", "certain_p10", "certain_p90", "never_mean", "never_p10",
+    "never_p90", "scenario_mean",
+)  # fmt: skip
+"""Of one with two outcomes: both, and the mean weighted by its probability."""
 
 
 def scenario(
@@ -218,5 +222,6 @@ def scenario(
     ):
         echo(f"warning   {warning}")
     is_shown = format == "table" and out is None
-    table = result.table[list(SHOWN)] if is_shown else result.table
+    columns = SHOWN_UNCERTAIN if levers.is_uncertain else SHOWN
+    table = result.table[list(columns)] if is_shown else result.table
     write_result(table.round(dict.fromkeys(table.select_dtypes("number"), 3)), out=out, form=format)

@@ -15,9 +15,8 @@ from models.policy.paired_forecast import PublishedDraws, ScenarioSnapshot, pair
 from models.policy.policy_effect import effect_at
 from models.registry import model_registry
 from service.scenario_pool import Compute
-from sources.files.file_reader import read_scenario
 from store.errors import DataError
-from store.schema.scenario import ScenarioResult
+from store.schema.scenario import Scenario, ScenarioResult
 from store.settings import Settings
 
 
@@ -45,8 +44,7 @@ def answers_on(settings: Settings, rows: pd.DataFrame) -> Compute:
     return partial(answered, PublishedDraws.of(published_scenario_snapshot(settings, rows)))
 
 
-def answered(base: PublishedDraws, text: bytes) -> ScenarioResult:
-    """Answer to a scenario in YAML or JSON, from the draws of a publication, to the kilogram."""
-    scenario = read_scenario("the scenario", text, base.snapshot.context)
+def answered(base: PublishedDraws, scenario: Scenario) -> ScenarioResult:
+    """Answer to a scenario from the draws of a publication, to the kilogram."""
     result = paired_with(base, scenario)
     return replace(result, table=result.table.round(3))

@@ -35,7 +35,13 @@ from store.arrays import Floats
 from store.errors import DataError
 from store.messages import Message, Value, message
 from store.months import month_label, month_start
-from store.schema.scenario import Scenario, ScenarioAct, ScenarioContext, ScenarioResult
+from store.schema.scenario import (
+    RESULT_COLUMNS,
+    Scenario,
+    ScenarioAct,
+    ScenarioContext,
+    ScenarioResult,
+)
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
 
 
@@ -240,8 +246,8 @@ def paired_with(view: "PublishedDraws", scenario: Scenario) -> ScenarioResult:
         "difference_mean": other.mean - published.mean,
         "difference_p10": low,
         "difference_p90": high,
-        "certain_mean": other.branch_means[0],
-        "never_mean": other.branch_means[-1],
+        **_outcome_columns("certain", other.outcomes[0]),
+        **_outcome_columns("never", other.outcomes[-1]),
     }
     warnings = warnings_by_series(snapshot.origin, warnings_of(snapshot.origin, scenario))
     texts = {name: " ".join(map(str, messages)) for name, messages in warnings.items()}
@@ -250,8 +256,7 @@ def paired_with(view: "PublishedDraws", scenario: Scenario) -> ScenarioResult:
         [snapshot.origin.series, months], names=["destination", "period"]
     ).to_frame(index=False)
     return ScenarioResult(
-        scenario.name,
-        scenario.description,
+        scenario,
         keys.assign(
             **{name: values.reshape(-1) for name, values in numbers.items()},
             warning=keys["destination"].map(texts),
@@ -270,13 +275,18 @@ class _Drawn:
     quantiles: Floats
     """Series x targets x levels."""
     mean: Floats
-    branch_means: tuple[Floats, ...] = ()
-    """Of a scenario: means if its acts come, those of a lower probability first left out."""
+    outcomes: "tuple[_Drawn, ...]" = ()
+    """Of a scenario: if all its acts come, and if those with a probability do not."""
 
 
 def _columns(side: str, of: _Drawn) -> dict[str, Floats]:
     levels = dict(zip(QUANTILE_COLUMNS, np.moveaxis(of.quantiles, -1, 0), strict=True))
     return {f"{side}_{name}": values for name, values in {**levels, "mean": of.mean}.items()}
+
+
+def _outcome_columns(outcome: str, of: _Drawn) -> dict[str, Floats]:
+    columns = _columns(outcome, of)
+    return {name: columns[name] for name in RESULT_COLUMNS if name in columns}
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,21 +324,25 @@ class PublishedDraws:
         published, count = self.published, len(self.published.tonnes)
         at = (np.random.default_rng([SEED, 6]).permutation(count) + 0.5) / count
         tonnes, mean = np.empty_like(published.tonnes), np.zeros_like(published.mean)
-        means, least = [], 0.0
+        outcomes, least = list[_Drawn](), 0.0
         for most, branch in scenario.branches:
-            draws, branch_mean = self._under_branch(branch)
+            outcome = self._under_branch(branch)
             is_branch = (at >= least) & (at < most)
-            tonnes[is_branch] = draws[is_branch]
-            mean += (most - least) * branch_mean
-            means.append(branch_mean)
+            tonnes[is_branch] = outcome.tonnes[is_branch]
+            mean += (most - least) * outcome.mean
+            outcomes[1:] = [outcome]
             least = most
-        levels = published.quantiles * _ratio(
-            drawing.quantiles_of_draws(tonnes), drawing.quantiles_of_draws(published.tonnes)
-        )
-        return _Drawn(tonnes, _ascending(levels), mean, tuple(means))
+        return _Drawn(tonnes, self._quantiles_of(tonnes), mean, (outcomes[0], outcomes[-1]))
 
-    def _under_branch(self, scenario: Scenario) -> tuple[Floats, Floats]:
-        """Draws and means under a scenario whose acts are certain."""
+    def _quantiles_of(self, tonnes: Floats) -> Floats:
+        """Quantiles of draws: the published ones, moved as those of the draws are."""
+        moved = _ratio(
+            drawing.quantiles_of_draws(tonnes), drawing.quantiles_of_draws(self.published.tonnes)
+        )
+        return _ascending(self.published.quantiles * moved)
+
+    def _under_branch(self, scenario: Scenario) -> _Drawn:
+        """Distribution under a scenario whose acts are certain."""
         origin, published = self.snapshot.origin, self.published
         ordinary = drawing.summed(self._ordinary(scenario), origin.groups)
         tonnes = self._diverted(published.tonnes * _ratio(ordinary, self.ordinary), scenario)
@@ -338,7 +352,8 @@ class PublishedDraws:
             members = published.mean[origin.groups[row]]
             new = (members * growth[origin.groups[row]]).sum(axis=0)
             added_up[row] = _ratio(new, members.sum(axis=0))
-        return tonnes * _ratio(added_up, growth), published.mean * added_up
+        tonnes = tonnes * _ratio(added_up, growth)
+        return _Drawn(tonnes, self._quantiles_of(tonnes), published.mean * added_up)
 
     def _ordinary(self, scenario: Scenario) -> Floats:
         """Draws of destinations under a scenario, month by month as the news is out."""

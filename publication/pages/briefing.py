@@ -209,9 +209,6 @@ def _pair(publication: Publication) -> tuple[pd.DataFrame, pd.DataFrame]:
     return (parts[-2] if len(parts) > 1 else rows.iloc[:0]), parts[-1]
 
 
-CHANCE: Final = "chance."
-"""Begins the fields of announced acts in the what-if form, each named by its event."""
-
 _DATES: Final = 3
 _SHOWN: Final = 6
 """Acts listed; the policy ledger has all."""
@@ -384,7 +381,7 @@ def _if_they_come(acts: Sequence[Announced]) -> list[_Query]:
             gettext("Forecast if they do not start"),
         )
     return [
-        ([(f"{CHANCE}{act.event_id}", chance) for act in acts], label)
+        ([(f"events.{act.event_id}.probability", chance) for act in acts], label)
         for chance, label in zip(("100", "0"), labels, strict=True)
     ]
 
@@ -394,13 +391,18 @@ def _if_it_stays(rise: Announced) -> list[_Query]:
         return []
     late = pd.Timestamp(rise.due) + pd.DateOffset(months=1) - pd.Timedelta(days=1)
     fields = [
-        ("tariff_importer", rise.importer),
-        ("tariff_rate", f"{rise.rate_before_pct:g}"),
-        ("tariff_from", rise.due),
+        ("tariffs.0.importer", rise.importer),
+        ("tariffs.0.rate_pct", f"{rise.rate_before_pct:g}"),
+        ("tariffs.0.effective_from", rise.due),
     ]
-    scenarios = [([*fields, ("tariff_to", rise.until)], gettext("Forecast without the increase"))]
+    scenarios = [
+        (
+            [*fields, ("tariffs.0.effective_to", rise.until)],
+            gettext("Forecast without the increase"),
+        )
+    ]
     if not rise.until or late < pd.Timestamp(rise.until):
-        fields.append(("tariff_to", f"{late:%Y-%m-%d}"))
+        fields.append(("tariffs.0.effective_to", f"{late:%Y-%m-%d}"))
         scenarios.append((fields, gettext("Forecast if the increase starts a month later")))
     return scenarios
 

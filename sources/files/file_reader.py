@@ -30,7 +30,7 @@ import yaml
 from store.errors import DataError, counted, first_few
 from store.facts.batch import FileRows
 from store.schema.frames import typed_frame
-from store.schema.scenario import Place, Scenario, ScenarioContext, checked_scenario
+from store.schema.scenario import Place, Scenario, ScenarioContext, WrongScenarioError, scenario_of
 
 Line = tuple[int, list[str]]
 """Line number and cells."""
@@ -554,12 +554,14 @@ def read_scenario(name: str, content: bytes, context: ScenarioContext) -> Scenar
             f"{name} is empty or no list of names and values. Expected name, and events or "
             "tariffs, as in scenarios/. Write them; nothing was computed."
         )
-    scenario, faults = checked_scenario(top, context)
-    for fault in faults:
-        # A field that is missing has the line of the entry around it.
-        parts = (fault.place[:end] for end in range(len(fault.place), -1, -1))
-        line = next(lines[part] for part in parts if part in lines)
-        text = str(fault.text).rstrip(".")
-        problems.add(line, ": ".join([*map(str, fault.place[-1:]), text]))
+    try:
+        scenario = scenario_of(top, context)
+    except WrongScenarioError as err:
+        for fault in err.faults:
+            # A field that is missing has the line of the entry around it.
+            parts = (fault.place[:end] for end in range(len(fault.place), -1, -1))
+            line = next(lines[part] for part in parts if part in lines)
+            text = str(fault.text).rstrip(".")
+            problems.add(line, ": ".join([*map(str, fault.place[-1:]), text]))
     problems.raise_if_any()
     return scenario

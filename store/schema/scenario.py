@@ -5,9 +5,10 @@ Nothing of a scenario is ever stored.
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from difflib import get_close_matches
 from typing import Annotated, Any, Final, Literal, Self, get_args
 
 import pandas as pd
@@ -27,8 +28,8 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from store.errors import shown
-from store.messages import Message, Value, message
+from store.errors import DataError, first_few, shown
+from store.messages import Message, Value, message, sentences
 from store.vocabulary import COVERED, QUANTILE_COLUMNS, Direction, Instrument, is_covered
 
 _MOST_ENTRIES: Final = 50
@@ -91,6 +92,15 @@ class WrongPartError(ValueError):
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("; ".join(str(fault.text) for fault in faults))
+        self.faults = faults
+
+
+class WrongScenarioError(DataError):
+    """Parts of a scenario are not as expected, each with its place."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        texts = [": ".join([".".join(map(str, f.place)), str(f.text).rstrip(".")]) for f in faults]
+        super().__init__(f"Wrong in the scenario: {first_few(texts)}. Correct it.")
         self.faults = faults
 
 
@@ -167,7 +177,11 @@ class _Part(BaseModel):
     """Part of a scenario; what is left empty is not given."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        arbitrary_types_allowed=True,
+        coerce_numbers_to_str=True,
     )
 
     @model_validator(mode="before")
@@ -253,6 +267,11 @@ class ScenarioAct(_Lever):
         return not self._known
 
     @property
+    def kind(self) -> str:
+        """What a new act is: its instrument, or the past licensing that it is as strict as."""
+        return self.strictness or self.instrument or ""
+
+    @property
     def given(self) -> dict[str, Cell]:
         """Changed columns of a known act, or all columns of a new one; NaN for no assumption."""
         fields = {name: getattr(self, name) for name in (*_ACT_WORDS, *ACT_DAYS)}
@@ -290,21 +309,25 @@ class ScenarioAct(_Lever):
                     yield from _before_its_start(name, day, self.announced)
             yield from _changed_past(columns, stored, context)
         else:
-            yield from self._missing()
+            yield from self._missing(context)
         if self.destinations and columns["destinations"] != stored.get("destinations"):
             yield from _not_in("destinations", self.destinations, context.destinations)
         days = {name: cell for name, cell in columns.items() if name in ACT_DAYS}
         yield from _out_of_order(days, stored)
         yield from self._misplaced_shares({**stored, **columns}, context)
 
-    def _missing(self) -> Iterator[Fault]:
-        if any(getattr(self, name) is None for name in _NEW_NEEDS):
+    def _missing(self, context: ScenarioContext) -> Iterator[Fault]:
+        missing = [name for name in _NEW_NEEDS if getattr(self, name) is None]
+        if self.instrument is None:
             text = message(
                 "%(act)s is not a known act. Choose one that is; a new one needs %(fields)s.",
                 act=repr(self.event_id),
                 fields=", ".join(_NEW_NEEDS),
             )
-            yield Fault(("event_id",), text)
+            ids = context.events["event_id"]
+            yield Fault(("event_id",), _with_nearest(text, self.event_id, ids))
+        elif missing:
+            yield from (Fault((name,), _TEXTS["missing"]) for name in missing)
         elif not _NEW_NAME.fullmatch(self.event_id):
             text = message(
                 "%(value)s is not a name of up to 80 letters, digits, dots, hyphens and "
@@ -382,6 +405,11 @@ class Scenario(_Part):
         return (*self.events, *self.tariffs)
 
     @property
+    def is_uncertain(self) -> bool:
+        """Whether it may turn out in more than one way."""
+        return len(self.branches) > 1
+
+    @property
     def branches(self) -> list[tuple[float, "Scenario"]]:
         """Ways it may turn out, each with its acts certain, by the share of draws up to which.
 
@@ -418,27 +446,34 @@ class Scenario(_Part):
         return self
 
 
-def checked_scenario(
-    top: Mapping[str, object], context: ScenarioContext
-) -> tuple[Scenario, list[Fault]]:
-    """A scenario, of texts as written, and what is wrong with it.
+def scenario_of(values: Mapping[str, object], context: ScenarioContext) -> Scenario:
+    """Scenario of values as written or as Python has them, checked against what it is about.
 
-    With faults the scenario is not to be used.
+    Raises:
+        WrongScenarioError: With all that is wrong with it.
     """
     try:
-        return Scenario.model_validate(top, context=context), []
+        return Scenario.model_validate(values, context=context)
     except ValidationError as err:
-        return _NOTHING, [fault for error in err.errors() for fault in _faults_of(error)]
+        faults = [fault for error in err.errors() for fault in _faults_of(error)]
+        raise WrongScenarioError(faults) from None
 
 
 def _faults_of(error: ErrorDetails) -> list[Fault]:
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, WrongPartError):
         return [Fault((*error["loc"], *fault.place), fault.text) for fault in cause.faults]
-    return [Fault(error["loc"], fault_message(error))]
+    text = fault_message(error)
+    if error["type"] == "extra_forbidden":
+        names = [
+            name for part in (Scenario, ScenarioAct, ScenarioTariff) for name in part.model_fields
+        ]
+        text = _with_nearest(text, error["loc"][-1], names)
+    return [Fault(error["loc"], text)]
 
 
-_NOTHING: Final = Scenario(name="none", events=[], tariffs=[])
+UNCHANGED: Final = Scenario(name="unchanged", events=[], tariffs=[])
+"""Scenario that changes nothing."""
 
 _TEXTS: Final = {
     "missing": message("Missing. Fill it in."),
@@ -494,11 +529,20 @@ def _not_in(name: str, values: Sequence[str], allowed: Collection[str]) -> Itera
 
 
 def _not_listed(value: object, allowed: Collection[str]) -> Message:
-    return message(
+    text = message(
         "%(value)s is not in the list. Choose one of %(allowed)s.",
         value=shown(repr(value)),
         allowed=", ".join(sorted(allowed)),
     )
+    return _with_nearest(text, value, allowed)
+
+
+def _with_nearest(text: Message, value: object, names: Iterable[str]) -> Message:
+    """A message, with the name that was probably meant if one is like it."""
+    likely = get_close_matches(str(value), list(names), n=1)
+    if not likely:
+        return text
+    return sentences(text, message("Did you mean %(name)s?", name=likely[0]))
 
 
 def _before_its_start(name: str, day: object, first: object) -> Iterator[Fault]:
@@ -542,10 +586,17 @@ def _out_of_order(columns: Mapping[str, object], stored: Mapping[str, object]) -
 
 SIDES: Final = ("base", "scenario")
 
+OUTCOMES: Final = ("certain", "never")
+"""Both ways an uncertain scenario may turn out: all of it happens, or nothing of it."""
+
+_OUTCOME_LEVELS: Final = ("p10", "p50", "p90", "mean")
+
 RESULT_COLUMNS: Final = (
     "destination", "period",
     *(f"{side}_{name}" for side in SIDES for name in (*QUANTILE_COLUMNS, "mean")),
-    "difference_mean", "difference_p10", "difference_p90", "certain_mean", "never_mean", "warning",
+    "difference_mean", "difference_p10", "difference_p90",
+    *(f"{outcome}_{name}" for outcome in OUTCOMES for name in _OUTCOME_LEVELS),
+    "warning",
 )  # fmt: skip
 
 
@@ -553,11 +604,12 @@ RESULT_COLUMNS: Final = (
 class ScenarioResult:
     """Forecasts with and without a scenario."""
 
-    name: str
-    description: str
+    scenario: Scenario
     table: pd.DataFrame
-    """``RESULT_COLUMNS``, one row a series and target; periods are ``YYYY-MM``, numbers tonnes."""
-    notes: tuple[Message, ...]
+    """``RESULT_COLUMNS``, one row a series and target; periods are ``YYYY-MM``, numbers tonnes.
+
+    Of an uncertain scenario ``scenario_mean`` is weighted by its probabilities."""
+    notes: tuple[Message, ...] = ()
     """What the result is based on."""
-    warnings: Mapping[str, tuple[Message, ...]]
+    warnings: Mapping[str, tuple[Message, ...]] = field(default_factory=dict)
     """Where the scenario goes beyond the historical record, by series."""

@@ -17,7 +17,7 @@ from publication.pages.record_pages import policy_page, track_page
 from publication.planning.planning_file import Planning
 from publication.queries import track
 from publication.state import Publication
-from service.lever_form import CheckedForm, form_of
+from service.lever_form import LeverForm, lever_texts
 from store.database import open_store
 from store.publications.explanations import (
     Announced,
@@ -92,7 +92,7 @@ def test_what_may_return_is_named_with_its_chances_and_scenarios(
 
     words = "48% as announced, 43% later, 5% in a weaker form, 4% not at all"
     assert (words in shown.text) == (scenarios > 0)
-    links = [str(link["href"]) for link in shown.all("a") if "chance." in str(link["href"])]
+    links = [str(link["href"]) for link in shown.all("a") if ".probability" in str(link["href"])]
     assert len(links) == scenarios
 
 
@@ -107,11 +107,11 @@ def test_an_announced_rise_of_a_tariff_has_a_scenario_without_it_and_one_of_a_mo
     shown = Outline(page_of(state_of(engine), "USA"))
 
     asked = [
-        CheckedForm(form_of(parse_qsl(urlsplit(str(link["href"])).query)), GROUND)
+        LeverForm(lever_texts(parse_qsl(urlsplit(str(link["href"])).query)), GROUND)
         for link in shown.all("a")
-        if "tariff_from" in str(link["href"])
+        if "tariffs.0.effective_from" in str(link["href"])
     ]
-    never, late = (yaml.safe_load(one.text)["tariffs"] for one in asked if not one.errors)
+    never, late = (yaml.safe_load(one.yaml)["tariffs"] for one in asked if not one.errors)
     step = {"importer": "USA", "rate_pct": 27.1, "effective_from": date(2027, 1, 11)}
     assert never == [step]
     assert late == [{**step, "effective_to": date(2027, 2, 10)}]

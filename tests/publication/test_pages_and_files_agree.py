@@ -15,7 +15,7 @@ from publication.state import Publication
 from publication.words import chance_words, name_of, tonnes
 from service.stock import firm_answer, question_in
 from service.what_if import result_of, unchanged, view_of
-from store.schema.scenario import ScenarioResult
+from store.schema.scenario import UNCHANGED, ScenarioResult
 from store.vocabulary import ALL
 from tests.publication.builders import make_scores
 from tests.publication.pages import Outline
@@ -56,7 +56,7 @@ def test_pages_feeds_and_files_have_one_value_for_one_quantity(
             view = view_of(publication, [*asked.items()])
             table = unchanged(publication, view).pair.table
             half = table.assign(**table.filter(like="scenario_") / 2)
-            result = result_of(publication, view, ScenarioResult("", "", half, (), {}))
+            result = result_of(publication, view.form, place, ScenarioResult(UNCHANGED, half))
             base = tonnes(total := result.effects[place]["base"])
             months = [
                 (dated(pd.Timestamp(one["period"]), "long month"), one["tonnes"], one["kind"])

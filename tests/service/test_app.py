@@ -15,9 +15,14 @@ from service.app import QUESTIONS, Later, create_app
 from service.questions import Questions, questions_app
 from service.scenario_pool import Compute, ScenarioEngine
 from store.database import open_store
+from store.schema.scenario import Scenario
 from tests.publication.stores import NOW, copied
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
+
+
+def _read_nothing(*_: object) -> Scenario:
+    raise AssertionError
 
 
 def _no_scenarios(_: object) -> Compute:
@@ -39,7 +44,7 @@ def client(served: Path) -> Iterator[TestClient]:
     engine = open_store(f"sqlite:///{served / 'magnetcast.db'}")
     questions = Questions(
         engine,
-        ScenarioEngine(_no_scenarios, worked=(), waiting=0, seconds=1.0),
+        ScenarioEngine(_no_scenarios, read=_read_nothing, worked=(), waiting=0, seconds=1.0),
         meanings=DRIVER_MEANINGS,
         clock=lambda: NOW,
         max_body_bytes=1000,
@@ -151,7 +156,7 @@ def test_no_request_of_any_method_on_any_address_changes_a_byte_of_the_home(
     ]
     addresses = [*pages[:60], *questions, "api/v1/scenarios", "health", "metrics", "nothing",
                  "needs", "alert-rules", "api/v1/needs", "planning.yaml", "stock?tonnes=9&stock=9",
-                 "what-if?tariff_importer=USA&tariff_rate=x"]  # fmt: skip
+                 "what-if?tariffs.0.importer=USA&tariffs.0.rate_pct=x"]  # fmt: skip
 
     statuses = {
         client.request(method, f"/{path}", content=b"{}" if method != "GET" else None).status_code

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.serving import scenario_engine
+from flows.serving import SCENARIOS, scenario_engine
+from service.lever_form import context_of
 from store.schema.scenario import RESULT_COLUMNS
 from tests.helpers import settings_in
 from tests.service.scenario_service import WhatIf, tariff, what_if_over
@@ -18,10 +19,13 @@ NO_TEXT = tariff(60).replace("Rate of 60", '"\\ud800 \\u0007"')
 def test_a_scenario_is_answered_as_the_command_answers_it(what_if: WhatIf) -> None:
     answer = what_if.post(tariff(60)).json()
 
-    expected = what_if.compute()(tariff(60).encode()).table
+    scenario = what_if.pool.what_if.read(tariff(60).encode(), context_of(what_if.publication))
+    expected = what_if.compute()(scenario).table
     assert set(answer) == {
-        "name", "description", "as_of", "unit", "notes", "warnings", "months",
+        "name", "description", "tariffs", "as_of", "unit", "notes", "warnings", "months",
     }  # fmt: skip
+    step = {"importer": "USA", "rate_pct": 60.0, "effective_from": "2027-01-01"}
+    assert answer["tariffs"] == [step], "the answer has the scenario it is of"
     found = {(row["destination"], row["period"]): row for row in answer["months"]}
     assert len(found) == len(expected) == 12 * 15
     for row in expected.to_dict("records"):
@@ -97,9 +101,9 @@ def test_an_unknown_destination_is_reported_before_anything_is_computed(what_if:
 
 @pytest.mark.slow
 def test_every_example_is_answered_as_yaml_and_as_json(what_if: WhatIf) -> None:
-    for one in what_if.pool.what_if.worked:
-        assert what_if.post(one.text).status_code == 200, one.key
-    content = json.dumps(yaml.safe_load(one.text), default=str)
+    for file in sorted(SCENARIOS.glob("*.yaml")):
+        assert what_if.post(file.read_bytes()).status_code == 200, file.name
+    content = json.dumps(yaml.safe_load(file.read_bytes()), default=str)
     assert what_if.post(content, **{"Content-Type": "application/json"}).status_code == 200
 
 

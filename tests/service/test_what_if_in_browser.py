@@ -11,11 +11,12 @@ from tests.service.serve_process import ENDING_S
 pytestmark = pytest.mark.slow
 
 ANSWERED = (
-    "/what-if.html?destination=USA&tariff_importer=USA&tariff_points=34&tariff_from=2027-01-11"
-    "&licence_kind=april_2025&licence_for=USA&licence_from=2027-01-11"
+    "/what-if.html?destination=USA&tariffs.0.importer=USA&tariffs.0.add_points=34"
+    "&tariffs.0.effective_from=2027-01-11&events.new.instrument=april_2025"
+    "&events.new.destinations=USA&events.new.effective_from=2027-01-11"
 )
 PATIENT_MS = 1000.0 * ENDING_S
-WRONG = "/what-if.html?destination=USA&tariff_importer=USA&tariff_rate=soon"
+WRONG = "/what-if.html?destination=USA&tariffs.0.importer=USA&tariffs.0.rate_pct=soon"
 
 
 @pytest.mark.parametrize("path", [ANSWERED, WRONG])
@@ -81,7 +82,7 @@ def test_the_keyboard_alone_asks_what_if(browser: Browser, what_if: WhatIf) -> N
     page.get_by_label("In force from").first.focus()
     page.keyboard.type("01012027")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/what-if.html?*tariff_rate=60*")
+    page.wait_for_url("**/what-if.html?*tariffs.0.rate_pct=60*")
 
     lead = page.locator(".lead").inner_text()
     kept = page.get_by_label("New rate, percent", exact=True).input_value()
@@ -96,7 +97,7 @@ def test_a_slider_moves_its_number_and_the_result_follows(
 ) -> None:
     watch = opened(browser, what_if.address)
     page = watch.page
-    page.goto("/what-if.html?destination=USA&tariff_importer=USA")
+    page.goto("/what-if.html?destination=USA&tariffs.0.importer=USA")
     percent = page.get_by_label("New rate, percent (slider)", exact=True)
     start = page.get_by_label("In force from (slider)").first
     calm = page.locator("#result .lead").inner_text()
@@ -111,7 +112,7 @@ def test_a_slider_moves_its_number_and_the_result_follows(
     assert page.get_by_label("New rate, percent", exact=True).input_value() == "60"
     begins = page.get_by_label("In force from", exact=True).first.input_value()
     assert start.get_attribute("aria-valuetext") == f"{pd.Timestamp(begins):%B %Y}"
-    assert f"tariff_from={begins}" in page.url
+    assert f"tariffs.0.effective_from={begins}" in page.url
     shown = page.locator("#result .lead").inner_text()
     page.reload()
     assert page.locator("#result .lead").inner_text() == shown

@@ -8,7 +8,7 @@
   if (!form) return;
   const state = document.getElementById("levers-state");
   const language = document.documentElement.lang;
-  const PAIR = ["tariff_rate", "tariff_points"]; // of which one is typed and the other derived
+  const PAIR = ["tariffs.0.rate_pct", "tariffs.0.add_points"]; // of which one is typed and the other derived
   const sliders = [...form.querySelectorAll("input[type=range]")];
   let timer = 0;
   let asked = new AbortController();

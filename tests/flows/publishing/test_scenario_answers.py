@@ -19,7 +19,9 @@ def test_the_service_stays_on_the_published_rows_and_answers_as_the_command(
     rows = latest_forecast(store_of(published.settings), as_of=at(AS_OF))
 
     answer = published_scenario_snapshot(published.settings, rows)
-    result = answered(PublishedDraws.of(answer), TARIFF.encode()).table
+    draws = PublishedDraws.of(answer)
+    scenario = read_scenario("the scenario", TARIFF.encode(), answer.context)
+    result = answered(draws, scenario).table
 
     stored = rows.set_index(["destination", "period"])["p50"]
     assert sorted(answer.published["p50"]) == sorted(stored)
