@@ -10,7 +10,7 @@ from models.forecasting.firm_needs import WEEKS_A_MONTH, Firm, FirmOutlook, cove
 from publication.language.phrases import act_words, gettext, marked
 from publication.planning.needs import SMALL, bounded, firm_outlook, order_days, transit_of
 from publication.planning.planning_file import LONGEST_LEAD_DAYS
-from publication.queries.destination_months import known_destination, normal_month
+from publication.queries.destination_months import known_destination
 from publication.state import Publication
 from publication.tables import Record
 from publication.words import message_of, name_of, rendered
@@ -163,7 +163,7 @@ def firm_answer(
         _run(title, firm_outlook(publication, name, firm, now, _scenario(result)))
         for title, result in results
     ]
-    normal = normal_month(publication, name)
+    normal = publication.usual(name).tonnes
     median = publication.latest.loc[publication.latest["destination"].eq(name), "p50"].median()
     return {
         **_run("", outlook),

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,7 @@ from publication.planning.alerts import alert_rows
 from publication.planning.planning_file import Planning, read_planning_file
 from publication.site import SITE, SiteSource, state_of_site, write_pages, write_site
 from publication.state import Publication, newest_scores, of_one_forecast
+from publication.usual import usual_at
 from store.errors import DataError
 from store.facts.commodities import read_labels
 from store.facts.reading import read_publication
@@ -136,7 +138,9 @@ def state_of(settings: Settings, row: Mapping[str, Any]) -> tuple[Publication, S
     rows = _rows(engine, row)
     until = json.loads(row["made_with"] or "{}").get("ingest")
     workspace = open_workspace(settings, as_of, config, until=until)
-    panel = read_panels(engine, [row["panel"]]).get(row["panel"], NO_PANEL)
+    recorded = read_publications(engine, commodity=key)
+    panels = read_panels(engine, set(recorded["panel"]))
+    panel = panels.get(row["panel"], NO_PANEL)
     scores = newest_scores(read_scores(engine, commodity=key), as_of)[list(SCORE_COLUMNS)]
     state = of_one_forecast(
         rows.assign(commodity=key, publication=number),
@@ -148,7 +152,8 @@ def state_of(settings: Settings, row: Mapping[str, Any]) -> tuple[Publication, S
         published_at=row["published_at"],
         **workspace.reported_facts,
     )
-    return state, workspace.notes
+    usual = usual_at(recorded, panels, as_of, panel)
+    return replace(state, usual_months=usual), workspace.notes
 
 
 def _rows(engine: Engine, row: Mapping[str, Any]) -> pd.DataFrame:

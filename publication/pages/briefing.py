@@ -11,7 +11,7 @@ import pandas as pd
 from publication.charts.fan import Fan, scheduled, scheduled_title, touches
 from publication.language.formats import dated, months_between, percentage
 from publication.language.phrases import act_words, full_stop, gettext, in_a_row, language, marked
-from publication.queries.destination_months import MonthRow, month_rows, normal_month
+from publication.queries.destination_months import MonthRow, month_rows
 from publication.queries.explanation_sentences import causes_of_change, in_brief, moved_by, rounded
 from publication.queries.freshness import publication_words, releases_ahead
 from publication.state import Publication
@@ -240,7 +240,6 @@ class Slump:
     """``YYYY-MM``."""
     chance: float
     usual: float
-    """Tonnes of a normal month, estimates included."""
     before: float | None
     """The chance in the publication before; None where that does not reach the month."""
 
@@ -320,7 +319,7 @@ def _headline(fan: Fan, month: MonthRow | None) -> str:
 
 def slump_of(publication: Publication, fan: Fan, today: str) -> Slump | None:
     """Month after ``today`` with the highest chance of less than half a normal month."""
-    usual = normal_month(publication, fan.destination)
+    usual = publication.usual(fan.destination).tonnes
     chances = {
         month: chance_below([float(row[name]) for name in QUANTILE_COLUMNS], usual / 2)
         for row in fan.forecast.to_dict("records")

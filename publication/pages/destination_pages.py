@@ -14,15 +14,7 @@ from publication.pages.page_charts import page_chart
 from publication.pages.render import page
 from publication.planning.needs import need_documents
 from publication.planning.planning_file import Planning
-from publication.queries.destination_months import (
-    MonthRow,
-    estimates_of_normal,
-    month_rows,
-    months_of,
-    normal_month,
-    sums_of,
-    titles,
-)
+from publication.queries.destination_months import MonthRow, month_rows, months_of, sums_of, titles
 from publication.queries.explanation_sentences import forecast_sentences
 from publication.queries.freshness import basis_words
 from publication.queries.listings import unreported
@@ -86,8 +78,7 @@ def destination_page(
         basis=basis_words(publication.bases.get(destination)),
         briefing=briefing,
         unreported=unreported(publication, read_at),
-        usual=normal_month(publication, destination),
-        estimates=estimates_of_normal(publication, destination),
+        usual=publication.usual(destination),
         needs=needs,
         rivals=by_months(rivals),
         beyond=_beyond(fan, rivals),

@@ -19,7 +19,7 @@ from models.forecasting.joint_paths import USUAL_CARRY
 from publication.language.formats import dated, separated
 from publication.language.phrases import gettext
 from publication.planning.planning_file import Need, Planning
-from publication.queries.destination_months import newest_score, normal_month
+from publication.queries.destination_months import newest_score
 from publication.state import Publication
 from publication.tables import KILOGRAMS, Record
 from publication.words import chance_below, name_of
@@ -48,14 +48,7 @@ must then be assumed."""
 
 def met_at(publication: Publication, need: Need) -> float:
     """Exports to the country, in tonnes a month, from which a need is met in full."""
-    normal = normal_month(publication, need.destination, _begin_of(need))
-    return max(need.tonnes, normal)
-
-
-def _begin_of(need: Need) -> pd.Timestamp:
-    """When the share of a need in its country's trade is fixed: recorded, or earlier begun."""
-    begin = pd.Timestamp(need.period_from, tz="UTC")
-    return min(_counted_at(need), begin)
+    return max(need.tonnes, publication.usual(need.destination).tonnes)
 
 
 def firm_outlook(
@@ -64,12 +57,8 @@ def firm_outlook(
     firm: Firm,
     counted_at: pd.Timestamp,
     rows: pd.DataFrame | None = None,
-    *,
-    begin: pd.Timestamp | None = None,
 ) -> FirmOutlook:
     """Outlook of a firm from when its stock was counted, or at the ``rows`` of a scenario.
-
-    ``begin`` is when its need began, by default now.
 
     Raises:
         DataError: The forecast has no month left.
@@ -85,7 +74,7 @@ def firm_outlook(
         )
     return outlook_of(
         firm, list(months["period"]), months[list(QUANTILE_COLUMNS)].to_numpy(float),
-        normal_month(publication, destination, begin),
+        publication.usual(destination).tonnes,
         carry=carry_over_of(publication)[0], as_of=counted_at,
     )  # fmt: skip
 
@@ -131,8 +120,7 @@ def need_outlook(publication: Publication, need: Need, since: pd.Timestamp) -> F
     # A need that begins later is ordered for until then.
     lead_days = max(need.lead_days - (counted_at - since).days, 0)
     firm = Firm(need.tonnes, need.stock, lead_days=lead_days, on_order=need.on_order)
-    begin = _begin_of(need)
-    return firm_outlook(publication, need.destination, firm, counted_at, rows, begin=begin)
+    return firm_outlook(publication, need.destination, firm, counted_at, rows)
 
 
 def need_document(publication: Publication, need: Need, read_at: pd.Timestamp) -> Record:

@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 
 from models.evaluation.scores import Coverage
-from models.forecasting.firm_needs import NORMAL_MONTHS, normal_of
 from models.forecasting.joint_paths import PATHS, SEED, ErrorCopula, sample_paths
-from publication.charts.fan import Fan, fan_of
+from publication.charts.fan import Fan
 from publication.language.formats import dated
 from publication.language.phrases import gettext
 from publication.state import Publication, UnknownError
@@ -121,32 +120,6 @@ def _month_row(
 
 _YEAR: Final = 12
 _BASES: Final = ("observed", "derived", "estimated")
-
-
-def normal_month(
-    publication: Publication, destination: str, begin: pd.Timestamp | None = None
-) -> float:
-    """Tonnes of a normal month of a destination (``normal_of``), estimates among them.
-
-    Months that came out after ``begin`` do not count.
-    """
-    return normal_of(_known_months(publication, destination, begin)["tonnes"].to_numpy(float))
-
-
-def estimates_of_normal(publication: Publication, destination: str) -> tuple[int, int]:
-    """How many of the months of a normal month are estimates, and how many there are."""
-    kinds = _known_months(publication, destination)["kind"].tail(NORMAL_MONTHS)
-    return int(kinds.eq("estimated").sum()), len(kinds)
-
-
-def _known_months(
-    publication: Publication, destination: str, begin: pd.Timestamp | None = None
-) -> pd.DataFrame:
-    fan = fan_of(publication, destination)
-    months = pd.concat([fan.history, fan.later])
-    if begin is not None and (is_known := months["available_at"].le(begin)).any():
-        months = months.loc[months["period"].le(months.loc[is_known, "period"].max())]
-    return months
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from publication.charts.fan import SCHEDULED_PREFIX
 from publication.language.formats import dated, listed, months_between, percentage
 from publication.language.phrases import gettext, in_a_row, language
 from publication.state import Publication
-from publication.tables import Record
+from publication.tables import KILOGRAMS, Record
 from publication.words import as_clause, in_reading_order, model_words, name_of, rendered
 from store.messages import from_json
 from store.publications.panels import Basis
@@ -334,6 +334,13 @@ def destinations(publication: Publication) -> list[Record]:
     """Destinations of the newest forecast, with the basis of their past months."""
     bases = publication.snapshot.bases
     return [
-        {"destination": name, "name": name_of(name), **bases[name].record}
+        {
+            "destination": name,
+            "name": name_of(name),
+            **bases[name].record,
+            "usual_t": round(usual, KILOGRAMS)
+            if (usual := publication.usual(name).tonnes) > 0
+            else None,
+        }
         for name in in_reading_order(bases)
     ]
