@@ -9,7 +9,7 @@ import pandas as pd
 
 from publication.charts.fan import Fan, fan_of
 from publication.language.phrases import language
-from publication.pages.briefing import briefing_of, change_of, slump_of
+from publication.pages.briefing import Surprise, briefing_of, change_of, slump_of, surprises_of
 from publication.pages.page_charts import page_chart
 from publication.pages.render import page
 from publication.planning.needs import need_documents
@@ -78,6 +78,7 @@ def destination_page(
         basis=basis_words(publication.bases.get(destination)),
         briefing=briefing,
         unreported=unreported(publication, read_at),
+        surprises=_surprises(publication, read_at, destination, is_first=is_first),
         usual=publication.usual(destination),
         needs=needs,
         rivals=by_months(rivals),
@@ -95,6 +96,16 @@ def destination_page(
         others=titles(publication),
         **about,
     )
+
+
+def _surprises(
+    publication: Publication, read_at: pd.Timestamp, destination: str, *, is_first: bool
+) -> list[tuple[str, Surprise]]:
+    """Surprises on a page: of the destination, or of all with the place of each."""
+    surprises = surprises_of(publication, read_at)
+    if is_first or destination == WORLD:
+        return [*surprises.items()]
+    return [("", surprises[destination])] if destination in surprises else []
 
 
 def causes_of(fan: Fan, month: MonthRow | None) -> list[str]:

@@ -125,28 +125,88 @@ def figure_sentence(figure: NewFigure, destination: str, months: Sequence[str]) 
     named = gettext("%(figure)s, published %(day)s (%(source)s)", **values)
     if figure.is_revision:
         named = gettext("%(figure)s, revised %(day)s (%(source)s)", **values)
-    return _sentence(_joined([named, expected, _effect_of(figure, destination, months)]))
+    return _sentence(_joined([named, expected, _effect_of([figure], destination, months)]))
 
 
-def in_brief(figure: NewFigure, destination: str, month: str) -> str:
-    """New figure and its effect on one month, in one line."""
+def run_sentence(run: Sequence[NewFigure], destination: str, months: Sequence[str]) -> str:
+    """Sentence on neighbouring months together, or on a figure that stands alone."""
+    if len(run) == 1:
+        return figure_sentence(run[0], destination, months)
+    expected = expected_of(run)
+    amount = gettext("%(tonnes)s a month", tonnes=_tonnes(expected, expected))
+    effect = _effect_of(run, destination, months)
+    return _sentence(
+        _joined(
+            [
+                _named_run(run),
+                gettext("the forecast before expected %(tonnes)s", tonnes=amount),
+                gettext("together: %(effect)s", effect=effect),
+            ]
+        )
+    )
+
+
+def in_brief(run: Sequence[NewFigure], destination: str, month: str) -> str:
+    """New figures of a run and their effect on one month, in one line."""
     values = {
-        "figure": _named(figure),
-        "effect": signed_tonnes(moved_by(figure, destination, [month]) or 0.0),
+        "figure": _named_run(run),
+        "effect": signed_tonnes(moved_by(run, destination, [month]) or 0.0),
     }
-    if figure.expected_t is None:
+    if any(figure.expected_t is None for figure in run):
         return gettext("%(figure)s published: this moved it by %(effect)s\xa0t.", **values)
+    expected = expected_of(run)
+    if len(run) > 1:
+        return gettext(
+            "%(figure)s published, %(expected)s expected: together this moved it by "
+            "%(effect)s\xa0t.",
+            expected=_tonnes(expected, expected),
+            **values,
+        )
     return gettext(
         "%(figure)s published, %(expected)s expected: this moved it by %(effect)s\xa0t.",
-        expected=_tonnes(figure.expected_t, figure.expected_t),
+        expected=_tonnes(expected, expected),
         **values,
     )
 
 
-def moved_by(figure: NewFigure, destination: str, months: Sequence[str]) -> float | None:
-    """Tonnes by which a figure moved the sum of some medians; None if not computed."""
-    effects = (figure.moved or {}).get(destination)
-    return None if effects is None else sum(effects.get(month, 0.0) for month in months)
+def expected_of(run: Sequence[NewFigure]) -> float:
+    """Tonnes a month that the forecast before expected of a run of months."""
+    return float(np.mean([figure.expected_t or 0.0 for figure in run]))
+
+
+def published_of(run: Sequence[NewFigure]) -> float:
+    """Tonnes a month of a run of months, as published."""
+    return float(np.mean([figure.published_t or 0.0 for figure in run]))
+
+
+def moved_by(run: Sequence[NewFigure], destination: str, months: Sequence[str]) -> float | None:
+    """Whole tonnes by which figures moved the sum of some medians; None if not computed.
+
+    Each figure is rounded, so that those of a run add up as they are shown.
+    """
+    effects = [(figure.moved or {}).get(destination) for figure in run]
+    if None in effects:
+        return None
+    return float(
+        sum(
+            round(sum(effect.get(month, 0.0) for month in months))
+            for effect in effects
+            if effect is not None
+        )
+    )
+
+
+def _named_run(run: Sequence[NewFigure]) -> str:
+    """Months of a run as published, and their tonnes a month; a figure alone as published."""
+    if len(run) == 1:
+        return _named(run[0])
+    tonnes = published_of(run)
+    return gettext(
+        "%(name)s, %(month)s: %(tonnes)s",
+        name=name_of(run[0].destination),
+        month=months_between(pd.Timestamp(run[0].first), pd.Timestamp(run[-1].last)),
+        tonnes=gettext("%(tonnes)s a month", tonnes=_tonnes(tonnes, tonnes)),
+    )
 
 
 def _named(figure: NewFigure) -> str:
@@ -168,8 +228,8 @@ def _named(figure: NewFigure) -> str:
     )
 
 
-def _effect_of(figure: NewFigure, destination: str, months: Sequence[str]) -> str:
-    moved = moved_by(figure, destination, months)
+def _effect_of(run: Sequence[NewFigure], destination: str, months: Sequence[str]) -> str:
+    moved = moved_by(run, destination, months)
     if moved is None:
         return gettext("its effect was not computed on its own")
     amount = gettext("%(tonnes)s t", tonnes=signed_tonnes(moved))
