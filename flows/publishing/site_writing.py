@@ -22,9 +22,9 @@ from flows.system_health import examine, status_record
 from models.evaluation.backtest import SCORE_COLUMNS
 from publication.folder import PUBLICATIONS, folder_below, remove_folder, write_folder
 from publication.planning.alerts import alert_rows
-from publication.planning.planning_file import Planning, read_planning_file
+from publication.planning.planning_file import Planning, ground_of, read_planning_file
 from publication.site import SITE, SiteSource, state_of_site, write_pages, write_site
-from publication.state import Publication, newest_scores, of_one_forecast
+from publication.state import Publication, newest_publications, newest_scores, of_one_forecast
 from publication.usual import usual_at
 from store.errors import DataError
 from store.facts.commodities import read_labels
@@ -103,7 +103,12 @@ def planning_of(settings: Settings) -> Planning:
     """What a firm plans with, and the forecasts by others that the home has seen."""
     engine = store_of(settings)
     alerts = tuple(alert_rows(read_alerts(engine)))
-    return Planning(read_planning_file(settings.home), read_rivals(engine), alerts)
+    file = read_planning_file(settings.home)
+    if file is not None and (file.needs or file.alert_rules):
+        now = utc_now()
+        states = newest_publications(engine, meanings=DRIVER_MEANINGS, now=now)
+        file = read_planning_file(settings.home, ground_of(states, now))
+    return Planning(file, read_rivals(engine), alerts)
 
 
 def write_missing_folders(settings: Settings) -> None:

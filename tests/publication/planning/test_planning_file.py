@@ -14,7 +14,7 @@ from publication.charts.fan_chart import fan_chart
 from publication.language.formats import dated
 from publication.language.phrases import in_language
 from publication.planning.needs import need_documents
-from publication.planning.planning_file import FILE, Planning, read_planning_file
+from publication.planning.planning_file import FILE, Ground, Planning, read_planning_file
 from publication.planning.rivals import rival_scores, rivals, rows_of_file
 from publication.state import Publication
 from publication.words import chance_words, name_of
@@ -52,12 +52,16 @@ def test_a_home_without_the_file_has_no_planning(tmp_path: Path) -> None:
         (NEED.replace("900", "much"), r"line 6, needs.0.tonnes: "),
         (NEED.replace("900", "0"), r"line 6, needs.0.tonnes: '?0'? is out of range"),
         (NEED.replace("    tonnes: 900\n", ""), r"line 2, needs.0.tonnes: "),
-        (f"{NEED}    owner: ann\n", r"line 7, needs.0.owner: "),
+        (f"{NEED}    owner: ann\n", r"line 7, needs.0.owner: a need has no field 'owner'"),
+        (f"{NEED}    lead_day: 4\n", r"a need has no field 'lead_day'\. Did you mean lead_days\?"),
+        ("need: []\n", r"line 1, need: the file has no field 'need'\. Did you mean needs\?"),
+        (f"{NEED}    counted_on: 2027-03-01\n", "line 2, needs.0: the stock was counted on 202"),
         (NEED.replace("2027-02", "2026-11"), r"line 2, needs.0: .*2026-12 to 2026-11 is no span"),
         (NEED.replace("2027-02", "2027-2"), r"line 5, needs.0.period_to"),
-        (NEED + NEED.removeprefix("needs:\n"), "the name 'plant' stands twice"),
-        ("alert_rules:\n  - {name: a, measure: shortfall, points: 5, need: x}\n",
-         "there is no need 'x' for an alert rule"),
+        (NEED + NEED.removeprefix("needs:\n"),
+         r"line 7, needs.1.name: the name 'plant' is that of entry 1 too\. Give each its own"),
+        (f"{NEED}alert_rules:\n  - {{name: a, measure: shortfall, points: 5, need: pant}}\n",
+         r"line 8, alert_rules.0.need: there is no need 'pant' .* Did you mean plant\?"),
         ("alert_rules:\n  - {name: a, measure: median, points: 5}\n",
          "name either a need or a destination"),
     ],
@@ -69,6 +73,59 @@ def test_a_file_that_is_wrong_is_refused_with_line_and_reason(
         planning_in(tmp_path, text)
 
     assert str(refused.value).startswith(f"{tmp_path / FILE}")
+    assert "{" not in str(refused.value)
+
+
+GROUND = Ground(
+    date(2026, 12, 3),
+    {"85051110": {"WLD": 5000.0, "DEU": 1001.0, "KOR": 410.0}, "811292": {"USA": 9.0}},
+    {"85051110": "2026-08", "811292": "2026-08"},
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"USA": "KR"}, r"line 3, needs.0.destination: KR is not forecast. Did you mean KOR\?"),
+        ({"USA": "germany"}, r"germany is not forecast. Did you mean DEU\?"),
+        ({"USA": "BRA"}, r"BRA is not forecast. Expected one of WLD; DEU; KOR. Take one"),
+        ({"USA": "DEU\n    commodity: '811291'"}, r"811291 is not forecast. Did you mean 811292\?"),
+        ({"USA": "DEU", "900": "12000"},
+         r"line 6, .*: 12,000 t a month is more than half of the usual 1,001 t of Germany"),
+        ({"USA": "DEU", "900": "501"}, "501 t a month is more than half"),
+        ({"USA": "DEU", "900": "9", "2026-12": "2020-01", "2027-02": "2020-12"},
+         "line 5, needs.0.period_to: 2020-12 is before 2026-08, the first month"),
+        ({"USA": "DEU", "900": "9\n    counted_on: 2026-12-04"},
+         "line 7, needs.0.counted_on: 2026-12-04 is still to come; today is 2026-12-03"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused_and_a_large_need_asked_back(
+    tmp_path: Path, changes: dict[str, str], message: str
+) -> None:
+    text = NEED
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    (tmp_path / FILE).write_text(text)
+
+    with pytest.raises(DataError, match=message):
+        read_planning_file(tmp_path, GROUND)
+
+
+@pytest.mark.parametrize(
+    "tonnes", ["500", "900\n    large: true", "9\n    stock: 20\n    counted_on: 2026-12-03"]
+)
+def test_a_need_of_half_a_country_or_confirmed_is_taken(tmp_path: Path, tonnes: str) -> None:
+    (tmp_path / FILE).write_text(NEED.replace("USA", "DEU").replace("900", tonnes))
+
+    assert read_planning_file(tmp_path, GROUND) is not None
+
+
+def test_a_rule_of_an_unknown_destination_is_refused(tmp_path: Path) -> None:
+    rule = "{name: a, measure: median, points: 5, destination: KR}"
+    (tmp_path / FILE).write_text(f"alert_rules:\n  - {rule}\n")
+
+    with pytest.raises(DataError, match=r"alert_rules.0.destination: KR is not .* mean KOR\?"):
+        read_planning_file(tmp_path, GROUND)
 
 
 def test_needs_stand_on_the_firms_page_and_beside_the_forecast(
