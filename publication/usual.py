@@ -27,6 +27,11 @@ class Usual:
     year_before: float = np.nan
     """The same of the year before; NaN where nothing was published in it."""
 
+    @property
+    def record(self) -> float | None:
+        """Tonnes to the kilogram, as files have them."""
+        return round(self.tonnes, 3) if self.tonnes > 0 else None
+
 
 def usual_at(
     publications: pd.DataFrame,

@@ -22,7 +22,7 @@ from flows.system_health import examine, status_record
 from models.evaluation.backtest import SCORE_COLUMNS
 from publication.folder import PUBLICATIONS, folder_below, remove_folder, write_folder
 from publication.planning.alerts import alert_rows
-from publication.planning.planning_file import Planning, ground_of, read_planning_file
+from publication.planning.planning_file import Planning, read_planning_file
 from publication.site import SITE, SiteSource, state_of_site, write_pages, write_site
 from publication.state import Publication, newest_publications, newest_scores, of_one_forecast
 from publication.usual import usual_at
@@ -107,7 +107,7 @@ def planning_of(settings: Settings) -> Planning:
     if file is not None and (file.needs or file.alert_rules):
         now = utc_now()
         states = newest_publications(engine, meanings=DRIVER_MEANINGS, now=now)
-        file = read_planning_file(settings.home, ground_of(states, now))
+        file = read_planning_file(settings.home, states, now.date())
     return Planning(file, read_rivals(engine), alerts)
 
 

@@ -12,12 +12,14 @@ from publication.language.formats import dated, months_between, percentage
 from publication.language.phrases import act_words, full_stop, gettext, in_a_row, language, marked
 from publication.queries.destination_months import MonthRow, month_rows
 from publication.queries.explanation_sentences import (
+    amount_of,
     causes_of_change,
     expected_of,
     in_brief,
     moved_by,
     published_of,
     rounded,
+    span_of,
 )
 from publication.queries.freshness import publication_words, releases_ahead
 from publication.state import Publication
@@ -196,16 +198,19 @@ class Surprise:
     ahead: tuple[str, ...]
     """The next three months, ``YYYY-MM``."""
 
+    side: int
+    """As ``side_of``."""
+
     @property
     def sentence(self) -> str:
         """What came, beside what was expected."""
         published, expected = published_of(self.run), expected_of(self.run)
-        share = round(100 * (published / expected - 1)) if expected else 0
+        share = 100 * (published / expected - 1) if expected else 100.0
         return gettext(
-            _CAME[len(self.run) > 1, published > expected],
-            months=months_between(pd.Timestamp(self.run[0].first), pd.Timestamp(self.run[-1].last)),
-            tonnes=tonnes(published),
-            share=percentage(f"{abs(share)}"),
+            _CAME[self.side],
+            months=span_of(self.run),
+            amount=amount_of(self.run, published),
+            share=percentage(f"{abs(share):.0f}"),
         )
 
     @property
@@ -222,14 +227,10 @@ class Surprise:
 
 
 _CAME: Final = {
-    (False, False): marked("%(months)s: %(tonnes)s\xa0t, %(share)s below what was expected."),
-    (False, True): marked("%(months)s: %(tonnes)s\xa0t, %(share)s above what was expected."),
-    (True, False): marked(
-        "%(months)s: %(tonnes)s\xa0t a month, %(share)s below what was expected."
-    ),
-    (True, True): marked("%(months)s: %(tonnes)s\xa0t a month, %(share)s above what was expected."),
+    -1: marked("%(months)s: %(amount)s, %(share)s below what was expected."),
+    1: marked("%(months)s: %(amount)s, %(share)s above what was expected."),
 }
-"""By whether there are several months, and whether they lie above."""
+"""By the side of the band."""
 
 
 def surprises_of(publication: Publication, read_at: pd.Timestamp) -> dict[str, Surprise]:
@@ -248,7 +249,7 @@ def _surprises(publication: Publication, read_at: pd.Timestamp) -> dict[str, Sur
         run = next(run for run in runs_of(alike) if change.own[0] in run)
         rows = publication.latest
         is_ahead = rows["destination"].eq(name) & rows["period"].gt(f"{read_at:%Y-%m}")
-        newest[name] = Surprise(run, tuple(sorted(rows.loc[is_ahead, "period"])[:_NEXT]))
+        newest[name] = Surprise(run, tuple(sorted(rows.loc[is_ahead, "period"])[:_NEXT]), side)
 
     def size(name: str) -> float:
         run = newest[name].run

@@ -12,9 +12,16 @@ from publication.language.phrases import language
 from publication.pages.briefing import Surprise, briefing_of, change_of, slump_of, surprises_of
 from publication.pages.page_charts import page_chart
 from publication.pages.render import page
-from publication.planning.needs import need_documents
+from publication.planning.needs import need_documents, order_examples
 from publication.planning.planning_file import Planning
-from publication.queries.destination_months import MonthRow, month_rows, months_of, sums_of, titles
+from publication.queries.destination_months import (
+    MonthRow,
+    month_rows,
+    months_of,
+    next_months,
+    sums_of,
+    titles,
+)
 from publication.queries.explanation_sentences import forecast_sentences
 from publication.queries.freshness import basis_words
 from publication.queries.listings import unreported
@@ -80,6 +87,8 @@ def destination_page(
         unreported=unreported(publication, read_at),
         surprises=_surprises(publication, read_at, destination, is_first=is_first),
         usual=publication.usual(destination),
+        together=next_months(publication, destination, f"{read_at:%Y-%m}"),
+        examples=order_examples(destination, read_at),
         needs=needs,
         rivals=by_months(rivals),
         beyond=_beyond(fan, rivals),

@@ -32,12 +32,16 @@ def transit_of(destination: str) -> Days:
     return SHIPPING_DAYS.get(destination, SHIPPING_DAYS[ELSEWHERE])
 
 
+def arrivals_of(period: str, days: Days) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """First and last day on which shipments cleared in a month arrive."""
+    month = pd.Timestamp(period).replace(day=1)
+    last = month + pd.offsets.MonthEnd(0) + pd.Timedelta(days=days[1])
+    return month + pd.Timedelta(days=days[0]), last
+
+
 def arrival_months(period: str, days: Days) -> str:
     """Months of arrival, in words, of shipments cleared in a month."""
-    month = pd.Timestamp(period).replace(day=1)
-    soonest = month + pd.Timedelta(days=days[0])
-    latest = month + pd.offsets.MonthEnd(0) + pd.Timedelta(days=days[1])
-    first, last = (dated(moment, "month") for moment in (soonest, latest))
+    first, last = (dated(moment, "month") for moment in arrivals_of(period, days))
     return first if first == last else gettext("%(first)s to %(last)s", first=first, last=last)
 
 
@@ -165,6 +169,22 @@ def need_document(publication: Publication, need: Need, read_at: pd.Timestamp) -
             for chance in [chances.get(month["period"])]
         ],
     }
+
+
+EXAMPLE_LEAD_DAYS: Final = 45
+EXAMPLE_COVERS: Final = (30, 60, 90)
+"""Days of stock for which an example is given where no need is recorded."""
+
+
+def order_examples(destination: str, read_at: pd.Timestamp) -> list[Record]:
+    """Last day to order by days of cover, if nothing arrives before."""
+    today, transit = read_at.tz_convert(None).normalize(), transit_of(destination)[1]
+    return [
+        {"cover": cover, "lead": EXAMPLE_LEAD_DAYS, "transit": transit, "late": max(-spare, 0),
+         "order_by": today + pd.Timedelta(days=spare)}
+        for cover in EXAMPLE_COVERS
+        for spare in [cover - EXAMPLE_LEAD_DAYS - transit]
+    ]  # fmt: skip
 
 
 def order_days(cover: Cover) -> Record:

@@ -4,7 +4,6 @@ The file lies in the home and is read at each publication; whoever keeps it in g
 who changed what. Nothing of it is written by the program.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -23,7 +22,6 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
 from publication.state import Publication
 from publication.words import name_of, tonnes
@@ -135,34 +133,13 @@ class PlanningFile(PlanningEntry):
         return next((need for need in self.needs if need.name == rule.need), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What the entries of a planning file are compared with."""
-
-    today: date
-    usual: Mapping[str, Mapping[str, float]]
-    """Usual tonnes a month by commodity and destination that are forecast."""
-    first_month: Mapping[str, str]
-    """First month that was ever forecast of each commodity, ``YYYY-MM``."""
-
-
-def ground_of(publications: Sequence[Publication], now: pd.Timestamp) -> Ground:
-    """Ground of the newest publications at a moment."""
-    return Ground(
-        now.date(),
-        {
-            part.commodity: {name: part.usual(name).tonnes for name in part.destinations}
-            for part in publications
-        },
-        {part.commodity: str(part.published.every["period"].min()) for part in publications},
-    )
-
-
-def read_planning_file(home: Path, ground: Ground | None = None) -> PlanningFile | None:
+def read_planning_file(
+    home: Path, publications: Sequence[Publication] = (), today: date | None = None
+) -> PlanningFile | None:
     """Planning of a home; None where it has none.
 
     Args:
-        ground: What is forecast; without it only the form of the file is checked.
+        publications: What is forecast; without them and ``today`` the form alone is checked.
 
     Raises:
         DataError: The file is not as expected; the message has line and reason.
@@ -184,8 +161,10 @@ def read_planning_file(home: Path, ground: Ground | None = None) -> PlanningFile
         raise DataError(f"{path}{line}: {problem}. Expected YAML. Correct it.") from err
     except ValidationError as err:
         first = err.errors()[0]
-        raise DataError(_refusal(path, node, (first["loc"], _words(first)))) from err
-    for fault in _faults(file, ground):
+        is_ours = first["type"] == "value_error"  # the entry is not repeated
+        text = f"{first['ctx']['error']}." if is_ours else str(fault_message(first))
+        raise DataError(_refusal(path, node, (first["loc"], text))) from err
+    for fault in _faults(file, {part.commodity: part for part in publications}, today):
         raise DataError(_refusal(path, node, fault))
     return file
 
@@ -196,19 +175,6 @@ def _refusal(path: Path, node: Any, fault: Fault) -> str:  # noqa: ANN401 - of Y
     place = ".".join(map(str, places))
     where = f"{path}, line {_line_of(node, places)}{f', {place}' if place else ''}"
     return f"{where}: {text} See docs/planning.md."
-
-
-def _words(error: ErrorDetails) -> str:
-    """What pydantic found wrong, without the entry it stands in."""
-    entry, field = error["loc"][:1], str(error["loc"][-1])
-    if error["type"] == "extra_forbidden":
-        model, thing = _ENTRIES.get(str(*entry) if len(error["loc"]) > 1 else "", _WHOLE)
-        near = get_close_matches(field, model.model_fields, n=1, cutoff=_NEAR)
-        hint = f"Did you mean {near[0]}?" if near else f"Expected {', '.join(model.model_fields)}."
-        return f"{thing} has no field {field!r}. {hint}"
-    if error["type"] == "value_error":
-        return f"{error['ctx']['error']}."
-    return str(fault_message(error))
 
 
 def _line_of(node: Any, places: tuple[int | str, ...]) -> int:  # noqa: ANN401 - of YAML
@@ -226,61 +192,50 @@ def _line_of(node: Any, places: tuple[int | str, ...]) -> int:  # noqa: ANN401 -
     return 1 if node is None else int(node.start_mark.line) + 1
 
 
-def _faults(file: PlanningFile, ground: Ground | None) -> Iterator[Fault]:
+def _faults(
+    file: PlanningFile, publications: Mapping[str, Publication], today: date | None
+) -> Iterator[Fault]:
     """Yield names that stand twice or are unknown, days that cannot be, and likely slips."""
     needs = [need.name for need in file.needs]
-    parts: dict[str, Sequence[Need | AlertRule]] = {
-        "needs": file.needs,
-        "alert_rules": file.alert_rules,
-    }
-    for part, entries in parts.items():
-        names = [entry.name for entry in entries]
-        for place, entry in enumerate(entries):
-            faults = [*_of_names(entry, names[:place], needs)]
-            if ground is not None:
-                faults += [*_unknown(entry, ground), *_of_need(entry, ground)]
+    entries: dict[str, Sequence[Need | AlertRule]] = {
+        "needs": file.needs, "alert_rules": file.alert_rules,
+    }  # fmt: skip
+    for part, listed in entries.items():
+        names = [entry.name for entry in listed]
+        for place, entry in enumerate(listed):
+            faults = [*_wrong_names(entry, names[:place], needs, publications)]
+            if isinstance(entry, Need) and today is not None and not faults:
+                faults += _wrong_amounts(entry, publications[entry.commodity], today)
             yield from (((part, place, name), text) for name, text in faults)
 
 
-def _of_names(
-    entry: Need | AlertRule, earlier: Sequence[str], needs: Sequence[str]
+def _wrong_names(
+    entry: Need | AlertRule,
+    earlier: Sequence[str],
+    needs: Sequence[str],
+    publications: Mapping[str, Publication],
 ) -> Iterator[tuple[str, str]]:
+    code, publication = entry.destination, publications.get(entry.commodity)
     if entry.name in earlier:
         number = earlier.index(entry.name) + 1
         yield "name", f"the name {entry.name!r} is that of entry {number} too. Give each its own."
     if isinstance(entry, AlertRule) and entry.need is not None and entry.need not in needs:
-        yield (
-            "need",
-            f"there is no need {entry.need!r} for this rule. {_nearest(entry.need, needs)}",
-        )
-
-
-def _unknown(entry: Need | AlertRule, ground: Ground) -> Iterator[tuple[str, str]]:
-    forecast, destination = ground.usual.get(entry.commodity), entry.destination
-    if forecast is None:
-        text = f"{entry.commodity} is not forecast. {_nearest(entry.commodity, ground.usual)}"
+        yield "need", f"there is no need {entry.need!r}. {_nearest(entry.need, needs)}"
+    if publications and publication is None:
+        text = f"{entry.commodity} is not forecast. {_nearest(entry.commodity, [*publications])}"
         yield "commodity", text
-    elif destination is not None and destination not in forecast:
-        yield "destination", f"{destination} is not forecast. {_nearest(destination, forecast)}"
+    elif publication is not None and code is not None and code not in publication.destinations:
+        yield "destination", f"{code} is not forecast. {_nearest(code, publication.destinations)}"
 
 
-def _of_need(need: Need | AlertRule, ground: Ground) -> Iterator[tuple[str, str]]:
-    if isinstance(need, AlertRule):
-        return
-    if need.period_to < (first := ground.first_month.get(need.commodity, "")):
-        text = (
-            f"{need.period_to} is before {first}, the first month that was ever forecast here. "
-            "Expected a month that is still to come. Correct the period."
-        )
-        yield "period_to", text
-    if need.counted_on is not None and need.counted_on > ground.today:
-        text = (
-            f"{need.counted_on} is still to come; today is {ground.today}. Expected the day on "
-            "which the stock was counted. Correct it, or leave it out where the stock is that at "
-            "the start of the need."
-        )
-        yield "counted_on", text
-    usual = ground.usual.get(need.commodity, {}).get(need.destination, math.nan)
+def _wrong_amounts(need: Need, publication: Publication, today: date) -> Iterator[tuple[str, str]]:
+    if need.period_to < (first := str(publication.published.every["period"].min())):
+        text = f"{need.period_to} is before {first}, the first month that was ever forecast here."
+        yield "period_to", f"{text} Expected a month that is still to come. Correct the period."
+    if need.counted_on is not None and need.counted_on > today:
+        text = f"{need.counted_on} is still to come; today is {today}."
+        yield "counted_on", f"{text} Enter the day on which the stock was counted, or leave it out."
+    usual = publication.usual(need.destination).tonnes
     if need.tonnes > LARGE * usual and not need.large:
         text = (
             f"{need.tonnes:,g} t a month is more than half of the usual {tonnes(usual)} t of "
@@ -290,27 +245,20 @@ def _of_need(need: Need | AlertRule, ground: Ground) -> Iterator[tuple[str, str]
         yield "tonnes", text
 
 
-def _nearest(text: str, known: Mapping[str, object] | Sequence[str]) -> str:
-    """The nearest name that is known, as a question; else all, if they are few."""
+def _nearest(text: str, codes: Sequence[str]) -> str:
+    """The nearest of some names or codes as a question; else what there is."""
     names: dict[str, str] = {}
-    for code in known:
+    for code in codes:
         country = pycountry.countries.get(alpha_3=code)
-        two_letters = [country.alpha_2] if country is not None else []
-        names |= dict.fromkeys(map(str.casefold, (code, name_of(code), *two_letters)), code)
-    near = get_close_matches(text.casefold(), [*names], n=1, cutoff=_NEAR)
-    if near:
+        words = (code, name_of(code), country.alpha_2 if country is not None else code)
+        names |= dict.fromkeys(map(str.casefold, words), code)
+    if near := get_close_matches(text.casefold(), [*names], n=1, cutoff=_NEAR):
         return f"Did you mean {names[near[0]]}?"
-    return f"Expected one of {first_few([*known])}. Take one of those." if names else "Add it."
+    return f"Expected one of {first_few(codes)}. Take one of those." if codes else "Add it."
 
 
 _NEAR: Final = 0.75
 """Likeness from which a name is taken for a slip of another."""
-
-_WHOLE: Final[tuple[type[PlanningEntry], str]] = (PlanningFile, "the file")
-_ENTRIES: Final[dict[str, tuple[type[PlanningEntry], str]]] = {
-    "needs": (Need, "a need"),
-    "alert_rules": (AlertRule, "an alert rule"),
-}
 
 
 def no_rivals() -> pd.DataFrame:

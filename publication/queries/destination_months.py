@@ -13,7 +13,7 @@ import pandas as pd
 from models.evaluation.scores import Coverage
 from models.forecasting.joint_paths import PATHS, SEED, ErrorCopula, sample_paths
 from publication.charts.fan import Fan
-from publication.language.formats import dated
+from publication.language.formats import dated, months_between
 from publication.language.phrases import gettext
 from publication.state import Publication, UnknownError
 from publication.tables import HISTORY_ROW, KILOGRAMS, Record, records
@@ -138,6 +138,11 @@ class Sum:
     """Chance that the sum stays below the year before."""
 
     @property
+    def months(self) -> str:
+        """First to last month, in words."""
+        return months_between(self.first, self.last)
+
+    @property
     def label(self) -> str:
         """Span in words."""
         first, count = self.first, (self.last.to_period("M") - self.first.to_period("M")).n + 1
@@ -206,10 +211,26 @@ def sums_of(publication: Publication, destination: str) -> list[Sum]:
     return publication.memo.make(("sums", destination), lambda: _sums(publication, destination))
 
 
+def next_months(publication: Publication, destination: str, after: str) -> Sum | None:
+    """Sum of the next three months after one, ``YYYY-MM``; None where fewer are forecast."""
+    table, paths = _table(publication, destination)
+    first = pd.Period(after, "M") + 1
+    return table.sum(first, first + (_QUARTER - 1), paths)
+
+
+def _table(publication: Publication, destination: str) -> "tuple[_MonthTable, Floats]":
+    """Months of a destination, and joint paths of those ahead."""
+
+    def make() -> tuple[_MonthTable, Floats]:
+        table = _MonthTable.of(publication, destination)
+        return table, sample_paths(table.quantiles[None], copula_at(publication))[:, 0]
+
+    return publication.memo.make(("month table", destination), make)
+
+
 def _sums(publication: Publication, destination: str) -> list[Sum]:
-    table = _MonthTable.of(publication, destination)
+    table, paths = _table(publication, destination)
     months = table.forecast_months
-    paths = sample_paths(table.quantiles[None], copula_at(publication))[:, 0]
     today = publication.as_of.tz_convert("UTC").tz_localize(None).to_period("M")
     quarters = months.asfreq("Q").unique().asfreq("M", "S")
     spans = [

@@ -121,7 +121,7 @@ def figure_sentence(figure: NewFigure, destination: str, months: Sequence[str]) 
         amount = _tonnes(figure.expected_t, figure.expected_t)
         expected = gettext("the forecast before expected %(tonnes)s", tonnes=amount)
     day = dated(pd.Timestamp(figure.available_at), "day")
-    values = {"figure": _named(figure), "day": day, "source": figure.source}
+    values = {"figure": _named([figure]), "day": day, "source": figure.source}
     named = gettext("%(figure)s, published %(day)s (%(source)s)", **values)
     if figure.is_revision:
         named = gettext("%(figure)s, revised %(day)s (%(source)s)", **values)
@@ -132,39 +132,21 @@ def run_sentence(run: Sequence[NewFigure], destination: str, months: Sequence[st
     """Sentence on neighbouring months together, or on a figure that stands alone."""
     if len(run) == 1:
         return figure_sentence(run[0], destination, months)
-    expected = expected_of(run)
-    amount = gettext("%(tonnes)s a month", tonnes=_tonnes(expected, expected))
-    effect = _effect_of(run, destination, months)
-    return _sentence(
-        _joined(
-            [
-                _named_run(run),
-                gettext("the forecast before expected %(tonnes)s", tonnes=amount),
-                gettext("together: %(effect)s", effect=effect),
-            ]
-        )
-    )
+    amount = amount_of(run, expected_of(run))
+    expected = gettext("the forecast before expected %(tonnes)s", tonnes=amount)
+    effect = gettext("together: %(effect)s", effect=_effect_of(run, destination, months))
+    return _sentence(_joined([_named(run), expected, effect]))
 
 
 def in_brief(run: Sequence[NewFigure], destination: str, month: str) -> str:
     """New figures of a run and their effect on one month, in one line."""
-    values = {
-        "figure": _named_run(run),
-        "effect": signed_tonnes(moved_by(run, destination, [month]) or 0.0),
-    }
-    if any(figure.expected_t is None for figure in run):
+    effect = signed_tonnes(moved_by(run, destination, [month]) or 0.0)
+    values = {"figure": _named(run), "effect": effect}
+    if run[0].expected_t is None:
         return gettext("%(figure)s published: this moved it by %(effect)s\xa0t.", **values)
-    expected = expected_of(run)
-    if len(run) > 1:
-        return gettext(
-            "%(figure)s published, %(expected)s expected: together this moved it by "
-            "%(effect)s\xa0t.",
-            expected=_tonnes(expected, expected),
-            **values,
-        )
     return gettext(
         "%(figure)s published, %(expected)s expected: this moved it by %(effect)s\xa0t.",
-        expected=_tonnes(expected, expected),
+        expected=amount_of(run, expected_of(run)),
         **values,
     )
 
@@ -179,53 +161,44 @@ def published_of(run: Sequence[NewFigure]) -> float:
     return float(np.mean([figure.published_t or 0.0 for figure in run]))
 
 
+def span_of(run: Sequence[NewFigure]) -> str:
+    """Months of a run in words."""
+    return months_between(pd.Timestamp(run[0].first), pd.Timestamp(run[-1].last))
+
+
+def amount_of(run: Sequence[NewFigure], tonnes: float) -> str:
+    """Tonnes of a month, or a month of several."""
+    amount = _tonnes(tonnes, tonnes)
+    return amount if len(run) == 1 else gettext("%(tonnes)s a month", tonnes=amount)
+
+
 def moved_by(run: Sequence[NewFigure], destination: str, months: Sequence[str]) -> float | None:
     """Whole tonnes by which figures moved the sum of some medians; None if not computed.
 
     Each figure is rounded, so that those of a run add up as they are shown.
     """
-    effects = [(figure.moved or {}).get(destination) for figure in run]
-    if None in effects:
-        return None
-    return float(
-        sum(
-            round(sum(effect.get(month, 0.0) for month in months))
-            for effect in effects
-            if effect is not None
-        )
-    )
+    total = 0.0
+    for figure in run:
+        if (effects := (figure.moved or {}).get(destination)) is None:
+            return None
+        total += round(sum(effects.get(month, 0.0) for month in months))
+    return total
 
 
-def _named_run(run: Sequence[NewFigure]) -> str:
-    """Months of a run as published, and their tonnes a month; a figure alone as published."""
-    if len(run) == 1:
-        return _named(run[0])
-    tonnes = published_of(run)
-    return gettext(
-        "%(name)s, %(month)s: %(tonnes)s",
-        name=name_of(run[0].destination),
-        month=months_between(pd.Timestamp(run[0].first), pd.Timestamp(run[-1].last)),
-        tonnes=gettext("%(tonnes)s a month", tonnes=_tonnes(tonnes, tonnes)),
-    )
-
-
-def _named(figure: NewFigure) -> str:
-    """Figure as published, and its tonnes."""
-    first, last = (pd.Timestamp(month) for month in (figure.first, figure.last))
-    if figure.measure == "net_weight_t":
+def _named(run: Sequence[NewFigure]) -> str:
+    """Figures as published, and their tonnes."""
+    figure = run[0]
+    if len(run) > 1:
+        amount = amount_of(run, published_of(run))
+    elif figure.measure == "net_weight_t":
         amount = _tonnes(figure.value, figure.value)
     else:
         value = separated(f"{figure.value:,.10g}").replace("-", MINUS)
         amount = f"{measure_words(figure.measure)} {value}"
         if figure.published_t is not None:
             amount = f"{amount} ({_tonnes(figure.published_t, figure.published_t)})"
-    months = months_between(first, last)
-    return gettext(
-        "%(name)s, %(month)s: %(tonnes)s",
-        name=name_of(figure.destination),
-        month=months,
-        tonnes=amount,
-    )
+    name = name_of(figure.destination)
+    return gettext("%(name)s, %(month)s: %(tonnes)s", name=name, month=span_of(run), tonnes=amount)
 
 
 def _effect_of(run: Sequence[NewFigure], destination: str, months: Sequence[str]) -> str:

@@ -8,9 +8,9 @@ import pandas as pd
 
 from publication.charts.fan import SCHEDULED_PREFIX
 from publication.language.formats import dated, listed, months_between, percentage
-from publication.language.phrases import gettext, in_a_row, language
+from publication.language.phrases import gettext, in_a_row, language, marked
 from publication.state import Publication
-from publication.tables import KILOGRAMS, Record
+from publication.tables import Record
 from publication.words import as_clause, in_reading_order, model_words, name_of, rendered
 from store.messages import from_json
 from store.publications.panels import Basis
@@ -210,26 +210,16 @@ def _later(
     ]
     if (aged := _aged_on(publication)) > now:
         coming.append((aged.tz_localize(None), _stale(publication)))
+    text = marked("From %(day)s on, unless this page is written anew: %(notice)s")
     return tuple(
-        (
-            day,
-            gettext(
-                "From %(day)s on, unless this page is written anew: %(notice)s",
-                day=dated(day, "long day"),
-                notice=notice,
-            ),
-        )
-        for day, notice in coming
+        (day, gettext(text, day=dated(day, "long day"), notice=notice)) for day, notice in coming
     )
 
 
 def _not_loaded(late: Sequence[pd.Timestamp], day: pd.Timestamp) -> str:
-    is_span = len(late) == len(pd.date_range(late[0], late[-1], freq="MS"))
-    months = (
-        months_between(late[0], late[-1])
-        if is_span
-        else listed([dated(month, "long month") for month in late])
-    )
+    months = months_between(late[0], late[-1])
+    if len(late) < len(pd.date_range(late[0], late[-1], freq="MS")):
+        months = listed([dated(month, "long month") for month in late])
     return gettext(
         "Not loaded: China's figures of %(months)s, due since %(day)s. What is shown for these "
         "months is a forecast.",
@@ -372,13 +362,7 @@ def destinations(publication: Publication) -> list[Record]:
     """Destinations of the newest forecast, with the basis of their past months."""
     bases = publication.snapshot.bases
     return [
-        {
-            "destination": name,
-            "name": name_of(name),
-            **bases[name].record,
-            "usual_t": round(usual, KILOGRAMS)
-            if (usual := publication.usual(name).tonnes) > 0
-            else None,
-        }
+        {"destination": name, "name": name_of(name), **bases[name].record, "usual_t": usual}
         for name in in_reading_order(bases)
+        for usual in [publication.usual(name).record]
     ]

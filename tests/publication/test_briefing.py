@@ -179,8 +179,8 @@ def test_a_change_says_which_publication_it_is_from_and_where_the_figure_lay(
     assert " UTC), December 2026: " in one
     assert one.endswith("120 t published, 622 t expected: this moved it by +3 t.")
     assert three.endswith(
-        "August to October 2026: 120 t a month published, 622 t expected: together this moved it "
-        "by +9 t."
+        "August to October 2026: 120 t a month published, 622 t a month expected: this moved it by "
+        "+9 t."
     )
     assert within.endswith("August 2026 came in at 600 t, expected 622 t: inside the 80% band.")
     assert "600" not in none

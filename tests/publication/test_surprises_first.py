@@ -12,6 +12,7 @@ from models.forecasting.changes import shared_effects
 from publication.feeds import digest_of
 from publication.folder import write_folder
 from publication.pages.briefing import change_of, surprises_of
+from publication.queries.destination_months import next_months
 from publication.queries.explanation_sentences import run_sentence
 from publication.state import Publication
 from store.arrays import Floats
@@ -68,7 +69,9 @@ def test_what_came_stands_first_then_its_effect_then_the_forecast_and_the_usual(
 ) -> None:
     page = page_of(surprised, "DEU")
 
-    main = Outline(page[page.index("</details>") :]).words.replace("\xa0", " ")
+    main = Outline(page[page.index("</nav>", page.index("data-chosen")) :]).words.replace(
+        "\xa0", " "
+    )
     assert main.startswith(
         "August to October 2026: 639 t a month, 46% below what was expected. It moves the medians "
         "of December 2026 to February 2027 by \N{MINUS SIGN}717 t in sum. Germany, December 2026: "
@@ -149,3 +152,22 @@ def test_a_surprise_whose_effect_was_not_computed_says_only_what_came(engine: En
     (text,) = first_lines(page_of(publications_of(engine)[0], "KOR"))
 
     assert text == "October 2026: 800 t, 60% above what was expected."
+
+
+def test_the_first_screen_has_three_months_together_and_days_to_order_by(
+    surprised: Publication,
+) -> None:
+    words = Outline(page_of(surprised, "DEU")).words.replace("\xa0", " ")
+    together = next_months(surprised, "DEU", "2026-11")
+
+    assert together is not None
+    rows = surprised.latest.query("destination == 'DEU' and '2026-12' <= period <= '2027-02'")
+    assert together.at("p50") == pytest.approx(rows["p50"].sum(), rel=0.02)
+    assert rows["p10"].sum() < together.at("p10") < together.at("p90") < rows["p90"].sum()
+    assert (
+        f"December 2026 to February 2027 together: {together.at('p50'):,.0f} t (8 in 10:" in words
+    )
+    # 30 days less 45 + 45 days; 90 days of 25 November.
+    assert "30 days of stock: order now, 60 days late; " in words
+    assert "90 days of stock: order by 25 Nov 2026." in words
+    assert next_months(surprised, "DEU", "2027-09") is None
