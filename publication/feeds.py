@@ -22,8 +22,8 @@ from publication.words import name_of, slug_of
 _SPACE: Final = "http://www.w3.org/2005/Atom"
 
 _ANSWER: Final = re.compile(
-    r'<(h1|p class="(?:held|decision|missing|change)[^"]*"|li class="(?:advice|sure)")>.*?'
-    r"</(?:h1|p|li)>",
+    r'<(h1|p class="(?:surprise|together|held|decision|missing|change)[^"]*"|'
+    r'li class="(?:advice|sure)")>.*?</(?:h1|p|li)>',
     re.DOTALL,
 )
 

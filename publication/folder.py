@@ -27,7 +27,7 @@ from publication.language.phrases import (
     tag_of,
 )
 from publication.pages.render import folder_of, template_of, with_heads
-from publication.queries.explanation_sentences import figure_sentence
+from publication.queries.explanation_sentences import run_sentence
 from publication.queries.freshness import freshness_of
 from publication.queries.listings import suspicious, unknowns
 from publication.state import Publication
@@ -41,7 +41,7 @@ from publication.words import (
 )
 from store.archive import write_sums
 from store.messages import Message
-from store.publications.explanations import StoredExplanation
+from store.publications.explanations import StoredExplanation, runs_of
 
 PUBLICATIONS: Final = "publications"
 """Below the home, and below a site."""
@@ -172,7 +172,8 @@ def _lists(publication: Publication, notes: Sequence[Message]) -> list[tuple[str
     explained = publication.published.explanation or StoredExplanation()
     periods = sorted(set(publication.latest["period"]))[:1]
     figures = [
-        figure_sentence(row, publication.destinations[0], periods) for row in explained.figures
+        run_sentence(run, publication.destinations[0], periods)
+        for run in runs_of(explained.figures)
     ]
     odd = [statement_words(row["statement"]) for row in suspicious(publication)]
     return [

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from publication.language.phrases import marked
 from publication.tables import Record, forecast_document
+from publication.usual import Usual, usual_at
 from publication.words import address_key, goods_name, in_reading_order, slug_of
 from store.asof import EVENT_KEY, TARIFF_KEY, known_at
 from store.database import Mark
@@ -109,6 +110,8 @@ class Publication:
     """Meaning of each driver, in words."""
     destinations: list[str]
     """Destinations of the newest forecast, in reading order."""
+    usual_months: Mapping[str, Usual]
+    """Usual month of each destination in the year of the newest forecast."""
     memo: Memo = field(default_factory=Memo, repr=False, compare=False)
 
     @property
@@ -170,6 +173,10 @@ class Publication:
     def moments(self) -> list[pd.Timestamp]:
         return sorted(self.snapshots, reverse=True)
 
+    def usual(self, destination: str) -> Usual:
+        """Usual month of a destination: what needs, risks and headlines compare with."""
+        return self.usual_months.get(destination, Usual())
+
     def scores_at(self, as_of: pd.Timestamp) -> pd.DataFrame:
         """Scores of the newest backtest up to a moment."""
         return newest_scores(self.published.scores, as_of)
@@ -211,7 +218,7 @@ def newest_publications(
         published = magnets
         if code != magnets.commodity:
             published = read_other(engine, magnets, commodity=code)
-        panels = read_panels(engine, set(published.panels.values()))
+        panels = read_panels(engine, set(published.publications["panel"]))
         states.append(make_publication(published, panels, meanings=meanings, now=now))
     return states
 
@@ -249,6 +256,9 @@ def make_publication(
         ledger=ledger_at(published, now),
         meanings=meanings,
         destinations=in_reading_order(rows["destination"]),
+        usual_months=usual_at(
+            published.publications, panels, newest, behind.get(newest) or NO_PANEL
+        ),
     )
     for name in publication.destinations:  # now, so that rows that cannot be read are never shown
         publication.document_at(newest, name)

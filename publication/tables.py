@@ -108,6 +108,7 @@ DESTINATION_ROW: Final = columns(
     published_share="Share of the twelve months that were published.",
     derived_share="Share that follows from other figures.",
     estimate_error="Half of the 80% range of an estimated month as a share of it.",
+    usual_t="Usual month: the median of the 36 before the year, by the year's first publication.",
 )
 """To which month a destination is published, and how its last twelve months are known.
 

@@ -8,9 +8,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from models.forecasting.firm_needs import WEEKS_A_MONTH, Firm, FirmOutlook, cover_from
 from publication.language.phrases import act_words, gettext, marked
-from publication.planning.needs import SMALL, bounded, firm_outlook, order_days, transit_of
+from publication.planning.needs import (
+    SMALL,
+    arrivals_of,
+    bounded,
+    firm_outlook,
+    order_days,
+    transit_of,
+)
 from publication.planning.planning_file import LONGEST_LEAD_DAYS
-from publication.queries.destination_months import known_destination, normal_month
+from publication.queries.destination_months import known_destination
 from publication.state import Publication
 from publication.tables import Record
 from publication.words import message_of, name_of, rendered
@@ -145,9 +152,10 @@ def firm_answer(
     must be assumed (``is_assumed``: who has a licence comes first). ``reach_on`` is the first day
     without stock if nothing arrives, ``order_by`` the last day to order so that it arrives by then,
     ``arrives_on`` the latest arrival of what is ordered today. ``chance_out`` is that of running
-    out by the end of a month or of the last, ``chance_short`` that at least one month brings less
-    than is needed, whatever the stock; 0.05 means at most, 0.95 at least that. What is ordered now
-    is cleared from ``cleared_on`` on, what was ordered earlier, ``on_order``, evenly until then.
+    out by the end of a month of clearance in China or of the last, ``chance_short`` that at least
+    one month brings less than is needed, whatever the stock; 0.05 means at most, 0.95 at least
+    that. What is ordered now is cleared from ``cleared_on`` on, what was ordered earlier,
+    ``on_order``, evenly until then.
     ``next_date`` is the day of the next announced act, ``order_before_act`` the last day to order
     before it, None for a grade that it does not cover; ``is_late``: that day is past. ``scenario``
     is empty as published.
@@ -163,7 +171,7 @@ def firm_answer(
         _run(title, firm_outlook(publication, name, firm, now, _scenario(result)))
         for title, result in results
     ]
-    normal = normal_month(publication, name)
+    normal = publication.usual(name).tonnes
     median = publication.latest.loc[publication.latest["destination"].eq(name), "p50"].median()
     return {
         **_run("", outlook),
@@ -178,8 +186,15 @@ def firm_answer(
         "is_assumed": question.licensed_first,
         **_next_act(publication, question, now),
         "months": [
-            {"period": month, "tonnes": need, "chance_out": bounded(chance)}
+            {
+                "cleared_in": month,
+                "arrives_from": f"{arrivals[0]:%Y-%m}",
+                "arrives_to": f"{arrivals[1]:%Y-%m}",
+                "tonnes": need,
+                "chance_out": bounded(chance),
+            }
             for month, need, chance in outlook.rows
+            for arrivals in [arrivals_of(month, (min(transit_of(name)[0], transit), transit))]
         ],
         "what_if": runs,
     }  # fmt: skip

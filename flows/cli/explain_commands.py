@@ -13,9 +13,10 @@ from publication.queries.explanation_sentences import (
     change_sentences,
     figure_sentence,
     forecast_sentences,
+    run_sentence,
 )
 from store.errors import DataError
-from store.publications.explanations import NewFigure
+from store.publications.explanations import NewFigure, runs_of
 from store.settings import Settings
 from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED, WORLD
 
@@ -65,8 +66,11 @@ def explain(
         frame, figures = changes(Settings(), request, _earlier(since))
     for row in frame.to_dict("records"):
         echo(" ".join(_why(row) if since is None else _change(row)))
-    for figure in figures:
-        echo(figure_sentence(figure, destination, list(frame["period"])))
+    months = list(frame["period"])
+    for run in runs_of(figures):
+        echo(run_sentence(run, destination, months))
+        for figure in run if len(run) > 1 else ():
+            echo(f"  {figure_sentence(figure, destination, months)}")
     days = {
         name: frame[name].dt.strftime("%Y-%m-%d") for name in ("since", "as_of") if name in frame
     }

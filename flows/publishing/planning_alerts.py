@@ -112,7 +112,7 @@ def _before(engine: Engine, newest: Publication) -> Publication | None:
         return None
     as_of, rows = newest.moments[1], newest.published.forecasts
     published = replace(newest.published, forecasts=rows.loc[rows["as_of"] <= as_of])
-    panels = read_panels(engine, set(published.panels.values()))
+    panels = read_panels(engine, set(published.publications["panel"]))
 
     return make_publication(published, panels, meanings=newest.meanings, now=as_of)
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,8 @@ from publication.folder import PUBLICATIONS, folder_below, remove_folder, write_
 from publication.planning.alerts import alert_rows
 from publication.planning.planning_file import Planning, read_planning_file
 from publication.site import SITE, SiteSource, state_of_site, write_pages, write_site
-from publication.state import Publication, newest_scores, of_one_forecast
+from publication.state import Publication, newest_publications, newest_scores, of_one_forecast
+from publication.usual import usual_at
 from store.errors import DataError
 from store.facts.commodities import read_labels
 from store.facts.reading import read_publication
@@ -101,7 +103,12 @@ def planning_of(settings: Settings) -> Planning:
     """What a firm plans with, and the forecasts by others that the home has seen."""
     engine = store_of(settings)
     alerts = tuple(alert_rows(read_alerts(engine)))
-    return Planning(read_planning_file(settings.home), read_rivals(engine), alerts)
+    file = read_planning_file(settings.home)
+    if file is not None and (file.needs or file.alert_rules):
+        now = utc_now()
+        states = newest_publications(engine, meanings=DRIVER_MEANINGS, now=now)
+        file = read_planning_file(settings.home, states, now.date())
+    return Planning(file, read_rivals(engine), alerts)
 
 
 def write_missing_folders(settings: Settings) -> None:
@@ -136,7 +143,9 @@ def state_of(settings: Settings, row: Mapping[str, Any]) -> tuple[Publication, S
     rows = _rows(engine, row)
     until = json.loads(row["made_with"] or "{}").get("ingest")
     workspace = open_workspace(settings, as_of, config, until=until)
-    panel = read_panels(engine, [row["panel"]]).get(row["panel"], NO_PANEL)
+    recorded = read_publications(engine, commodity=key)
+    panels = read_panels(engine, set(recorded["panel"]))
+    panel = panels.get(row["panel"], NO_PANEL)
     scores = newest_scores(read_scores(engine, commodity=key), as_of)[list(SCORE_COLUMNS)]
     state = of_one_forecast(
         rows.assign(commodity=key, publication=number),
@@ -148,7 +157,8 @@ def state_of(settings: Settings, row: Mapping[str, Any]) -> tuple[Publication, S
         published_at=row["published_at"],
         **workspace.reported_facts,
     )
-    return state, workspace.notes
+    usual = usual_at(recorded, panels, as_of, panel)
+    return replace(state, usual_months=usual), workspace.notes
 
 
 def _rows(engine: Engine, row: Mapping[str, Any]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ Both forecasts are computed anew from what was known at their moments. Source: d
 import dataclasses
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import permutations
 from typing import Any, Final
 
 import numpy as np
@@ -27,7 +28,7 @@ from store.arrays import Flags, Floats
 from store.asof import EVENT_KEY, OBSERVATION_KEY, TARIFF_KEY
 from store.facts.commodities import MEASURE, under_china_code
 from store.months import month_number
-from store.publications.explanations import DIGITS, NewFigure
+from store.publications.explanations import DIGITS, NewFigure, runs_of
 from store.vocabulary import CHANGED_INPUTS, NOT_REPRODUCED, WORLD
 
 _CELL: Final = ("commodity", "origin", "destination", "measure", "period_from", "period_to")
@@ -251,6 +252,9 @@ _PRINCIPAL: Final = ("net_weight_t", "yoy_pct", "mom_pct", "share_pct")
 _APART: Final = 12
 """Further figures whose effect is computed one by one, each a panel and a forecast."""
 
+_TOGETHER: Final = 4
+"""Neighbouring months whose effects are shared whatever their order: 16 forecasts."""
+
 _SUBJECT: Final = ["destination", "period_from", "period_to"]
 
 
@@ -262,8 +266,9 @@ def new_figures(
     Figures of the same destination and months count as one, named by its weight if there is one.
     The earlier model sees the world's first, each in place of what was expected: that a month of
     the world is known at all moves the start of the forecast, which is the effect of no value. The
-    destinations' follow in order of release, then the world's values. All that were forecast are
-    seen, of others ``_APART`` at most, the newest months first.
+    destinations' follow in order of release, then the world's values; neighbouring months of one
+    destination together, their effect shared by Shapley values. All that were forecast are seen, of
+    others ``_APART`` at most, the newest months first.
 
     Args:
         panel: Of the later snapshot.
@@ -291,22 +296,63 @@ def new_figures(
         values[subjects[at].index[0]] = figures[at].expected_t
         shown |= facts.index == subjects[at].index[0]
 
-    def medians() -> Floats:
-        known_facts = dataclasses.replace(replay.facts, observations=facts.assign(value=values))
+    def medians(seen: frozenset[int]) -> Floats:
+        is_seen = facts.index.isin([label for at in seen for label in subjects[at].index])
+        observations = facts.assign(value=values.where(~is_seen, facts["value"]))
+        known_facts = dataclasses.replace(replay.facts, observations=observations)
         replayed = dataclasses.replace(replay, facts=known_facts, panels={})
-        return replayed.value(replay.changed & {"passing_time"}, shown).p50
+        return replayed.value(replay.changed & {"passing_time"}, shown | is_seen).p50
 
-    reached = medians() if apart else np.zeros(0)
-    for at in sorted(apart, key=lambda at: (at in of_world, at)):
-        labels = subjects[at].index
-        values[labels] = facts.loc[labels, "value"]
-        shown = shown | facts.index.isin(labels)
-        before, reached = reached, medians()
-        moved: dict[str, dict[str, float]] = {}
-        for (name, month), tonnes in zip(replay.cells, (reached - before).tolist(), strict=True):
-            moved.setdefault(name, {})[month] = round(tonnes, DIGITS)
-        figures[at] = dataclasses.replace(figures[at], moved=moved)
+    seen: frozenset[int] = frozenset()
+    reached = medians(seen) if apart else np.zeros(0)
+    runs = _neighbours([figures[at] for at in apart])
+    places = [tuple(sorted(apart[place] for place in run)) for run in runs]
+    for run in sorted(places, key=lambda run: (run[0] in of_world, run)):
+        effects, reached = shared_effects(run, seen, reached, medians)
+        seen |= {*run}
+        for at, effect in effects.items():
+            moved: dict[str, dict[str, float]] = {}
+            for (name, month), tonnes in zip(replay.cells, effect.tolist(), strict=True):
+                moved.setdefault(name, {})[month] = round(tonnes, DIGITS)
+            figures[at] = dataclasses.replace(figures[at], moved=moved)
     return tuple(figures)
+
+
+def _neighbours(figures: Sequence[NewFigure]) -> list[list[int]]:
+    """Places of the figures: up to ``_TOGETHER`` of one run of months together, others alone."""
+    runs = runs_of(figures)
+    return [
+        [figures.index(figure) for figure in run[start : start + _TOGETHER]]
+        for run in runs
+        for start in range(0, len(run), _TOGETHER)
+    ]
+
+
+def shared_effects(
+    run: Sequence[int],
+    seen: frozenset[int],
+    reached: Floats,
+    medians: Callable[[frozenset[int]], Floats],
+) -> tuple[dict[int, Floats], Floats]:
+    """Shapley values of the figures of a run beside those seen, and the medians with all of them.
+
+    Args:
+        reached: Medians with those seen.
+    """
+    by_seen = {seen: reached}
+
+    def value(figures: frozenset[int]) -> Floats:
+        if figures not in by_seen:
+            by_seen[figures] = medians(figures)
+        return by_seen[figures]
+
+    orders = [*permutations(run)]
+    effects = {at: np.zeros_like(reached) for at in run}
+    for order in orders:
+        for place, at in enumerate(order):
+            before = seen | {*order[:place]}
+            effects[at] += (value(before | {at}) - value(before)) / len(orders)
+    return effects, value(seen | {*run})
 
 
 def _named_figures(replay: ChangeReplay) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """A firm's need beside its country's exports: when its stock runs out, and what it should hold.
 
-A firm gets the share of its need that the country gets of a normal month, the median of the last
-36 known when the need begins, estimates among them: a collapse must not become what is normal. A
-surplus refills the stock, never above its starting level.
+A firm gets the share of its need that the country gets of a normal month, which the caller fixes
+for a year: a collapse must not become what is normal. A surplus refills the stock, never above its
+starting level.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,6 @@ UNCONTROLLED_PART: Final = 0.5
 they are short only below it."""
 
 WEEKS_A_MONTH: Final = 52 / 12
-
-NORMAL_MONTHS: Final = 36
-"""Months whose median is a normal month: half a year of collapse moves it by little."""
 
 Days = tuple[int, int]
 """Least and most days from clearance in China to arrival."""
@@ -189,11 +186,6 @@ def cover_from(start: pd.Timestamp, firm: Firm, transit_days: int, *, today: pd.
         cleared_on=today + lead,
         weeks=((reach - day).days + min(stock / max(need, 1e-9), 1.0)) / 7,
     )
-
-
-def normal_of(tonnes: Sequence[float] | Floats) -> float:
-    """Tonnes of a normal month, from those of consecutive months up to when a need begins."""
-    return float(pd.Series(np.asarray(tonnes)).tail(NORMAL_MONTHS).median())
 
 
 def _left_after(moment: pd.Timestamp, periods: Sequence[pd.Timestamp]) -> Floats:

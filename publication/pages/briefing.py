@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -11,14 +10,33 @@ import pandas as pd
 from publication.charts.fan import Fan, scheduled, scheduled_title, touches
 from publication.language.formats import dated, months_between, percentage
 from publication.language.phrases import act_words, full_stop, gettext, in_a_row, language, marked
-from publication.queries.destination_months import MonthRow, month_rows, normal_month
-from publication.queries.explanation_sentences import causes_of_change, in_brief, moved_by, rounded
+from publication.queries.destination_months import MonthRow, month_rows
+from publication.queries.explanation_sentences import (
+    amount_of,
+    causes_of_change,
+    expected_of,
+    in_brief,
+    moved_by,
+    published_of,
+    rounded,
+    span_of,
+)
 from publication.queries.freshness import publication_words, releases_ahead
 from publication.state import Publication
-from publication.words import address_key, chance_below, name_of, signed_percent, tonnes
+from publication.words import (
+    address_key,
+    chance_below,
+    name_of,
+    signed_percent,
+    signed_tonnes,
+    tonnes,
+)
 from store.months import month_number
-from store.publications.explanations import Announced, NewFigure, StoredExplanation
+from store.publications.explanations import Announced, NewFigure, StoredExplanation, runs_of
 from store.vocabulary import CHANGES, QUANTILE_COLUMNS, WORLD
+
+Run = tuple[NewFigure, ...]
+"""Neighbouring months of one destination, or one figure."""
 
 MOST_LISTED: Final = 6
 """Figures listed; the API has all."""
@@ -52,48 +70,48 @@ class MedianChange:
         """Publication before, in words."""
         return publication_words(self.publication, self.previous)
 
-    def _effect(self, figure: NewFigure) -> float:
-        """Whole tonnes by which a figure moved the median; 0 if not computed."""
-        return round(moved_by(figure, self.destination, [self.month]) or 0.0)
-
     @property
-    def _by_size(self) -> list[NewFigure]:
+    def _runs(self) -> list[Run]:
         """Figures with an effect, and those of the destination, largest first after its newest."""
         shown = [
-            figure
-            for figure in self.figures
-            if self._effect(figure) or (figure.destination == self.destination and not figure.moved)
+            run
+            for run in runs_of(self.figures)
+            if self.effect(run) or (run[0].destination == self.destination and not run[0].moved)
         ]
-        newest = self._own[:1]
-        return sorted(shown, key=lambda row: (row not in newest, -abs(self._effect(row))))
+        newest = [run for run in shown if run[-1] in self.own[:1]]
+        return sorted(shown, key=lambda run: (run not in newest, -abs(self.effect(run))))
+
+    def effect(self, run: Run) -> float:
+        """Whole tonnes by which figures moved the median; 0 if not computed."""
+        return moved_by(run, self.destination, [self.month]) or 0.0
 
     @property
-    def listed(self) -> list[NewFigure]:
+    def listed(self) -> list[Run]:
         """Largest effects: those of the destination first, the newest first; none of 0 t."""
 
-        def order(row: NewFigure) -> int:
-            return -month_number(row.last) if row.destination == self.destination else 0
+        def order(run: Run) -> int:
+            return -month_number(run[-1].last) if run[0].destination == self.destination else 0
 
-        return sorted(self._by_size[:MOST_LISTED], key=order)
+        return sorted(self._runs[:MOST_LISTED], key=order)
 
     @property
     def smaller(self) -> list[float]:
         """Whole tonnes of the effects that are not listed; none of 0 t."""
-        return [self._effect(row) for row in self._by_size[MOST_LISTED:] if self._effect(row)]
+        return [self.effect(run) for run in self._runs[MOST_LISTED:] if self.effect(run)]
 
     @property
     def uncomputed(self) -> int:
         """How many figures have no effect computed for this month."""
-        effects = [moved_by(row, self.destination, [self.month]) for row in self.figures]
+        effects = [moved_by([row], self.destination, [self.month]) for row in self.figures]
         return effects.count(None)
 
     @property
     def total(self) -> float:
         """Tonnes that the listed effects add up to."""
-        return sum(self._effect(figure) for figure in self.listed)
+        return sum(self.effect(run) for run in self.listed)
 
     @property
-    def _own(self) -> list[NewFigure]:
+    def own(self) -> list[NewFigure]:
         """Months of the destination itself that were forecast before, the newest first."""
         outcomes = [
             figure
@@ -103,12 +121,6 @@ class MedianChange:
             and figure.published_t is not None
         ]
         return sorted(outcomes, key=lambda figure: figure.last, reverse=True)
-
-    def _side(self, figure: NewFigure) -> int:
-        """-1 below the 80% band of the publication before, 1 above it, 0 within."""
-        rows, value = self.previous, figure.published_t or 0.0
-        row = rows[rows["destination"].eq(figure.destination) & rows["period"].eq(figure.first)]
-        return int(value > row["p90"].sum()) - int(value < row["p10"].sum())
 
     @property
     def sentence(self) -> str:
@@ -123,24 +135,20 @@ class MedianChange:
             after=tonnes(self.after),
             share=signed_percent(self.after / self.before - 1),
         )
-        causes = [row for row in self.listed if self._effect(row) and not _as_expected(row)]
-        largest = max(causes, key=lambda row: abs(self._effect(row)), default=None)
+        causes = [run for run in self.listed if self.effect(run) and not _as_expected(run)]
+        largest = max(causes, key=lambda run: abs(self.effect(run)), default=None)
         cause = "" if largest is None else in_brief(largest, self.destination, self.month)
         return in_a_row(f"{medians}{full_stop()}", cause, self._outcome)
 
     @property
     def _outcome(self) -> str:
-        """The newest own figure beside its band, or the months in a row beyond theirs."""
-        newest = next(iter(self._own), None)
-        if newest is None or _as_expected(newest):
+        """The newest own figure, if it is inside its band; others stand first on the page."""
+        newest = next(iter(self.own), None)
+        if newest is None or _as_expected((newest,)) or side_of(newest, self.previous):
             return ""
-        side = self._side(newest)
-        row = [*takewhile(lambda figure: side and self._side(figure) == side, self._own)]
-        if len(row) > 1:
-            months = (pd.Timestamp(row[-1].first), pd.Timestamp(newest.last))
-            return gettext(_ROWS[side], months=months_between(*months), n=len(row))
         return gettext(
-            _OUTCOMES[side],
+            "%(month)s came in at %(value)s\xa0t, expected %(expected)s\xa0t: inside the 80%% "
+            "band.",
             month=dated(pd.Timestamp(newest.first), "long month"),
             value=tonnes(newest.published_t or 0.0),
             expected=tonnes(newest.expected_t or 0.0),
@@ -169,27 +177,89 @@ class MedianChange:
         return causes_of_change({name: changes.get(name, 0.0) for name in CHANGES}, self.after)
 
 
-_OUTCOMES: Final = {
-    -1: marked(
-        "%(month)s came in at %(value)s\xa0t, expected %(expected)s\xa0t: below the 80%% band."
-    ),
-    0: marked(
-        "%(month)s came in at %(value)s\xa0t, expected %(expected)s\xa0t: inside the 80%% band."
-    ),
-    1: marked(
-        "%(month)s came in at %(value)s\xa0t, expected %(expected)s\xa0t: above the 80%% band."
-    ),
-}
-_ROWS: Final = {
-    -1: marked("%(months)s: %(n)s months in a row below their 80%% bands."),
-    1: marked("%(months)s: %(n)s months in a row above their 80%% bands."),
-}
+def _as_expected(run: Run) -> bool:
+    """Whether months read as they were expected."""
+    is_known = all(row.expected_t is not None and row.published_t is not None for row in run)
+    return is_known and tonnes(published_of(run)) == tonnes(expected_of(run))
 
 
-def _as_expected(figure: NewFigure) -> bool:
-    """Whether a month reads as it was expected."""
-    is_known = figure.expected_t is not None and figure.published_t is not None
-    return is_known and tonnes(figure.published_t or 0.0) == tonnes(figure.expected_t or 0.0)
+def side_of(figure: NewFigure, previous: pd.DataFrame) -> int:
+    """-1 below the 80% band of the publication before, 1 above it, 0 within."""
+    is_cell = previous["destination"].eq(figure.destination) & previous["period"].eq(figure.first)
+    row, value = previous.loc[is_cell], figure.published_t or 0.0
+    return int(value > row["p90"].sum()) - int(value < row["p10"].sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """Newest months of a destination whose figures lie outside their bands, all on one side."""
+
+    run: Run
+    ahead: tuple[str, ...]
+    """The next three months, ``YYYY-MM``."""
+
+    side: int
+    """As ``side_of``."""
+
+    @property
+    def sentence(self) -> str:
+        """What came, beside what was expected."""
+        published, expected = published_of(self.run), expected_of(self.run)
+        share = 100 * (published / expected - 1) if expected else 100.0
+        return gettext(
+            _CAME[self.side],
+            months=span_of(self.run),
+            amount=amount_of(self.run, published),
+            share=percentage(f"{abs(share):.0f}"),
+        )
+
+    @property
+    def effect(self) -> str:
+        """What it does to the next three months; empty where that was not computed."""
+        moved = moved_by(self.run, self.run[0].destination, self.ahead)
+        if moved is None or not self.ahead:
+            return ""
+        return gettext(
+            "It moves the medians of %(months)s by %(tonnes)s\xa0t in sum.",
+            months=months_between(pd.Timestamp(self.ahead[0]), pd.Timestamp(self.ahead[-1])),
+            tonnes=signed_tonnes(moved),
+        )
+
+
+_CAME: Final = {
+    -1: marked("%(months)s: %(amount)s, %(share)s below what was expected."),
+    1: marked("%(months)s: %(amount)s, %(share)s above what was expected."),
+}
+"""By the side of the band."""
+
+
+def surprises_of(publication: Publication, read_at: pd.Timestamp) -> dict[str, Surprise]:
+    """Surprise of each destination that has one, the largest in tonnes first."""
+    return publication.memo.make(("surprises", read_at), lambda: _surprises(publication, read_at))
+
+
+def _surprises(publication: Publication, read_at: pd.Timestamp) -> dict[str, Surprise]:
+    newest: dict[str, Surprise] = {}
+    for name in publication.destinations:
+        change = change_of(publication, name, "")
+        side = side_of(change.own[0], change.previous) if change.own else 0
+        if not side:
+            continue
+        alike = [row for row in change.own if side_of(row, change.previous) == side]
+        run = next(run for run in runs_of(alike) if change.own[0] in run)
+        rows = publication.latest
+        is_ahead = rows["destination"].eq(name) & rows["period"].gt(f"{read_at:%Y-%m}")
+        newest[name] = Surprise(run, tuple(sorted(rows.loc[is_ahead, "period"])[:_NEXT]), side)
+
+    def size(name: str) -> float:
+        run = newest[name].run
+        return -abs(published_of(run) - expected_of(run)) * len(run)
+
+    return {name: newest[name] for name in sorted(newest, key=size)}
+
+
+_NEXT: Final = 3
+"""Months ahead that are shown together."""
 
 
 def change_of(publication: Publication, destination: str, month: str) -> MedianChange:
@@ -237,7 +307,6 @@ class Slump:
     """``YYYY-MM``."""
     chance: float
     usual: float
-    """Tonnes of a normal month, estimates included."""
     before: float | None
     """The chance in the publication before; None where that does not reach the month."""
 
@@ -317,7 +386,7 @@ def _headline(fan: Fan, month: MonthRow | None) -> str:
 
 def slump_of(publication: Publication, fan: Fan, today: str) -> Slump | None:
     """Month after ``today`` with the highest chance of less than half a normal month."""
-    usual = normal_month(publication, fan.destination)
+    usual = publication.usual(fan.destination).tonnes
     chances = {
         month: chance_below([float(row[name]) for name in QUANTILE_COLUMNS], usual / 2)
         for row in fan.forecast.to_dict("records")

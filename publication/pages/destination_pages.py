@@ -9,17 +9,16 @@ import pandas as pd
 
 from publication.charts.fan import Fan, fan_of
 from publication.language.phrases import language
-from publication.pages.briefing import briefing_of, change_of, slump_of
+from publication.pages.briefing import Surprise, briefing_of, change_of, slump_of, surprises_of
 from publication.pages.page_charts import page_chart
 from publication.pages.render import page
-from publication.planning.needs import need_documents
+from publication.planning.needs import need_documents, order_examples
 from publication.planning.planning_file import Planning
 from publication.queries.destination_months import (
     MonthRow,
-    estimates_of_normal,
     month_rows,
     months_of,
-    normal_month,
+    next_months,
     sums_of,
     titles,
 )
@@ -86,8 +85,10 @@ def destination_page(
         basis=basis_words(publication.bases.get(destination)),
         briefing=briefing,
         unreported=unreported(publication, read_at),
-        usual=normal_month(publication, destination),
-        estimates=estimates_of_normal(publication, destination),
+        surprises=_surprises(publication, read_at, destination, is_first=is_first),
+        usual=publication.usual(destination),
+        together=next_months(publication, destination, f"{read_at:%Y-%m}"),
+        examples=order_examples(destination, read_at),
         needs=needs,
         rivals=by_months(rivals),
         beyond=_beyond(fan, rivals),
@@ -104,6 +105,16 @@ def destination_page(
         others=titles(publication),
         **about,
     )
+
+
+def _surprises(
+    publication: Publication, read_at: pd.Timestamp, destination: str, *, is_first: bool
+) -> list[tuple[str, Surprise]]:
+    """Surprises on a page: of the destination, or of all with the place of each."""
+    surprises = surprises_of(publication, read_at)
+    if is_first or destination == WORLD:
+        return [*surprises.items()]
+    return [("", surprises[destination])] if destination in surprises else []
 
 
 def causes_of(fan: Fan, month: MonthRow | None) -> list[str]:

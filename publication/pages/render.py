@@ -35,11 +35,12 @@ from publication.language.phrases import (
     phrased,
     tag_of,
 )
-from publication.queries.explanation_sentences import figure_sentence, in_brief
+from publication.queries.explanation_sentences import figure_sentence, in_brief, run_sentence
 from publication.queries.freshness import freshness_of
 from publication.state import Publication
 from publication.words import address_key
 from store.numbers import as_entered, visible
+from store.vocabulary import WORLD
 
 TEMPLATES: Final = Path(__file__).parents[1] / "templates"
 
@@ -102,6 +103,7 @@ _FILTERS: Final = (
     words.material_words,
     words.slug_of,
     figure_sentence,
+    run_sentence,
     in_brief,
 )
 
@@ -215,7 +217,9 @@ def page(
         template,
         path=path,
         navigation=navigation,
-        fresh=freshness_of(publication, now=read_at),
+        fresh=freshness_of(
+            publication, now=read_at, destination=str(values.get("destination", WORLD))
+        ),
         publication=publication,
         goods=publication.commodity_words,
         named_goods=key and publication.commodity_words,

@@ -19,7 +19,7 @@ from models.forecasting.joint_paths import USUAL_CARRY
 from publication.language.formats import dated, separated
 from publication.language.phrases import gettext
 from publication.planning.planning_file import Need, Planning
-from publication.queries.destination_months import newest_score, normal_month
+from publication.queries.destination_months import newest_score
 from publication.state import Publication
 from publication.tables import KILOGRAMS, Record
 from publication.words import chance_below, name_of
@@ -32,12 +32,16 @@ def transit_of(destination: str) -> Days:
     return SHIPPING_DAYS.get(destination, SHIPPING_DAYS[ELSEWHERE])
 
 
+def arrivals_of(period: str, days: Days) -> tuple[pd.Timestamp, pd.Timestamp]:
+    """First and last day on which shipments cleared in a month arrive."""
+    month = pd.Timestamp(period).replace(day=1)
+    last = month + pd.offsets.MonthEnd(0) + pd.Timedelta(days=days[1])
+    return month + pd.Timedelta(days=days[0]), last
+
+
 def arrival_months(period: str, days: Days) -> str:
     """Months of arrival, in words, of shipments cleared in a month."""
-    month = pd.Timestamp(period).replace(day=1)
-    soonest = month + pd.Timedelta(days=days[0])
-    latest = month + pd.offsets.MonthEnd(0) + pd.Timedelta(days=days[1])
-    first, last = (dated(moment, "month") for moment in (soonest, latest))
+    first, last = (dated(moment, "month") for moment in arrivals_of(period, days))
     return first if first == last else gettext("%(first)s to %(last)s", first=first, last=last)
 
 
@@ -48,14 +52,7 @@ must then be assumed."""
 
 def met_at(publication: Publication, need: Need) -> float:
     """Exports to the country, in tonnes a month, from which a need is met in full."""
-    normal = normal_month(publication, need.destination, _begin_of(need))
-    return max(need.tonnes, normal)
-
-
-def _begin_of(need: Need) -> pd.Timestamp:
-    """When the share of a need in its country's trade is fixed: recorded, or earlier begun."""
-    begin = pd.Timestamp(need.period_from, tz="UTC")
-    return min(_counted_at(need), begin)
+    return max(need.tonnes, publication.usual(need.destination).tonnes)
 
 
 def firm_outlook(
@@ -64,12 +61,8 @@ def firm_outlook(
     firm: Firm,
     counted_at: pd.Timestamp,
     rows: pd.DataFrame | None = None,
-    *,
-    begin: pd.Timestamp | None = None,
 ) -> FirmOutlook:
     """Outlook of a firm from when its stock was counted, or at the ``rows`` of a scenario.
-
-    ``begin`` is when its need began, by default now.
 
     Raises:
         DataError: The forecast has no month left.
@@ -85,7 +78,7 @@ def firm_outlook(
         )
     return outlook_of(
         firm, list(months["period"]), months[list(QUANTILE_COLUMNS)].to_numpy(float),
-        normal_month(publication, destination, begin),
+        publication.usual(destination).tonnes,
         carry=carry_over_of(publication)[0], as_of=counted_at,
     )  # fmt: skip
 
@@ -131,8 +124,7 @@ def need_outlook(publication: Publication, need: Need, since: pd.Timestamp) -> F
     # A need that begins later is ordered for until then.
     lead_days = max(need.lead_days - (counted_at - since).days, 0)
     firm = Firm(need.tonnes, need.stock, lead_days=lead_days, on_order=need.on_order)
-    begin = _begin_of(need)
-    return firm_outlook(publication, need.destination, firm, counted_at, rows, begin=begin)
+    return firm_outlook(publication, need.destination, firm, counted_at, rows)
 
 
 def need_document(publication: Publication, need: Need, read_at: pd.Timestamp) -> Record:
@@ -177,6 +169,22 @@ def need_document(publication: Publication, need: Need, read_at: pd.Timestamp) -
             for chance in [chances.get(month["period"])]
         ],
     }
+
+
+EXAMPLE_LEAD_DAYS: Final = 45
+EXAMPLE_COVERS: Final = (30, 60, 90)
+"""Days of stock for which an example is given where no need is recorded."""
+
+
+def order_examples(destination: str, read_at: pd.Timestamp) -> list[Record]:
+    """Last day to order by days of cover, if nothing arrives before."""
+    today, transit = read_at.tz_convert(None).normalize(), transit_of(destination)[1]
+    return [
+        {"cover": cover, "lead": EXAMPLE_LEAD_DAYS, "transit": transit, "late": max(-spare, 0),
+         "order_by": today + pd.Timedelta(days=spare)}
+        for cover in EXAMPLE_COVERS
+        for spare in [cover - EXAMPLE_LEAD_DAYS - transit]
+    ]  # fmt: skip
 
 
 def order_days(cover: Cover) -> Record:

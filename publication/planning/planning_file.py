@@ -4,13 +4,15 @@ The file lies in the home and is read at each publication; whoever keeps it in g
 who changed what. Nothing of it is written by the program.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import pandas as pd
+import pycountry
 import yaml
 from pydantic import (
     BaseModel,
@@ -21,7 +23,9 @@ from pydantic import (
     model_validator,
 )
 
-from store.errors import DataError
+from publication.state import Publication
+from publication.words import name_of, tonnes
+from store.errors import DataError, first_few
 from store.schema.database_tables import rival_forecasts
 from store.schema.frames import frame_of
 from store.schema.scenario import fault_message
@@ -40,6 +44,10 @@ _MOVED: Final = {
 MOST_TONNES: Final = 1e6
 """Tonnes a month, some hundred times what China exports."""
 
+LARGE: Final = 0.5
+"""Share of a usual month above which a need is asked back: kilograms for tonnes, most often."""
+
+
 LONGEST_LEAD_DAYS: Final = 730
 LONGEST_MONTHS: Final = 36
 
@@ -49,6 +57,10 @@ Code = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 
 Measure = Literal["shortfall", "below_last_year", "median"]
 """What an alert rule watches."""
+
+
+Fault = tuple[tuple[int | str, ...], str]
+"""Place in the file, and what is wrong there."""
 
 
 class PlanningEntry(BaseModel):
@@ -76,6 +88,8 @@ class Need(PlanningEntry):
         None, ge=0, le=365, description="From clearance to arrival; as forwarders quote if missing."
     )
 
+    large: bool = Field(default=False, description="Whether half of its country's trade is meant.")
+
     @model_validator(mode="after")
     def _has_months(self) -> "Need":
         first, last = pd.Period(self.period_from, "M"), pd.Period(self.period_to, "M")
@@ -83,6 +97,11 @@ class Need(PlanningEntry):
             raise ValueError(
                 f"{self.period_from} to {self.period_to} is no span of 1 to {LONGEST_MONTHS} "
                 "months. Correct period_from or period_to"
+            )
+        if self.counted_on is not None and f"{self.counted_on:%Y-%m}" > self.period_to:
+            raise ValueError(
+                f"the stock was counted on {self.counted_on}, after the need ends in "
+                f"{self.period_to}. Correct counted_on or period_to"
             )
         return self
 
@@ -115,26 +134,18 @@ class PlanningFile(PlanningEntry):
         (), description="CSV files, relative to this file."
     )
 
-    @model_validator(mode="after")
-    def _has_names(self) -> "PlanningFile":
-        for entries in (self.needs, self.alert_rules):
-            names = [entry.name for entry in entries]
-            if twice := sorted({name for name in names if names.count(name) > 1}):
-                raise ValueError(f"the name {twice[0]!r} stands twice. Name each once")
-        unknown = {rule.need for rule in self.alert_rules if rule.need} - {
-            need.name for need in self.needs
-        }
-        if unknown:
-            raise ValueError(f"there is no need {min(unknown)!r} for an alert rule")
-        return self
-
     def need_of(self, rule: AlertRule) -> Need | None:
         """Need that a rule watches."""
         return next((need for need in self.needs if need.name == rule.need), None)
 
 
-def read_planning_file(home: Path) -> PlanningFile | None:
+def read_planning_file(
+    home: Path, publications: Sequence[Publication] = (), today: date | None = None
+) -> PlanningFile | None:
     """Planning of a home; None where it has none.
+
+    Args:
+        publications: What is forecast; without them and ``today`` the form alone is checked.
 
     Raises:
         DataError: The file is not as expected; the message has line and reason.
@@ -148,7 +159,7 @@ def read_planning_file(home: Path) -> PlanningFile | None:
         raise DataError(f"{path} cannot be read ({err}). Expected a YAML file in UTF-8.") from err
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        return PlanningFile.model_validate(yaml.safe_load(text) or {})
+        file = PlanningFile.model_validate(yaml.safe_load(text) or {})
     except yaml.YAMLError as err:
         mark = getattr(err, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -156,12 +167,21 @@ def read_planning_file(home: Path) -> PlanningFile | None:
         raise DataError(f"{path}{line}: {problem}. Expected YAML. Correct it.") from err
     except ValidationError as err:
         first = err.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        number = _line_of(node, first["loc"])
-        raise DataError(
-            f"{path}, line {number}{f', {place}' if place else ''}: "
-            f"{_MOVED.get(place) or fault_message(first)} See docs/planning.md."
-        ) from err
+        is_ours = first["type"] == "value_error"  # the entry is not repeated
+        text = f"{first['ctx']['error']}." if is_ours else str(fault_message(first))
+        text = _MOVED.get(".".join(map(str, first["loc"])), text)
+        raise DataError(_refusal(path, node, (first["loc"], text))) from err
+    for fault in _faults(file, {part.commodity: part for part in publications}, today):
+        raise DataError(_refusal(path, node, fault))
+    return file
+
+
+def _refusal(path: Path, node: Any, fault: Fault) -> str:  # noqa: ANN401 - of YAML
+    """Message with file, line, place and reason."""
+    places, text = fault
+    place = ".".join(map(str, places))
+    where = f"{path}, line {_line_of(node, places)}{f', {place}' if place else ''}"
+    return f"{where}: {text} See docs/planning.md."
 
 
 def _line_of(node: Any, places: tuple[int | str, ...]) -> int:  # noqa: ANN401 - of YAML
@@ -177,6 +197,75 @@ def _line_of(node: Any, places: tuple[int | str, ...]) -> int:  # noqa: ANN401 -
             break
         node = part
     return 1 if node is None else int(node.start_mark.line) + 1
+
+
+def _faults(
+    file: PlanningFile, publications: Mapping[str, Publication], today: date | None
+) -> Iterator[Fault]:
+    """Yield names that stand twice or are unknown, days that cannot be, and likely slips."""
+    needs = [need.name for need in file.needs]
+    entries: dict[str, Sequence[Need | AlertRule]] = {
+        "needs": file.needs, "alert_rules": file.alert_rules,
+    }  # fmt: skip
+    for part, listed in entries.items():
+        names = [entry.name for entry in listed]
+        for place, entry in enumerate(listed):
+            faults = [*_wrong_names(entry, names[:place], needs, publications)]
+            if isinstance(entry, Need) and today is not None and not faults:
+                faults += _wrong_amounts(entry, publications[entry.commodity], today)
+            yield from (((part, place, name), text) for name, text in faults)
+
+
+def _wrong_names(
+    entry: Need | AlertRule,
+    earlier: Sequence[str],
+    needs: Sequence[str],
+    publications: Mapping[str, Publication],
+) -> Iterator[tuple[str, str]]:
+    code, publication = entry.destination, publications.get(entry.commodity)
+    if entry.name in earlier:
+        number = earlier.index(entry.name) + 1
+        yield "name", f"the name {entry.name!r} is that of entry {number} too. Give each its own."
+    if isinstance(entry, AlertRule) and entry.need is not None and entry.need not in needs:
+        yield "need", f"there is no need {entry.need!r}. {_nearest(entry.need, needs)}"
+    if publications and publication is None:
+        text = f"{entry.commodity} is not forecast. {_nearest(entry.commodity, [*publications])}"
+        yield "commodity", text
+    elif publication is not None and code is not None and code not in publication.destinations:
+        yield "destination", f"{code} is not forecast. {_nearest(code, publication.destinations)}"
+
+
+def _wrong_amounts(need: Need, publication: Publication, today: date) -> Iterator[tuple[str, str]]:
+    if need.period_to < (first := str(publication.published.every["period"].min())):
+        text = f"{need.period_to} is before {first}, the first month that was ever forecast here."
+        yield "period_to", f"{text} Expected a month that is still to come. Correct the period."
+    if need.counted_on is not None and need.counted_on > today:
+        text = f"{need.counted_on} is still to come; today is {today}."
+        yield "counted_on", f"{text} Enter the day on which the stock was counted, or leave it out."
+    usual = publication.usual(need.destination).tonnes
+    if need.tonnes > LARGE * usual and not need.large:
+        text = (
+            f"{need.tonnes:,g} t a month is more than half of the usual {tonnes(usual)} t of "
+            f"{name_of(need.destination)}. If it is kilograms, write {need.tonnes / 1000:g}; if "
+            "it is tonnes, add `large: true` to this need."
+        )
+        yield "tonnes", text
+
+
+def _nearest(text: str, codes: Sequence[str]) -> str:
+    """The nearest of some names or codes as a question; else what there is."""
+    names: dict[str, str] = {}
+    for code in codes:
+        country = pycountry.countries.get(alpha_3=code)
+        words = (code, name_of(code), country.alpha_2 if country is not None else code)
+        names |= dict.fromkeys(map(str.casefold, words), code)
+    if near := get_close_matches(text.casefold(), [*names], n=1, cutoff=_NEAR):
+        return f"Did you mean {names[near[0]]}?"
+    return f"Expected one of {first_few(codes)}. Take one of those." if codes else "Add it."
+
+
+_NEAR: Final = 0.75
+"""Likeness from which a name is taken for a slip of another."""
 
 
 def no_rivals() -> pd.DataFrame:

@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 
 from models.evaluation.scores import Coverage
-from models.forecasting.firm_needs import NORMAL_MONTHS, normal_of
 from models.forecasting.joint_paths import PATHS, SEED, ErrorCopula, sample_paths
-from publication.charts.fan import Fan, fan_of
-from publication.language.formats import dated
+from publication.charts.fan import Fan
+from publication.language.formats import dated, months_between
 from publication.language.phrases import gettext
 from publication.state import Publication, UnknownError
 from publication.tables import HISTORY_ROW, KILOGRAMS, Record, records
@@ -123,32 +122,6 @@ _YEAR: Final = 12
 _BASES: Final = ("observed", "derived", "estimated")
 
 
-def normal_month(
-    publication: Publication, destination: str, begin: pd.Timestamp | None = None
-) -> float:
-    """Tonnes of a normal month of a destination (``normal_of``), estimates among them.
-
-    Months that came out after ``begin`` do not count.
-    """
-    return normal_of(_known_months(publication, destination, begin)["tonnes"].to_numpy(float))
-
-
-def estimates_of_normal(publication: Publication, destination: str) -> tuple[int, int]:
-    """How many of the months of a normal month are estimates, and how many there are."""
-    kinds = _known_months(publication, destination)["kind"].tail(NORMAL_MONTHS)
-    return int(kinds.eq("estimated").sum()), len(kinds)
-
-
-def _known_months(
-    publication: Publication, destination: str, begin: pd.Timestamp | None = None
-) -> pd.DataFrame:
-    fan = fan_of(publication, destination)
-    months = pd.concat([fan.history, fan.later])
-    if begin is not None and (is_known := months["available_at"].le(begin)).any():
-        months = months.loc[months["period"].le(months.loc[is_known, "period"].max())]
-    return months
-
-
 @dataclass(frozen=True, slots=True)
 class Sum:
     """Sum over some months, in tonnes; NaN where a month of the year before is unknown."""
@@ -163,6 +136,11 @@ class Sum:
     """Whether a month of the year before is an estimate."""
     chance_below: float
     """Chance that the sum stays below the year before."""
+
+    @property
+    def months(self) -> str:
+        """First to last month, in words."""
+        return months_between(self.first, self.last)
 
     @property
     def label(self) -> str:
@@ -233,10 +211,26 @@ def sums_of(publication: Publication, destination: str) -> list[Sum]:
     return publication.memo.make(("sums", destination), lambda: _sums(publication, destination))
 
 
+def next_months(publication: Publication, destination: str, after: str) -> Sum | None:
+    """Sum of the next three months after one, ``YYYY-MM``; None where fewer are forecast."""
+    table, paths = _table(publication, destination)
+    first = pd.Period(after, "M") + 1
+    return table.sum(first, first + (_QUARTER - 1), paths)
+
+
+def _table(publication: Publication, destination: str) -> "tuple[_MonthTable, Floats]":
+    """Months of a destination, and joint paths of those ahead."""
+
+    def make() -> tuple[_MonthTable, Floats]:
+        table = _MonthTable.of(publication, destination)
+        return table, sample_paths(table.quantiles[None], copula_at(publication))[:, 0]
+
+    return publication.memo.make(("month table", destination), make)
+
+
 def _sums(publication: Publication, destination: str) -> list[Sum]:
-    table = _MonthTable.of(publication, destination)
+    table, paths = _table(publication, destination)
     months = table.forecast_months
-    paths = sample_paths(table.quantiles[None], copula_at(publication))[:, 0]
     today = publication.as_of.tz_convert("UTC").tz_localize(None).to_period("M")
     quarters = months.asfreq("Q").unique().asfreq("M", "S")
     spans = [

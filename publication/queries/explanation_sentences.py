@@ -121,55 +121,88 @@ def figure_sentence(figure: NewFigure, destination: str, months: Sequence[str]) 
         amount = _tonnes(figure.expected_t, figure.expected_t)
         expected = gettext("the forecast before expected %(tonnes)s", tonnes=amount)
     day = dated(pd.Timestamp(figure.available_at), "day")
-    values = {"figure": _named(figure), "day": day, "source": figure.source}
+    values = {"figure": _named([figure]), "day": day, "source": figure.source}
     named = gettext("%(figure)s, published %(day)s (%(source)s)", **values)
     if figure.is_revision:
         named = gettext("%(figure)s, revised %(day)s (%(source)s)", **values)
-    return _sentence(_joined([named, expected, _effect_of(figure, destination, months)]))
+    return _sentence(_joined([named, expected, _effect_of([figure], destination, months)]))
 
 
-def in_brief(figure: NewFigure, destination: str, month: str) -> str:
-    """New figure and its effect on one month, in one line."""
-    values = {
-        "figure": _named(figure),
-        "effect": signed_tonnes(moved_by(figure, destination, [month]) or 0.0),
-    }
-    if figure.expected_t is None:
+def run_sentence(run: Sequence[NewFigure], destination: str, months: Sequence[str]) -> str:
+    """Sentence on neighbouring months together, or on a figure that stands alone."""
+    if len(run) == 1:
+        return figure_sentence(run[0], destination, months)
+    amount = amount_of(run, expected_of(run))
+    expected = gettext("the forecast before expected %(tonnes)s", tonnes=amount)
+    effect = gettext("together: %(effect)s", effect=_effect_of(run, destination, months))
+    return _sentence(_joined([_named(run), expected, effect]))
+
+
+def in_brief(run: Sequence[NewFigure], destination: str, month: str) -> str:
+    """New figures of a run and their effect on one month, in one line."""
+    effect = signed_tonnes(moved_by(run, destination, [month]) or 0.0)
+    values = {"figure": _named(run), "effect": effect}
+    if run[0].expected_t is None:
         return gettext("%(figure)s published: this moved it by %(effect)s\xa0t.", **values)
     return gettext(
         "%(figure)s published, %(expected)s expected: this moved it by %(effect)s\xa0t.",
-        expected=_tonnes(figure.expected_t, figure.expected_t),
+        expected=amount_of(run, expected_of(run)),
         **values,
     )
 
 
-def moved_by(figure: NewFigure, destination: str, months: Sequence[str]) -> float | None:
-    """Tonnes by which a figure moved the sum of some medians; None if not computed."""
-    effects = (figure.moved or {}).get(destination)
-    return None if effects is None else sum(effects.get(month, 0.0) for month in months)
+def expected_of(run: Sequence[NewFigure]) -> float:
+    """Tonnes a month that the forecast before expected of a run of months."""
+    return float(np.mean([figure.expected_t or 0.0 for figure in run]))
 
 
-def _named(figure: NewFigure) -> str:
-    """Figure as published, and its tonnes."""
-    first, last = (pd.Timestamp(month) for month in (figure.first, figure.last))
-    if figure.measure == "net_weight_t":
+def published_of(run: Sequence[NewFigure]) -> float:
+    """Tonnes a month of a run of months, as published."""
+    return float(np.mean([figure.published_t or 0.0 for figure in run]))
+
+
+def span_of(run: Sequence[NewFigure]) -> str:
+    """Months of a run in words."""
+    return months_between(pd.Timestamp(run[0].first), pd.Timestamp(run[-1].last))
+
+
+def amount_of(run: Sequence[NewFigure], tonnes: float) -> str:
+    """Tonnes of a month, or a month of several."""
+    amount = _tonnes(tonnes, tonnes)
+    return amount if len(run) == 1 else gettext("%(tonnes)s a month", tonnes=amount)
+
+
+def moved_by(run: Sequence[NewFigure], destination: str, months: Sequence[str]) -> float | None:
+    """Whole tonnes by which figures moved the sum of some medians; None if not computed.
+
+    Each figure is rounded, so that those of a run add up as they are shown.
+    """
+    total = 0.0
+    for figure in run:
+        if (effects := (figure.moved or {}).get(destination)) is None:
+            return None
+        total += round(sum(effects.get(month, 0.0) for month in months))
+    return total
+
+
+def _named(run: Sequence[NewFigure]) -> str:
+    """Figures as published, and their tonnes."""
+    figure = run[0]
+    if len(run) > 1:
+        amount = amount_of(run, published_of(run))
+    elif figure.measure == "net_weight_t":
         amount = _tonnes(figure.value, figure.value)
     else:
         value = separated(f"{figure.value:,.10g}").replace("-", MINUS)
         amount = f"{measure_words(figure.measure)} {value}"
         if figure.published_t is not None:
             amount = f"{amount} ({_tonnes(figure.published_t, figure.published_t)})"
-    months = months_between(first, last)
-    return gettext(
-        "%(name)s, %(month)s: %(tonnes)s",
-        name=name_of(figure.destination),
-        month=months,
-        tonnes=amount,
-    )
+    name = name_of(figure.destination)
+    return gettext("%(name)s, %(month)s: %(tonnes)s", name=name, month=span_of(run), tonnes=amount)
 
 
-def _effect_of(figure: NewFigure, destination: str, months: Sequence[str]) -> str:
-    moved = moved_by(figure, destination, months)
+def _effect_of(run: Sequence[NewFigure], destination: str, months: Sequence[str]) -> str:
+    moved = moved_by(run, destination, months)
     if moved is None:
         return gettext("its effect was not computed on its own")
     amount = gettext("%(tonnes)s t", tonnes=signed_tonnes(moved))

@@ -1,6 +1,6 @@
 """Freshness of the forecast: last published months, next release, notices."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 from publication.charts.fan import SCHEDULED_PREFIX
 from publication.language.formats import dated, listed, months_between, percentage
-from publication.language.phrases import gettext, in_a_row, language
+from publication.language.phrases import gettext, in_a_row, language, marked
 from publication.state import Publication
 from publication.tables import Record
 from publication.words import as_clause, in_reading_order, model_words, name_of, rendered
@@ -55,20 +55,23 @@ class Freshness:
     """What a reader must know from a day on, unless the page was made anew meanwhile."""
 
 
-def freshness_of(publication: Publication, *, now: pd.Timestamp) -> Freshness:
-    """Freshness of the newest forecast at a moment (UTC)."""
-    key = ("freshness", now, language())
-    return publication.memo.make(key, lambda: _freshness(publication, now))
+def freshness_of(
+    publication: Publication, *, now: pd.Timestamp, destination: str = WORLD
+) -> Freshness:
+    """Freshness of the newest forecast at a moment (UTC), and what is missing of a destination."""
+    key = ("freshness", now, destination, language())
+    return publication.memo.make(key, lambda: _freshness(publication, now, destination))
 
 
-def _freshness(publication: Publication, now: pd.Timestamp) -> Freshness:
+def _freshness(publication: Publication, now: pd.Timestamp, destination: str) -> Freshness:
     today = now.tz_convert("UTC").tz_localize(None).normalize()
     cutoff = pd.Timestamp(f"{publication.snapshot.cutoff}-01")
     due = _due_days(publication, cutoff, today)
-    late = {month: day for month, day in due.items() if day < today}
+    loaded = _loaded(publication, destination)
+    late = {month: day for month, day in due.items() if day < today and month not in loaded}
     next_release, next_months = next(iter(releases_ahead(publication, now=now).items()))
     models = publication.latest["model"].unique()
-    missing = _late(publication, late)
+    missing = _late(publication, late, destination)
     return Freshness(
         reach=data_through(publication.snapshot.cutoff, publication.bases),
         data_day=_data_day(publication),
@@ -86,7 +89,7 @@ def _freshness(publication: Publication, now: pd.Timestamp) -> Freshness:
             *filter(None, [missing]),
             *_statuses(publication),
         ),
-        later=_later(publication, now),
+        later=_later(publication, now, loaded),
     )
 
 
@@ -97,6 +100,14 @@ def releases_ahead(publication: Publication, *, now: pd.Timestamp) -> dict[pd.Ti
 
 
 def _releases(publication: Publication, now: pd.Timestamp) -> dict[pd.Timestamp, str]:
+    ahead = _months_ahead(publication, now)
+    return {day: months_between(part[0], part[-1]) for day, part in ahead.items()}
+
+
+def _months_ahead(
+    publication: Publication, now: pd.Timestamp
+) -> dict[pd.Timestamp, list[pd.Timestamp]]:
+    """Expected days of the next releases, each with its months."""
     today = now.tz_convert("UTC").tz_localize(None).normalize()
     cutoff = pd.Timestamp(f"{publication.snapshot.cutoff}-01")
     due = _due_days(publication, cutoff, today + pd.DateOffset(months=_RELEASES))
@@ -104,7 +115,7 @@ def _releases(publication: Publication, now: pd.Timestamp) -> dict[pd.Timestamp,
     for month, day in due.items():
         if day >= today:
             months.setdefault(day, []).append(month)
-    return {day: months_between(part[0], part[-1]) for day, part in months.items()}
+    return months
 
 
 def newest_act(publication: Publication) -> pd.Timestamp | None:
@@ -180,19 +191,35 @@ def _stale(publication: Publication) -> str:
     )
 
 
-def _later(publication: Publication, now: pd.Timestamp) -> tuple[tuple[pd.Timestamp, str], ...]:
-    """Notices of releases that become overdue, and of the forecast's age."""
+def _loaded(publication: Publication, destination: str) -> set[pd.Timestamp]:
+    """Months of a destination that are published, or follow from what is."""
+    panel = publication.snapshot.panel
+    is_loaded = panel["destination"].eq(destination) & panel["kind"].ne("estimated")
+    return {*panel.loc[is_loaded, "period"]}
+
+
+def _later(
+    publication: Publication, now: pd.Timestamp, loaded: Collection[pd.Timestamp]
+) -> tuple[tuple[pd.Timestamp, str], ...]:
+    """Notices of releases that become overdue, and of the forecast's age, true on any day."""
     coming = [
-        (day + pd.Timedelta(days=1), _not_loaded(months, day))
-        for day, months in releases_ahead(publication, now=now).items()
+        (day + pd.Timedelta(days=1), _not_loaded(left, day))
+        for day, months in _months_ahead(publication, now).items()
         if publication.published.calendar is not None
+        if (left := [month for month in months if month not in loaded])
     ]
     if (aged := _aged_on(publication)) > now:
         coming.append((aged.tz_localize(None), _stale(publication)))
-    return tuple(coming)
+    text = marked("From %(day)s on, unless this page is written anew: %(notice)s")
+    return tuple(
+        (day, gettext(text, day=dated(day, "long day"), notice=notice)) for day, notice in coming
+    )
 
 
-def _not_loaded(months: str, day: pd.Timestamp) -> str:
+def _not_loaded(late: Sequence[pd.Timestamp], day: pd.Timestamp) -> str:
+    months = months_between(late[0], late[-1])
+    if len(late) < len(pd.date_range(late[0], late[-1], freq="MS")):
+        months = listed([dated(month, "long month") for month in late])
     return gettext(
         "Not loaded: China's figures of %(months)s, due since %(day)s. What is shown for these "
         "months is a forecast.",
@@ -201,16 +228,17 @@ def _not_loaded(months: str, day: pd.Timestamp) -> str:
     )
 
 
-def _late(publication: Publication, due: dict[pd.Timestamp, pd.Timestamp]) -> str:
-    """Notice of months of the world that are overdue, with what is published meanwhile."""
+def _late(publication: Publication, due: dict[pd.Timestamp, pd.Timestamp], destination: str) -> str:
+    """Notice of a destination's months that are overdue; of the world with what is loaded."""
     calendar = publication.published.calendar
     if calendar is None or not due:
         return ""
-    first, last = min(due), max(due)
-    is_release = calendar["what"].eq("detail") & calendar["period_to"].between(first, last)
+    is_release = calendar["what"].eq("detail") & calendar["period_to"].isin(list(due))
     releases = calendar.loc[is_release].sort_values("period_to")
-    notice = _not_loaded(months_between(first, last), due[first])
-    meanwhile = published_later(publication.snapshot.panel, publication.snapshot.cutoff)
+    notice = _not_loaded(sorted(due), due[min(due)])
+    meanwhile = ""
+    if destination == WORLD:
+        meanwhile = published_later(publication.snapshot.panel, publication.snapshot.cutoff)
     if releases.empty:
         return in_a_row(notice, meanwhile)
     newest = releases.iloc[-1]
@@ -334,6 +362,7 @@ def destinations(publication: Publication) -> list[Record]:
     """Destinations of the newest forecast, with the basis of their past months."""
     bases = publication.snapshot.bases
     return [
-        {"destination": name, "name": name_of(name), **bases[name].record}
+        {"destination": name, "name": name_of(name), **bases[name].record, "usual_t": usual}
         for name in in_reading_order(bases)
+        for usual in [publication.usual(name).record]
     ]

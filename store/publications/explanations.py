@@ -1,7 +1,7 @@
 """What is stored beside a publication to explain it: what changed, and what may come."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from typing import Final
@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, Engine, select, update
 
 from store.database import reading, writing
+from store.months import month_number
 from store.schema.database_tables import publications
 
 DIGITS: Final = 3
@@ -66,6 +67,31 @@ class NewFigure:
     moved: Mapping[str, Mapping[str, float]] | None = None
     """By how many tonnes it moved medians, by destination and month; None where that was not
     computed on its own."""
+
+
+def runs_of(figures: Sequence[NewFigure]) -> list[tuple[NewFigure, ...]]:
+    """Figures in their order, neighbouring months of one destination as one run, oldest first.
+
+    Others stand alone: months that were not forecast before or are estimates still, and spans.
+    """
+    by_month = sorted(figures, key=lambda figure: (figure.destination, figure.first))
+    runs: list[list[NewFigure]] = []
+    for figure in by_month:
+        last = runs[-1][-1] if runs else None
+        if last is not None and _is_next(last, figure):
+            runs[-1].append(figure)
+        else:
+            runs.append([figure])
+    return sorted(map(tuple, runs), key=lambda run: min(map(figures.index, run)))
+
+
+def _is_next(earlier: NewFigure, later: NewFigure) -> bool:
+    is_outcome = all(
+        figure.expected_t is not None and figure.published_t is not None
+        for figure in (earlier, later)
+    )
+    is_neighbour = month_number(later.first) == month_number(earlier.last) + 1
+    return is_outcome and is_neighbour and earlier.destination == later.destination
 
 
 @dataclass(frozen=True, slots=True)

@@ -478,7 +478,7 @@ UNCHANGED: Final = Scenario(name="unchanged", events=[], tariffs=[])
 _TEXTS: Final = {
     "missing": message("Missing. Fill it in."),
     "string_too_short": message("Missing. Fill it in."),
-    "extra_forbidden": message("A scenario has no field of this name. Correct it or leave it out."),
+    "extra_forbidden": message("There is no field of this name. Correct it or leave it out."),
     "string_pattern_mismatch": message(
         "%(value)s is not a month. Write it as YYYY-MM, e.g. 2026-12."
     ),

@@ -135,8 +135,8 @@ def test_new_figures_are_listed_with_what_was_expected_and_what_they_moved(raise
 
 
 SMALL = replace(AUGUST, destination="JPN", moved={"USA": {"2026-12": 0.2}})
-JULY = replace(
-    AUGUST, destination="USA", first="2026-07", last="2026-07", expected_t=600.0, published_t=580.0,
+JUNE = replace(
+    AUGUST, destination="USA", first="2026-06", last="2026-06", expected_t=600.0, published_t=580.0,
     moved={"USA": {"2026-12": -4.0}},
 )  # fmt: skip
 WORLD = replace(AUGUST, destination="WLD", moved={"USA": {"2026-12": 20.0}})
@@ -146,7 +146,7 @@ WORLD = replace(AUGUST, destination="WLD", moved={"USA": {"2026-12": 20.0}})
 def test_the_change_leads_with_the_largest_effect_and_lists_own_figures_first(
     raised: Engine, language: str
 ) -> None:
-    figures = (JULY, WORLD, SMALL, AUGUST)
+    figures = (JUNE, WORLD, SMALL, AUGUST)
     save_explanation(raised, 3, StoredExplanation(2, CHANGES, figures=figures))
 
     with in_language(language):
@@ -166,19 +166,23 @@ def test_a_change_says_which_publication_it_is_from_and_where_the_figure_lay(
 ) -> None:
     low = replace(AUGUST, value=120.4, published_t=120.4, moved={"USA": {"2026-12": 3.0}})
     lows = [replace(low, first=month, last=month) for month in ("2026-08", "2026-09", "2026-10")]
-    same = replace(JULY, published_t=600.4)
+    same = replace(JUNE, published_t=600.4)
+    inside = replace(AUGUST, published_t=600.4)
     lines = []
-    for figures in ([low], lows, [same]):
+    for figures in ([low], lows, [same], [inside]):
         save_explanation(raised, 3, StoredExplanation(2, CHANGES, figures=tuple(figures)))
         texts = texts_of(page_of(state_of(raised), "USA"), "p")
         lines.append(next(text for text in texts if "→" in text))
 
-    one, three, none = lines
+    one, three, none, within = lines
     assert one.startswith("Since publication 2 (")
     assert " UTC), December 2026: " in one
-    assert "120 t published, 622 t expected: this moved it by +3 t. August 2026 came in at" in one
-    assert one.endswith("at 120 t, expected 622 t: below the 80% band.")
-    assert three.endswith("August to October 2026: 3 months in a row below their 80% bands.")
+    assert one.endswith("120 t published, 622 t expected: this moved it by +3 t.")
+    assert three.endswith(
+        "August to October 2026: 120 t a month published, 622 t a month expected: this moved it by "
+        "+9 t."
+    )
+    assert within.endswith("August 2026 came in at 600 t, expected 622 t: inside the 80% band.")
     assert "600" not in none
 
 

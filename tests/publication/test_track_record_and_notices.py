@@ -1,4 +1,5 @@
 from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from publication.queries.freshness import freshness_of, releases_ahead
 from publication.state import Memo, Publication
 from publication.tables import csv_text, records
 from publication.words import chance_below, chance_words
+from tests.publication.pages import page_of
 from tests.publication.stores import EARLIER, NOW
 
 QUANTILES = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0]
@@ -250,3 +252,39 @@ def test_scheduled_days_since_the_newest_act_have_no_outcome_in_the_data(
     due = listings.unreported(later, pd.Timestamp("2026-11-27", tz="UTC"))
     assert [row["event_id"] for row in due] == ["sched-due"]
     assert listings.unreported(later, pd.Timestamp("2026-11-01", tz="UTC")) == []
+
+
+def test_a_country_page_asks_only_for_months_that_are_not_loaded(publication: Publication) -> None:
+    panel = publication.snapshot.panel
+    months = pd.to_datetime(["2026-08-01", "2026-09-01", "2026-10-01"])
+    loaded = (
+        panel.loc[panel["destination"].eq("DEU")].tail(3).assign(period=months, kind="observed")
+    )
+    middle = loaded.iloc[[1]].assign(destination="KOR")
+    known = replace(publication.snapshot, panel=pd.concat([panel, loaded, middle]))
+    state = replace(publication, snapshots={publication.as_of: known}, memo=Memo())
+
+    missing = {
+        name: freshness_of(state, now=NOW, destination=name).missing.partition(", due")[0]
+        for name in ("DEU", "KOR", "JPN", "WLD")
+    }
+
+    figures = "Not loaded: China's figures of "
+    assert missing == {
+        "DEU": "",
+        "KOR": f"{figures}August 2026 and October 2026",
+        "JPN": f"{figures}August to October 2026",
+        "WLD": f"{figures}August to October 2026",
+    }
+    assert "Germany: August 2026, September 2026" in freshness_of(state, now=NOW).missing
+    assert not any(
+        "Not loaded" in text for text in freshness_of(state, now=NOW, destination="DEU").notices
+    )
+
+
+def test_a_notice_of_a_later_day_is_true_before_that_day(publication: Publication) -> None:
+    (day, words), *_ = freshness_of(publication, now=NOW).later
+    page = page_of(publication, "USA")
+
+    assert words.startswith(f"From {day:%-d} December 2026 on, unless this page is written anew: ")
+    assert f'data-from="{day:%Y-%m-%d}">{words}' in unescape(page)

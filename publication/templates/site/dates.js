@@ -1,10 +1,20 @@
-// Shows what a reader must know from a day on; sorts the list of destinations by a column.
+// Shows what a reader must know from a day on; puts the country last chosen first; sorts the list of
+// destinations by a column.
 "use strict";
 
 (() => {
   const today = new Date().toISOString().slice(0, 10);
   for (const notice of document.querySelectorAll("[data-from]"))
     notice.hidden = notice.dataset.from > today;
+  const countries = document.querySelector("[data-chosen]");
+  try {
+    if (countries?.dataset.chosen) localStorage.setItem("country", countries.dataset.chosen);
+    const last = countries?.querySelector(`[data-code="${localStorage.getItem("country")}"]`);
+    if (last) {
+      last.classList.add("last");
+      countries.prepend(last);
+    }
+  } catch { /* A browser that stores nothing shows them in their order. */ }
   for (const head of document.querySelectorAll(".outlook thead th:not(.line)")) {
     const button = document.createElement("button");
     button.append(...head.childNodes);

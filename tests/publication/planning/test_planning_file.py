@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from publication.planning.needs import need_documents
 from publication.planning.planning_file import FILE, Planning, read_planning_file
 from publication.planning.rivals import rival_scores, rivals, rows_of_file
 from publication.state import Publication
+from publication.usual import Usual
 from publication.words import chance_words, name_of
 from store.errors import DataError
 from store.planning import RivalForecast, note_rivals, read_rivals
@@ -52,12 +54,14 @@ def test_a_home_without_the_file_has_no_planning(tmp_path: Path) -> None:
         (NEED.replace("900", "much"), r"line 6, needs.0.tonnes: "),
         (NEED.replace("900", "0"), r"line 6, needs.0.tonnes: '?0'? is out of range"),
         (NEED.replace("    tonnes: 900\n", ""), r"line 2, needs.0.tonnes: "),
-        (f"{NEED}    owner: ann\n", r"line 7, needs.0.owner: "),
+        (f"{NEED}    owner: ann\n", "line 7, needs.0.owner: There is no field of this name"),
+        (f"{NEED}    counted_on: 2027-03-01\n", "line 2, needs.0: the stock was counted on 202"),
         (NEED.replace("2027-02", "2026-11"), r"line 2, needs.0: .*2026-12 to 2026-11 is no span"),
         (NEED.replace("2027-02", "2027-2"), r"line 5, needs.0.period_to"),
-        (NEED + NEED.removeprefix("needs:\n"), "the name 'plant' stands twice"),
-        ("alert_rules:\n  - {name: a, measure: shortfall, points: 5, need: x}\n",
-         "there is no need 'x' for an alert rule"),
+        (NEED + NEED.removeprefix("needs:\n"),
+         r"line 7, needs.1.name: the name 'plant' is that of entry 1 too\. Give each its own"),
+        (f"{NEED}alert_rules:\n  - {{name: a, measure: shortfall, points: 5, need: pant}}\n",
+         r"line 8, alert_rules.0.need: there is no need 'pant'. Did you mean plant\?"),
         ("alert_rules:\n  - {name: a, measure: median, points: 5}\n",
          "name either a need or a destination"),
         ("needs: []\nwebhooks: ['https://a/b']\n", r"line 2, webhooks: .*jsons://HOST/PATH"),
@@ -71,6 +75,56 @@ def test_a_file_that_is_wrong_is_refused_with_line_and_reason(
         planning_in(tmp_path, text)
 
     assert str(refused.value).startswith(f"{tmp_path / FILE}")
+    assert "{" not in str(refused.value)
+
+
+TODAY = date(2026, 12, 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"USA": "KR"}, r"line 3, needs.0.destination: KR is not forecast. Did you mean KOR\?"),
+        ({"USA": "germany"}, r"germany is not forecast. Did you mean DEU\?"),
+        ({"USA": "BRA"}, r"BRA is not forecast. Expected one of WLD; EU27; .* Take one"),
+        ({"USA": "DEU\n    commodity: '85051111'"}, r"is not forecast. Did you mean 85051110\?"),
+        ({"900": "12000"},
+         r"line 6, needs.0.tonnes: 12,000 t a month is more than half of the usual 600 t .* 12;"),
+        ({"900": "301"}, "301 t a month is more than half"),
+        ({"900": "9", "2026-12": "2020-01", "2027-02": "2020-12"},
+         "line 5, needs.0.period_to: 2020-12 is before 2025-08, the first month"),
+        ({"900": "9\n    counted_on: 2026-12-04"},
+         "line 7, needs.0.counted_on: 2026-12-04 is still to come; today is 2026-12-03"),
+        ({NEED: "alert_rules: [{name: a, measure: median, points: 5, destination: KR}]"},
+         r"line 1, alert_rules.0.destination: KR is not .* mean KOR\?"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused_and_a_large_need_asked_back(
+    publication: Publication, tmp_path: Path, changes: dict[str, str], message: str
+) -> None:
+    text = NEED
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    (tmp_path / FILE).write_text(text)
+
+    with pytest.raises(DataError, match=message):
+        read_planning_file(tmp_path, [of_usual(publication, 600.0)], TODAY)
+
+
+def of_usual(publication: Publication, tonnes: float) -> Publication:
+    """Return a publication with a usual month of the United States."""
+    return replace(publication, usual_months={"USA": Usual(tonnes)})
+
+
+@pytest.mark.parametrize(
+    "tonnes", ["300", "900\n    large: true", "9\n    stock: 20\n    counted_on: 2026-12-03"]
+)
+def test_a_need_of_half_a_country_or_confirmed_is_taken(
+    publication: Publication, tmp_path: Path, tonnes: str
+) -> None:
+    (tmp_path / FILE).write_text(NEED.replace("900", tonnes))
+
+    assert read_planning_file(tmp_path, [of_usual(publication, 600.0)], TODAY) is not None
 
 
 def test_needs_stand_on_the_firms_page_and_beside_the_forecast(

@@ -6,14 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.forecasting.firm_needs import (
-    Firm,
-    FirmOutlook,
-    cover_from,
-    normal_of,
-    outlook_of,
-    running_gap,
-)
+from models.forecasting.firm_needs import Firm, FirmOutlook, cover_from, outlook_of, running_gap
 from models.forecasting.joint_paths import quantiles_of_sums
 from publication.language.phrases import in_language
 from publication.planning.needs import transit_of
@@ -174,16 +167,6 @@ def test_a_stock_lasts_from_the_start_of_its_need_and_an_order_may_be_too_late()
 @pytest.mark.parametrize(("name", "most"), [("DEU", 45), ("KOR", 10), ("WLD", 50), ("BRA", 50)])
 def test_every_destination_has_a_transit_time(name: str, most: int) -> None:
     assert transit_of(name)[1] == most
-
-
-def test_a_collapse_of_three_months_hardly_moves_a_normal_month() -> None:
-    months = np.linspace(1_000.0, 1_200.0, 36)
-
-    after = normal_of([*months, 663.0, 660.0, 606.0])
-
-    assert normal_of(months) == pytest.approx(1_100.0)
-    assert after == pytest.approx(1_100.0, rel=0.01)
-    assert np.mean([*months[-9:], 663.0, 660.0, 606.0]) < 1_050.0
 
 
 @given(st.lists(st.floats(1.0, 1e4), min_size=3, max_size=3), st.floats(0.0, 1.0))

@@ -83,7 +83,7 @@ UNKNOWN = "is not a known act"
         ("name: [1\n", "what.yaml is not YAML"),
         ("name: n\n", "line 1, Neither events nor tariffs"),
         (f"events: [{ACT}]", "line 1, name: Missing"),
-        ("name: n\nevent: []", "line 2, event: A scenario has no field of this name"),
+        ("name: n\nevent: []", "line 2, event: There is no field of this name"),
         ("name: n\nevent: []", "Did you mean events?"),
         ("name: n\nevents: []\nevents: []", "line 3, name 'events': given twice"),
         ("name: n\nevents: {a: 1}", "line 2, events: {'a': '1'}: Input should be a valid list"),
