@@ -157,6 +157,16 @@ def catalogue_of(code: str) -> Catalog:
         return read_po(opened, locale=LOCALES.get(code, code), abort_invalid=True)
 
 
+def untranslated(code: str) -> list[str]:
+    """Sentences of a catalogue that have no translation yet: pages show them in English."""
+    return [
+        message.id if isinstance(message.id, str) else message.id[0]
+        for message in catalogue_of(code)
+        if message.id
+        and not all([message.string] if isinstance(message.string, str) else message.string)
+    ]
+
+
 LOCALES: Final = {"zh": "zh_Hans"}
 """Locales of CLDR that have another name than the code."""
 
