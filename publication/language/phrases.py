@@ -159,11 +159,14 @@ def catalogue_of(code: str) -> Catalog:
 
 def untranslated(code: str) -> list[str]:
     """Sentences of a catalogue that have no translation yet: pages show them in English."""
-    return [
-        message.id if isinstance(message.id, str) else message.id[0]
+    texts = {
+        message.id if isinstance(message.id, str) else message.id[0]: message.string or ""
         for message in catalogue_of(code)
-        if message.id
-        and not all([message.string] if isinstance(message.string, str) else message.string)
+    }
+    return [
+        text
+        for text, strings in texts.items()
+        if text and not all([strings] if isinstance(strings, str) else strings)
     ]
 
 
