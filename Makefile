@@ -20,6 +20,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@echo; echo "more"
+	@grep -hE '^[a-z-]+:.*#\+' $(MAKEFILE_LIST) | sed -E 's/:.*#\+ /\t/' | expand -t 16
 
 setup: $(READY)  ## Make .venv with the locked packages (uv in its own environment if it is missing)
 
@@ -39,6 +41,7 @@ catalogues: setup  ## Bring the catalogues of the languages up to the sentences 
 	@mkdir -p var
 	$(BIN)/pybabel -q extract -F babel.toml -k marked:1,1t -k message --no-location -o var/messages.pot store sources features models publication service flows data scenarios
 	for code in de ja ko zh; do $(BIN)/pybabel -q update -N --ignore-obsolete --no-fuzzy-matching -w 100 -i var/messages.pot -l $$code -o publication/language/catalogues/$$code.po; done
+	@$(PY) -c 'from publication.language.phrases import LANGUAGES, untranslated; print(*(f"{code}: no translation of {text!r}; shown in English" for code in LANGUAGES if code != "en" for text in untranslated(code)), sep="\n")'
 
 run: setup  ## Run the main job on the bundled facts: ingest, backtest, train, publish, write the site
 	$(BIN)/magnetcast run
@@ -55,58 +58,58 @@ test: setup  ## Run the quick tests of every layer (minutes); tests/README.md sa
 test-all: setup  ## Run every test, the documentation's commands too
 	MAGNETCAST_DOCS=all $(PYTEST)
 
-coverage: setup  ## Run every test and hold the coverage of lines (slow before Python 3.12)
+coverage: setup  #+ Run every test and hold the coverage of lines (slow before Python 3.12)
 	MAGNETCAST_DOCS=all COVERAGE_CORE=$$($(PY) -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")') $(PYTEST) --cov --cov-report=term:skip-covered --cov-fail-under=95
 
-faults: setup  ## Break everything for real (docs/faults.md; the better part of an hour)
+faults: setup  #+ Break everything for real (docs/faults.md; the better part of an hour)
 	MAGNETCAST_FAULTS=all $(PY) -m pytest -q tests/faults
 
-fake-providers: setup  ## Serve stand-ins of all providers on 127.0.0.1:8511 and print what to export
+fake-providers: setup  #+ Serve stand-ins of all providers on 127.0.0.1:8511 and print what to export
 	$(PY) -m tests.providers
 
-try-table: setup  ## Load a made-up partner table into the home var/try, to try --commodity 850511 on (a minute)
+try-table: setup  #+ Load a made-up partner table into the home var/try, to try --commodity 850511 on (a minute)
 	$(PY) -m tests.providers 0 $(BIN)/magnetcast --home var/try ingest comtrade --since 2021-01
 
 check: lint test  ## What to run before a push: format, lint, types, imports, the quick tests
 
-lint: setup  ## Check format, lint, types and imports
+lint: setup  #+ Check format, lint, types and imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-audit: setup  ## Look the locked packages up among known vulnerabilities; one that no index knows is an error
+audit: setup  #+ Look the locked packages up among known vulnerabilities; one that no index knows is an error
 	$(UV) tool run pip-audit==2.9.0 --strict --disable-pip --require-hashes --requirement requirements.lock
 
 fmt: setup  ## Format and mend what can be mended by machine
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-golden: setup  ## Rewrite the golden scores; say in the commit why they moved
+golden: setup  #+ Rewrite the golden scores; say in the commit why they moved
 	$(PY) -m tests.golden.rewrite
 
-site: setup  ## Write the site of the newest publications anew
+site: setup  #+ Write the site of the newest publications anew
 	$(BIN)/magnetcast site
 
 docs: setup  ## Rewrite the catalogue of features in docs/features.md (seconds)
 	$(PY) -m docs.catalogue
 
-pictures: setup  ## Rewrite the documentation's pictures of what is published in the home (make run first)
+pictures: setup  #+ Rewrite the documentation's pictures of what is published in the home (make run first)
 	$(PY) -m docs.screens
 
-docs-site: setup  ## Build the documentation's site into var/docs
+docs-site: setup  #+ Build the documentation's site into var/docs
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 
-docs-test: setup  ## Follow every command of the documentation on the bundled facts (minutes)
+docs-test: setup  #+ Follow every command of the documentation on the bundled facts (minutes)
 	MAGNETCAST_DOCS=all $(PY) -m pytest -q -n auto --dist load tests/docs/test_commands.py
 
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
-lock: | $(filter .uv/bin/uv,$(UV))  ## Resolve the packages anew, and those of the image among them
+lock: | $(filter .uv/bin/uv,$(UV))  #+ Resolve the packages anew, and those of the image among them
 	$(COMPILE) pyproject.toml --extra ops --extra dask --extra dev --output-file requirements.lock
 	printf 'hatchling\neditables\n' | $(COMPILE) pyproject.toml - --extra ops --extra dask --constraint requirements.lock --no-annotate --output-file requirements.image.lock
 
-bench: bench-evidence bench-magnets bench-revisions bench-coverage bench-accuracy bench-mirror bench-policy-value  ## Re-measure accuracy (bench-speed, -run, -service, -store, -scale and -kills measure time and harm)
+bench: bench-evidence bench-magnets bench-revisions bench-coverage bench-accuracy bench-mirror bench-policy-value  #+ Re-measure accuracy (bench-speed, -run, -service, -store, -scale and -kills measure time and harm)
 
 bench-evidence bench-revisions bench-coverage bench-accuracy bench-mirror bench-speed bench-run bench-scale: bench-%: setup
 	$(PY) benchmarks/$*.py
@@ -116,7 +119,7 @@ var/peers: benchmarks/peers.txt | $(filter .uv/bin/uv,$(UV))
 	$(UV) pip install --quiet --python $@/bin/python -r $<
 	@touch $@
 
-bench-magnets: setup var/peers  ## Replay the magnets over five years and bring the figures of README and docs/accuracy.md up to date (minutes)
+bench-magnets: setup var/peers  #+ Replay the magnets over five years and bring the figures of README and docs/accuracy.md up to date (minutes)
 	MAGNETCAST_PEERS=$${MAGNETCAST_PEERS:-var/peers/bin/python} $(PY) benchmarks/magnets.py
 
 bench-kills: setup
@@ -125,17 +128,17 @@ bench-kills: setup
 bench-policy-value: setup
 	$(PY) benchmarks/policy_value.py
 
-bench-beat-us: setup  ## Lay out the task that others may enter, and score the entries that need nothing more
+bench-beat-us: setup  #+ Lay out the task that others may enter, and score the entries that need nothing more
 	$(PY) -m benchmarks.beat_us.lay
 	$(PY) benchmarks/beat_us/task.py benchmarks/beat_us/entries/seasonal_naive.py var/beat_us/magnetcast.csv
 
-size:  ## Report lines, modules, functions and names
+size:  #+ Report lines, modules, functions and names
 	@python3 benchmarks/size.py
 
-guard: setup  ## Count the instructions of the hot paths: a fifth more than before fails, less is printed (valgrind)
+guard: setup  #+ Count the instructions of the hot paths: a fifth more than before fails, less is printed (valgrind)
 	$(PY) benchmarks/guard.py
 
-guard-baseline: setup  ## Write the counts anew; say in the commit why they moved
+guard-baseline: setup  #+ Write the counts anew; say in the commit why they moved
 	$(PY) benchmarks/guard.py --write
 
 bench-service: setup
@@ -144,7 +147,7 @@ bench-service: setup
 bench-store: setup
 	$(PY) benchmarks/storage.py
 
-release: setup  ## Build what others install from the last commit, with an SBOM and signed sums: KEY=~/.ssh/releaser
+release: setup  #+ Build what others install from the last commit, with an SBOM and signed sums: KEY=~/.ssh/releaser
 	@test -n "$(KEY)" || { echo "make release KEY=FILE (ssh-keygen -t ed25519 -f FILE makes one)"; exit 1; }
 	rm -rf var/release && mkdir -p var/release/tree && git archive HEAD | tar -x -C var/release/tree
 	cd var/release/tree && SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(abspath $(PY)) -m hatchling build -t wheel -t sdist -d ..
@@ -152,7 +155,7 @@ release: setup  ## Build what others install from the last commit, with an SBOM 
 	$(UV) tool run --from cyclonedx-bom==7.5.0 cyclonedx-py requirements --output-reproducible -o var/release/sbom.cdx.json requirements.lock
 	cd var/release && sha256sum * >SHA256SUMS && ssh-keygen -Y sign -f "$(abspath $(KEY))" -n magnetcast SHA256SUMS
 
-fuzz: setup  ## Hand 50,000 broken files and arguments to every reader and verb (an hour)
+fuzz: setup  #+ Hand 50,000 broken files and arguments to every reader and verb (an hour)
 	MAGNETCAST_FUZZ=$${MAGNETCAST_FUZZ:-50000} $(PY) -m pytest -q -n 0 tests/property/test_hostile_input.py
 
 clean:  ## Remove the environment and everything made by runs

@@ -211,6 +211,18 @@ class Replay:
                 lines.append(f"- {scope}, {lead}, {metric}: {own} against {other} of {best}")
         return lines or ["- nowhere"]
 
+    def front(self) -> dict[str, list[str]]:
+        """Rows of the README: error, that of the same month last year, and coverage."""
+        rows = {
+            "error": (MODEL, "wape", "{:.1%}"),
+            "error of the same month last year": (REFERENCE, "wape", "{:.1%}"),
+            "inside the 80% band": (MODEL, "coverage80", "{:.0%}"),
+        }
+        return {
+            name: [form.format(self.rows[ALL, model, lead][metric]) for lead in GROUPS]
+            for name, (model, metric, form) in rows.items()
+        }
+
     def quoted(self, scope: str, model: str) -> list[str]:
         """Entries of a page that quotes: error, loss; covered; bias."""
         entries = (self.entry(scope, model, lead) for lead in GROUPS)
@@ -359,8 +371,8 @@ def quotations(
     }
     beat_us = {f"`{MODEL}`, {name}": short.quoted(at, MODEL) for name, at in QUOTED_SCOPES.items()}
     return {
-        ("README.md", "## How good is it"): rows(long) | as_operator,
-        ("docs/accuracy.md", "## Over five years"): rows(long) | eras,
+        ("README.md", "## How good is it"): long.front(),
+        ("docs/accuracy.md", "## Over five years"): rows(long) | eras | as_operator,
         ("docs/accuracy.md", "## From June 2024 on"): rows(short),
         ("benchmarks/beat_us/README.md", "## Where we stand"): beat_us,
     }

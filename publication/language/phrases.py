@@ -157,6 +157,19 @@ def catalogue_of(code: str) -> Catalog:
         return read_po(opened, locale=LOCALES.get(code, code), abort_invalid=True)
 
 
+def untranslated(code: str) -> list[str]:
+    """Sentences of a catalogue that have no translation yet: pages show them in English."""
+    texts = {
+        message.id if isinstance(message.id, str) else message.id[0]: message.string or ""
+        for message in catalogue_of(code)
+    }
+    return [
+        text
+        for text, strings in texts.items()
+        if text and not all([strings] if isinstance(strings, str) else strings)
+    ]
+
+
 LOCALES: Final = {"zh": "zh_Hans"}
 """Locales of CLDR that have another name than the code."""
 
