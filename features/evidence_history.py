@@ -131,7 +131,7 @@ class EvidenceHistory:
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def panel(self, moment: pd.Timestamp) -> EvidencePanel:
-        """Evidence panel at a moment, without its gaps; solved once."""
+        """Evidence panel at a moment, solved once."""
         if moment not in self._panels:
             key = self._panel_key(moment)
             cached = self.cache.fetch(key, lambda: _solved(self._observations, self._prior, moment))
@@ -161,10 +161,6 @@ class EvidenceHistory:
     def add_panel(self, panel: EvidencePanel) -> None:
         """Add a panel solved from the same facts, so that it is not solved again."""
         self._panels[panel.as_of] = panel
-
-    def gaps(self, moment: pd.Timestamp) -> pd.DataFrame:
-        """Partner imports beside exports (``mirror.GAP_COLUMNS``), always solved anew."""
-        return evidence_panel(self._observations, as_of=moment, prior=self._prior).gaps
 
     def origin(self, moment: pd.Timestamp) -> Origin:
         """Origin at a moment, built once."""
@@ -201,7 +197,7 @@ class EvidenceHistory:
 
 def _solved(observations: pd.DataFrame, prior: PanelPrior, moment: pd.Timestamp) -> Values:
     panel = evidence_panel(observations, as_of=moment, prior=prior)
-    names = {column.name for column in fields(panel)} - {"as_of", "gaps"}
+    names = {column.name for column in fields(panel)} - {"as_of"}
     return {name: getattr(panel, name) for name in sorted(names)}
 
 

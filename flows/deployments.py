@@ -22,7 +22,6 @@ from flows.backup import back_up, prune
 from flows.cli.options import moment
 from flows.cli.run_commands import run_tables_and_tell
 from flows.clock import utc_now
-from flows.context.console import echo
 from flows.context.library_defaults import set_defaults
 from flows.context.notices import Receivers
 from flows.context.parameter_sources import parameters_for
@@ -37,8 +36,6 @@ from flows.system_health import alarm_news, examine
 from flows.training.backtest_records import backtest
 from flows.training.train import train
 from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET
-from sources.http import KEY_PAGES
-from sources.providers import without_key
 from store.asof import MOMENT
 from store.errors import SourceError
 from store.settings import Settings
@@ -49,16 +46,12 @@ ALARM: Final = "Alarm"
 """Name of the failed state of a check whose alarms were posted."""
 
 Asked = Literal[
-    "bundled", "comtrade", "comtrade_mirror", "census", "comext", "hts", "federal_register",
-    "mofcom", "gacc", "white_house", "cbp",
+    "bundled", "comtrade", "hts", "federal_register", "mofcom", "gacc", "white_house", "cbp",
 ]  # fmt: skip
 
 INGESTS: Final[dict[Asked, str]] = {
     "bundled": "0 5 * * *",  # a new release of the code may have new tables
     "comtrade": "0 6 * * *",  # loads China's months some time after their release
-    "comtrade_mirror": "30 6 * * 1",  # partners report on different days
-    "census": "0 7 3-12 * *",  # publishes about the 5th, five weeks after the month
-    "comext": "30 7 14-20 * *",  # publishes in mid-month, and revises
     "hts": "30 8 * * 2",  # revised without notice
     "federal_register": "0 22 * * 1-5",  # after each issue
     "mofcom": "30 21 * * *",  # announces on any day, often in the evening
@@ -125,16 +118,10 @@ ParametersPath = Annotated[str, Field(pattern=r"^default$|\.(toml|json)$")]
 
 @flow(name="scheduled-ingest", retries=3, retry_delay_seconds=600, **OFTEN)
 def ingest_source(source: Asked) -> None:
-    """Load one source; an unavailable provider is asked again.
-
-    A provider is skipped if its key is missing; ``magnetcast status`` names it.
-    """
+    """Load one source; an unavailable provider is asked again."""
     settings = Settings()
     if source == "bundled":
         ingest_exclusively(settings, None, source="the bundled tables")
-        return
-    if source in without_key(settings):
-        echo(f"ingest    {source} is not asked: no key is set, free at {KEY_PAGES[source]}")
         return
     request = live(settings, source, months_to_fetch(settings, source, since=None, until=None))
     ingest_exclusively(settings, request, source=source)

@@ -22,8 +22,6 @@ from models.monitoring import Alarm, HealthReport, Reading
 from models.registry.champions import read_champions
 from models.registry.stored_model import MODEL, verify
 from sources.bundled.release_calendar import ReleaseCalendar
-from sources.http import KEY_PAGES
-from sources.providers import without_key
 from store.archive import sqlite_damage
 from store.asof import OBSERVATION_KEY, known_at
 from store.database import sqlite_file
@@ -92,8 +90,6 @@ class HealthFacts:
     """Commodities other than magnets whose last run failed."""
     is_busy: bool = False
     """Whether a run or an ingest goes on, or may on another machine that shares the database."""
-    unasked: tuple[str, ...] = ()
-    """Sources that the schedule passes over, as their key is not set."""
 
     @property
     def run_state(self) -> str:
@@ -240,13 +236,6 @@ def _lines(facts: HealthFacts) -> Iterator[Message]:
         yield message(
             "The last run began %(day)s %(time)s UTC: %(state)s.", state=facts.run_state, **when
         )
-    for name in facts.unasked:
-        yield message(
-            "%(source)s is not asked: MAGNETCAST_%(name)s_KEY is not set, free at %(page)s.",
-            source=name,
-            name=name.upper(),
-            page=KEY_PAGES[name],
-        )
     yield facts.champion or message("Champion: none.")
     if facts.champion_trouble:
         yield message("The champion cannot forecast; the next run trains a model in its place.")
@@ -334,7 +323,6 @@ def examine(settings: Settings, moment: pd.Timestamp) -> HealthReport:
         free_bytes=shutil.disk_usage(settings.home).free,
         backup_at=last_backup(settings),
         is_busy=sqlite_file(settings.url) is None or is_writing(settings),
-        unasked=without_key(settings),
     )
     if facts.unreadable:
         return report_of(facts)

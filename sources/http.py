@@ -96,10 +96,7 @@ MOST_BODY: Final = 100_000_000
 RESUMED_WITHIN: Final = pd.Timedelta(hours=20)
 """Age of an answer with which a fetch that was cut off goes on; a daily one begins anew."""
 
-KEY_PAGES: Final[Mapping[str, str]] = {
-    "comtrade": "https://comtradedeveloper.un.org",
-    "census": "https://api.census.gov/data/key_signup.html",
-}
+KEY_PAGES: Final[Mapping[str, str]] = {"comtrade": "https://comtradedeveloper.un.org"}
 """Sign-up page for a provider's key."""
 
 UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -123,14 +120,13 @@ _REFUSED: Final[Mapping[int, tuple[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class ApiKeys:
-    """Keys sent with every request, by the name of the header or parameter, and never written."""
+    """Keys sent with every request, by the name of the header, and never written."""
 
     headers: Mapping[str, SecretStr] = field(default_factory=dict)
-    params: Mapping[str, SecretStr] = field(default_factory=dict)
 
     def redact(self, text: str) -> str:
         """Text with every key hidden, in each encoding of addresses."""
-        keys = [key.get_secret_value() for key in (*self.headers.values(), *self.params.values())]
+        keys = [key.get_secret_value() for key in self.headers.values()]
         written = [[key, quote(key, safe=""), quote_plus(key)] for key in keys if key]
         for form in sorted(chain(*written), key=len, reverse=True):
             text = text.replace(form, "***")
@@ -138,23 +134,8 @@ class ApiKeys:
 
 
 def sent_as(name: str, key: SecretStr | None) -> Mapping[str, SecretStr]:
-    """Header or parameter for a key; none if the key is missing or empty."""
+    """Header for a key; none if the key is missing or empty."""
     return {} if key is None or not key.get_secret_value() else {name: key}
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A provider's own account of why it sends no data."""
-
-    text: str
-    """In the provider's words, whole."""
-    remedy: str = ""
-    is_empty: bool = False
-    """Whether there is nothing to send, which is an answer."""
-
-
-Explain = Callable[[bytes], Refusal | None]
-"""Refusal in a body; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +171,6 @@ class _Call(Generic[Read]):
     address: str
     accept: str
     read: Callable[[bytes], Read]
-    may_be_empty: bool
-    explain: Explain | None
 
     @property
     def file_name(self) -> str:
@@ -258,11 +237,6 @@ class HttpClient:
     def sha256(self) -> str:
         return self._answers.hexdigest()
 
-    def pause(self, seconds: float) -> None:
-        """Wait for an answer in preparation; not at all offline, where it is archived."""
-        if not self._settings.offline:
-            self._sleep(seconds)
-
     def get(
         self,
         path: str,
@@ -270,8 +244,6 @@ class HttpClient:
         *,
         read: Callable[[bytes], Read],
         accept: str = _JSON,
-        may_be_empty: bool = False,
-        explain: Explain | None = None,
         base_url: str = "",
     ) -> Read | None:
         """Complete answer as ``read``, after retries; None if there are no data.
@@ -279,16 +251,13 @@ class HttpClient:
         Args:
             params: Names and values of the query, without keys.
             read: Reads a body; one of ``UNREADABLE`` is retried, then an error.
-            may_be_empty: Whether "no content" (204) is a valid answer, as few providers document;
-                otherwise it is retried.
-            explain: Finds the provider's own refusal in a body.
 
         Raises:
             SourceError: The provider did not deliver, or offline the answer is not archived.
         """
         query = f"?{urlencode(params)}" if params else ""
         address = f"{base_url or self._base}{path}{query}"
-        call = _Call(address, accept, read, may_be_empty, explain)
+        call = _Call(address, accept, read)
         try:
             if self._settings.offline or call.file_name in self._kept:
                 return self._read(call, *self._replayed(call))
@@ -306,17 +275,17 @@ class HttpClient:
             raise self._given_up(call, str(err), err.__cause__) from err
 
     def _asked(self, call: _Call[Read]) -> Read | None:
-        keys = {name: key.get_secret_value() for name, key in self._keys.params.items()}
-        url = httpx.URL(call.address).copy_merge_params(keys) if keys else call.address
         try:
-            with self._client.stream("GET", url, headers={"Accept": call.accept}) as response:
+            with self._client.stream(
+                "GET", call.address, headers={"Accept": call.accept}
+            ) as response:
                 status, body = response.status_code, self._body(call, response)
         except httpx.RequestError as err:
             reason = f"{type(err).__name__}: {err}".removesuffix(": ")
             raise _TransientError(self._keys.redact(reason)) from err
-        if self._keys.headers or keys:  # a provider may echo them
+        if self._keys.headers:  # a provider may echo them
             body = self._keys.redact(body.decode("latin-1")).encode("latin-1")
-        if status in TRANSIENT or (status == httpx.codes.NO_CONTENT and not call.may_be_empty):
+        if status in TRANSIENT or status == httpx.codes.NO_CONTENT:
             pause = response.headers.get("Retry-After", "")
             wait = float(pause) if pause.isdigit() else 0.0  # a date waits as usual
             if wait > MAX_RETRY_AFTER_S:
@@ -354,15 +323,12 @@ class HttpClient:
             )
 
     def _read(self, call: _Call[Read], status: int, content_type: str, body: bytes) -> Read | None:
-        refusal = call.explain(body) if call.explain else None
         is_page = call.accept == PAGE_TYPE
         # A year's list of announcements is there from its first line on.
-        empty = status == httpx.codes.NO_CONTENT or (is_page and status == httpx.codes.NOT_FOUND)
-        if refusal is not None and refusal.is_empty:
-            empty = True
-        elif refusal is not None or not (empty or httpx.codes.is_success(status)):
-            raise self._refused(call, status, body, refusal)
-        elif not is_page and _is_html(content_type, body):
+        empty = is_page and status == httpx.codes.NOT_FOUND
+        if not (empty or httpx.codes.is_success(status)):
+            raise self._refused(call, status, body)
+        if not is_page and _is_html(content_type, body):
             raise SourceError(
                 f"{self._provider} sent an HTML page instead of data, at {call.address}. Expected "
                 "JSON, CSV or XML as documented. Open the address in a browser: it may ask to log "
@@ -424,9 +390,7 @@ class HttpClient:
             f"{call.address}. Expected a complete answer. {remedy}"
         )
 
-    def _refused(
-        self, call: _Call[Read], status: int, body: bytes, refusal: Refusal | None
-    ) -> SourceError:
+    def _refused(self, call: _Call[Read], status: int, body: bytes) -> SourceError:
         """Error for an answer without data that another attempt will not change."""
         fault, remedy = _REFUSED.get(
             status, ("answers with an unforeseen status", "Look at the address in a browser.")
@@ -434,8 +398,6 @@ class HttpClient:
         setting = f"MAGNETCAST_{self._provider.upper()}_URL"
         remedy = remedy.format(key=key_hint(self._provider), url=setting)
         text = "" if _is_html("", body) else shown(body.decode("utf-8", "replace"))
-        if refusal is not None:
-            fault, text, remedy = "sends no data", refusal.text, refusal.remedy or remedy
         quoted = f" with the text {text!r}" if text else ""
         return SourceError(
             f"{self._provider} {fault} (HTTP {status}){quoted}, at {call.address}. Expected HTTP "

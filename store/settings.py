@@ -18,7 +18,7 @@ IMPORT_ROOT = Path(__file__).resolve().parents[__name__.count(".")]
 """Folder from which Python imports this code."""
 
 PLAIN_URLS = (
-    "comtrade_url", "census_url", "comext_url", "hts_url",
+    "comtrade_url", "hts_url",
     "federal_register_url", "mofcom_url", "gacc_url", "white_house_url", "cbp_url",
 )  # fmt: skip
 
@@ -82,14 +82,6 @@ class Settings(BaseSettings):
     """UN Comtrade, API version 1."""
     comtrade_key: SecretStr | None = None
     """Key of UN Comtrade; without one its preview is asked."""
-    census_url: str = "https://api.census.gov/data/timeseries/intltrade/imports/hs"
-    """US Census, imports by HTS line."""
-    census_key: SecretStr | None = None
-    """Key of the US Census, which answers nobody without one."""
-    comext_url: str = "https://ec.europa.eu/eurostat/api/comext/dissemination/sdmx/2.1"
-    """Eurostat Comext, SDMX 2.1."""
-    comext_dataset: str = "DS-045409"
-    """Code of Comext's data set by HS and CN8, which changes."""
     hts_url: str = "https://hts.usitc.gov/reststop"
     """US tariff schedule, REST."""
     federal_register_url: str = "https://www.federalregister.gov/api/v1"

@@ -19,13 +19,6 @@ HS6: Final = "850511"
 """The six-digit code shared by all countries; it includes other metal magnets. Never mixed with
 COMMODITY."""
 
-US_LINES: Final = tuple(f"US85051100{ending}" for ending in ("10", "30", "50", "70", "90"))
-"""The ten-digit import lines of the USA below HS6, each a separate commodity."""
-
-EU_LINES: Final = ("CN85051110", "CN85051100")
-"""The eight-digit import lines of the EU: the magnets since the line was split, all metal magnets
-before."""
-
 MONTH_PATTERN: Final = r"^[1-9][0-9]{3}-(0[1-9]|1[0-2])$"
 
 Language = Literal["en", "de", "ja", "ko", "zh"]

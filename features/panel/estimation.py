@@ -15,13 +15,6 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from features.panel.evidence_panel import KINDS, PANEL_DESTINATIONS, EvidencePanel
-from features.panel.mirror import (
-    Exports,
-    fit_mirrors,
-    gap_table,
-    mirror_statements,
-    partner_figures,
-)
 from features.panel.partner_table import LEAST_PARTNERS
 from features.panel.statements import (
     CellBlock,
@@ -130,16 +123,6 @@ _MEMBERS: Final = np.array(
 """Members of each row of the panel, rows x destinations."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Solved:
-    """Statements and their solution; tonnes and log standard errors are destinations x months."""
-
-    statements: list[Statement]
-    solution: Solution
-    tonnes: Floats
-    stderr: Floats
-
-
 def evidence_panel(
     observations: pd.DataFrame,
     *,
@@ -157,8 +140,7 @@ def evidence_panel(
 
     Returns:
         All destinations and sums from 2016-01 to the last month with a figure or a value of the
-        world, at most the last complete month. Partners' records improve these months and add none.
-        ``later`` holds the later months that figures fix.
+        world, at most the last complete month. ``later`` holds the later months that figures fix.
 
     Raises:
         DataError: ``as_of`` is too early, there is no figure, or the figures do not converge.
@@ -186,27 +168,19 @@ def evidence_panel(
     values = values.set_axis(range(len(figures), len(figures) + len(values)))
     statements += value_statements(values, first=first, last=last)
     figures = pd.concat([figures, values], ignore_index=True)
-    solved = _solved(statements, first, last, prior)
-    gaps = gap_table([])
-    records = partner_figures(known_rows, PANEL_DESTINATIONS)
-    if len(records):
-        figures = pd.concat([figures, records], ignore_index=True)
-        solved, gaps = _mirrored(solved, figures.iloc[-len(records) :], first, last, prior)
-    months = last - first + 1
+    system = build_system(statements, first=first, last=last, prior=prior)
+    with threadpool_limits(limits=1, user_api="blas"):  # same bits on any number of cores
+        solution = solve(system)
+    tonnes, stderr = _cells(solution, months=system.months)
     return EvidencePanel(
         as_of=as_of,
         first=first,
         cutoff=last,
-        tonnes=solved.tonnes[:, :months],
-        stderr=solved.stderr[:, :months],
-        kind=_kinds(solved.statements, solved.solution, solved.stderr[:, :months], first),
-        available_at=_availability(solved.statements, figures, first, solved.tonnes.shape[1])[
-            :, :months
-        ],
-        suspicious=_suspicious(
-            solved.statements, solved.solution, figures, solved.tonnes[:WIDTH], first
-        ),
-        gaps=gaps,
+        tonnes=tonnes,
+        stderr=stderr,
+        kind=_kinds(statements, solution, stderr, first),
+        available_at=_availability(statements, figures, first, tonnes.shape[1]),
+        suspicious=_suspicious(statements, solution, figures, tonnes[:WIDTH], first),
     ).cut(max(_last_of_world(statements, last), reach or first))
 
 
@@ -215,30 +189,6 @@ def _last_of_world(statements: Sequence[Statement], last: int) -> int:
     sides = [s.above for s in statements if s.above is not None and not s.is_bound]
     ends = [cells.end for cells in sides if cells.destinations == AGGREGATES[WORLD]]
     return max(ends, default=last)
-
-
-def _solved(statements: list[Statement], first: int, last: int, prior: PanelPrior) -> _Solved:
-    system = build_system(statements, first=first, last=last, prior=prior)
-    with threadpool_limits(limits=1, user_api="blas"):  # same bits on any number of cores
-        solution = solve(system)
-    return _Solved(statements, solution, *_cells(solution, months=system.months))
-
-
-def _mirrored(
-    plain: _Solved, records: pd.DataFrame, first: int, cutoff: int, prior: PanelPrior
-) -> tuple[_Solved, pd.DataFrame]:
-    """Solution that also uses partners' import records, and the gaps of those records.
-
-    Reporting patterns of partners are fitted to ``plain``, the solution without these records. The
-    table gains the month after the cutoff, whose imports include exports of the cutoff's month.
-    """
-    with threadpool_limits(limits=1, user_api="blas"):
-        exports = Exports(PANEL_DESTINATIONS, first, plain.tonnes, plain.stderr)
-        mirrors = fit_mirrors(records, exports)
-    newest = max(int(mirror.months.max()) for mirror in mirrors)
-    last = min(max(newest, cutoff), cutoff + 1)
-    partner_statements = mirror_statements(mirrors, first=first, last=last)
-    return _solved([*plain.statements, *partner_statements], first, last, prior), gap_table(mirrors)
 
 
 def _cells(solution: Solution, *, months: int) -> tuple[Floats, Floats]:
@@ -340,7 +290,7 @@ def _residual_tonnes(statement: Statement, z: float, tonnes: Floats, first: int)
     if cells is None:
         return 0.0
     months = tonnes[_block(cells, first)]
-    total = (months * cells.shares if cells.weights else months).sum()
+    total = months.sum()
     sign = -1.0 if statement.above is None else 1.0
     return float(total * np.expm1(sign * z * statement.scale))
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.panel.mirror import GAP_COLUMNS
 from store.arrays import Floats
 from store.months import month_number, month_start, month_starts
 from store.publications.panels import MONTH_COLUMNS, StoredPanel
@@ -42,13 +41,10 @@ class EvidencePanel:
     later: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(MONTH_COLUMNS)))
     """Observed and derived months after the cutoff, which condition forecasts:
     ``store.publications.panels.MONTH_COLUMNS``."""
-    gaps: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(GAP_COLUMNS)))
-    """Partner imports and exports estimated without them; columns: ``mirror.GAP_COLUMNS``.
-    Empty in a panel that was read from the store or of a history."""
 
     @classmethod
     def from_stored(cls, stored: StoredPanel, as_of: pd.Timestamp) -> "EvidencePanel":
-        """Stored panel, bit for bit as solved except for its gaps.
+        """Stored panel, bit for bit as solved.
 
         Args:
             as_of: The moment of the publication (UTC).

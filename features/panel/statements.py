@@ -33,8 +33,7 @@ docs/data/published_figures.md; outlets that print one month twice mostly differ
 last place."""
 
 EVIDENCE_MEASURES: Final = ("net_weight_t", "yoy_pct", "mom_pct", "share_pct", "lead_min_t")
-"""Measures of China's own export weight; partners' imports differ in timing and scope, and are read
-in ``features.panel.mirror``."""
+"""Measures of China's own export weight; partners' imports differ in timing and scope."""
 
 _SMALLEST_TONNES: Final = 0.05
 """Replaces a published zero, which has no logarithm, and is the most that its rounding counts."""
@@ -54,12 +53,6 @@ class CellBlock(NamedTuple):
     destinations: tuple[str, ...]
     start: int
     end: int
-    weights: tuple[float, ...] = ()
-    """Weight of each month; ones if empty."""
-
-    @property
-    def shares(self) -> tuple[float, ...]:
-        return self.weights or (1.0,) * (self.end - self.start + 1)
 
 
 class PublishedFigure(NamedTuple):
@@ -331,5 +324,4 @@ def is_cell_level(statement: Statement) -> bool:
         and statement.below is None
         and cells is not None
         and cells.start == cells.end
-        and not cells.weights
     )

@@ -104,8 +104,7 @@ class LinearSystem:
     """All rows of one panel."""
 
     sums: sparse.csr_array
-    """M: one line per sum of cells; the cells themselves, the worlds and the EU27s come first. A
-    partner's imports are a weighted sum of two months."""
+    """M: one line per sum of cells; the cells themselves, the worlds and the EU27s come first."""
     contrast: sparse.csr_array
     season: sparse.csr_array
     target: Floats
@@ -175,18 +174,16 @@ class _CellBlocks:
         return -1 if cells is None else self._known.setdefault(cells, len(self._known))
 
     def matrix(self) -> sparse.csr_array:
-        """Weight of each cell in each sum, sums x cells."""
+        """One where a cell is in a sum, sums x cells."""
         rows: list[int] = []
         columns: list[int] = []
-        values: list[float] = []
         for cells, number in self._known.items():
             inside = [self._position[name] for name in cells.destinations]
             span = range(cells.start - self.first, cells.end - self.first + 1)
             columns += [int(self.cell[t, i]) for t in span for i in inside]
             rows += [number] * (len(span) * len(inside))
-            values += [share for share in cells.shares for _ in inside]
         shape = (len(self._known), self.months * WIDTH)
-        return sparse.csr_array((values, (rows, columns)), shape=shape)
+        return sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=shape)
 
 
 def _sparse(parts: list[tuple[Ints, Ints, Floats]], shape: tuple[int, int]) -> sparse.csr_array:

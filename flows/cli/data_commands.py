@@ -1,4 +1,4 @@
-"""``magnetcast data``: ingests, refused files, documents to review, the panel and partner gaps."""
+"""``magnetcast data``: ingests, refused files, documents to review, and the panel."""
 
 import json
 from pathlib import Path
@@ -115,34 +115,6 @@ def panel(
         )
     frame = estimates.frame.assign(period=estimates.frame["period"].dt.strftime("%Y-%m"))
     write_result(frame.round({"tonnes": 3, "stderr_t": 3}), out=out, form=format)
-
-
-@data.command
-def gaps(*, as_of: AsOf = None, out: Out = None, format: Form = "table") -> None:
-    """Compare China's exports with what partners report importing, with control limits.
-
-    Each month is compared with the other months of its series. Its state is within the limits,
-    outside them, or estimated if the exports are not published yet.
-    """
-    from flows.context.workspace import open_workspace
-
-    as_of_time = moment(as_of)
-    rows = open_workspace(Settings(), as_of_time).history.gaps(as_of_time)
-    if rows.empty:
-        echo(
-            f"no partner import records are known on {as_of_time:%Y-%m-%d}; the table is empty. "
-            "Load some, e.g. with `magnetcast ingest census`."
-        )
-    beyond = rows.loc[rows["state"] == "out"]
-    for row in beyond.itertuples(index=False):
-        echo(
-            f"out of control: {row.destination} {row.period:%Y-%m} ({row.source}), "
-            f"log gap {row.log_gap:+.2f} beyond {row.lower:+.2f}..{row.upper:+.2f}"
-        )
-    digits = dict.fromkeys(("exports_t", "arriving_t", "imports"), 3)
-    digits |= dict.fromkeys(("log_gap", "expected", "lower", "upper"), 4)
-    frame = rows.assign(period=[f"{period:%Y-%m}" for period in rows["period"]])
-    write_result(frame.astype(dict.fromkeys(digits, float)).round(digits), out=out, form=format)
 
 
 def _summary(frame: pd.DataFrame) -> str:

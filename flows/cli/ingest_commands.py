@@ -284,9 +284,6 @@ def codes_of(text: str | None) -> tuple[str, ...]:
 
 _HELP: Final = {
     "comtrade": "Fetch China's exports by partner, magnets or other codes (UN Comtrade).",
-    "comtrade_mirror": "Fetch imports from China as partners report them (UN Comtrade).",
-    "census": "Fetch US imports of magnets by ten-digit line (US Census).",
-    "comext": "Fetch EU imports of magnets by member state (Eurostat Comext).",
     "hts": "Fetch the US tariff line of magnets with its chapter 99 footnotes (USITC HTS).",
     "federal_register": "Queue new Federal Register documents for review.",
     "mofcom": "Queue new announcements of China's commerce ministry for review.",

@@ -217,9 +217,7 @@ def _sums(file: FileRows) -> list[str]:
     """Sums of the last two months of a table by partner, to compare with the site."""
     if (rows := file.tables.get("observations")) is None:
         return []
-    is_part = rows["measure"].isin(["net_weight_t", "mirror_import_t"]) & ~rows["destination"].isin(
-        [WORLD, EU27]
-    )
+    is_part = rows["measure"].eq("net_weight_t") & ~rows["destination"].isin([WORLD, EU27])
     is_part &= rows["source"].eq(file.source)  # a table of reports is none by partner
     sums = []
     for month, part in list(rows[is_part].groupby("period_from"))[-2:]:

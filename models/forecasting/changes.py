@@ -16,7 +16,6 @@ from features.controls.analogs import Analog, analogs_at
 from features.origin import Origin, origin_of
 from features.panel.estimation import evidence_panel
 from features.panel.evidence_panel import EvidencePanel
-from features.panel.mirror import PARTNER_KEY
 from features.panel.statements import evidence_figures
 from features.panel.system import PRIOR, PanelPrior
 from features.track_record import TrackRecord
@@ -29,7 +28,7 @@ from store.asof import EVENT_KEY, OBSERVATION_KEY, TARIFF_KEY
 from store.facts.commodities import MEASURE, under_china_code
 from store.months import month_number
 from store.publications.explanations import DIGITS, NewFigure, runs_of
-from store.vocabulary import CHANGED_INPUTS, NOT_REPRODUCED, WORLD
+from store.vocabulary import CHANGED_INPUTS, HS6, NOT_REPRODUCED, WORLD
 
 _CELL: Final = ("commodity", "origin", "destination", "measure", "period_from", "period_to")
 """Columns that name what a figure is about, whatever its source."""
@@ -131,8 +130,8 @@ def news_of(facts: KnownFacts, before: KnownFacts) -> NewRows:
     """Masks of the facts that became known since an earlier publication."""
     figures = facts.observations
     late = _unknown(figures, before.observations, OBSERVATION_KEY)
-    # Partners' codes are evidence on magnets too; what has no such code is another mineral.
-    is_evidence = under_china_code(figures) | figures["commodity"].str.fullmatch(PARTNER_KEY)
+    # Values of HS6 are evidence on magnets too; what has no such code is another mineral.
+    is_evidence = under_china_code(figures) | figures["commodity"].eq(HS6)
     cells = pd.MultiIndex.from_frame(figures[list(_CELL)])
     is_published = cells.isin(cells[~late])
     magnets = is_evidence.to_numpy(dtype=bool)

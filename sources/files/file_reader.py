@@ -1,6 +1,6 @@
 """The reader of files: text cells and values with their lines, whatever the format.
 
-Here: encodings, CSV, workbooks, records of JSON and XML, YAML, Parquet; hand-written tables and
+Here: encodings, CSV, workbooks, YAML, Parquet; hand-written tables and
 scenarios, of which every bad cell is reported before anything is used. What parses a cell raises
 ValueError worded to follow "is not"; the reader adds place and text. Not here: what cells mean.
 """
@@ -10,7 +10,6 @@ import csv
 import gzip
 import hashlib
 import io
-import json
 import math
 import re
 import zipfile
@@ -179,14 +178,11 @@ def tables_of(
 ) -> Iterator[tuple[list[Line], str]]:
     """Yield the stripped cells of a downloaded table with its format.
 
-    CSV is read once in each encoding that its bytes allow; a workbook once, and so are records of
-    JSON or XML, whose names become the first line.
+    CSV is read once in each encoding that its bytes allow, a workbook once.
     """
     readings: Iterable[tuple[Iterable[Line], str]]
     if content.startswith(_WORKBOOK):
         readings = [(enumerate(_sheet(name, content), start=1), "xlsx")]
-    elif b"<item>" in content or content.lstrip().startswith(b"{"):
-        readings = [(enumerate(_records(name, content), start=1), "")]
     else:
         readings = (
             (csv_lines(name, text, mark=max(",;\t", key=text[:_START].count)), encoding)
@@ -194,32 +190,6 @@ def tables_of(
         )
     for lines, kind in readings:
         yield [(number, [cell.strip() for cell in cells]) for number, cells in lines], kind
-
-
-def _records(name: str, content: bytes) -> list[list[str]]:
-    with _readable(name, "a whole file"):
-        records = _entries(content)
-    names = list(dict.fromkeys(key for record in records for key in record))
-    cells = [[record.get(key) for key in names] for record in records]
-    return [names, *(["" if cell is None else str(cell) for cell in row] for row in cells)]
-
-
-def _entries(content: bytes) -> list[dict[str, Any]]:
-    records: list[dict[str, Any]]
-    if b"<item>" in content:
-        answer = ET.fromstring(content)  # noqa: S314  # expat caps what entities grow to
-        records = [{part.tag: part.text for part in item} for item in answer.iter("item")]
-        total = answer.findtext(".//totalCount") or ""
-        is_part = total.isdigit() and int(total) > len(records)
-    else:
-        fields = json.loads(content)
-        records, total = fields.get("value"), "more, at its next link"
-        is_part = any("nextlink" in name.lower() and link for name, link in fields.items())
-    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        raise ValueError("it has no list of records called value")
-    if is_part:
-        raise ValueError(f"it is one page, of {len(records)} records of {total}")
-    return records
 
 
 def _sheet(name: str, content: bytes) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""Providers: statistics (customs, Comtrade, Census, Comext, tariffs) and official documents.
+"""Providers: statistics (customs, Comtrade, tariffs) and official documents.
 
 Here: what is specific to one provider; documents found wait for a person to decide. Not here: HTTP
 itself (``sources.http``) or checks that apply to all (``sources.checks``).
@@ -16,9 +16,6 @@ from store.vocabulary import HS6
 
 _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
     "comtrade": ("comtrade", "ComtradeExports"),
-    "comtrade_mirror": ("comtrade", "ComtradeMirror"),
-    "census": ("census", "CensusImports"),
-    "comext": ("comext", "ComextImports"),
     "hts": ("hts", "TariffSchedule"),
     "federal_register": ("federal_register", "FederalRegister"),
     "mofcom": ("announcements", "CommerceMinistry"),
@@ -31,16 +28,8 @@ _MAKERS: Final[Mapping[str, tuple[str, str]]] = {
 LIVE: Final = tuple(_MAKERS)
 """Ids of all live sources."""
 
-KEYED: Final = ("census",)
-"""Ids of the sources that require an API key."""
-
-BY_CODE: Final = ("comtrade", "comtrade_mirror")
+BY_CODE: Final = ("comtrade",)
 """Ids of the sources that cover any six-digit code."""
-
-
-def without_key(settings: Settings) -> tuple[str, ...]:
-    """Sources that require an API key that is not set."""
-    return tuple(name for name in KEYED if not getattr(settings, f"{name}_key"))
 
 
 def live_source(

@@ -1,4 +1,4 @@
-"""UN Comtrade: China's exports by partner, and imports from China as importers report them."""
+"""UN Comtrade: China's exports by partner."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -120,26 +120,19 @@ _LAG_DAYS: Final = 180
 _WEIGHTLESS_USD: Final = 1000.0
 """Value from which a weight of zero means a missing weight, not a small parcel."""
 
-ENOUGH_REPORTERS: Final = 20
-"""Reporters from which a month without any import from China cannot be a coincidence."""
+_CHINAS_EXPORTS: Final = {"reporterCode": "156", "flowCode": "X"}
 
 _HALF_KG: Final = 0.0005
 _HALF_USD: Final = 0.5e-6
 
 
 @dataclass(frozen=True, slots=True)
-class _Comtrade(HttpSource):
+class ComtradeExports(HttpSource):
+    """China's exports of a six-digit code by partner, including the world."""
+
+    id: ClassVar = _PROVIDER
     provider: ClassVar = _PROVIDER
-    side: ClassVar[Mapping[str, str]]
-    """Parameters that fix the reporting side and the direction."""
-    other: ClassVar[str]
-    """Parameter of the other side, which is left open."""
-    least: ClassVar[int]
-    """Reporters from which a month without rows cannot be a coincidence."""
-    weight: ClassVar[str]
-    value: ClassVar[str]
-    wanted: ClassVar[str]
-    """What is asked for, with a place for the code."""
+    completeness: ClassVar = 0.9
 
     commodity: str = HS6
 
@@ -156,7 +149,7 @@ class _Comtrade(HttpSource):
         )
 
     def fetch(self, span: MonthRange, *, ingested_at: pd.Timestamp) -> FileRows:
-        """Rows of the reporting side; as ``HttpSource.fetch``."""
+        """Rows of every partner; as ``HttpSource.fetch``."""
         long = None if self._key else LongFetch(f"{self.id}-{self.commodity}", ingested_at, PACE_S)
         with self.client(ApiKeys(headers=self._key), long) as http:
             releases = self._releases(http, span)
@@ -165,7 +158,7 @@ class _Comtrade(HttpSource):
             answers = [self._answer(http, part) for part in tracked]
         trades = [answer for answer in answers if answer is not None]
         rows = _dated(trades, releases, ingested_at=ingested_at)
-        is_group = rows[self.other].isin(COMTRADE_GROUPS)
+        is_group = rows["partnerCode"].isin(COMTRADE_GROUPS)
         rows = rows[~is_group]
         self._refuse_gaps(rows, releases)
         frame = observations(
@@ -186,7 +179,7 @@ class _Comtrade(HttpSource):
             span,
             http,
             {"observations": frame},
-            wanted=self.wanted.format(self.commodity),
+            wanted=f"exports of {self.commodity}, reported by China",
             ignored=tuple(f"{count} rows {kind}" for kind, count in counts.items() if count),
         )
         if self.commodity == HS6:
@@ -199,7 +192,7 @@ class _Comtrade(HttpSource):
 
     @property
     def _fixed(self) -> dict[str, str]:
-        return {**self.side, "cmdCode": self.commodity}
+        return {**_CHINAS_EXPORTS, "cmdCode": self.commodity}
 
     def _answer(self, http: HttpClient, span: MonthRange) -> _Rows | None:
         path = WITH_KEY if self._key else PREVIEW
@@ -231,18 +224,16 @@ class _Comtrade(HttpSource):
 
     def _releases(self, http: HttpClient, span: MonthRange) -> pd.DataFrame:
         """Last release of each month available: ``period, reporterCode, released`` (UTC)."""
-        reporter = [(name, code) for name, code in self.side.items() if name == "reporterCode"]
+        reporter = ("reporterCode", _CHINAS_EXPORTS["reporterCode"])
         parts = [
-            http.get(AVAILABILITY, [*reporter, ("period", _periods(part))], read=_released)
+            http.get(AVAILABILITY, [reporter, ("period", _periods(part))], read=_released)
             for part in span.pieces(MOST_MONTHS)
         ]
         rows = pd.concat(parts, ignore_index=True).sort_values("released")
         return rows.drop_duplicates(["period", "reporterCode"], keep="last", ignore_index=True)
 
     def _refuse_gaps(self, rows: pd.DataFrame, releases: pd.DataFrame) -> None:
-        reporters = releases.groupby("period")["reporterCode"].nunique()
-        available = set(reporters.index[reporters >= self.least])
-        if gaps := sorted(available - set(rows["period"].dt.strftime("%Y%m"))):
+        if gaps := sorted(set(releases["period"]) - set(rows["period"].dt.strftime("%Y%m"))):
             raise SourceError(
                 f"comtrade lists {first_few(gaps)} as available and has no rows of "
                 f"{self.commodity} for it. Expected rows for every month listed. Try again "
@@ -252,35 +243,15 @@ class _Comtrade(HttpSource):
     def _measured(self, rows: pd.DataFrame) -> list[pd.DataFrame]:
         """Weights and values; a missing weight is not a weight of zero."""
         base = rows[["period", "available_at", "note"]].assign(
-            commodity=self.commodity, destination=rows[self.other].map(comtrade_place)
+            commodity=self.commodity, destination=rows["partnerCode"].map(comtrade_place)
         )
         weight = rows["kilograms"].mask(_lacks_weight(rows))
         guess = rows["estimated"].map({True: "; weight estimated by Comtrade", False: ""})
         note = (base["note"] + guess.astype("str")).str.removeprefix("; ")
         return [
-            base.assign(measure=self.weight, value=weight / 1e3, half_width=_HALF_KG, note=note),
-            base.assign(measure=self.value, value=rows["usd"] / 1e6, half_width=_HALF_USD),
+            base.assign(measure="net_weight_t", value=weight / 1e3, half_width=_HALF_KG, note=note),
+            base.assign(measure="value_musd", value=rows["usd"] / 1e6, half_width=_HALF_USD),
         ]
-
-
-class ComtradeExports(_Comtrade):
-    """China's exports of a six-digit code by partner, including the world."""
-
-    id, completeness = "comtrade", 0.9
-    side = {"reporterCode": "156", "flowCode": "X"}  # noqa: RUF012
-    other, least = "partnerCode", 1
-    weight, value = "net_weight_t", "value_musd"
-    wanted = "exports of {}, reported by China"
-
-
-class ComtradeMirror(_Comtrade):
-    """Imports of a six-digit code from China, by the country that reports them."""
-
-    id, completeness = "comtrade_mirror", 0.7
-    side = {"partnerCode": "156", "flowCode": "M"}  # noqa: RUF012
-    other, least = "reporterCode", ENOUGH_REPORTERS
-    weight, value = "mirror_import_t", "mirror_import_musd"
-    wanted = "imports of {} from China, reported by every importer"
 
 
 def _periods(span: MonthRange) -> str:

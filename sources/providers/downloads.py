@@ -1,12 +1,10 @@
-"""Files downloaded in a browser, recognised by their headings; layouts: ``downloads.yaml``."""
+"""TradeData.csv of Comtrade Plus as a browser saves it, and what customs tables share with it."""
 
 import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,136 +12,39 @@ import pandas as pd
 
 from sources.bundled.notation import half_width
 from sources.files.file_reader import Line, Problems, content_of, package_table, tables_of
-from sources.providers.rows import (
-    USUAL_LAG,
-    comext_place,
-    comtrade_place,
-    observations,
-    usual_moment,
-)
+from sources.providers.rows import USUAL_LAG, comtrade_place, observations, usual_moment
 from store.errors import DataError, first_few
 from store.facts.batch import FileRows
+from store.vocabulary import HS6
 
 LEADING: Final = 15
 """Lines, such as titles and query terms, that may precede the headings."""
 
-_ENCODINGS: Final = ("utf-16", "utf-8-sig", "cp949", "big5", "latin-1")
-_INDICATORS: Final = ["quantity_in_100kg", "value_in_euros"]
-_MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
+_ENCODINGS: Final = ("utf-16", "utf-8-sig", "latin-1")
+_SOURCE: Final = "comtrade"
+_URL: Final = "https://comtradeplus.un.org/"
+_LAG_DAYS: Final = 180
+"""Usual lag after the month's end. Source: docs/data/comtrade.md."""
 
-_NUMERIC: Final = re.compile(r"((?:19|20)\d{2})[-./年]?(1[0-2]|0[1-9])月?", re.ASCII)
-_ROC: Final = re.compile(r"(\d{3})年(1[0-2]|0?[1-9])月", re.ASCII)
-_NAMED: Final = re.compile(r"([a-z]{3})[a-z]*\.? ((?:19|20)\d{2})", re.ASCII)
-_AMOUNT: Final = re.compile(
-    r"(value|quantity|weight|wgt|mass|qty|dlr|usd|\$|금액|중량|수량|金額|美元|[臺台]幣|重量|數量)(?!.*code)"
-)
-"""Headings of amounts, in the languages of these files."""
-_PART: Final = ["commodity", "destination", "period"]
+_NAME: Final = "exports of 850511, reported by China (Comtrade Plus, TradeData.csv)"
+_SAYS: Final[Mapping[str, str]] = {
+    "reportercode": "156", "flowcode": "x", "partner2code": "0", "customscode": "c00",
+    "motcode": "0",
+}  # fmt: skip
+"""What a line of ours says: exports of China, all procedures and modes of transport together."""
 
-
-def _comtrade_place(code: str) -> str:
-    if not re.fullmatch(r"\d{1,3}", code, re.ASCII):
-        raise ValueError("the code of a country (digits)")
-    return comtrade_place(int(code))
-
-
-_PLACES: Final[Mapping[str, Callable[[str], str]]] = {
-    "comtrade": _comtrade_place,
-    "comext": lambda code: comext_place(code.partition(":")[0].upper()),
+_MEASURES: Final[Mapping[str, tuple[str, float]]] = {
+    "net_weight_t": ("netwgt", 1e-3),
+    "value_musd": ("primaryvalue", 1e-6),
 }
-"""Destinations by the code of a column."""
+"""Column of each measure, and what one unit of it is."""
 
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """What the columns of a file are, and which of its lines are ours."""
-
-    source: str
-    name: str
-    place: str | Mapping[str, str]
-    lag_days: int
-    url: str
-    period: str
-    goods: str
-    says: Mapping[str, str]
-    codes: str
-    measures: Mapping[str, Mapping[str, float]]
-    prefix: str = ""
-    """Begins the commodity of a line, whose code follows."""
-    says_if_there: Mapping[str, str] = field(default_factory=dict)
-    """As ``says``, of columns that a file may lack."""
-
-    def fits(self, headings: Iterable[str]) -> bool:
-        """Whether a table has a weight and every required column."""
-        weight = "/".join(next(iter(self.measures.values())))
-        place = self.place if isinstance(self.place, Mapping) else ()
-        wanted = (*self.says, self.period, self.goods, weight, *place)
-        return all(set(headings).intersection(names.split("/")) for names in wanted)
-
-    def lines(self, table: pd.DataFrame) -> pd.DataFrame:
-        """Table with commodity and month of each line, and why it is not ours."""
-        codes = _column(self.goods, table).str.extract(r"^\W*([\d.]+)")[0].fillna("")
-        codes = codes.str.replace(".", "").str[:10]
-        months = _column(self.period, table).map(month_in)
-        reasons = {"other goods": ~codes.str.fullmatch(self.codes)}
-        optional = {name: text for name, text in self.says_if_there.items() if name in table}
-        for names, pattern in {**self.says, **optional}.items():
-            cells = _column(names, table)
-            is_ours = cells.map(folded).str.strip("'\" ").str.fullmatch(pattern)
-            reasons[f"another {cells.name}"] = ~is_ours
-        reasons |= {"no single month": months.eq(""), "repeated": table.duplicated()}
-        period = pd.to_datetime(months, format="%Y-%m", errors="coerce").astype("datetime64[us]")
-        reason = first_reason(reasons)
-        return table.assign(commodity=self.prefix + codes, period=period, why=reason)
-
-    def unread(self, ours: pd.DataFrame) -> tuple[str, ...]:
-        """Note on the columns of amounts in lines of ours that are not read, if any."""
-        read = {name for units in self.measures.values() for name in units}
-        names = [str(name) for name in ours.columns if name not in read]
-        amounts = [
-            name
-            for name in names
-            if _AMOUNT.search(name) and ours[name].str.contains("[1-9]").any()
-        ]
-        return (f"columns of amounts: {first_few(amounts)}",) if amounts else ()
-
-    def read(
-        self, ours: pd.DataFrame, problems: Problems, ingested_at: pd.Timestamp
-    ) -> pd.DataFrame:
-        """Observations in lines of ours, added up by code and month."""
-        if isinstance(self.place, str):
-            ours = ours.assign(destination=self.place)
-        else:
-            ((column, kind),) = self.place.items()
-            ours = ours.assign(
-                destination=problems.parsed(column, ours[column], _PLACES[kind])
-            ).dropna(subset="destination")
-        rows = pd.concat([self._amounts(ours, measure, problems) for measure in self.measures])
-        problems.raise_if_any()
-        moments = usual_moment(rows["period"], lag_days=self.lag_days, ingested_at=ingested_at)
-        rows = rows.assign(available_at=moments, note=USUAL_LAG)
-        return observations([rows], source=self.source, source_url=self.url)
-
-    def _amounts(self, ours: pd.DataFrame, measure: str, problems: Problems) -> pd.DataFrame:
-        """Amounts of a measure; zero is none, for a weight may be missing."""
-        units = self.measures[measure]
-        heading = next((heading for heading in units if heading in ours), None)
-        if heading is None:
-            return pd.DataFrame()
-        amounts = amounts_of(heading, ours[heading], problems) * units[heading]
-        cells = pd.concat([ours[_PART], amounts], axis=1)
-        summed = cells[cells["value"] > 0].groupby(_PART, as_index=False)
-        return summed.agg({"value": "sum", "half_width": "max"}).assign(measure=measure)
-
-
-@cache
-def layouts() -> tuple[Layout, ...]:
-    """Layouts of ``downloads.yaml``."""
-    return tuple(Layout(**entry) for entry in package_table("providers/downloads.yaml"))
+_HEADINGS: Final = {*_SAYS, "period", "cmdcode", "partnercode", "netwgt"}
+_CELL: Final = ["destination", "period"]
 
 
 def download(path: Path, ingested_at: pd.Timestamp) -> FileRows | None:
-    """Rows of a file by the layout of its headings; None if no layout fits."""
+    """Rows of a TradeData.csv; None if the file has other headings."""
     content, name = content_of(path), path.name
     refuse_other_file(name, content)
     problems = Problems(name)
@@ -151,29 +52,63 @@ def download(path: Path, ingested_at: pd.Timestamp) -> FileRows | None:
     if (table := next((table for table in readings if table is not None), None)) is None:
         return None
     problems.raise_if_any()
-    fitting = [(layout, layout.lines(table)) for layout in layouts() if layout.fits(table.columns)]
-    layout, lines = max(fitting, key=lambda pair: pair[1]["why"].eq("").sum())
-    ours, left_out = lines[lines["why"].eq("")], counts_of(lines["why"])
-    if ours.empty:
+    months = pd.to_datetime(table["period"], format="%Y%m", errors="coerce")
+    others = {
+        f"another {column}": table[column].map(folded).ne(text) for column, text in _SAYS.items()
+    }
+    reasons = first_reason(
+        {
+            "other goods": table["cmdcode"].ne(HS6),
+            **others,
+            "no single month": ~table["period"].str.fullmatch(r"\d{6}") | months.isna(),
+            "repeated": table.duplicated(),
+        }
+    )
+    ours, left_out = reasons.eq(""), counts_of(reasons)
+    if not ours.any():
         raise DataError(
-            f"{name} has the headings of {layout.name} and no such line: {first_few(left_out)}. "
-            f"Expected codes {layout.codes}, and lines that say {dict(layout.says)}. Ask the site "
-            "for those; nothing was taken over."
+            f"{name} has the headings of {_NAME} and no such line: {first_few(left_out)}. "
+            f"Expected code {HS6}, and lines that say {dict(_SAYS)}. Ask the site for those; "
+            "nothing was taken over."
         )
-    left_out += layout.unread(ours)
-    tables = {"observations": layout.read(ours, problems, ingested_at)}
-    sha256, request = hashlib.sha256(content).hexdigest(), f"{layout.name}, in {name}"
-    return FileRows(layout.source, name, sha256, tables, left_out, asked=request)
+    lines = table[ours].assign(period=months[ours].astype("datetime64[us]"))
+    tables = {"observations": _observations(lines, problems, ingested_at)}
+    sha256, request = hashlib.sha256(content).hexdigest(), f"{_NAME}, in {name}"
+    return FileRows(_SOURCE, name, sha256, tables, left_out, asked=request)
+
+
+def _observations(
+    lines: pd.DataFrame, problems: Problems, ingested_at: pd.Timestamp
+) -> pd.DataFrame:
+    """Weights and values of lines, added up by partner and month; zero is none."""
+    lines = lines.assign(destination=problems.parsed("partnercode", lines["partnercode"], _place))
+    parts = []
+    for measure, (heading, unit) in _MEASURES.items():
+        if heading in lines:
+            amounts = amounts_of(heading, lines[heading], problems) * unit
+            cells = pd.concat([lines[_CELL], amounts], axis=1)
+            summed = cells[cells["value"] > 0].groupby(_CELL, as_index=False)
+            parts.append(summed.agg({"value": "sum", "half_width": "max"}).assign(measure=measure))
+    problems.raise_if_any()
+    rows = pd.concat(parts)
+    moments = usual_moment(rows["period"], lag_days=_LAG_DAYS, ingested_at=ingested_at)
+    rows = rows.assign(commodity=HS6, available_at=moments, note=USUAL_LAG)
+    return observations([rows], source=_SOURCE, source_url=_URL)
+
+
+def _place(code: str) -> str:
+    if not re.fullmatch(r"\d{1,3}", code, re.ASCII):
+        raise ValueError("the code of a country (digits)")
+    return comtrade_place(int(code))
 
 
 def refuse_other_file(name: str, content: bytes) -> None:
     """Refuse a file that another verb takes, by what it is."""
     start = content[:4_000].decode("utf-8", "replace").removeprefix("\ufeff")
     for entry in package_table("providers/other_files.yaml"):
-        if match := re.search(entry["says"], start, re.IGNORECASE):
-            kind = entry["is"].format(*(group or "no text" for group in match.groups()))
+        if re.search(entry["says"], start, re.IGNORECASE):
             raise DataError(
-                f"{name} is {kind}. Expected a table of exports or imports as customs publish it. "
+                f"{name} is {entry['is']}. Expected a table of exports as customs publish it. "
                 f"{entry['do']} Nothing was taken over."
             )
 
@@ -236,48 +171,11 @@ def folded(text: str) -> str:
 
 
 def _table(lines: Sequence[Line], problems: Problems) -> pd.DataFrame | None:
-    """Lines below headings of a layout, as text; None where there are none."""
+    """Lines below the headings, as text; None where there are none."""
     for start, cells in lines[:LEADING]:
-        headings = [folded(cell).removesuffix("(default member)").strip() for cell in cells]
-        wide = [f"quantity2-{month}" for month in _MONTHS]
-        added = ["month", "quantity2"] if {"year", *wide}.issubset(headings) else []
-        if {"obs_value", "indicators"}.issubset(headings):
-            added += _INDICATORS
-        if not any(layout.fits([*headings, *added]) for layout in layouts()):
-            continue
-        width = len(headings)
-        table = lines_below(lines, start, problems, width=width, least=width)
-        table = table.set_axis(headings, axis=1).loc[:, ~pd.Index(headings).duplicated()]
-        if "month" in added:
-            return _long(table, wide)
-        for measure in added:
-            is_it = table["indicators"].str.lower().str.replace(r":.*", "", regex=True).eq(measure)
-            table[measure] = table["obs_value"].where(is_it, "")
-        return table
+        headings = [folded(cell) for cell in cells]
+        if _HEADINGS.issubset(headings):
+            width = len(headings)
+            table = lines_below(lines, start, problems, width=width, least=width)
+            return table.set_axis(headings, axis=1).loc[:, ~pd.Index(headings).duplicated()]
     return None
-
-
-def _long(table: pd.DataFrame, wide: list[str]) -> pd.DataFrame:
-    """One line per month; a month of zeros alone is not published yet."""
-    parts = [
-        table.drop(columns=wide).assign(month=table["year"] + f"-{n:02d}", quantity2=table[name])
-        for n, name in enumerate(wide, start=1)
-        if table[name].str.strip("0 ").ne("").any()
-    ]
-    return pd.concat(parts or [table.assign(month="", quantity2="")])
-
-
-def month_in(text: str) -> str:
-    """``YYYY-MM`` of a cell such as 202608, August 2026 or 115年08月, else an empty text."""
-    words = folded(text)
-    if match := _NUMERIC.fullmatch(words):
-        return f"{match[1]}-{match[2]}"
-    if match := _ROC.fullmatch(words):
-        return f"{int(match[1]) + 1911}-{int(match[2]):02d}"
-    if (match := _NAMED.fullmatch(words)) and match[1] in _MONTHS:
-        return f"{match[2]}-{_MONTHS.index(match[1]) + 1:02d}"
-    return ""
-
-
-def _column(names: str, table: pd.DataFrame) -> pd.Series:
-    return table[next(name for name in names.split("/") if name in table)]

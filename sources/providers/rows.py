@@ -15,7 +15,7 @@ from sources.bundled.policy_events import COVERAGE
 from sources.files.panel import MISSING_MARKS
 from store.errors import first_few, shown
 from store.schema.frames import DATE_DTYPE, MOMENT_DTYPE, typed_frame
-from store.vocabulary import EU27, EU27_MEMBERS, ORIGIN, UNITS, WORLD
+from store.vocabulary import EU27, ORIGIN, UNITS, WORLD
 
 USUAL_LAG: Final = "dated by the usual lag"
 """Note of a row whose provider does not publish a release date."""
@@ -75,11 +75,6 @@ def records_in(answer: object, name: str, needed: Sequence[str]) -> list[dict[st
     for record in held:
         refuse_missing(record, needed)
     return held
-
-
-def left_out(broken: int) -> tuple[str, ...]:
-    """Note on the rows that ``readable`` left out, if any."""
-    return (f"{broken} rows whose numbers cannot be read: left out",) if broken else ()
 
 
 def refuse_missing(has: Collection[Hashable], needed: Sequence[str]) -> None:
@@ -205,9 +200,6 @@ COMTRADE_GROUPS: Final = {975: "ASEAN"}
 """Codes of UN Comtrade for groups of countries that report beside their members: sums, not places.
 The EU (97) is a region of its own here; "Other Asia" (490) is a group by name alone."""
 
-_COMEXT: Final = {"EU27_2020": EU27, "EL": "GRC", "UK": "GBR"}
-"""Codes of Eurostat that are not those of ISO."""
-
 
 @cache
 def comtrade_places() -> dict[int, str]:
@@ -223,19 +215,3 @@ def comtrade_place(code: int) -> str:
     ``X899``, so that destinations still add up to the world.
     """
     return comtrade_places().get(code, f"X{code:03d}")
-
-
-def comext_place(code: str) -> str:
-    """Destination for a reporter of Eurostat."""
-    if (place := _COMEXT.get(code)) is not None:
-        return place
-    country = pycountry.countries.get(alpha_2=code)
-    if country is None:
-        raise ValueError("a member of the EU (two letters) or EU27_2020")
-    return str(country.alpha_3)
-
-
-def comext_members() -> tuple[str, ...]:
-    """Present members of the EU as Eurostat writes them, sorted."""
-    from_iso = {country.alpha_3: country.alpha_2 for country in pycountry.countries}
-    return tuple(sorted(from_iso[member] for member in EU27_MEMBERS))

@@ -31,12 +31,9 @@ _EVIDENCE: Final = (
 )
 """Tables that forecasts are computed from."""
 
-MAGNETS: Final = re.compile(r"(?:[A-Z]{2})?850511\d*")
-"""Codes of magnets, in China's own nomenclature or a partner's."""
-
 
 def under_china_code(rows: pd.DataFrame) -> pd.Series:
-    """Mask of the rows on the magnets under China's code; others are of partners or materials."""
+    """Mask of the rows on the magnets under China's code; others are of HS6 or materials."""
     return rows["commodity"].eq(COMMODITY)
 
 
@@ -52,18 +49,16 @@ def read_evidence(
 
 
 def _is_evidence(engine: Engine) -> ColumnElement[bool]:
-    """The condition of these figures: on magnets, of partners' imports, on materials.
+    """The condition of these figures: on magnets, on materials.
 
     Materials have names and no code. China's exports of 850511 hold other metal magnets too, so
     that only their values count, for ``features.panel.statements.hs6_values``.
     """
     row, names = tables.observations.c, read_commodities(engine)
     own_figures = [COMMODITY, *(name for name in names if not _CODE.fullmatch(name))]
-    partners = {name for name in names if MAGNETS.fullmatch(name)} - {COMMODITY}
-    imports = row.commodity.in_(partners) & row.measure.startswith("mirror_")
     is_value = (row.commodity == HS6) & (row.measure == "value_musd") & (row.origin == ORIGIN)
     values = is_value & ((row.destination == WORLD) | (row.period_from != row.period_to))
-    return row.commodity.in_(own_figures) | imports | values
+    return row.commodity.in_(own_figures) | values
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -11,7 +10,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.server.schemas.schedules import CronSchedule
 from prefect.utilities.schema_tools.validation import ValidationError, validate
 
-from flows.deployments import deployments, ingest_source, post
+from flows.deployments import deployments, post
 from sources.bundled.release_calendar import ReleaseCalendar, release_dates
 from sources.providers import LIVE
 from store.settings import PROJECT_ROOT
@@ -53,8 +52,8 @@ def test_every_live_source_has_a_cadence_of_beijing(made: dict[str, RunnerDeploy
 
 
 WRONG = [
-    ("census", {"source": "censu"}, "'censu' is not one of"),
-    ("census", {"as_of": "2026-11-25"}, "'as_of' was unexpected"),
+    ("comtrade", {"source": "comtrad"}, "'comtrad' is not one of"),
+    ("comtrade", {"as_of": "2026-11-25"}, "'as_of' was unexpected"),
     ("monthly", {"as_of": "yesterday"}, "field 'as_of'"),
     ("on-demand", {"set": {"learing_rate": 0.1}}, "'learing_rate' was unexpected"),
     ("weekly", {"set": {"num_leaves": 1}}, "less than the minimum"),
@@ -95,17 +94,6 @@ def test_every_release_on_record_is_taken_up_by_the_next_morning(
 
     assert {day.day_of_week for day in days} >= {5, 6}
     assert [day for day, m, r in zip(days, moments, runs, strict=True) if r - m > ONE_DAY] == []
-
-
-def test_a_source_whose_key_is_not_set_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MAGNETCAST_HOME", str(tmp_path / "var"))
-    monkeypatch.delenv("MAGNETCAST_CENSUS_KEY", raising=False)
-
-    ingest_source("census")
-
-    assert not (tmp_path / "var").exists()
 
 
 @pytest.mark.slow

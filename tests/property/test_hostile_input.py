@@ -36,7 +36,7 @@ from store.schema.scenario import ScenarioContext
 from store.settings import PROJECT_ROOT
 from tests.data.builders import make_events
 from tests.plain_flows import plain_flows
-from tests.unit.sources.test_downloads import EUROSTAT, KOREA, UK
+from tests.unit.sources.test_downloads import COMTRADE
 
 LONG = int(os.environ.get("MAGNETCAST_FUZZ", "0"))
 KNOWN = (DataError, SourceError, StoreError)
@@ -147,15 +147,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
         CUSTOMS,
         lambda path: loaded(CustomsDownload(path, ReleaseCalendar({}), NOW, "export").load()),
     ),
-    **{
-        name: (text, downloaded)
-        for name, text in {
-            "d.json": UK.replace("}, ", "},\n"),
-            "d.xml": KOREA.replace("><", ">\n<"),
-            "d.csv": EUROSTAT,
-            "d.xlsx": SHEET,
-        }.items()
-    },
+    **{name: (text, downloaded) for name, text in {"d.csv": COMTRADE, "d.xlsx": SHEET}.items()},
     "covariates.csv": (COVARIATES, lambda path: read_covariates(path, table=PANEL_TABLE)),
     "scenario.yaml": (SCENARIO, lambda path: read_scenario(path.name, path.read_bytes(), GROUND)),
     "tree.csv": (TREE, lambda path: sums_in(read_rows(path, "tree"), "tree")),

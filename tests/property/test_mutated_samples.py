@@ -28,7 +28,7 @@ from store.facts.writing import checked_tables
 from store.settings import Settings
 from tests.property.test_hostile_input import LONG
 from tests.providers.server import Providers, at_once, small_world
-from tests.unit.sources.test_downloads import FILES
+from tests.unit.sources.test_downloads import TRADE_DATA
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ TYPES: tuple[object, ...] = (None, True, 5, -1.5, 1e400, "", "x", "1,000", [], [
 
 FOLDER = os.environ.get("MAGNETCAST_SAMPLES", "")
 SAMPLES = {
-    **{name: content for name, (content, _) in FILES.items()},
+    "TradeData.csv": TRADE_DATA,
     **{
         path.name: path.read_bytes()
         for path in (sorted(Path(FOLDER).rglob("*")) if FOLDER else ())

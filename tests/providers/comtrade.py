@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -22,8 +21,6 @@ AREAS_NES = 899
 CHINA = 156
 ASEAN = 975
 ASEAN_MEMBERS = (704, 764, 458, 360, 608, 702)
-IMPORTERS = 90
-"""Countries, from the largest, that report their imports."""
 PREVIEW_ROWS = 500
 MOST_PERIODS = 12
 QUICK_CALLS = 8
@@ -33,7 +30,7 @@ QUICK_S = 40.0
 
 @dataclass
 class ComtradeWorld:
-    """Exports by month and partner; the importers' records follow from them."""
+    """Exports by month and partner."""
 
     first: str = "2016-01"
     last: str = "2026-08"
@@ -54,7 +51,7 @@ class ComtradeWorld:
     keyless: deque[float] = field(default_factory=lambda: deque(maxlen=QUICK_CALLS))
     """Moments of the last calls without a key that were answered."""
     groups: bool = False
-    """Whether ASEAN reports beside its members."""
+    """Whether ASEAN is a partner beside its members."""
 
     @cached_property
     def codes(self) -> tuple[int, ...]:
@@ -155,46 +152,36 @@ def _rows(world: ComtradeWorld, call: Call) -> Iterator[dict[str, object]]:
         column: {int(code) for code in call.many(column.lower())}
         for column in ("reporterCode", "partnerCode")
     }
-    flows, goods = call.many("flowcode") or ["M", "X"], call.many("cmdcode") or ["850511"]
+    goods = call.many("cmdcode") or ["850511"]
     for month in call.many("period"):
         if month not in world.months:
             continue
-        for good, flow in product(goods, flows):
-            for row in _month(world, month, good, exports=flow == "X"):
+        for good in goods:
+            for row in _month(world, month, good):
                 if all(row[column] in codes for column, codes in wanted.items() if codes):
                     yield row
                     yield from _by_mode(row) if world.splits else ()
 
 
-def _month(
-    world: ComtradeWorld, month: str, good: str, *, exports: bool
-) -> Iterator[dict[str, object]]:
+def _month(world: ComtradeWorld, month: str, good: str) -> Iterator[dict[str, object]]:
     weight = value = asean = 0.0
     for place, code in enumerate(world.codes):
         if (magnets := world.cell(month, place)) is None:
             continue
         cell = tuple(round(amount * world.factor(good), 2) for amount in magnets)
         weight, value = weight + cell[0], value + cell[1]
-        result = cell[0] if exports else round(cell[0] * (0.9 + code % 7 / 30))
-        known = None if (month, code) in world.weightless else result
+        known = None if (month, code) in world.weightless else cell[0]
         mode = None if (month, code) in world.modeless else 0
-        if exports:
-            yield _row(month, "X", good, CHINA, code, kilograms=known, usd=cell[1], mode=mode)
-        elif code != AREAS_NES and place < IMPORTERS:
-            usd = round(cell[1] * 1.06, 2)
-            yield _row(month, "M", good, code, CHINA, kilograms=known, usd=usd, mode=mode)
-            asean += result if code in ASEAN_MEMBERS else 0
-    if exports:
-        yield _row(month, "X", good, CHINA, 0, kilograms=weight, usd=round(value, 2))
-    elif world.groups:
-        yield _row(month, "M", good, ASEAN, CHINA, kilograms=asean, usd=asean * 48)
+        yield _row(month, good, code, kilograms=known, usd=cell[1], mode=mode)
+        asean += cell[0] if code in ASEAN_MEMBERS else 0
+    yield _row(month, good, 0, kilograms=weight, usd=round(value, 2))
+    if world.groups:
+        yield _row(month, good, ASEAN, kilograms=asean, usd=asean * 48)
 
 
 def _row(
     month: str,
-    flow: str,
     good: str,
-    reporter: int,
     partner: int,
     *,
     kilograms: float | None,
@@ -203,8 +190,8 @@ def _row(
 ) -> dict[str, object]:
     """Return one record, in the columns that are read and some that are null."""
     return {
-        "typeCode": "C", "freqCode": "M", "period": month, "reporterCode": reporter,
-        "reporterDesc": None, "flowCode": flow, "partnerCode": partner, "partnerDesc": None,
+        "typeCode": "C", "freqCode": "M", "period": month, "reporterCode": CHINA,
+        "reporterDesc": None, "flowCode": "X", "partnerCode": partner, "partnerDesc": None,
         "partner2Code": 0, "cmdCode": good, "customsCode": "C00", "motCode": mode,
         "qty": kilograms, "netWgt": kilograms, "isNetWgtEstimated": False, "primaryValue": usd,
         "isAggregate": partner == 0,
@@ -218,8 +205,8 @@ def _by_mode(row: dict[str, object]) -> Iterator[dict[str, object]]:
 
 
 def _reporters(world: ComtradeWorld, call: Call) -> list[int]:
-    """Return the reporters asked for that report at all."""
-    every = [CHINA, *world.codes[:IMPORTERS]]
+    """Return the reporters asked for."""
+    every = [CHINA, *world.codes]
     asked = [int(code) for code in call.many("reportercode")]
     return [code for code in asked or every if code in every]
 

@@ -58,9 +58,8 @@ class Providers:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def urls(self) -> dict[str, str]:
-        """Return the setting of each provider's address, and of the key that one of them needs."""
-        urls = {f"{name}_url": f"{self.url}/{name}" for name in self.providers}
-        return {**urls, "census_key": "census-4711"}
+        """Return the setting of each provider's address."""
+        return {f"{name}_url": f"{self.url}/{name}" for name in self.providers}
 
     def misbehave(self, provider: str, fault: Fault, *, times: int = 1, after: int = 0) -> None:
         """Spoil the next answers of a provider, or those after some good ones."""

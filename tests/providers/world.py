@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 
 from tests.providers.answers import Provider
-from tests.providers.census import CensusWorld, census
-from tests.providers.comext import ComextWorld, comext
 from tests.providers.comtrade import ComtradeWorld, comtrade
 from tests.providers.policy import PolicyWorld, beijing, federal_register, feeds, hts
 
@@ -14,16 +12,13 @@ class World:
     """What tests may change between two calls."""
 
     comtrade: ComtradeWorld = field(default_factory=ComtradeWorld)
-    census: CensusWorld = field(default_factory=CensusWorld)
-    comext: ComextWorld = field(default_factory=ComextWorld)
     policy: PolicyWorld = field(default_factory=PolicyWorld)
 
 
 def providers_of(world: World) -> dict[str, Provider]:
     """Return every provider by the name of its path."""
     return {
-        "comtrade": comtrade(world.comtrade), "census": census(world.census),
-        "comext": comext(world.comext), "hts": hts(world.policy),
+        "comtrade": comtrade(world.comtrade), "hts": hts(world.policy),
         "federal_register": federal_register(world.policy), "mofcom": beijing(world.policy),
         "gacc": beijing(world.policy), "white_house": feeds(world.policy),
         "cbp": feeds(world.policy),

@@ -6,13 +6,10 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from features.panel.mirror import GAP_COLUMNS
 from flows.context.stores import made_store
 from store.facts.batch import Batch, FileRows
 from store.facts.writing import write_batch
 from store.settings import Settings
-from tests.data.builders import make_levels
-from tests.data.mirror_builders import PARTNERS, changed, make_records, with_records
 from tests.data.store_builders import make_observations
 from tests.flows.conftest import Call
 
@@ -45,25 +42,3 @@ def test_vintages_and_what_changed_between_them_are_listed(
     assert [(row["destination"], row["before"], row["after"], row["change"]) for row in rows] == [
         ("JPN", None, 12.0, None), ("USA", 353.0, 354.5, 1.5), ("WLD", 353.0, 354.5, 1.5),
     ]  # fmt: skip
-
-
-@pytest.mark.slow
-def test_gaps_are_written_with_limits_and_those_beyond_them_are_reported(
-    magnetcast: Call, engine: Engine, tmp_path: Path
-) -> None:
-    records = changed(make_records(PARTNERS[0], last="2020-10"), "2020-06-01", {"value": 2_000.0})
-    rows = with_records(make_levels(last="2020-10"), records)
-    file = FileRows("made", "made.csv", "0" * 64, {"observations": rows})
-    write_batch(engine, Batch((file,)))
-    out = tmp_path / "new" / "gaps.json"
-
-    code, text, err = magnetcast(
-        "data", "gaps", "--as-of", "2021-01-25", "--format", "json", "--out", str(out)
-    )
-
-    assert (code, text) == (0, "")
-    assert err.startswith("out of control: USA 2020-06 (census)")
-    rows = json.loads(out.read_text(encoding="utf-8"))
-    assert list(rows[0]) == list(GAP_COLUMNS)
-    assert rows[0]["period"] == "2016-02"
-    assert [row["period"] for row in rows if row["state"] == "out"] == ["2020-06"]

@@ -17,7 +17,7 @@ SCENARIO = str(PROJECT_ROOT / "scenarios" / "us-tariff-60.yaml")
 
 READING = [
     "alerts", "backtest", "backup kept.tar.zst", "compare 1 2", "data diff 1 2", "explain USA",
-    "data gaps", "home upgrade", "home copy --to sqlite:///copy.db", "data panel", "promote",
+    "home upgrade", "home copy --to sqlite:///copy.db", "data panel", "promote",
     "prune", "publications list",
     "data quarantine list", "replay --publication 1", "data review accept 1 --event event.yaml",
     "rollback", "site", "run --commodity 850511", "status", "train", "data vintages",

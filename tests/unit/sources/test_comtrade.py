@@ -142,14 +142,6 @@ def test_a_month_is_known_since_its_release(
     assert set(rows["note"]) == {note}
 
 
-def test_the_mirror_is_dated_by_reporter(fetch: Fetch) -> None:
-    rows = fetch("comtrade_mirror", "2024-03").tables["observations"]
-
-    moments = rows.groupby("destination")["available_at"].first()
-    assert moments["DEU"] == pd.Timestamp("2024-06-05", tz="UTC")
-    assert moments["USA"] == pd.Timestamp("2024-06-01", tz="UTC")
-
-
 @pytest.mark.parametrize(
     ("code", "place"),
     [

@@ -92,18 +92,6 @@ def test_a_failure_that_stays_is_reported_with_its_remedy(
     assert kept_statuses(live_settings) == set()
 
 
-def test_no_content_is_an_answer_where_the_provider_documents_it(
-    providers: Providers, live_settings: Settings, waits: Waits
-) -> None:
-    providers.misbehave("comtrade", Fault.EMPTY)
-
-    for settings in (live_settings, live_settings.model_copy(update={"offline": True})):
-        with client(settings, waits) as http:
-            assert http.get(PREVIEW, ASKED, read=json.loads, may_be_empty=True) is None
-
-    assert len(providers.calls) == 1
-
-
 def test_a_body_is_kept_under_its_hash_beside_a_note(live_settings: Settings, waits: Waits) -> None:
     with client(live_settings, waits) as http:
         rows_of(http)
@@ -146,10 +134,8 @@ def test_an_answer_of_another_shape_is_asked_for_again_and_then_refused(
 
 class TestKeys:
     HEADER: ClassVar = ApiKeys(headers={"Ocp-Apim-Subscription-Key": SecretStr(KEY)})
-    PARAM: ClassVar = ApiKeys(params={"key": SecretStr(KEY)})
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("secrets", [HEADER, PARAM], ids=["header", "parameter"])
     @pytest.mark.parametrize("fault", [None, *Fault])
     def test_a_key_is_nowhere_to_be_found(
         self,
@@ -157,7 +143,6 @@ class TestKeys:
         live_settings: Settings,
         waits: Waits,
         *,
-        secrets: ApiKeys,
         fault: Fault | None,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
@@ -166,7 +151,7 @@ class TestKeys:
             providers.misbehave("comtrade", fault, times=9)
         result = ""
 
-        with client(live_settings, waits, keys=secrets) as http:
+        with client(live_settings, waits, keys=self.HEADER) as http:
             try:
                 rows_of(http)
             except SourceError:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from store.errors import SourceError
 from store.facts.batch import FileRows
@@ -55,16 +54,6 @@ def updated(**changes: object) -> Change:
     return in_comtrade(edit)
 
 
-def first_value(value: str) -> Change:
-    """Return a change of the first observation of Eurostat."""
-
-    def body(_: Call, sent: bytes) -> bytes:
-        head, mark, tail = sent.decode().partition('<g:ObsValue value="')
-        return (head + mark + value + tail[tail.index('"') :]).encode() if mark else sent
-
-    return edited("comext", body)
-
-
 def document(number: int, day: str) -> dict[str, object]:
     return {
         "document_number": f"2026-{number:05d}", "title": "Duties under 8505.11", "type": "Notice",
@@ -89,22 +78,11 @@ def nothing(_: Providers) -> None:
     """Change nothing."""
 
 
-def slow_queue(providers: Providers) -> None:
-    providers.world.comext.queue_cells, providers.world.comext.polls = 10, ("SUBMITTED",)
-
-
 def empty_feed(providers: Providers) -> None:
     providers.world.policy.feed = []
 
 
 REFUSED: dict[str, tuple[str, str, Change, str]] = {
-    "pieces": (
-        "census", "2026-08", lambda p: setattr(p.world.census, "unit", "NO"),
-        r"counts US8505110030 in NO\. Expected kilograms",
-    ),
-    "a slow queue": (
-        "comext", "2025-06", slow_queue, "still preparing the data of 2025-06 after 5 min",
-    ),
     "listed without rows": (
         "comtrade", "2024-03", updated(count=0, data=[]), "lists 202403 as available and has no r",
     ),
@@ -159,52 +137,25 @@ def test_an_answer_in_doubt_is_refused_with_what_to_do(
         fetch(name, month)
 
 
-@pytest.mark.parametrize(
-    ("key", "message", "calls"),
-    [
-        ("", r"requires an API key\. Expected one in MAGNETCAST_CENSUS_KEY.*key_signup", 0),
-        ("wrong", r"HTML page.* Set MAGNETCAST_CENSUS_KEY to a valid key, free at http", 2),
-    ],
-)
-def test_without_a_valid_key_the_sign_up_page_is_named(
-    providers: Providers, fetch: Fetch, key: str, message: str, calls: int
-) -> None:
-    with pytest.raises(SourceError, match=message):
-        fetch("census", "2026-08", census_key=SecretStr(key) if key else None)
-
-    assert len(providers.calls) == calls
-
-
 UNREADABLE = "1 rows whose numbers cannot be read: left out"
-PARTNER = {"mirror_import_t", "mirror_import_musd"}
 LEFT_OUT: dict[str, tuple[str, str, Change, set[str], str]] = {
-    "no quantity": (
-        "census", "2026-08",
-        lambda p: p.world.census.quantities.update({("8505110070", "2026-08"): 0}),
-        {"mirror_import_t"}, "1 rows without a quantity: the value alone is taken",
-    ),
     "no weight": (
         "comtrade", "2024-03",
         lambda p: setattr(p.world.comtrade, "weightless", frozenset({("202403", 842)})),
         {"net_weight_t"}, "1 rows without a weight: their value alone is taken",
     ),
     "a group": (
-        "comtrade_mirror", "2024-03", lambda p: setattr(p.world.comtrade, "groups", True),
+        "comtrade", "2024-03", lambda p: setattr(p.world.comtrade, "groups", True),
         set(), "1 rows of groups of countries (ASEAN): sums of others",
     ),
     **{
         f"{change} of Comtrade": (
-            "comtrade_mirror", "2024-03",
+            "comtrade", "2024-03",
             in_comtrade(lambda answer, change=change: answer["data"][0].update(change)),
-            PARTNER, UNREADABLE,
+            {"net_weight_t", "value_musd"}, UNREADABLE,
         )
-        for change in ({"netWgt": "many"}, {"primaryValue": "n.a."}, {"reporterCode": None})
+        for change in ({"netWgt": "many"}, {"primaryValue": "n.a."}, {"partnerCode": None})
     },
-    "NaN of Eurostat": ("comext", "2025-06", first_value("NaN"), {"mirror_import_meur"}, ""),
-    ": of Eurostat": ("comext", "2025-06", first_value(":"), {"mirror_import_meur"}, ""),
-    "1,5 of Eurostat": (
-        "comext", "2025-06", first_value("1,5"), {"mirror_import_meur"}, UNREADABLE,
-    ),
 }  # fmt: skip
 
 
@@ -245,7 +196,6 @@ def late_lists(providers: Providers) -> None:
 @pytest.mark.parametrize(
     ("source", "change", "notes"),
     [
-        (("comext", "2026-10"), nothing, ["no data for 2026-10"]),
         (
             ("cbp", "2024-01", "2025-12"), late_feed,
             ["messages of US customs before 2024-07-15: not read"],

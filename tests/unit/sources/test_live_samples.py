@@ -18,15 +18,6 @@ from tests.providers.server import Providers, at_once
 NOW = pd.Timestamp("2026-11-25T12:00", tz="UTC")
 
 REFUSED = {
-    "comext/cyanheads_fault-100.xml": (404, r"fault 100: ERR_NOT_FOUND_2: .*no data for these mo"),
-    "comext/cyanheads_fault-413.xml": (
-        413,
-        "estimated 17348292 rows, max authorised is 5000000.*few",
-    ),
-    "comext/cyanheads_queue-envelope.xml": (200, "UNKNOWN_REQUEST.*async/status/e3d39a1b-27eb.*ag"),
-    "comext/sdmxtest_footer.xml": (200, "defers the answer to a separate file.*Request fewer mon"),
-    "comext/sdmxtest_footer2.xml": (200, "defers the answer to a separate file.*Request fewer mo"),
-    "comext/sdmxtest_NAMA_10_GDP-ss.xml": (200, "lacks reporter; partner; .*may have changed"),
     "comtrade/comtradr_HS-60a6ad.json": (200, "flowCode M was not asked for.*nothing was taken ov"),
     "federal_register/monument-watch.json": (200, "announces 110 documents .* lists 5 .*Try again"),
     "hts/live_rows_id58289182026_id60582823577.json": (
@@ -34,9 +25,8 @@ REFUSED = {
         r"hts has no line 8505\.11\.00.*renumb",
     ),
     "hts/live_shape_2026-09-11_id69410137617.json": (200, r"hts has no line 8505\.11\.00.*renumbe"),
-    "census/probe_58577917292.json": (200, "lacks CTY_CODE; GEN_QY1_MO; .* may have changed"),
 }
-PATHS = {"comext": "data/DS-", "comtrade": "preview"}
+PATHS = {"comtrade": "preview"}
 """Calls that get the recorded bytes; of other sources all do."""
 
 
@@ -54,7 +44,7 @@ def test_an_answer_without_our_data_is_refused_with_what_to_do(
         return replace(answer, body=(samples / file).read_bytes(), status=status)
 
     providers.providers[source] = replace(provider, answer=recorded)
-    months = MonthRange.of("2013-01" if source == "census" else "2026-04")
+    months = MonthRange.of("2026-04")
 
     with pytest.raises(SourceError, match=message):
         live_source(source, live_settings, at_once).fetch(months, ingested_at=NOW)

@@ -23,7 +23,7 @@ def test_an_address_is_taken_without_its_last_slash(monkeypatch: pytest.MonkeyPa
 def test_what_is_no_plain_address_is_refused_and_not_shown(
     monkeypatch: pytest.MonkeyPatch, address: str, message: str
 ) -> None:
-    monkeypatch.setenv("MAGNETCAST_CENSUS_URL", address)
+    monkeypatch.setenv("MAGNETCAST_HTS_URL", address)
 
     with pytest.raises(ValidationError, match=message) as caught:
         Settings()
