@@ -109,9 +109,9 @@ lock: | $(filter .uv/bin/uv,$(UV))  #+ Resolve the packages anew, and those of t
 	$(COMPILE) pyproject.toml --extra ops --extra dask --extra dev --output-file requirements.lock
 	printf 'hatchling\neditables\n' | $(COMPILE) pyproject.toml - --extra ops --extra dask --constraint requirements.lock --no-annotate --output-file requirements.image.lock
 
-bench: bench-evidence bench-magnets bench-revisions bench-coverage bench-accuracy bench-mirror bench-policy-value  #+ Re-measure accuracy (bench-speed, -run, -service, -store, -scale and -kills measure time and harm)
+bench: bench-evidence bench-magnets bench-revisions bench-coverage bench-accuracy bench-policy-value  #+ Re-measure accuracy (bench-speed, -run, -service, -store, -scale and -kills measure time and harm)
 
-bench-evidence bench-revisions bench-coverage bench-accuracy bench-mirror bench-speed bench-run bench-scale: bench-%: setup
+bench-evidence bench-revisions bench-coverage bench-accuracy bench-speed bench-run bench-scale: bench-%: setup
 	$(PY) benchmarks/$*.py
 
 var/peers: benchmarks/peers.txt | $(filter .uv/bin/uv,$(UV))

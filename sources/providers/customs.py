@@ -263,8 +263,8 @@ def _headings(name: str, lines: list[tuple[int, list[str]]]) -> tuple[int, tuple
         f"No line of headings in the first {LEADING} of {name}: {', '.join(lacking)} not found. "
         "Expected those of the customs' query site, e.g. 数据年月, 商品编码, 贸易伙伴名称, "
         "第一数量, 第一计量单位, 美元, or in English, or a column a month. "
-        "Ask the site for commodity codes and trading partners; for files of other offices see "
-        "docs/data/downloads.md. Nothing was taken over."
+        "Ask the site for commodity codes and trading partners; a TradeData.csv of UN "
+        "Comtrade is read by `magnetcast ingest FILE`. Nothing was taken over."
     )
 
 

@@ -42,8 +42,7 @@ def test_a_figure_of_what_was_reported_before_is_reported_again_whoever_tells_it
 
 
 @pytest.mark.parametrize(
-    ("commodity", "input_name"),
-    [("850511", "new_actuals"), ("CN85051110", "new_actuals"), ("gallium", "policy")],
+    ("commodity", "input_name"), [("850511", "new_actuals"), ("gallium", "policy")]
 )
 def test_partners_codes_are_actuals_and_other_minerals_are_policy(
     commodity: str, input_name: str
