@@ -13,8 +13,6 @@ from typing import Any, Final
 import pandas as pd
 
 from publication.language.phrases import marked
-from publication.planning.planning_file import Planning
-from publication.planning.rivals import rivals
 from publication.queries import freshness, listings, track
 from publication.queries.destination_months import months_of, sums_of
 from publication.queries.explanation_sentences import explanation
@@ -26,7 +24,6 @@ from publication.tables import (
     FILE_COLUMNS,
     HISTORY_ROW,
     PUBLICATION_ROW,
-    RIVAL_ROW,
     SCORE_ROW,
     SUM_ROW,
     TARIFF_ROW,
@@ -113,7 +110,7 @@ def publication_files(publication: Publication) -> list[DataFile]:
     ]  # fmt: skip
 
 
-def site_files(publication: Publication, planning: Planning) -> list[DataFile]:
+def site_files(publication: Publication) -> list[DataFile]:
     """Tables of a commodity that change without a new publication."""
     cells = publication.memo.make("cells", lambda: track.cells_of(publication))
     sums = [
@@ -140,12 +137,6 @@ def site_files(publication: Publication, planning: Planning) -> list[DataFile]:
             DataFile("tariffs", marked("Tariff steps"), listings.tariffs(publication), TARIFF_ROW,
                      ("importer", "component", "product_scope", "effective_from")),
         ]  # fmt: skip
-    if len(planning.rivals):
-        files.append(
-            DataFile("forecasts-by-others", marked("Forecasts by others beside ours"),
-                     rivals(publication, planning), RIVAL_ROW,
-                     ("name", "made_on", "destination", "period"))
-        )  # fmt: skip
     return files
 
 

@@ -192,7 +192,7 @@ def _write_shared(
     names = {}
     for publication in publications:
         folder = root / publication.data
-        files = [*publication_files(publication), *site_files(publication, source.planning)]
+        files = [*publication_files(publication), *site_files(publication)]
         for file in files:
             write_text(folder / f"{file.name}.csv", file.csv)
             write_text(folder / f"{file.name}.json", json_of(file, publication))
@@ -291,7 +291,7 @@ def _of_commodity(
     read_at, planning = source.read_at, source.planning
     dataset = schema_dataset(publication, source.base_url)
     for code in publication.destinations:
-        fan = page_chart(publication, "fan", code, planning.rivals_of(publication.commodity, code))
+        fan = page_chart(publication, "fan", code)
         _draw(fan, root, old)
         text = destination_page(publication, read_at, planning, code, dataset=dataset, **about)
         name, digest = slug_of(code), digest_of(text)
@@ -321,7 +321,7 @@ def _of_commodity(
         ),
     )
     _draw(page_chart(publication, "outcome", publication.destinations[0]), root, old)
-    yield "track-record.html", track_page(publication, read_at, planning, **about)
+    yield "track-record.html", track_page(publication, read_at, **about)
     yield "publications.html", publications_page(publication, read_at, **about)
 
 

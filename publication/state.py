@@ -187,7 +187,7 @@ class Publication:
         return rows.loc[rows["as_of"] == as_of]
 
     def document_at(self, as_of: pd.Timestamp, destination: str) -> Record:
-        """Forecast of a destination at a moment, without those by others."""
+        """Forecast of a destination at a moment."""
         scores, bases = self.scores_at(as_of), self.snapshots[as_of].bases
         return self.memo.make(
             ("document", as_of, destination),

@@ -167,19 +167,6 @@ VINTAGE_ROW: Final = columns(
 )
 """One ingest of one file."""
 
-RIVAL_ROW: Final = columns(
-    "name source made_on commodity destination period lead tonnes available_at p10 p50 p90 actual "
-    "scored",
-    lead="Months from that of available_at.",
-    available_at="When it was entered.",
-    p10="Of our newest forecast published by available_at, whatever made_on says.",
-    actual="Actual tonnes, once observed.",
-    scored="Whether it was entered before the figure was loaded, is the last of its name, day of "
-    "entry and month, and we had a forecast.",
-)
-"""Somebody else's forecast of a month beside ours of the moment it was entered."""
-
-
 KILOGRAMS: Final = 3
 """Decimals of tonnes."""
 
@@ -215,15 +202,6 @@ def forecast_document(
         "coverage": [_coverage(group) for group in coverage_of(scores, destination, status)],
         "months": [_month(row, meanings) for row in months.to_dict("records")],
     }
-
-
-def by_months(rivals: pd.DataFrame) -> dict[str, list[Record]]:
-    """Forecasts by others by month, ``YYYY-MM``."""
-    months: dict[str, list[Record]] = {}
-    rows = rivals.assign(period=rivals["period"].dt.strftime("%Y-%m"))
-    for row in records(rows[["period", "name", "source", "made_on", "tonnes"]]):
-        months.setdefault(row.pop("period"), []).append(row)
-    return months
 
 
 def flat_rows(document: Record) -> list[Record]:

@@ -1,4 +1,4 @@
-"""What the home has seen of a firm's planning: forecasts by others, and what alert rules found.
+"""What the home has seen of a firm's planning: what alert rules found.
 
 Needs and rules are not stored: they stand in ``planning.yaml`` (``publication.planning``).
 """
@@ -9,13 +9,12 @@ from datetime import date, datetime
 from typing import Final
 
 import pandas as pd
-from sqlalchemy import Engine, Update, func, insert, select, update
+from sqlalchemy import Engine, Update, insert, select, update
 
-from store.database import reading, writing
+from store.database import writing
 from store.errors import DataError
-from store.facts.new_rows import check_clock
 from store.facts.reading import read_table
-from store.schema.database_tables import alerts, forecasts, rival_forecasts
+from store.schema.database_tables import alerts
 
 LONGEST_NAME: Final = 80
 
@@ -29,48 +28,6 @@ def checked_name(text: str, thing: str) -> str:
             "characters on one line. Correct it."
         )
     return name
-
-
-@dataclass(frozen=True, slots=True)
-class RivalForecast:
-    """Somebody else's forecast of one month."""
-
-    name: str
-    """Whose it is: a person, a bank, a newswire, a model."""
-    source: str
-    """Where it stands; may be empty."""
-    made_on: date
-    destination: str
-    period: date
-    tonnes: float
-    commodity: str
-
-
-def note_rivals(engine: Engine, rows: Iterable[RivalForecast], *, at: datetime) -> int:
-    """Store the forecasts by others that are new, as first seen now, and count them.
-
-    One that is stored keeps its moment, however often its file is read.
-    """
-    names = [*RivalForecast.__dataclass_fields__]
-    with writing(engine) as connection:
-        stored = {
-            tuple(row)
-            for row in connection.execute(select(*(rival_forecasts.c[name] for name in names)))
-        }
-        new = {tuple(asdict(row).values()): asdict(row) for row in rows}
-        entries = [{**row, "available_at": at} for key, row in new.items() if key not in stored]
-        if entries:
-            check_clock(connection, rival_forecasts.c.available_at, at)
-            connection.execute(insert(rival_forecasts), entries)
-    return len(entries)
-
-
-def highest_published(engine: Engine) -> dict[tuple[str, str], float]:
-    """Largest p95 that was published, in tonnes a month, by commodity and destination."""
-    key = forecasts.c["commodity", "destination"]
-    rows = select(*key, func.max(forecasts.c.p95)).group_by(*key)
-    with reading(engine) as connection:
-        return {(row[0], row[1]): float(row[2]) for row in connection.execute(rows)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +87,6 @@ def note_outcome(
 def _alert(finding: tuple[str, datetime]) -> Update:
     rule, as_of = finding
     return update(alerts).where((alerts.c.rule == rule) & (alerts.c.as_of == as_of))
-
-
-def read_rivals(engine: Engine) -> pd.DataFrame:
-    """Forecasts by others, oldest first; ``period`` is the first day of the month."""
-    return read_table(engine, rival_forecasts).sort_values("id", ignore_index=True)
 
 
 def read_alerts(engine: Engine) -> pd.DataFrame:

@@ -13,19 +13,9 @@ from flows.context.notices import Receivers
 from flows.context.stores import store_of
 from publication.planning.alerts import finding_of
 from publication.planning.planning_file import PlanningFile, read_planning_file
-from publication.planning.rivals import rows_of_file
 from publication.state import Publication, make_publication, newest_publications
 from publication.tables import Record, records
-from sources.files.file_reader import content_of
-from store.planning import (
-    AlertFinding,
-    highest_published,
-    note_attempt,
-    note_outcome,
-    note_rivals,
-    read_alerts,
-    save_findings,
-)
+from store.planning import AlertFinding, note_attempt, note_outcome, read_alerts, save_findings
 from store.publications.panels import read_panels
 from store.settings import Settings
 
@@ -54,17 +44,11 @@ class Dispatched:
 def alert(settings: Settings, moment: pd.Timestamp) -> Dispatched:
     """Check every rule against the newest publication once, and send undelivered alerts.
 
-    A second call checks no rule again; it retries messages that no receiver took. The forecasts
-    by others that the planning names are noted, as first seen now.
+    A second call checks no rule again; it retries messages that no receiver took.
     """
     engine, planning = store_of(settings), read_planning_file(settings.home)
     if planning is None:
         return Dispatched(0, 0, 0, 0)
-    for name in planning.forecasts_by_others:
-        body = content_of(settings.home / name)
-        rows = rows_of_file(body, name, highest_published(engine))
-        if count := note_rivals(engine, rows, at=moment):
-            echo(f"planning  {name}: {count} forecasts by others are new")
     findings = save_findings(engine, _findings(engine, planning, moment), at=moment)
     receivers = Receivers.of(settings.alert_urls, "ALERT_URLS")
     due = _due(engine, planning) if receivers else ()

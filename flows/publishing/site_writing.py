@@ -30,7 +30,7 @@ from store.errors import DataError
 from store.facts.commodities import read_labels
 from store.facts.reading import read_publication
 from store.messages import Message
-from store.planning import read_alerts, read_rivals
+from store.planning import read_alerts
 from store.publications.backtests import read_scores
 from store.publications.explanations import read_explanation
 from store.publications.integrity import read_publications
@@ -89,7 +89,7 @@ def write_site_to(settings: Settings, out: Path, base_url: str) -> None:
 
 def _source(settings: Settings, base_url: str = "") -> SiteSource:
     planning, read_at = planning_of(settings), utc_now()
-    rows = [len(planning.rivals), len(planning.alerts), str(planning.file)]
+    rows = [len(planning.alerts), str(planning.file)]
     inputs = [read_mark(store_of(settings)), *rows, f"{read_at:%Y-%m-%d}", version("magnetcast")]
     state = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
     return SiteSource(settings.url, DRIVER_MEANINGS, planning, read_at, base_url, state)
@@ -100,7 +100,7 @@ def _status(settings: Settings) -> Mapping[str, object]:
 
 
 def planning_of(settings: Settings) -> Planning:
-    """What a firm plans with, and the forecasts by others that the home has seen."""
+    """What a firm plans with, and what its alert rules found."""
     engine = store_of(settings)
     alerts = tuple(alert_rows(read_alerts(engine)))
     file = read_planning_file(settings.home)
@@ -108,7 +108,7 @@ def planning_of(settings: Settings) -> Planning:
         now = utc_now()
         states = newest_publications(engine, meanings=DRIVER_MEANINGS, now=now)
         file = read_planning_file(settings.home, states, now.date())
-    return Planning(file, read_rivals(engine), alerts)
+    return Planning(file, alerts)
 
 
 def write_missing_folders(settings: Settings) -> None:

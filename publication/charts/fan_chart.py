@@ -1,7 +1,6 @@
 """The fan chart of one destination: history, forecast with its bands, policy events."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -54,19 +53,13 @@ _BASES: Final = {
 """How a past month is known, in words."""
 
 
-def fan_chart(fan: Fan, rivals: pd.DataFrame | None = None) -> Chart:
-    """Chart of one destination, which can be moved back to its first month.
-
-    Args:
-        rivals: Forecasts by others, as ``Planning.rivals_of``.
-    """
-    by_name = _within(fan, rivals)
+def fan_chart(fan: Fan) -> Chart:
+    """Chart of one destination, which can be moved back to its first month."""
     layers = [
         *backdrop(fan),
         *_forecast(fan),
         *_earlier(fan),
         *history_layers(fan),
-        *_rivals(by_name),
         *history_labels(fan),
         *_labels(fan),
         _months(fan),
@@ -79,41 +72,9 @@ def fan_chart(fan: Fan, rivals: pd.DataFrame | None = None) -> Chart:
     model = gettext("; ").join(map(model_words, status.split("; ")))
     return over_months(
         fan, layers, title=title_of(fan), about=[about] if status == "champion" else [about, model],
-        label=alt_text(fan), rows=_rows(fan, by_name), height=250,
-        params=_chosen_window(fan), y=_own_axis(fan, by_name),
+        label=alt_text(fan), rows=_rows(fan), height=250,
+        params=_chosen_window(fan),
     )  # fmt: skip
-
-
-def _own_axis(fan: Fan, by_name: Mapping[str, pd.DataFrame]) -> Spec | None:
-    """Axis up to our own figures where a forecast by another lies above them; it is cut off."""
-    figures = [fan.history["tonnes"], fan.later["tonnes"], fan.forecast["p90"]]
-    top = float(pd.concat(figures).max())
-    is_above = any(part["tonnes"].gt(top).any() for part in by_name.values())
-    return tonnes_axis(domainMax=top, zero=True) if is_above else None
-
-
-_MOST_RIVALS: Final = 4
-"""Names drawn; the table has all."""
-
-_NAME_PX: Final = 120
-
-
-def _within(fan: Fan, rivals: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
-    """Forecasts by others within the chart, by name."""
-    if rivals is None:
-        return {}
-    shown = rivals.loc[rivals["period"].between(fan.start, fan.end, inclusive="left")]
-    return {str(name): part for name, part in list(shown.groupby("name"))[:_MOST_RIVALS]}
-
-
-def _rivals(by_name: Mapping[str, pd.DataFrame]) -> Iterator[Spec]:
-    """Thin line through the months of each other, with its name at the end."""
-    for name, part in by_name.items():
-        rows = [{**row, "name": name} for row in rows_of(part, "tonnes")]
-        yield line(rows, "tonnes", "scenario", 1)
-        yield dots(rows, "tonnes", 14, fill="scenario", stroke="scenario", opacity=1)
-        yield layer("text", rows[-1:], y="tonnes:Q", text="name:N", color="scenario", align="left",
-                    dx=5, limit=_NAME_PX, clip=False)  # fmt: skip
 
 
 def title_of(fan: Fan) -> str:
@@ -130,7 +91,6 @@ def over_months(
     layers: Sequence[Spec],
     *,
     every_px: int = 55,
-    y: Spec | None = None,
     **options: Any,  # noqa: ANN401
 ) -> Chart:
     """Chart of the months from the parameter ``start`` to the last one forecast."""
@@ -138,7 +98,7 @@ def over_months(
     window: Spec = {"domainMin": {"expr": "start"}, "domainMax": {"expr": str(instant(fan.end))}}
     x = time_axis(every_px, **window)
     clipped = [{**spec, "mark": {"clip": True, **spec["mark"]}} for spec in layers]
-    return chart(clipped, as_of=fan.as_of, x=x, y=y or tonnes_axis(), **options)
+    return chart(clipped, as_of=fan.as_of, x=x, y=tonnes_axis(), **options)
 
 
 def window(fan: Fan) -> Spec:
@@ -340,10 +300,9 @@ def label(month: pd.DataFrame, level: str, words: str, **looks: Any) -> Spec:  #
     return {**text, "transform": [{"filter": "datum.t >= start"}]}
 
 
-def _rows(fan: Fan, by_name: Mapping[str, pd.DataFrame] = MappingProxyType({})) -> Iterator[Record]:
-    """Months drawn: how each is known, or whose forecast it is."""
-    rivals = (part.assign(kind=name) for name, part in by_name.items())
-    months = pd.concat([fan.history, fan.later, fan.forecast.assign(kind="forecast"), *rivals])
+def _rows(fan: Fan) -> Iterator[Record]:
+    """Months drawn: how each is known."""
+    months = pd.concat([fan.history, fan.later, fan.forecast.assign(kind="forecast")])
     for row in months.reindex(columns=["period", "kind", *_LEVELS]).to_dict("records"):
         levels = {name: amount(row[name]) for name in _LEVELS}
         yield {"period": f"{row['period']:%Y-%m}", "basis": row["kind"], **levels}

@@ -26,7 +26,7 @@ from publication.queries.explanation_sentences import forecast_sentences
 from publication.queries.freshness import basis_words
 from publication.queries.listings import unreported
 from publication.state import Publication
-from publication.tables import Record, by_months
+from publication.tables import Record
 from publication.words import name_of, slug_of
 from store.vocabulary import WORLD
 
@@ -59,7 +59,7 @@ def destination_page(
     is_first: bool = False,
     **about: Any,  # noqa: ANN401 - of every page
 ) -> str:
-    """Page of one destination, with forecasts by others beside the medians.
+    """Page of one destination.
 
     Args:
         is_first: Whether this is the first page: it lists all destinations too.
@@ -67,7 +67,7 @@ def destination_page(
     """
     fan = fan_of(publication, destination)
     briefing = briefing_of(publication, fan, read_at)
-    month, rivals = briefing.month, planning.rivals_of(publication.commodity, destination)
+    month = briefing.month
     needs = [
         need
         for need in need_documents(publication, planning, read_at)
@@ -90,15 +90,13 @@ def destination_page(
         together=next_months(publication, destination, f"{read_at:%Y-%m}"),
         examples=order_examples(destination, read_at),
         needs=needs,
-        rivals=by_months(rivals),
-        beyond=_beyond(fan, rivals),
         name=name_of(destination),
         fan=fan,
-        chart=page_chart(publication, "fan", destination, rivals),
+        chart=page_chart(publication, "fan", destination),
         rows=month_rows(fan),
         sums=sums_of(publication, destination),
         causes=causes_of(fan, month),
-        lines=_lines(publication, read_at, planning) if is_first else [],
+        lines=_lines(publication, read_at) if is_first else [],
         revisions=page_chart(publication, "revisions", destination),
         outcomes=[page_chart(publication, kind, destination) for kind in ("outcome", "replay")],
         history=months_of(publication, destination)[: -HISTORY_SHOWN - 1 : -1],
@@ -129,18 +127,7 @@ def causes_of(fan: Fan, month: MonthRow | None) -> list[str]:
     return forecast_sentences(fan.destination, month.period, json.loads(parts))[1:]
 
 
-def _beyond(fan: Fan, rivals: pd.DataFrame) -> list[tuple[MonthRow, Record]]:
-    """Months ahead with a forecast by another outside the 80% band."""
-    by_month = by_months(rivals)
-    return [
-        (row, other)
-        for row in month_rows(fan)
-        for other in by_month.get(row.period, [])
-        if not row.past and not row.p10 <= other["tonnes"] <= row.p90
-    ]
-
-
-def _lines(publication: Publication, read_at: pd.Timestamp, planning: Planning) -> list[Record]:
+def _lines(publication: Publication, read_at: pd.Timestamp) -> list[Record]:
     """One row per destination of the table of all; the largest first if there are many."""
     today = f"{read_at:%Y-%m}"
     lines: list[Record] = [
@@ -154,7 +141,6 @@ def _lines(publication: Publication, read_at: pd.Timestamp, planning: Planning) 
             if len(ahead)
             else 0.0,
             "slump": slump_of(publication, fan, today),
-            "beyond": _beyond(fan, planning.rivals_of(publication.commodity, name)),
         }
         for name in publication.destinations
         for fan in [fan_of(publication, name)]

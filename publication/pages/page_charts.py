@@ -76,18 +76,12 @@ class PageChart:
         return f"charts/{sha256(self.chart.document.encode()).hexdigest()[:20]}.svg"
 
 
-def page_chart(
-    publication: Publication, kind: str, destination: str, rivals: pd.DataFrame | None = None
-) -> PageChart | None:
-    """Chart of a page; None if there is nothing to draw.
-
-    Args:
-        rivals: Forecasts by others, drawn in a fan.
-    """
+def page_chart(publication: Publication, kind: str, destination: str) -> PageChart | None:
+    """Chart of a page; None if there is nothing to draw."""
 
     def make() -> Chart | None:
         if kind == "fan":
-            return fan_chart(fan_of(publication, destination), rivals)
+            return fan_chart(fan_of(publication, destination))
         return CHART_KINDS[kind](publication, destination)
 
     chart = publication.memo.make(("chart", kind, destination, language()), make)

@@ -8,8 +8,6 @@ import pandas as pd
 from publication.charts.fan import fan_of
 from publication.pages.page_charts import counted_cells, page_chart, replay_rows
 from publication.pages.render import page
-from publication.planning.planning_file import Planning
-from publication.planning.rivals import rival_scores
 from publication.queries import listings, track
 from publication.queries.freshness import newest_act
 from publication.queries.track import held_ahead, losses
@@ -25,10 +23,9 @@ _FIGURES: Final = 40
 def track_page(
     publication: Publication,
     read_at: pd.Timestamp,
-    planning: Planning,
     **about: Any,  # noqa: ANN401 - of every page
 ) -> str:
-    """Track record, and how forecasts by others did."""
+    """Track record."""
     cells = publication.memo.make("cells", lambda: track.cells_of(publication))
     live, later = track.live_and_later(cells)
     scored = counted_cells(publication)
@@ -55,8 +52,6 @@ def track_page(
         calibration=page_chart(publication, "calibration", first),
         errors=track.largest_errors(publication, scored),
         published=listings.publications(publication),
-        rivals=int(planning.rivals["commodity"].eq(publication.commodity).sum()),
-        rival_scores=rival_scores(publication, planning),
         **about,
     )
 

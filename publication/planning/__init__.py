@@ -1,4 +1,4 @@
-"""Needs, rules, alerts and forecasts by others beside the forecast, and the Atom feed.
+"""Needs, rules and alerts beside the forecast, and the Atom feed.
 
 Not here: their rows (``store.planning``).
 """

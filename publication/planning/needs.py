@@ -143,7 +143,7 @@ def need_document(publication: Publication, need: Need, read_at: pd.Timestamp) -
     met_at_t = met_at(publication, need)
     chances = {} if outlook is None else dict(zip(outlook.months, outlook.chances_out, strict=True))
     return {
-        **need.model_dump(exclude={"counted_on", "transit_days"}),
+        **need.model_dump(exclude={"counted_on", "transit_days", "estimates"}),
         "chance_any_month": outlook and bounded(outlook.chance_short),
         "chance_out": outlook and bounded(outlook.chances_out[-1]),
         "transit_days": most,
@@ -163,6 +163,7 @@ def need_document(publication: Publication, need: Need, read_at: pd.Timestamp) -
                 **month,
                 "arrives": arrival_months(month["period"], days),
                 "chance_out": chance if chance is None else bounded(chance),
+                "estimate": need.estimates.get(month["period"]),
             }
             for row in months_needed(publication, need).to_dict("records")
             for month in [_month(row, met_at_t, publication)]

@@ -1,11 +1,11 @@
-"""What a firm plans with: needs, alert rules and forecasts by others, in ``planning.yaml``.
+"""What a firm plans with: needs and alert rules, in ``planning.yaml``.
 
 The file lies in the home and is read at each publication; whoever keeps it in git has a record of
 who changed what. Nothing of it is written by the program.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
@@ -26,8 +26,6 @@ from pydantic import (
 from publication.state import Publication
 from publication.words import name_of, tonnes
 from store.errors import DataError, first_few
-from store.schema.database_tables import rival_forecasts
-from store.schema.frames import frame_of
 from store.schema.scenario import fault_message
 from store.vocabulary import COMMODITY, MONTH_PATTERN
 
@@ -36,6 +34,8 @@ FILE: Final = "planning.yaml"
 _MOVED: Final = {
     "webhooks": "MAGNETCAST_ALERT_URLS says where alerts go. Write there jsons://HOST/PATH for "
     "https://HOST/PATH (json:// for http://), and delete webhooks here.",
+    "forecasts_by_others": "Forecasts by others are no longer read or scored. Delete "
+    "forecasts_by_others here; what you expect yourself are `estimates` of a need.",
     "emails": "MAGNETCAST_ALERT_URLS says where alerts go. Write there "
     "mailtos://USER:PASSWORD@HOST?from=ADDRESS&to=ADDRESS, and delete emails here.",
 }
@@ -89,6 +89,18 @@ class Need(PlanningEntry):
     )
 
     large: bool = Field(default=False, description="Whether half of its country's trade is meant.")
+    estimates: Mapping[Month, Annotated[float, Field(ge=0, le=MOST_TONNES)]] = Field(
+        {}, description="Your own numbers of the country's exports, by month."
+    )
+
+    @model_validator(mode="after")
+    def _has_estimates_of_its_months(self) -> "Need":
+        first, last = self.period_from, self.period_to
+        if others := [month for month in self.estimates if not first <= month <= last]:
+            raise ValueError(
+                f"an estimate of {others[0]} lies outside {first} to {last}. Correct or remove it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_months(self) -> "Need":
@@ -130,9 +142,6 @@ class PlanningFile(PlanningEntry):
 
     needs: tuple[Need, ...] = ()
     alert_rules: tuple[AlertRule, ...] = ()
-    forecasts_by_others: tuple[str, ...] = Field(
-        (), description="CSV files, relative to this file."
-    )
 
     def need_of(self, rule: AlertRule) -> Need | None:
         """Need that a rule watches."""
@@ -268,30 +277,14 @@ _NEAR: Final = 0.75
 """Likeness from which a name is taken for a slip of another."""
 
 
-def no_rivals() -> pd.DataFrame:
-    """Table of forecasts by others without a row."""
-    return frame_of(None, list(rival_forecasts.columns))
-
-
 @dataclass(frozen=True, slots=True)
 class Planning:
     """The firm's file, and what the home stores beside it."""
 
     file: PlanningFile | None = None
-    rivals: pd.DataFrame = field(default_factory=no_rivals)
-    """Forecasts by others, oldest first; ``period`` is the first day of the month."""
     alerts: tuple[Mapping[str, object], ...] = ()
     """What the alert rules found, newest first."""
 
     @property
     def needs(self) -> tuple[Need, ...]:
         return self.file.needs if self.file else ()
-
-    def rivals_of(self, commodity: str, destination: str) -> pd.DataFrame:
-        """Newest forecast by each other of each month of a destination, by name and month."""
-        rows = self.rivals
-        rows = rows.loc[rows["commodity"].eq(commodity) & rows["destination"].eq(destination)]
-        newest = rows.sort_values(["made_on", "id"]).drop_duplicates(
-            ["name", "period"], keep="last"
-        )
-        return newest.sort_values(["name", "period"], ignore_index=True)

@@ -363,16 +363,5 @@ champions: Final = _numbered(
     *texts(*_OF_VERSION),
 )
 
-rival_forecasts: Final = _numbered(
-    "rival_forecasts",
-    # Whose forecast it is, and where it stands.
-    *texts("commodity", "destination", "name", "source"),
-    *columns(sa.Date, "period", "made_on"),
-    sa.Column("tonnes", sa.Float, nullable=False),
-    # When the home first saw it: what it is scored from.
-    sa.Column("available_at", UtcMoment, nullable=False),
-)
-
-
-REVISION: Final = "0003"
+REVISION: Final = "0004"
 """Of the tables above: the newest of ``store/migrations``."""

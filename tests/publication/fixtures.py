@@ -16,7 +16,6 @@ from publication.planning.planning_file import FILE, Planning, read_planning_fil
 from publication.site import SiteSource, write_site
 from publication.state import Memo, Publication
 from store.database import open_store, open_to_read
-from store.planning import read_rivals
 from tests.made_once import made_once
 from tests.publication.second_commodity import add_commodity
 from tests.publication.stores import NOW, copied, fill_store, publications_of
@@ -86,8 +85,7 @@ def publication(goods: list[Publication]) -> Publication:
 def source_of(home: Path, base_url: str = "") -> SiteSource:
     """Return what the site of a home is made from."""
     url = f"sqlite:///{home / 'magnetcast.db'}"
-    with open_to_read(url) as engine:
-        planning = Planning(read_planning_file(home), read_rivals(engine))
+    planning = Planning(read_planning_file(home))
     return SiteSource(url, DRIVER_MEANINGS, planning, NOW, base_url)
 
 

@@ -1,31 +1,22 @@
 import re
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from sqlalchemy import Engine
 
-from flows.context.stores import store_of
-from flows.publishing.planning_alerts import alert
-from publication.charts.fan import fan_of
-from publication.charts.fan_chart import fan_chart
 from publication.language.formats import dated
-from publication.language.phrases import in_language
+from publication.pages.destination_pages import planning_page
 from publication.planning.needs import need_documents
 from publication.planning.planning_file import FILE, Planning, read_planning_file
-from publication.planning.rivals import rival_scores, rivals, rows_of_file
 from publication.state import Publication
 from publication.usual import Usual
-from publication.words import chance_words, name_of
+from publication.words import chance_words
 from store.errors import DataError
-from store.planning import RivalForecast, note_rivals, read_rivals
-from store.settings import Settings
 from tests.publication.fixtures import PLANNING
 from tests.publication.pages import Outline, page_of, texts_of
-from tests.publication.stores import NOW, publications_of
+from tests.publication.stores import NOW
 
 NEED = """\
 needs:
@@ -66,6 +57,9 @@ def test_a_home_without_the_file_has_no_planning(tmp_path: Path) -> None:
          "name either a need or a destination"),
         ("needs: []\nwebhooks: ['https://a/b']\n", r"line 2, webhooks: .*jsons://HOST/PATH"),
         ("emails: [ann@example.org]\n", r"line 1, emails: .*MAGNETCAST_ALERT_URLS.*mailtos://"),
+        (f"{NEED}    estimates: {{2027-03: 5}}\n", "an estimate of 2027-03 lies outside 2026-12"),
+        (f"{NEED}forecasts_by_others: [bank.csv]\n",
+         "line 7, forecasts_by_others: .*no longer read or scored. Delete .*`estimates` of a need"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_wrong_is_refused_with_line_and_reason(
@@ -158,109 +152,23 @@ def test_a_stock_was_counted_on_its_day(publication: Publication, tmp_path: Path
     assert early["reach_on"] <= late["reach_on"]
 
 
-def rival(tonnes: float, **changes: object) -> RivalForecast:
-    about = {"name": "Example Bank", "source": "outlook", "made_on": date(2026, 11, 20),
-             "destination": "USA", "period": date(2026, 12, 1),
-             "commodity": "85051110"}  # fmt: skip
-    return RivalForecast(**{**about, "tonnes": tonnes, **changes})
-
-
-def test_a_forecast_by_another_keeps_the_moment_it_was_first_seen(engine: Engine) -> None:
-    first = note_rivals(engine, [rival(450.0)], at=NOW)
-    again = note_rivals(engine, [rival(450.0), rival(460.0)], at=NOW + timedelta(days=9))
-
-    rows = read_rivals(engine)
-    assert (first, again) == (1, 1)
-    assert rows["tonnes"].tolist() == [450.0, 460.0]
-    assert rows["available_at"].tolist() == [NOW, NOW + timedelta(days=9)]
-
-
-def test_an_earlier_day_of_making_gains_nothing(engine: Engine) -> None:
-    past = date(2025, 10, 1)
-    note_rivals(engine, [rival(450.0, made_on=past, period=past)], at=NOW)
-
-    state = publications_of(engine)[0]
-    planning = Planning(rivals=read_rivals(engine))
-    (row,) = rivals(state, planning)
-    assert (row["scored"], row["actual"] is not None) == (False, True)
-    assert rival_scores(state, planning) == []
-
-
-CSV = "name,source,made_on,destination,period,tonnes\nBank,note,2026-11-20,USA,2026-12,450.5\n"
-
-
-def test_the_files_of_forecasts_by_others_are_read_at_each_publication(
-    engine: Engine, tmp_path: Path
+def test_what_a_planner_expects_stands_beside_our_months(
+    publication: Publication, tmp_path: Path
 ) -> None:
-    (tmp_path / FILE).write_text("forecasts_by_others: [bank.csv]\n")
-    (tmp_path / "bank.csv").write_text(CSV)
-    settings = Settings(home=tmp_path)
+    text = f"{NEED}    estimates: {{2026-12: 431.5, 2027-02: 0}}\n"
+    planning = planning_in(tmp_path, text)
 
-    alert(settings, NOW)
-    alert(settings, NOW + timedelta(days=1))
+    (need,) = need_documents(publication, planning, NOW)
+    page = planning_page([publication], NOW, planning)
 
-    (row,) = read_rivals(engine).to_dict("records")
-    assert (row["name"], row["tonnes"], row["available_at"]) == ("Bank", 450.5, NOW)
-    state, rows = publications_of(engine)[0], read_rivals(engine)
-    fan, far = fan_of(state, "USA"), rows.assign(tonnes=1e6)
-    plain, cut = (fan_chart(fan, rows).description["encoding"]["y"] for rows in (rows, far))
-    assert plain["scale"] == {}
-    assert fan.forecast["p90"].max() <= cut["scale"]["domainMax"] < 1e5  # of ours alone
-    store_of(settings).dispose()
+    assert [month["estimate"] for month in need["months"]] == [431.5, None, 0.0]
+    rows = [row for row in texts_of(page, "tr") if "2027" in row or "2026" in row]
+    assert [row.rsplit(maxsplit=1)[-1] for row in rows[:3]] == ["431.5", "\N{EN DASH}", "0"]
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda text: text.replace("450.5", "much"), "bank.csv, line 2, tonnes: "),
-        (lambda text: text.replace("450.5", "1000000"), "bank.csv, line 2, tonnes: .*most 8,000,"),
-        (lambda text: text.replace("2026-12,", "2030-12,"), "bank.csv, line 2, .*is 49 months"),
-        (lambda text: text.replace("2026", "1000"), "bank.csv, line 2, made_on: "),
-        (lambda text: text.replace("made_on", "day"), "has no column made_on"),
-        (lambda text: text.replace("2026-12", "2026-13"), "bank.csv, line 2, period: "),
-        (lambda text: text.replace("2026-11-20", "20.11.2026"), "bank.csv, line 2, made_on: "),
-        (lambda text: text.replace("450.5", "450.5,more"), "bank.csv, line 2, "),
-    ],
-    ids=["number", "far above", "far ahead", "year 1000", "column", "month", "day", "further"],
-)
-def test_a_file_of_forecasts_that_is_wrong_is_refused_with_its_line(
-    change: Callable[[str], str], message: str
+def test_without_estimates_there_is_no_column_of_them(
+    publication: Publication, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match=message):
-        rows_of_file(change(CSV).encode(), "bank.csv", {("85051110", "USA"): 800.0})
+    page = planning_page([publication], NOW, planning_in(tmp_path, NEED))
 
-
-@pytest.mark.parametrize(
-    ("code", "flags", "listed"),
-    [
-        ("en", ("Bank (20 Nov 2026) expects 20 t for October 2027, below our 80% band (",
-                "expects 5,000 t for March 2027, above our 80% band ("),
-         "3 forecasts by others outside the band"),
-        ("de", ("Bank (20. Nov. 2026) erwartet für Oktober 2027 20 t, unter unserem 80-%-Band (",
-                "erwartet für März 2027 5.000 t, über unserem 80-%-Band ("),
-         "3 Prognosen anderer außerhalb des Bandes"),
-    ],
-)  # fmt: skip
-def test_forecasts_by_others_beyond_the_band_of_any_month_are_flagged_on_page_and_overview(
-    engine: Engine, tmp_path: Path, code: str, flags: tuple[str, str], listed: str
-) -> None:
-    (tmp_path / FILE).write_text("forecasts_by_others: [bank.csv]\n")
-    lines = CSV.splitlines()
-    for month, tonnes in (("2027-10", "20"), ("2027-03", "5000"), ("2027-01", "600")):
-        lines.append(lines[1].replace("2026-12", month).replace("450.5", tonnes))
-    (tmp_path / "bank.csv").write_text("\n".join(lines))
-    settings = Settings(home=tmp_path)
-    alert(settings, NOW)
-    store_of(settings).dispose()
-
-    state = publications_of(engine)[0]
-    planning = Planning(read_planning_file(tmp_path), read_rivals(engine))
-    with in_language(code):
-        page = Outline(page_of(state, "USA", planning=planning)).words
-        overview = page_of(state, "WLD", is_first=True, planning=planning)
-        names = [name_of(name) for name in state.destinations]
-    rows = dict(zip(names, texts_of(overview, "tr")[1:], strict=True))
-
-    assert [flag in page for flag in flags] == [True, True]
-    assert page.count("Bank (20") == 3
-    assert [name for name in names if listed in rows[name]] == [names[3]]
+    assert "Your estimate" not in page

@@ -6,7 +6,6 @@ from sqlalchemy import Engine
 
 from store.errors import DataError
 from store.facts.writing import write_batch
-from store.planning import RivalForecast, note_rivals
 from store.publications.publication_writing import PublicationContext, publish_forecasts
 from tests.data.builders import at
 from tests.data.store_builders import make_batch, make_forecasts, make_observations
@@ -17,11 +16,6 @@ WRITES: dict[str, Write] = {
     "vintages": lambda engine, now, name: write_batch(
         engine, make_batch(make_observations({"destination": name}), sha256=name * 21 + "a"),
         ingested_at=now,
-    ),
-    "rival_forecasts": lambda engine, now, name: note_rivals(
-        engine,
-        [RivalForecast("Bank", "", now.date(), name, now.date(), 5.0, "85051110")],
-        at=now,
     ),
     "publications": lambda engine, now, name: publish_forecasts(
         engine, make_forecasts(), as_of=at("2025-01-20"),
@@ -47,4 +41,4 @@ def test_a_write_before_the_newest_of_its_table_is_refused(
 def test_a_late_clock_of_one_table_stops_no_write_to_another(engine: Engine) -> None:
     WRITES["vintages"](engine, NOW, "FRA")
 
-    WRITES["rival_forecasts"](engine, NOW - pd.Timedelta(days=1), "DEU")
+    WRITES["publications"](engine, NOW - pd.Timedelta(days=1), "DEU")

@@ -6,7 +6,7 @@ import pytest
 
 from models.registry.runs import connect
 from store.database import open_store, writing
-from store.planning import note_rivals
+from store.planning import save_findings
 from store.settings import Settings
 from tests.data.builders import at
 
@@ -25,7 +25,7 @@ def rights(folder: Path) -> set[str]:
 
 def test_a_database_and_its_logs_are_for_their_owner_alone(tmp_path: Path) -> None:
     engine = open_store(f"sqlite:///{tmp_path / 'home' / 'magnetcast.db'}")
-    note_rivals(engine, [], at=at("2026-11-27"))
+    save_findings(engine, [], at=at("2026-11-27"))
     with writing(engine):
         assert (tmp_path / "home" / "magnetcast.db-wal").exists()
         (tmp_path / "home" / ".magnetcast.db.lock").unlink()
