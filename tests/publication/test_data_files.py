@@ -12,7 +12,6 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import Engine
 
 from publication.data_files import publication_files, site_files, workbook
-from publication.planning.planning_file import Planning
 from publication.state import Publication
 from publication.words import slug_of
 from store.facts.batch import Batch, FileRows
@@ -156,7 +155,7 @@ def test_no_text_becomes_a_formula_in_csv(engine: Engine) -> None:
     )
     write_batch(engine, Batch((file,)))
 
-    files = {one.name: one.csv for one in site_files(publications_of(engine)[0], Planning())}
+    files = {one.name: one.csv for one in site_files(publications_of(engine)[0])}
 
     assert f"'{attack}" in files["figures"]
     assert "'@SUM(1)" in files["figures"]
