@@ -77,12 +77,10 @@ def post(failed: Flow[Any, Any], _: FlowRun, state: State[Any]) -> None:
 
 
 def _post(text: str) -> None:
-    receivers = Receivers.of(Settings().alarm_url, "ALARM_URL")
-    if receivers and not (delivery := receivers.deliver("magnetcast", text)).is_sent:
-        raise SourceError(
-            f"MAGNETCAST_ALARM_URL: {delivery.trouble}. Expected a receiver that takes messages. "
-            "Correct the address."
-        )
+    receivers = Receivers(Settings().alarm_url, "ALARM_URL")
+    is_sent, trouble = receivers.deliver("magnetcast", text)
+    if trouble and not is_sent:
+        raise SourceError(f"MAGNETCAST_ALARM_URL: {trouble}. Expected a receiver. Correct it.")
 
 
 OFTEN: Final[dict[str, Any]] = {

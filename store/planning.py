@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Final
 
 import pandas as pd
-from sqlalchemy import Engine, Update, insert, select, update
+from sqlalchemy import Engine, insert, select, update
 
 from store.database import writing
 from store.errors import DataError
@@ -65,28 +65,17 @@ def save_findings(
     return new
 
 
-def note_attempt(engine: Engine, finding: tuple[str, datetime], *, at: datetime) -> None:
-    """Note that an alert is about to be sent: it counts as sent if its outcome is never noted."""
+def note_delivery(
+    engine: Engine, finding: tuple[str, datetime], at: datetime | None, trouble: str, tries: int = 0
+) -> None:
+    """Note when an alert was sent, None for not at all, who did not take it, and further tries."""
+    rule, as_of = finding
+    is_alert = (alerts.c.rule == rule) & (alerts.c.as_of == as_of)
+    change = update(alerts).where(is_alert)
     with writing(engine) as connection:
         connection.execute(
-            _alert(finding).values(
-                attempts=alerts.c.attempts + 1, delivered_at=at, trouble="it was cut off"
-            )
+            change.values(attempts=alerts.c.attempts + tries, trouble=trouble, delivered_at=at)
         )
-
-
-def note_outcome(
-    engine: Engine, finding: tuple[str, datetime], *, trouble: str, is_sent: bool
-) -> None:
-    """Note what became of the attempt; what was not sent is due again."""
-    undelivered = {} if is_sent else {"delivered_at": None}
-    with writing(engine) as connection:
-        connection.execute(_alert(finding).values(trouble=trouble, **undelivered))
-
-
-def _alert(finding: tuple[str, datetime]) -> Update:
-    rule, as_of = finding
-    return update(alerts).where((alerts.c.rule == rule) & (alerts.c.as_of == as_of))
 
 
 def read_alerts(engine: Engine) -> pd.DataFrame:

@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 from pydantic import SecretStr
@@ -18,50 +17,21 @@ PATIENCE_S: Final = 60.0
 """Timeout of one connection, beyond the above: a receiver that gives up by itself has refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What became of a message; receivers go by place in the setting and kind, without secrets."""
-
-    taken: tuple[str, ...]
-    refused: tuple[str, ...]
-    silent: tuple[str, ...]
-    """They did not answer, and may have the message."""
-
-    @property
-    def is_sent(self) -> bool:
-        """Whether a receiver has it, or may have it."""
-        return bool(self.taken or self.silent)
-
-    @property
-    def trouble(self) -> str:
-        """Sentence on who did not take the message; empty if all did."""
-        parts = [(self.refused, "did not take it"), (self.silent, "did not answer")]
-        return "; ".join(f"{', '.join(names)} {words}" for names, words in parts if names)
-
-
-@dataclass(slots=True)
 class Receivers:
-    """The receivers that a setting names; one that does not answer is left out from then on."""
+    """Receivers by place and kind; one that does not answer is left out from then on."""
 
-    _send: dict[str, Callable[[str, str], bool]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, addresses: SecretStr, setting: str) -> "Receivers":
-        """Receivers of addresses of Apprise, separated by blanks.
-
-        Raises:
-            DataError: Apprise does not know an address, which is not shown.
-        """
+    def __init__(self, addresses: SecretStr, setting: str) -> None:
+        """Take addresses of Apprise, separated by blanks; one that it does not know is refused."""
+        self._notify: dict[str, Callable[..., object]] = {}
         words = addresses.get_secret_value().split()
         if not words:
-            return cls()
-        from apprise import Apprise, AppriseAsset, NotifyFormat  # noqa: PLC0415 - half a second
+            return
+        import apprise  # noqa: PLC0415 - half a second
 
         logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it logs addresses
-        asset = AppriseAsset(app_id="magnetcast", http_redirects=False)
-
-        def sender(place: int, word: str) -> tuple[str, Callable[[str, str], bool]]:
-            receiver = Apprise.instantiate(word, asset=asset)
+        asset = apprise.AppriseAsset(app_id="magnetcast", http_redirects=False)
+        for place, word in enumerate(words, 1):
+            receiver = apprise.Apprise.instantiate(word, asset=asset)
             if receiver is None:
                 raise DataError(
                     f"MAGNETCAST_{setting}: Apprise does not know address {place} of {len(words)}, "
@@ -70,37 +40,29 @@ class Receivers:
                     "for mail. See https://appriseit.com for others."
                 )
             receiver.socket_connect_timeout = receiver.socket_read_timeout = PATIENCE_S
-            one = Apprise(receiver, asset=asset)
             name = f"receiver {place} ({receiver.service_name})"
-            return name, lambda title, text: bool(
-                one.notify(text, title=title, body_format=NotifyFormat.TEXT)
-            )
-
-        return cls(dict(sender(place, word) for place, word in enumerate(words, 1)))
+            self._notify[name] = apprise.Apprise(receiver, asset=asset).notify
 
     def __bool__(self) -> bool:
-        return bool(self._send)
+        return bool(self._notify)
 
-    def deliver(self, title: str, text: str) -> Delivery:
-        """Hand a message to all receivers at once."""
+    def deliver(self, title: str, text: str) -> tuple[bool, str]:
+        """Hand a message to all; whether one has it, or may have it, and who did not take it."""
         answers: dict[str, bool] = {}
 
-        def call(name: str, send: Callable[[str, str], bool]) -> None:
-            answers[name] = send(title, text)
+        def call(name: str, notify: Callable[..., object]) -> None:
+            answers[name] = bool(notify(text, title=title, body_format="text"))
 
         threads = [
-            threading.Thread(target=call, args=item, daemon=True) for item in self._send.items()
+            threading.Thread(target=call, args=item, daemon=True) for item in self._notify.items()
         ]
         for thread in threads:
             thread.start()
         deadline = time.monotonic() + TIMEOUT_S
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        result = Delivery(
-            taken=tuple(name for name in self._send if answers.get(name)),
-            refused=tuple(name for name in self._send if answers.get(name) is False),
-            silent=tuple(name for name in self._send if name not in answers),
-        )
-        for name in result.silent:
-            del self._send[name]
-        return result
+        outcomes = {name: answers.get(name) for name in self._notify}
+        words = {False: "did not take it", None: "did not answer"}
+        troubles = [f"{name} {words[taken]}" for name, taken in outcomes.items() if not taken]
+        self._notify = {name: self._notify[name] for name in self._notify if name in answers}
+        return any(taken is not False for taken in outcomes.values()), "; ".join(troubles)

@@ -12,8 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
@@ -21,7 +20,6 @@ from typing import Final, ParamSpec, TypeVar
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from store.errors import StoreError
 from store.vocabulary import COMMODITY
 
 _P = ParamSpec("_P")
@@ -102,26 +100,20 @@ def server_of(home: Path) -> str:
 
 
 def end_orphans(home: Path) -> int:
-    """End servers of a home whose job is dead, and count them."""
-    orphans = [server for server, job in _job_servers(home) if not Path(f"/proc/{job}").exists()]
-    for server in orphans:
-        with suppress(OSError):  # ended meanwhile
-            os.kill(server, signal.SIGKILL)
-    return len(orphans)
-
-
-def _job_servers(home: Path) -> Iterator[tuple[int, int]]:
-    """Processes of servers that jobs started for themselves in a home, and those of the jobs."""
-    of_home = f"PREFECT_HOME={prefect_folder(home)}".encode()
-    container = Path("/proc/self/ns/pid")
+    """End the servers in a home that outlived the job that started them, and count them."""
+    of_home, count = f"PREFECT_HOME={prefect_folder(home)}", 0
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # another user's, or ended meanwhile
-            variables = (folder / "environ").read_bytes().split(b"\0")
-            job = [each for each in variables if each.startswith(f"{JOB}=".encode())]
+            variables = (folder / "environ").read_bytes().decode(errors="replace").split("\0")
+            job = next((each for each in variables if each.startswith(f"{JOB}=")), "")
             is_server = job and b"prefect.server" in (folder / "cmdline").read_bytes()
             # Another container counts its processes anew.
-            if is_server and of_home in variables and container.samefile(folder / "ns/pid"):
-                yield int(folder.name), int(job[0].partition(b"=")[2])
+            is_near = Path("/proc/self/ns/pid").samefile(folder / "ns/pid")
+            is_alive = Path("/proc", job.partition("=")[2]).exists()
+            if is_server and of_home in variables and is_near and not is_alive:
+                os.kill(int(folder.name), signal.SIGKILL)
+                count += 1
+    return count
 
 
 def _choose_server(home: Path) -> None:
@@ -136,42 +128,33 @@ def _choose_server(home: Path) -> None:
 
 
 def _start_server() -> None:
-    import httpx  # noqa: PLC0415 - Prefect, which follows, loads it
-
+    """Start a server that ends with this job; early calls wait in the queue of its socket."""
     login = f"{USER}:{secrets.token_urlsafe(32)}"
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
-        os.environ |= {"PREFECT_API_URL": address, "PREFECT_API_AUTH_STRING": login}
+        port, handle = listener.getsockname()[1], listener.fileno()
+        os.environ |= {
+            "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+            "PREFECT_API_AUTH_STRING": login,
+            "PREFECT_API_REQUEST_TIMEOUT": f"{START_S:.0f}",
+        }
         of_server = {
             JOB: str(os.getpid()),
             "PREFECT_SERVER_API_AUTH_STRING": login,
             "PREFECT__SERVER_EPHEMERAL": "1",  # neither its scheduler nor its clean-up
             "PREFECT_UI_ENABLED": "0",
         }
-        handle = listener.fileno()
         server = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-c", _SERVE, str(handle)],
             stdin=subprocess.PIPE, pass_fds=[handle], env=os.environ | of_server,
         )  # fmt: skip
     atexit.register(_stop, server)  # before Prefect's own, so that it runs after those
-    deadline = time.monotonic() + START_S
-    while server.poll() is None and time.monotonic() < deadline:
-        with suppress(httpx.HTTPError):
-            if httpx.get(f"{address}/health", timeout=5, trust_env=False).is_success:
-                return
-        time.sleep(0.1)
-    raise StoreError(
-        f"Prefect's server did not start (exit code {server.poll()}). Expected an answer at "
-        f"{address} within {START_S:.0f} s. Run again; its messages are above."
-    )
 
 
 def _stop(server: "subprocess.Popen[bytes]") -> None:
     server.terminate()
     with suppress(subprocess.TimeoutExpired):
         server.wait(END_S)
-    server.kill()
-    server.communicate()
+    server.communicate()  # closes its pipe
 
 
 def is_in_run() -> bool:

@@ -15,7 +15,7 @@ from publication.planning.alerts import finding_of
 from publication.planning.planning_file import PlanningFile, read_planning_file
 from publication.state import Publication, make_publication, newest_publications
 from publication.tables import Record, records
-from store.planning import AlertFinding, note_attempt, note_outcome, read_alerts, save_findings
+from store.planning import AlertFinding, note_delivery, read_alerts, save_findings
 from store.publications.panels import read_panels
 from store.settings import Settings
 
@@ -50,7 +50,7 @@ def alert(settings: Settings, moment: pd.Timestamp) -> Dispatched:
     if planning is None:
         return Dispatched(0, 0, 0, 0)
     findings = save_findings(engine, _findings(engine, planning, moment), at=moment)
-    receivers = Receivers.of(settings.alert_urls, "ALERT_URLS")
+    receivers = Receivers(settings.alert_urls, "ALERT_URLS")
     due = _due(engine, planning) if receivers else ()
     outcomes = [_send(engine, receivers, row, moment) for row in due]
     return Dispatched(
@@ -111,9 +111,10 @@ def _due(engine: Engine, planning: PlanningFile) -> Iterator[Record]:
 def _send(engine: Engine, receivers: Receivers, row: Record, moment: pd.Timestamp) -> bool:
     """Send an alert; if that is cut off no later run repeats it."""
     place = (str(row["rule"]), pd.Timestamp(row["as_of"]).to_pydatetime())
-    note_attempt(engine, place, at=moment.to_pydatetime())
-    delivery = receivers.deliver(f"magnetcast: {row['rule']}", str(row["message"]))
-    note_outcome(engine, place, trouble=delivery.trouble, is_sent=delivery.is_sent)
-    if delivery.trouble:
-        echo(f"alerts    {row['rule']}: {delivery.trouble}")
-    return delivery.is_sent
+    at = moment.to_pydatetime()
+    note_delivery(engine, place, at, "it was cut off", tries=1)
+    is_sent, trouble = receivers.deliver(f"magnetcast: {row['rule']}", str(row["message"]))
+    note_delivery(engine, place, at if is_sent else None, trouble)
+    if trouble:
+        echo(f"alerts    {row['rule']}: {trouble}")
+    return is_sent

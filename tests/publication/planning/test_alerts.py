@@ -11,6 +11,7 @@ import yaml
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
+from flows.context.notices import Receivers
 from flows.context.stores import store_of
 from flows.publishing.planning_alerts import alert, alert_if_possible
 from publication.planning.needs import need_documents
@@ -233,7 +234,7 @@ def test_one_that_hangs_and_one_that_is_gone_keep_no_other_from_its_message(
     assert len(receiver.taken) == 2
     (first, second) = sorted(read_alerts(store_of(doubled))["trouble"], key=len)
     assert first == "receiver 2 (JSON) did not take it"
-    assert second == f"{first}; receiver 1 (JSON) did not answer"
+    assert second == f"receiver 1 (JSON) did not answer; {first}"
     captured = capsys.readouterr()
     assert "s3cr3t" not in captured.out + captured.err
 
@@ -241,11 +242,14 @@ def test_one_that_hangs_and_one_that_is_gone_keep_no_other_from_its_message(
 def test_a_message_that_was_cut_off_is_not_sent_again(
     hooked: Settings, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(*_: object, **__: object) -> None:
+    deliver = Receivers.deliver
+
+    def killed(receivers: Receivers, title: str, text: str) -> None:
+        deliver(receivers, title, text)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("flows.publishing.planning_alerts.note_outcome", killed)
+        patch.setattr(Receivers, "deliver", killed)
         with pytest.raises(KeyboardInterrupt):
             alert(hooked, NOW)
 
