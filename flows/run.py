@@ -17,10 +17,8 @@ from flows.context.run_config import MAGNETS, RunConfig
 from flows.context.stores import made_store, single_writer, store_of
 from flows.context.workspace import Workspace, open_workspace
 from flows.ingest.ingest import ingest
-from flows.publishing.forecast_explanation import explain_if_possible
-from flows.publishing.planning_alerts import alert_if_possible
+from flows.publishing.follow_up import follow_up
 from flows.publishing.publish_or_hold import objections, publish, run_entry
-from flows.publishing.site_writing import show_publications
 from flows.training.backtest_records import backtest, read_cells, recorded_job, verdict
 from flows.training.predict import forecast, rule_at
 from flows.training.train import train
@@ -102,7 +100,10 @@ def run(settings: Settings, as_of: pd.Timestamp, config: RunConfig = MAGNETS) ->
     with single_writer(settings):
         close_runs(store_of(settings), at=utc_now())
         outcome = run_workspace(open_for_run(settings, as_of, config))
-    return _follow_up(settings, outcome, config)
+    is_shown = not config.table_key and not outcome.held
+    if is_shown and (outcome.is_new or not _is_watched(settings)):
+        watch_if_possible(settings, utc_now())
+    return replace(outcome, site=follow_up(settings, is_explained=is_shown))
 
 
 def open_for_run(settings: Settings, as_of: pd.Timestamp, config: RunConfig) -> Workspace:
@@ -211,10 +212,7 @@ def _recorded(workspace: Workspace, models: list[str]) -> RunOutcome:
         table, result = backtested_forecast(workspace)
         if not workspace.is_always_trained:  # a run is named by the model that it trains
             models.append(table["model"].mode()[0])
-        outcome = _publish(workspace, table, result)
-        if not (workspace.config.table_key or outcome.held):
-            explain_if_possible(workspace.settings)
-        return outcome
+        return _publish(workspace, table, result)
 
 
 def backtested_forecast(workspace: Workspace) -> tuple[pd.DataFrame, Backtest]:
@@ -260,17 +258,6 @@ def _fallback(workspace: Workspace, forecasts: pd.DataFrame) -> str:
     status, reason = fallback_of(forecasts)
     is_expected = workspace.is_always_trained or not reason.startswith(f"{REPLAY}: ")
     return f"{status} ({reason})" if status and is_expected else ""
-
-
-def _follow_up(settings: Settings, outcome: RunOutcome, config: RunConfig) -> RunOutcome:
-    """Explain, alert, measure and show; no trouble here undoes a publication."""
-    is_shown = not config.table_key and not outcome.held
-    if is_shown:
-        explain_if_possible(settings)
-    alert_if_possible(settings, utc_now())
-    if is_shown and (outcome.is_new or not _is_watched(settings)):
-        watch_if_possible(settings, utc_now())
-    return replace(outcome, site=show_publications(settings))
 
 
 def _is_watched(settings: Settings) -> bool:

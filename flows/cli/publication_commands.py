@@ -51,10 +51,8 @@ def show(number: Number, /, *, out: Out = None, format: Form = "table") -> None:
 @publications.command
 def approve(number: Number, /, *, reason: Reason) -> None:
     """Publish a held publication unchanged."""
-    from flows.publishing.forecast_explanation import explain_if_possible
-    from flows.publishing.planning_alerts import alert_if_possible
+    from flows.publishing.follow_up import follow_up
     from flows.publishing.publish_or_hold import ahead_from
-    from flows.publishing.site_writing import show_publications
 
     settings = Settings()
     engine, approved_at = store_to_write(settings), utc_now()
@@ -66,9 +64,7 @@ def approve(number: Number, /, *, reason: Reason) -> None:
             engine, number, at=approved_at, ahead_from=first, actor=actor(), reason=_checked(reason)
         )
     echo(f"publish   publication {number} is approved: {rows} rows")
-    explain_if_possible(settings)
-    alert_if_possible(settings, approved_at)
-    show_publications(settings)
+    follow_up(settings)
 
 
 @publications.command

@@ -123,8 +123,7 @@ def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
     """Run all full partner tables as one job, one line each; a failed table stops no other."""
     from flows.context.known_facts import full_commodities
     from flows.context.run_config import config_of
-    from flows.publishing.planning_alerts import alert_if_possible
-    from flows.publishing.site_writing import show_publications
+    from flows.publishing.follow_up import follow_up
     from flows.run import open_for_run, run_workspace
     from models.forecasting.fallback import FAULTS
 
@@ -140,8 +139,7 @@ def run_tables_and_tell(settings: Settings, as_of: pd.Timestamp) -> None:
             except FAULTS as err:
                 words = f"not forecast. {err}"
             echo(f"table     {config.published_as}: {words}")
-    alert_if_possible(settings, utc_now())
-    show_publications(settings)
+    follow_up(settings, is_explained=False)
 
 
 def summary(outcome: "RunOutcome") -> str:

@@ -70,7 +70,7 @@ def _runs_are_not_explained(
 ) -> None:
     """Leave out what takes half of a run, but where a test asks for ``explained``."""
     if "explained" not in request.fixturenames:
-        monkeypatch.setattr("flows.run.explain_if_possible", lambda _: None)
+        monkeypatch.setattr("flows.publishing.follow_up.explain_if_possible", lambda _: None)
 
 
 @pytest.fixture(scope="session")
