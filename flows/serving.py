@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from service.scenario_pool import Compute, ScenarioEngine
 
 SCENARIOS: Final = PROJECT_ROOT / "scenarios"
-"""Folder of the worked scenarios."""
+"""Folder of the example scenarios."""
 
 
 def app_of(settings: Settings) -> ASGIApp:
@@ -68,7 +68,7 @@ def scenario_engine(settings: Settings) -> "ScenarioEngine":
     return ScenarioEngine(
         opener=partial(open_published, settings),
         read=partial(read_scenario, "the scenario"),
-        worked=tuple(Scenario.model_validate(yaml.safe_load(text)) for text in texts),
+        examples=tuple(Scenario.model_validate(yaml.safe_load(text)) for text in texts),
         waiting=settings.what_if_waiting,
         seconds=settings.what_if_seconds,
     )

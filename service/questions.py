@@ -113,9 +113,15 @@ async def what_if(questions: Questions, request: Request) -> Response:
     number = shared_from if shared_from.isdecimal() else ""
 
     def shown(result: Result | None = None, **about: Any) -> str:  # noqa: ANN401 - of the page
-        worked = questions.pool.what_if.worked
+        examples = questions.pool.engine.examples
         return what_if_page(
-            publication, questions.clock(), view, result, worked=worked, shared_from=number, **about
+            publication,
+            questions.clock(),
+            view,
+            result,
+            examples=examples,
+            shared_from=number,
+            **about,
         )
 
     try:
@@ -158,7 +164,7 @@ async def scenarios(questions: Questions, request: Request) -> Response:
     for name in names or ():
         known_destination(publication, name)
     body, context = await questions.body_of(request), context_of(publication)
-    scenario = await run_in_threadpool(questions.pool.what_if.read, body, context)
+    scenario = await run_in_threadpool(questions.pool.engine.read, body, context)
     result = await questions.pool.answer(publication, scenario)
     is_csv = request.query_params.get("format") == "csv"
     text = await run_in_threadpool(scenario_answer, result, publication.as_of, names, as_csv=is_csv)
@@ -195,9 +201,9 @@ async def _firm(
     results = []
     if "what_if" in fields:
         context = context_of(publication)
-        for worked in questions.pool.what_if.worked:
-            scenario = scenario_of(worked.model_dump(exclude_unset=True), context)
-            results.append((worked.name, await questions.pool.answer(publication, scenario)))
+        for example in questions.pool.engine.examples:
+            scenario = scenario_of(example.model_dump(exclude_unset=True), context)
+            results.append((example.name, await questions.pool.answer(publication, scenario)))
     return await run_in_threadpool(
         firm_answer, publication, question, results, now=questions.clock()
     )

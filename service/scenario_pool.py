@@ -64,7 +64,7 @@ class ScenarioEngine:
     opener: Opener
     read: Callable[[bytes, ScenarioContext], Scenario]
     """Scenario written as YAML or JSON; raises DataError for an invalid one."""
-    worked: tuple[Scenario, ...]
+    examples: tuple[Scenario, ...]
     """Examples, not checked against a publication."""
     waiting: int
     """Scenarios that may wait."""
@@ -75,8 +75,8 @@ class ScenarioEngine:
 class ScenarioPool:
     """Computes scenarios on publications, one at a time; equal ones once."""
 
-    def __init__(self, what_if: ScenarioEngine) -> None:
-        self.what_if = what_if
+    def __init__(self, engine: ScenarioEngine) -> None:
+        self.engine = engine
         self._pool: Any = _new_pool()
         self._recent = OrderedDict[tuple[PublicationKey, str], Future[ScenarioResult]]()
         self._pending: set[Future[ScenarioResult]] = set()
@@ -105,7 +105,7 @@ class ScenarioPool:
                 message(
                     "The scenario took longer than %(seconds)s s and was stopped. Change less "
                     "at once, or raise MAGNETCAST_WHAT_IF_SECONDS.",
-                    seconds=f"{self.what_if.seconds:g}",
+                    seconds=f"{self.engine.seconds:g}",
                 )
             ) from err
         except Exception as err:
@@ -125,20 +125,20 @@ class ScenarioPool:
         cached = self._recent.get(key)
         if cached is not None and not _has_failed(cached):
             return cached
-        if self.waiting >= self.what_if.waiting:
+        if self.waiting >= self.engine.waiting:
             wait = math.ceil(USUAL_S * (1 + self.waiting))
             raise NoAnswerError(
                 message(
                     "%(count)s scenarios are already waiting. Expected at most %(most)s. Try again "
                     "in %(seconds)s s.",
                     count=self.waiting,
-                    most=self.what_if.waiting,
+                    most=self.engine.waiting,
                     seconds=wait,
                 ),
                 retry_s=wait,
             )
         self.open(publication)
-        future = self._schedule(publication, scenario, self.what_if.seconds)
+        future = self._schedule(publication, scenario, self.engine.seconds)
         self._pending.add(future)
         future.add_done_callback(self._pending.discard)
         self._recent[key] = future
@@ -157,7 +157,7 @@ class ScenarioPool:
     ) -> "Future[ScenarioResult]":
         if not self._pool.active:  # its process was killed while it had no scenario
             self._pool = _new_pool()
-        compute = partial(_computed, self.what_if.opener, publication.key, publication.latest)
+        compute = partial(_computed, self.engine.opener, publication.key, publication.latest)
         future: Future[ScenarioResult] = self._pool.schedule(
             compute, args=(scenario,), timeout=seconds
         )

@@ -235,21 +235,21 @@ class WhatIfView:
 
     @property
     def query(self) -> str:
-        return self.instead(self.form.texts)
+        return self.query_of(self.form.texts)
 
     @property
-    def keeping(self) -> str:
+    def query_keeping(self) -> str:
         """Query that keeps this result; empty if it is kept or the limit is reached."""
         is_kept = self.form.texts in [form.texts for form in self.beside]
         if is_kept or len(self.beside) == MOST_BESIDE:
             return ""
         return replace(self, beside=(*self.beside, self.form)).query
 
-    def without(self, dropped: LeverForm) -> str:
+    def query_without(self, dropped: LeverForm) -> str:
         """Query of the same page without a kept result."""
         return replace(self, beside=tuple(f for f in self.beside if f is not dropped)).query
 
-    def instead(self, texts: Mapping[str, str]) -> str:
+    def query_of(self, texts: Mapping[str, str]) -> str:
         """Query of other fields beside the results that are kept."""
         fields = [(BESIDE, form.query) for form in self.beside]
         return urlencode([("destination", self.destination), *fields, *texts.items()])
@@ -307,7 +307,7 @@ def what_if_page(
     view: WhatIfView,
     result: Result | None = None,
     *,
-    worked: Sequence[Scenario],
+    examples: Sequence[Scenario],
     trouble: str = "",
     beside: Sequence[Result] = (),
     shared_from: str = "",
@@ -315,11 +315,10 @@ def what_if_page(
     """Page; ``trouble`` explains why there is no result, ``beside`` are those kept.
 
     Args:
-        worked: Example scenarios.
+        examples: Not checked against the publication.
         shared_from: Number of the publication that a shared link was made with.
     """
     number, choices = str(publication.number), view.form.choices
-    examples = [(scenario, texts_of(scenario, choices)) for scenario in worked]
     return page(
         "what_if.html.j2",
         publication,
@@ -328,8 +327,8 @@ def what_if_page(
         view=view,
         form=view.form,
         choices=choices,
-        worked=[(each, texts, _concerns(each, view)) for each, texts in examples],
-        cleared=view.instead({}),
+        examples=[(each, texts_of(each, choices), _is_about(each, view)) for each in examples],
+        cleared=view.query_of({}),
         sharing=f"{view.query}&{PUBLICATION}={number}",
         shared_from=shared_from if shared_from not in {"", number} else "",
         number=number,
@@ -344,13 +343,13 @@ def what_if_page(
             for rate in [choices.rate_of(code)]
         ],
         laws=_laws_of(view.form),
-        other=_other_of(view.form),
+        other=_implied_field(view.form),
         places=[(code, name_of(code)) for code in choices.context.destinations],
         licence_kinds=[(kind, gettext(words)) for kind, words in LICENCE_KINDS.items()],
     )
 
 
-def _concerns(scenario: Scenario, view: WhatIfView) -> bool:
+def _is_about(scenario: Scenario, view: WhatIfView) -> bool:
     """Whether a scenario changes what the destination shown is charged or licensed."""
     places = view.form.choices.context.events.set_index("event_id")["destinations"]
     codes = [step.importer for step in scenario.tariffs]
@@ -401,7 +400,7 @@ def _laws_of(form: LeverForm) -> str:
     ).rstrip()
 
 
-def _other_of(form: LeverForm) -> dict[str, str]:
+def _implied_field(form: LeverForm) -> dict[str, str]:
     """New rate implied by the points typed, or the points implied by the rate, by path."""
     rate = form.choices.rate_of(form.texts.get("tariffs.0.importer", ""))
     typed = {path: form.texts[path] for path in (_RATE, _POINTS) if path in form.texts}

@@ -44,7 +44,7 @@ def client(served: Path) -> Iterator[TestClient]:
     engine = open_store(f"sqlite:///{served / 'magnetcast.db'}")
     questions = Questions(
         engine,
-        ScenarioEngine(_no_scenarios, read=_read_nothing, worked=(), waiting=0, seconds=1.0),
+        ScenarioEngine(_no_scenarios, read=_read_nothing, examples=(), waiting=0, seconds=1.0),
         meanings=DRIVER_MEANINGS,
         clock=lambda: NOW,
         max_body_bytes=1000,

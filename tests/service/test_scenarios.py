@@ -19,7 +19,7 @@ NO_TEXT = tariff(60).replace("Rate of 60", '"\\ud800 \\u0007"')
 def test_a_scenario_is_answered_as_the_command_answers_it(what_if: WhatIf) -> None:
     answer = what_if.post(tariff(60)).json()
 
-    scenario = what_if.pool.what_if.read(tariff(60).encode(), context_of(what_if.publication))
+    scenario = what_if.pool.engine.read(tariff(60).encode(), context_of(what_if.publication))
     expected = what_if.compute()(scenario).table
     assert set(answer) == {
         "name", "description", "tariffs", "as_of", "unit", "notes", "warnings", "months",

@@ -187,21 +187,21 @@ def test_form_query_scenario_and_form_again_are_the_same(
         assert file == form.scenario
 
 
-def test_a_worked_scenario_fills_the_form(what_if: WhatIf) -> None:
-    for worked in what_if.pool.what_if.worked:
-        known = [act for act in worked.events if not act.instrument]
+def test_an_example_scenario_fills_the_form(what_if: WhatIf) -> None:
+    for example in what_if.pool.engine.examples:
+        known = [act for act in example.events if not act.instrument]
         ground = LeverChoices(context_of(*({**DUTY, "event_id": act.event_id} for act in known)))
-        form = LeverForm(texts_of(worked, ground), ground)
+        form = LeverForm(texts_of(example, ground), ground)
 
-        assert form.errors == {}, worked.name
-        result, expected = yaml.safe_load(form.yaml), worked.model_dump(exclude_unset=True)
+        assert form.errors == {}, example.name
+        result, expected = yaml.safe_load(form.yaml), example.model_dump(exclude_unset=True)
         for side in (result, expected):
             side.pop("name")
             side.pop("description", None)
             for event in side.get("events", []):
                 if "instrument" in event:
                     event.pop("event_id")
-        assert result == expected, worked.name
+        assert result == expected, example.name
 
 
 @pytest.mark.slow

@@ -49,6 +49,7 @@
     const digits = Number(slider.value).toLocaleString(language, { useGrouping: false });
     fieldOf(slider).value = days.length ? days[slider.value] : digits;
     show(slider);
+    if (slider.closest("[role=group]")) return; // of an act on record, whose days are known
     const month = sliders.find((one) => one.closest("fieldset") === slider.closest("fieldset") && daysOf(one).length);
     if (month && fieldOf(month).value === "") lead(month);
   };

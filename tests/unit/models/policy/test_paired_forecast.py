@@ -63,6 +63,18 @@ def test_a_ban_falls_on_whom_it_hits_and_on_their_sum_alone() -> None:
     assert not table.loc[:"2020-09"].any(axis=None)
 
 
+def test_an_uncertain_ban_has_both_outcomes_with_their_bands_and_the_weighted_mean() -> None:
+    certain, table = answer(BAN), answer(BAN.replace("}", ", probability: 0.25}"))
+
+    for level in ("p10", "p50", "p90", "mean"):
+        np.testing.assert_array_equal(table[f"certain_{level}"], certain[f"scenario_{level}"])
+        np.testing.assert_array_equal(table[f"never_{level}"], table[f"base_{level}"])
+        np.testing.assert_array_equal(certain[f"never_{level}"], certain[f"scenario_{level}"])
+    japan = table.loc[("JPN", "2020-12")]
+    assert japan["scenario_mean"] == pytest.approx(0.75 * japan["base_mean"], rel=1e-3)
+    assert japan["certain_p90"] < 1e-3 < 0.5 * japan["never_p10"]
+
+
 def test_a_ban_lets_nothing_pass_unless_stated_and_what_it_stops_may_go_elsewhere() -> None:
     table, half = answer(BAN), answer(BAN.replace("}", ", kept_pct: 50, diverted_pct: 50}"))
 
