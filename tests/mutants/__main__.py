@@ -42,7 +42,14 @@ ALWAYS: Final = "tests/flows/cli/test_run_command.py"
 FIRST_FILES: Final = 8
 """Cheapest files of tests, run before the others are even collected."""
 
-QUICK: Final = ("-q", "-m", "not slow", "--hypothesis-profile=quick", "-p", "tests.mutants.pytest_plugin")
+QUICK: Final = (
+    "-q",
+    "-m",
+    "not slow",
+    "--hypothesis-profile=quick",
+    "-p",
+    "tests.mutants.pytest_plugin",
+)
 LIMIT: Final = 10
 """A mutant that takes so many times as long as the tests did is noticed: it hangs."""
 
@@ -216,7 +223,9 @@ def main() -> None:
             print(f"      - {old}\n      + {new}", flush=True)  # noqa: T201
             survivors.append(where)
     share = 1 - len(survivors) / len(places) if places else 0
-    print(f"{len(places) - len(survivors)} of {len(places)} noticed ({share:.0%}), seed {words.seed}")  # noqa: T201
+    print(
+        f"{len(places) - len(survivors)} of {len(places)} noticed ({share:.0%}), seed {words.seed}"
+    )
     sys.exit(bool(survivors))
 
 

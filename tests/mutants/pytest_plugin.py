@@ -34,7 +34,10 @@ class Measurement:
 
     @contextmanager
     def within(self, context: str) -> Iterator[None]:
-        coverage, before = self.config.pluginmanager.getplugin("_cov").cov_controller.cov, self.context
+        coverage, before = (
+            self.config.pluginmanager.getplugin("_cov").cov_controller.cov,
+            self.context,
+        )
         self.context = context
         coverage.switch_context(context)
         yield
