@@ -6,30 +6,26 @@ from store.months import month_number
 from tests.data.builders import at, make_events, make_tariffs, make_world
 from tests.data.store_builders import make_observations
 
+NO_EVENTS = make_events().iloc[:0]
+NO_TARIFFS = make_tariffs().iloc[:0]
+
 
 def test_a_later_figure_is_in_the_row_of_its_series_and_the_column_of_its_month() -> None:
-    panel = (
-        make_world(last="2019-06").history().panel(at("2019-07-25")).cut(month_number("2019-03"))
-    )
+    whole = make_world(last="2019-06")
+    panel = whole.history().panel(at("2019-07-25")).cut(month_number("2019-03"))
 
-    origin = origin_of(panel, events=make_events().iloc[:0], tariffs=make_tariffs().iloc[:0])
+    origin = origin_of(panel, events=NO_EVENTS, tariffs=NO_TARIFFS)
 
     assert origin.later is not None
-    entries = {
-        (origin.series[row], int(origin.targets[column])): tonnes
-        for row, column, tonnes in zip(
-            origin.later.row, origin.later.column, origin.later.tonnes, strict=True
-        )
-    }
+    cells = zip(origin.later.row, origin.later.column, origin.later.tonnes, strict=True)
+    entries = {(origin.series[r], int(origin.targets[c])): tonnes for r, c, tonnes in cells}
     # April to June 2019 are known, as whole tonnes; targets begin in April.
-    assert origin.targets[0] == month_number("2019-04")
-    assert sorted({month for _, month in entries}) == [
-        month_number(month) for month in ("2019-04", "2019-05", "2019-06")
-    ]
-    levels = whole.observations
+    months = [month_number(month) for month in ("2019-04", "2019-05", "2019-06")]
+    assert origin.targets[0] == months[0]
+    assert sorted({month for _, month in entries}) == months
+    levels = whole.observations.set_index(["destination", "period_from"])["value"]
     for name, text in (("USA", "2019-04"), ("WLD", "2019-05"), ("JPN", "2019-06")):
-        is_figure = levels["destination"].eq(name) & levels["period_from"].eq(pd.Timestamp(text))
-        expected = levels.loc[is_figure, "value"].item()
+        expected = levels[name, pd.Timestamp(text)]
         assert abs(entries[name, month_number(text)] - expected) <= 0.5
 
 
@@ -37,7 +33,7 @@ def test_targets_reach_a_year_beyond_the_last_complete_month() -> None:
     # The figures of May came out on 20 June; by 25 July June is complete and late.
     panel = make_world(last="2019-05").history().panel(at("2019-07-25"))
 
-    origin = origin_of(panel, events=make_events().iloc[:0], tariffs=make_tariffs().iloc[:0])
+    origin = origin_of(panel, events=NO_EVENTS, tariffs=NO_TARIFFS)
 
     assert (origin.cutoff, origin.late_months, origin.today) == (
         month_number("2019-05"), 1, month_number("2019-07"),
@@ -62,9 +58,7 @@ def test_indices_are_those_usable_and_known_of_their_own_months() -> None:
         )
     )
 
-    origin = origin_of(
-        panel, events=make_events().iloc[:0], tariffs=make_tariffs().iloc[:0], indices=indices
-    )
+    origin = origin_of(panel, events=NO_EVENTS, tariffs=NO_TARIFFS, indices=indices)
 
     values = origin.index("cny_usd")
     # January 2016 is the first month, May 2019 the 41st, June 2020 the 54th and last.
