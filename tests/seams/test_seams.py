@@ -243,11 +243,11 @@ def test_both_forecasts_are_published_whole_with_their_panels(home: Home) -> Non
         stored = published.loc[published["as_of"].eq(as_of)].set_index(keys)["p50"]
         expected = table.set_index(keys)["p50"]
         assert stored.reindex(expected.index).to_numpy() == pytest.approx(expected, abs=1e-6)
-    # 33 months of each and October of the USA; then 34 months of each.
+    # A panel begins in January 2016: 57 months of each and October of the USA, then 58 of each.
     digests = read_publications(engine).set_index("as_of")["panel"]
     panels = read_panels(engine, set(digests))
     sizes = {as_of: len(panels[digest].months) for as_of, digest in digests.items()}
-    assert sizes == {FIRST: 33 * 12 + 1, SECOND: 34 * 12}
+    assert sizes == {FIRST: 57 * 12 + 1, SECOND: 58 * 12}
 
 
 # 8. Page and data.
