@@ -23,11 +23,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from pydantic import SecretStr
 
-from flows.alert_delivery import alert
 from flows.context.stores import store_of
 from flows.context.workspace import Workspace, open_workspace
 from flows.ingest.ingest import ingest
+from flows.publishing.planning_alerts import alert
 from flows.publishing.publish_or_hold import objections, publish
 from flows.publishing.site_writing import show_publications
 from flows.training.predict import forecast
@@ -119,12 +120,13 @@ class Home:
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     folder = tmp_path_factory.mktemp("seams")
-    settings = settings_in(folder, data_dir=write_data(folder / "data"), threads=1)
-    workspaces, forecasts = {}, {}
+    data_dir, workspaces, forecasts = write_data(folder / "data"), {}, {}
     with plain_flows(), sites_in_english(), receiving() as receiver:
+        settings = settings_in(
+            folder, data_dir=data_dir, threads=1, alert_urls=SecretStr(receiver.address)
+        )
         ingest(settings)
-        planning = {**RULES, "webhooks": [receiver.url]}
-        (settings.home / FILE).write_text(yaml.safe_dump(planning), encoding="utf-8")
+        (settings.home / FILE).write_text(yaml.safe_dump(RULES), encoding="utf-8")
         for as_of in (FIRST, SECOND):
             workspaces[as_of] = open_workspace(settings, as_of)
             forecasts[as_of] = forecast(workspaces[as_of])

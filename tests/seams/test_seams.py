@@ -15,6 +15,7 @@ from features.build import features_at, frame_of
 from store.arrays import Floats
 from store.facts.reading import read_events, read_forecasts, read_observations
 from store.months import month_label
+from store.planning import read_alerts
 from store.publications.integrity import read_publications
 from store.publications.panels import read_panels
 from store.vocabulary import AGGREGATES, COMMODITY, DESTINATIONS, QUANTILE_COLUMNS
@@ -276,10 +277,11 @@ def test_one_alert_is_sent_of_the_month_that_moved_most(home: Home) -> None:
     change = (after / before - 1).dropna()
 
     # Only a second forecast can move; Japan's hardly does.
-    [(_, body)] = home.receiver.taken
-    sent = json.loads(body)
-    assert (sent["rule"], sent["destination"]) == ("usa", "USA")
-    assert (sent["against"][:10], sent["as_of"][:10]) == ("2020-11-12", "2020-11-25")
-    assert sent["period"][:7] == change.abs().idxmax() == "2021-01"
-    assert (sent["before"], sent["after"]) == pytest.approx((before["2021-01"], after["2021-01"]))
+    (row,) = read_alerts(home.workspaces[SECOND].engine).to_dict("records")
+    assert (row["rule"], row["destination"]) == ("usa", "USA")
+    assert (row["against"], row["as_of"]) == (FIRST, SECOND)
+    assert f"{row['period']:%Y-%m}" == change.abs().idxmax() == "2021-01"
+    assert (row["before"], row["after"]) == pytest.approx((before["2021-01"], after["2021-01"]))
     assert change["2021-01"] < -0.15
+    [(_, body)] = home.receiver.taken
+    assert json.loads(body)["message"] == row["message"]

@@ -1,10 +1,10 @@
-import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 from mlflow import MlflowClient
+from pydantic import SecretStr
 
 from flows.context.stores import store_of
 from flows.publishing import forecast_explanation as explain
@@ -15,6 +15,7 @@ from publication.planning.planning_file import FILE
 from store.errors import DataError
 from store.facts.commodities import evidence_digests
 from store.facts.reading import latest_forecast, read_forecasts, read_runs
+from store.planning import read_alerts
 from store.settings import Settings
 from store.vocabulary import DESTINATIONS
 from tests.data.builders import at
@@ -80,16 +81,17 @@ def test_the_main_job_sends_the_alerts_about_the_newest_publication(
 ) -> None:
     settings = copied(second_run, tmp_path / "place", data_dir).settings
     rule = {"name": "any", "measure": "median", "points": 0.001, "destination": "USA"}
+    planning = yaml.safe_dump({"alert_rules": [rule]})
+    (settings.home / FILE).write_text(planning, encoding="utf-8")
 
     with receiving() as receiver:
-        planning = {"alert_rules": [rule], "webhooks": [receiver.url]}
-        (settings.home / FILE).write_text(yaml.safe_dump(planning), encoding="utf-8")
-        outcome = run(settings, at(LATER))
+        addresses = {"alert_urls": SecretStr(receiver.address)}
+        outcome = run(settings.model_copy(update=addresses), at(LATER))
 
     assert not outcome.is_new
-    [(_, body)] = receiver.taken
-    sent = json.loads(body)
-    assert (sent["against"][:10], sent["as_of"][:10]) == (AS_OF, LATER)
+    (row,) = read_alerts(store_of(settings)).to_dict("records")
+    assert (row["against"], row["as_of"]) == (at(AS_OF), at(LATER))
+    assert len(receiver.taken) == 1
 
 
 @pytest.mark.slow
