@@ -61,6 +61,13 @@ test-all: setup  ## Run every test, the documentation's commands too
 coverage: setup  #+ Run every test and hold the coverage of lines (slow before Python 3.12)
 	MAGNETCAST_DOCS=all COVERAGE_CORE=$$($(PY) -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")') $(PYTEST) --cov --cov-report=term:skip-covered --cov-fail-under=95
 
+# Where nothing else runs: more places, or one with AREAS="features/origin.py:216".
+SEED := 1
+PLACES := 60
+AREAS :=
+mutants: setup  #+ Put one fault at a time into places drawn by SEED and name those that no quick test notices (an hour)
+	PYTHONPATH=. nice -n 10 $(UV) run --quiet --no-project --python $(PY) --with mutmut==3.8.1 python -m tests.mutants --python $(PY) --seed $(SEED) --places $(PLACES) $(if $(MEASURE),--measure) $(AREAS)
+
 faults: setup  #+ Break everything for real (docs/faults.md; the better part of an hour)
 	MAGNETCAST_FAULTS=all $(PY) -m pytest -q tests/faults
 

@@ -111,6 +111,16 @@ def test_a_forecast_published_for_a_past_day_is_listed_as_such(publication: Publ
     assert [row["afterwards"] for row in listings.publications(publication)] == [False, True]
 
 
+def test_a_publication_is_listed_with_the_extent_of_its_rows(publication: Publication) -> None:
+    newest, earlier = listings.publications(publication)
+
+    # Fifteen months after July 2026 and July 2025, of ten destinations and two sums.
+    names = ("publication", "cutoff", "first_period", "last_period", "destinations")
+    assert [newest[name] for name in names] == [2, "2026-07", "2026-08", "2027-10", 12]
+    assert [earlier[name] for name in names] == [1, "2025-07", "2025-08", "2026-10", 12]
+    assert newest["statuses"] == "champion; fallback: last good champion, training failed its gate"
+
+
 def test_forecasts_are_scored_on_observed_months_only(publication: Publication) -> None:
     cells = track.cells_of(publication)
 

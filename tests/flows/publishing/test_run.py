@@ -2,21 +2,26 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from mlflow import MlflowClient
+from pydantic import SecretStr
 
 from flows.context.stores import store_of
 from flows.publishing import forecast_explanation as explain
 from flows.run import run
 from models.registry.runs import EXPERIMENT
 from models.registry.stored_model import MODEL
+from publication.planning.planning_file import FILE
 from store.errors import DataError
 from store.facts.commodities import evidence_digests
 from store.facts.reading import latest_forecast, read_forecasts, read_runs
+from store.planning import read_alerts
 from store.settings import Settings
 from store.vocabulary import DESTINATIONS
 from tests.data.builders import at
 from tests.data.registry_builders import champion_of
-from tests.flows.conftest import AS_OF, Published
+from tests.flows.conftest import AS_OF, LATER, Published, copied
+from tests.helpers import receiving
 
 
 def test_every_destination_and_month_is_published_once(published: Published) -> None:
@@ -69,6 +74,24 @@ def test_the_job_is_one_run_in_mlflow_and_its_steps_are_parts(published: Publish
     assert (whole.data.tags["job"], whole.data.tags["commodity"]) == ("run", "85051110")
     assert {"as_of", "data_vintage", "git_commit"} <= set(whole.data.tags)
     assert {run.info.status for run in [whole, *found.values()]} == {"FINISHED"}
+
+
+def test_the_main_job_sends_the_alerts_about_the_newest_publication(
+    second_run: Published, data_dir: Path, tmp_path: Path
+) -> None:
+    settings = copied(second_run, tmp_path / "place", data_dir).settings
+    rule = {"name": "any", "measure": "median", "points": 0.001, "destination": "USA"}
+    planning = yaml.safe_dump({"alert_rules": [rule]})
+    (settings.home / FILE).write_text(planning, encoding="utf-8")
+
+    with receiving() as receiver:
+        addresses = {"alert_urls": SecretStr(receiver.address)}
+        outcome = run(settings.model_copy(update=addresses), at(LATER))
+
+    assert not outcome.is_new
+    (row,) = read_alerts(store_of(settings)).to_dict("records")
+    assert (row["against"], row["as_of"]) == (at(AS_OF), at(LATER))
+    assert len(receiver.taken) == 1
 
 
 @pytest.mark.slow

@@ -1,3 +1,5 @@
+import hashlib
+import json
 from functools import cache
 
 import numpy as np
@@ -5,7 +7,7 @@ import pandas as pd
 import pytest
 
 from docs.catalogue import catalogue_page
-from features.build import ALL_FEATURES, frame_of
+from features.build import ALL_FEATURES, catalogue_digest, frame_of
 from store.errors import LeakError
 from store.settings import PROJECT_ROOT
 from tests.data.builders import at, make_world
@@ -52,3 +54,13 @@ def test_one_row_a_series_and_target_from_the_month_after_the_cutoff_to_a_year_a
 def test_a_naive_as_of_is_refused() -> None:
     with pytest.raises(LeakError, match="has no time zone"):
         make_world().history().origin(pd.Timestamp("2020-06-25"))
+
+
+def test_the_digest_of_the_catalogue_is_the_start_of_the_sha_256_of_its_entries() -> None:
+    (feature,) = (feature for feature in ALL_FEATURES if feature.name == "horizon")
+    entry = [feature.name, feature.unit, feature.meaning, feature.knowable, feature.monotone]
+
+    digest = hashlib.sha256(json.dumps([entry]).encode()).hexdigest()
+
+    # Twelve digits, which stand in the names of models: other ones would make all of them strange.
+    assert catalogue_digest(frozenset({"horizon"})) == digest[:12]

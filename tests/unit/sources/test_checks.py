@@ -6,12 +6,12 @@ import pytest
 
 from sources import checks
 from sources.bundled.all_tables import load_bundled
-from sources.checks import objections
+from sources.checks import month_cells, objections
 from store.facts.batch import FileRows
 from store.schema.frames import typed_frame
 from store.settings import PROJECT_ROOT
 from tests.data.store_builders import make_observations, make_steps
-from tests.data.table_builders import NOW, as_file, make_trade
+from tests.data.table_builders import LARGEST, NOW, as_file, make_trade
 
 NOTHING = typed_frame([], "observations")
 
@@ -108,6 +108,51 @@ def test_kilograms_without_values_show_against_the_largest_month_known() -> None
     reasons = objected(times(new, 1000.0), known)
 
     assert any("weights leap: " in reason for reason in reasons)
+
+
+def months_of_2025(values: list[float], **changes: object) -> pd.DataFrame:
+    """Observations of the USA, one a month of 2025 from January on."""
+    days = pd.date_range("2025-01-01", periods=len(values), freq="MS")
+    return make_observations(
+        *(
+            {"period_from": day, "period_to": day, "value": value, "source": "comtrade",
+             "available_at": day + pd.DateOffset(months=2), **changes}
+            for day, value in zip(days, values, strict=True)
+        )
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "leaps"), [(5_000.0, 0), (5_001.0, 1)])
+def test_a_leap_is_measured_from_the_largest_of_twelve_months(value: float, leaps: int) -> None:
+    stored = months_of_2025([2.0] * 11 + [100.0])  # fifty times 100 t
+    new = make_observations(
+        {"period_from": "2026-01-01", "period_to": "2026-01-01", "value": value,
+         "source": "comtrade", "available_at": "2026-03-01"}
+    )  # fmt: skip
+
+    reasons = objected(new, stored, completeness=None)
+
+    assert sum("weights leap: " in reason for reason in reasons) == leaps
+
+
+def test_amounts_that_are_not_usable_derived_or_of_longer_spans_are_no_cells() -> None:
+    changes: list[dict[str, object]] = [
+        {}, {"usable": False}, {"kind": "derived"}, {"period_from": "2025-05-01"},
+        {"measure": "yoy_pct", "unit": "pct"},
+    ]  # fmt: skip
+    rows = make_observations(
+        *({"destination": name, **c} for name, c in zip(LARGEST, changes, strict=True))
+    )
+
+    assert month_cells(rows)["destination"].tolist() == ["USA"]
+
+
+def test_of_the_versions_of_a_cell_the_newest_counts() -> None:
+    rows = make_observations(
+        {"value": 2.0, "available_at": "2025-08-20"}, {"value": 1.0, "available_at": "2025-07-20"}
+    )
+
+    assert month_cells(rows)["value"].tolist() == [2.0]
 
 
 def test_a_month_of_more_than_the_world_makes_is_impossible() -> None:

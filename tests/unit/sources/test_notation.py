@@ -5,6 +5,7 @@ from sources.bundled.notation import (
     COUNTRIES,
     half_width,
     parse_areas,
+    parse_covers,
     parse_destination,
     parse_period,
 )
@@ -49,6 +50,17 @@ def test_other_texts_are_no_destination(text: str) -> None:
 def test_lists_of_places_hold_places_only(text: str) -> None:
     with pytest.raises(ValueError, match="a list of destinations"):
         parse_areas(text)
+
+
+@pytest.mark.parametrize("text", ["magnets", "magnets;85051110", "unknown"])
+def test_what_an_act_covers_is_codes_and_names(text: str) -> None:
+    assert parse_covers(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "magnets;steel", "steel;magnets", "magnets;unknown"])
+def test_one_unknown_part_makes_a_cover_none(text: str) -> None:
+    with pytest.raises(ValueError, match="HS codes or "):
+        parse_covers(text)
 
 
 def test_the_list_of_countries_is_complete() -> None:
