@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.controls.controls import adjusted_history
+from features.controls.controls import adjusted_history, steady_history
 from features.families import calendar, dynamics, policy, tariffs, trade
 from features.origin import Feature, Origin, bare_origin
 from features.series import SeriesStats, panel_momentum, series_stats
@@ -97,10 +97,18 @@ def features_of(origin: Origin, stats: SeriesStats, momentum: Floats) -> OriginF
     Args:
         momentum: Of the whole panel, by ``features.series.panel_momentum``, series x 1 or 1 x 1.
     """
-    months = adjusted_history(origin)
-    season = stats.season if months is origin.tonnes else series_stats(months).season
-    is_panel = origin.world is None
-    forecasts = dynamics.base_forecasts(months, season, len(origin.targets), is_panel=is_panel)
+    months, is_panel = adjusted_history(origin), origin.world is None
+
+    def forecasts_from(history: Floats) -> dict[str, Floats]:
+        season = stats.season if history is origin.tonnes else series_stats(history).season
+        return dynamics.base_forecasts(history, season, len(origin.targets), is_panel=is_panel)
+
+    forecasts = forecasts_from(months)
+    if months is not origin.tonnes:
+        is_ahead, steady = origin.targets > origin.today, forecasts_from(steady_history(origin))
+        forecasts = {
+            name: np.where(is_ahead, steady[name], forecast) for name, forecast in forecasts.items()
+        }
     base = dynamics.median_forecast(forecasts, is_panel=is_panel)
     values = dynamics.compute(origin, stats, forecasts, base, momentum) if is_panel else {}
     for compute in _COMPUTE:

@@ -1,6 +1,6 @@
 """Controls on magnets as known at an origin, and their relaxations."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from features.track_record import (
     announcement_of,
 )
 from store.arrays import Flags, Floats
-from store.months import Months, month_number, months_since
+from store.months import YEAR, Months, month_number, months_since
 
 SCENARIO: Final = "SCENARIO"
 """Component of tariff steps added by a scenario."""
@@ -335,20 +335,39 @@ def adjusted_history(origin: Origin) -> Floats:
 
     They are the origin's own where no observed control follows a full year of history.
     """
-    if not (controls := controls_at(origin)):
-        return origin.tonnes
     levels, adjusted = dict[int, Floats](), origin.tonnes.copy()
-    for row in np.flatnonzero(~origin.is_sum).tolist():
-        for control in control_episodes(controls, row, origin):
-            start = control.month - origin.first
-            stop = min(start + TRANSIENT_MONTHS, adjusted.shape[1])
-            if start <= LEVEL_MONTHS:
-                continue
-            if control.month not in levels:
-                levels[control.month] = tonnes_without(origin, control)
-            level = levels[control.month][row, : stop - start]
-            adjusted[row, start:stop] = np.fmax(adjusted[row, start:stop], level)
+    for row, control, start in _transients(origin):
+        stop = min(start + TRANSIENT_MONTHS, adjusted.shape[1])
+        if control.month not in levels:
+            levels[control.month] = tonnes_without(origin, control)
+        level = levels[control.month][row, : stop - start]
+        adjusted[row, start:stop] = np.fmax(adjusted[row, start:stop], level)
     raised = adjusted - origin.tonnes
     for row in np.flatnonzero(origin.is_sum).tolist():
         adjusted[row] += np.nansum(raised[origin.groups[row]], axis=0)
     return adjusted if levels else origin.tonnes
+
+
+def steady_history(origin: Origin) -> Floats:
+    """Tonnes of an origin, series x months, the first year of each control missing.
+
+    A trend would carry the collapse and the recovery on, which are one event. A sum is missing
+    where a member is.
+    """
+    steady = origin.tonnes.copy()
+    for row, _, start in _transients(origin):
+        steady[row, start : start + YEAR] = np.nan
+    is_left_out = np.isnan(steady) & np.isfinite(origin.tonnes)
+    for row in np.flatnonzero(origin.is_sum).tolist():
+        steady[row, is_left_out[origin.groups[row]].any(axis=0)] = np.nan
+    return steady
+
+
+def _transients(origin: Origin) -> Iterator[tuple[int, Control, int]]:
+    """Yield row, control and first column of each observed episode after a year of history."""
+    if not (controls := controls_at(origin)):
+        return
+    for row in np.flatnonzero(~origin.is_sum).tolist():
+        for control in control_episodes(controls, row, origin):
+            if (start := control.month - origin.first) > LEVEL_MONTHS:
+                yield row, control, start

@@ -254,9 +254,12 @@ HALF_AHEAD: Final = 3.0
 """Months ahead of today at which half of what a control holds back counts, in logs: until then it
 may be eased, suspended or worked around. Source: docs/adr/0010-policy-response.md."""
 
+GRACE: Final = 3.0
+"""Months since a control bound until which a backlog counts in full."""
+
 HALF_BACKLOG: Final = 6.0
-"""Months ahead of today at which half of what lies above the level before counts, in logs, and less
-by the square: a backlog is shipped for months, not for years."""
+"""Months after ``GRACE`` at which half of what lies above the level before counts, in logs, and
+less by the square: a backlog is shipped once, whenever one asks."""
 
 WITHOUT_SPREAD: Final = 0.15
 """Spread of the level before a control as a forecast of months without it, log units."""
@@ -375,12 +378,53 @@ def _analog_path(
     )
     held = np.minimum(1.0 - freed, np.exp(-control.since_end(origin.targets) / FADING))
     held = held * 0.5 ** (_months_ahead(origin) / HALF_AHEAD)
-    backlog = 0.5 ** (_months_ahead(origin) / HALF_BACKLOG) ** 2
+    backlog = 0.5 ** (np.maximum(control.age(origin.targets) - GRACE, 0.0) / HALF_BACKLOG) ** 2
     share = share ** np.where(share < 1.0, held, backlog)
+    ahead, past = level[:, -len(origin.targets) :], origin.tonnes[rows][:, -control.seen(origin) :]
+    path = worked_off(share * ahead, ahead, withheld(past, level[:, : past.shape[1]]))
     random = np.random.default_rng([draw.seed, 2])
     apart = random.standard_normal((draw.count, len(rows) + 1, 1))
     noise = WITHOUT_SPREAD * (apart[:, :-1] + apart[:, -1:]) / np.sqrt(2.0)
-    return np.asarray(share * level[None, :, -len(origin.targets) :] * np.exp(noise))
+    return np.asarray(path * np.exp(noise))
+
+
+def withheld(past: Floats, level: Floats) -> float:
+    """Tonnes of all destinations that months under a control held back and did not make up since.
+
+    Args:
+        past: Exports under it, destinations x months; NaN where not known.
+        level: Exports expected without it.
+    """
+    stock = 0.0
+    for gap in np.nansum(level - past, axis=0).tolist():
+        stock = max(stock + gap, 0.0)
+    return stock
+
+
+def worked_off(tonnes: Floats, level: Floats, stock: float) -> Floats:
+    """Paths that never make up more than was held back: by now, or by the path itself until then.
+
+    What lies above the level is taken from one stock of all destinations; where that runs out, all
+    get the same share of it.
+
+    Args:
+        tonnes: Draws x destinations x months.
+        level: Exports expected without the control, destinations x months.
+        stock: Tonnes held back by now.
+    """
+    above, below = np.maximum(tonnes - level, 0.0), np.maximum(level - tonnes, 0.0)
+    paths, left = np.minimum(tonnes, level), np.full(len(tonnes), stock)
+    for month in range(tonnes.shape[2]):
+        asked = above[:, :, month].sum(axis=1)
+        left += below[:, :, month].sum(axis=1)
+        released = np.minimum(asked, left)
+        paths[:, :, month] += above[:, :, month] * _part(released, asked)[:, None]
+        left -= released
+    return paths
+
+
+def _part(released: Floats, asked: Floats) -> Floats:
+    return np.divide(released, asked, out=np.zeros_like(asked), where=asked > 0.0)
 
 
 def respond(table: pd.DataFrame, effect: PolicyEffect, origin: Origin) -> pd.DataFrame:

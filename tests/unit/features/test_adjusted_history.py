@@ -7,9 +7,11 @@ from features.controls.controls import (
     TRANSIENT_MONTHS,
     adjusted_history,
     controls_at,
+    steady_history,
     tonnes_without,
 )
 from features.origin import Origin
+from store.arrays import Floats
 from tests.data.builders import make_events, make_origin
 
 START = 9
@@ -65,11 +67,43 @@ def test_without_an_observed_strong_control_nothing_changes() -> None:
         assert adjusted_history(origin) is origin.tonnes
 
 
-def test_base_forecasts_learn_from_the_adjusted_history_and_features_from_what_happened() -> None:
+def test_a_steady_history_lacks_the_first_year_of_a_control() -> None:
+    origin = controlled(destinations="USA")
+    usa, deu, world = (origin.series.index(name) for name in ("USA", "DEU", "WLD"))
+
+    steady = steady_history(origin)
+
+    assert np.isnan(steady[usa, -START:]).all()
+    assert np.isnan(steady[world, -START:]).all()
+    np.testing.assert_array_equal(steady[:, :-START], origin.tonnes[:, :-START])
+    np.testing.assert_array_equal(steady[deu], origin.tonnes[deu])
+
+
+def test_the_second_year_of_a_control_is_history_again() -> None:
+    origin = make_origin(events=make_events({"effective_from": "2019-05-04"}))
+    months = 14
+
+    steady = steady_history(origin)
+
+    assert np.isnan(steady[0, -months : -months + 12]).all()
+    np.testing.assert_array_equal(steady[0, -months + 12 :], origin.tonnes[0, -months + 12 :])
+
+
+def test_months_to_come_are_forecast_without_the_months_of_a_control() -> None:
     origin = controlled()
     features = features_at(origin)
+    naive = features.base_forecasts["seasonal_naive"]
+    is_ahead = origin.targets > origin.today
 
-    last_year = adjusted_history(origin)[:, -12:]
-    np.testing.assert_allclose(features.base_forecasts["seasonal_naive"], last_year)
+    over, ahead = (history(origin)[:, -12:] for history in (adjusted_history, carried_years))
+    np.testing.assert_allclose(naive[:, ~is_ahead], over[:, ~is_ahead])
+    np.testing.assert_allclose(naive[:, is_ahead], ahead[:, is_ahead])
     drawdown = features.features[0, 0, features.names.index("tonnes_drawdown_24m_log")]
     assert drawdown < -1.0
+
+
+def carried_years(origin: Origin) -> Floats:
+    """Tonnes in which the months under the control repeat those of the year before it."""
+    tonnes = origin.tonnes.copy()
+    tonnes[:, -START:] = tonnes[:, -START - 12 : -12]
+    return tonnes
