@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 from features.build import OriginFeatures, features_together
 from features.origin import Origin, bare_origin
-from features.series import STOP_MONTHS, SeriesStats, panel_momentum, ratio, series_stats, zero_runs
+from features.series import (
+    STOP_MONTHS,
+    SeriesStats,
+    mean_known,
+    panel_momentum,
+    ratio,
+    series_stats,
+    zero_runs,
+)
 from features.statistical.seasonality import BLOCK, common_profile
 from models import quantile_model
 from models.learning.boosters import (
@@ -154,6 +162,9 @@ def _lagged(lag: int, transform: Transform | None, months: pd.DataFrame, horizon
     return np.where(is_known[:, np.newaxis], values[np.clip(place, 0, len(months) - 1)], np.nan)
 
 
+RECENT_MONTHS: Final = 36
+"""Months whose mean is that of skewed and intermittent series."""
+
 LEAST_SCALE: Final = 0.3
 """Scale of the errors of a series, in spreads, below which its sample weight grows no more."""
 
@@ -248,6 +259,8 @@ class PanelView:
             quantile_model.BASE_TONNES: point.base.reshape(-1),
             quantile_model.SCALE: np.repeat(point.stats.spread, self.horizon),
         }
+        recent = mean_known(self.tonnes[rows, -RECENT_MONTHS:])
+        scales[quantile_model.RECENT_MEAN] = np.repeat(recent, self.horizon)
         stopped = (quantile_model.STOPPED_MONTHS, quantile_model.STOPPED_FROM)
         for name, values in zip(stopped, zero_runs(self.tonnes[rows]), strict=True):
             scales[name] = np.repeat(values[:, -1], self.horizon)
