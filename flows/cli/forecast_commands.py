@@ -130,6 +130,13 @@ def panel(
     allow_negative: Annotated[
         bool, Parameter(help="Forecast series with negative values; they are refused otherwise.")
     ] = False,
+    stale: Annotated[
+        str,
+        Parameter(
+            help="What happens to series that ended a year or more before the panel: leave_out, or "
+            "forecast from their own end."
+        ),
+    ] = "leave_out",
     horizon: Annotated[int | None, Parameter(help="Months to forecast; 6 if left out.")] = None,
     cutoffs: Annotated[
         str | None,
@@ -162,7 +169,7 @@ def panel(
     from flows.panels.panel_files import PanelFiles, forecast_panel
     from sources.files.panel import names_of
 
-    files = PanelFiles(file, covariates, tree, names_of(columns), allow_negative)
+    files = PanelFiles(file, covariates, tree, names_of(columns), allow_negative, stale=stale)
     if format != "table" and (cutoffs or file.is_dir()):
         raise DataError(
             f"--format {format} has nothing to show: a backtest and a folder are written to --out. "
@@ -177,8 +184,10 @@ def panel(
 
         predict_folder(settings, files, horizon=horizon, out=out, parameters=values)
     else:
-        forecasts = forecast_panel(files, horizon=horizon, track=track, parameters=values)
+        forecasts, reasons = forecast_panel(files, horizon=horizon, track=track, parameters=values)
         write_result(forecasts, out=out, form=format)
+        if out is not None and len(reasons):
+            write_result(reasons, out=out.with_name(f"{out.stem}.left_out.csv"), form="csv")
 
 
 KEYS = ("destination", "period")

@@ -18,9 +18,9 @@ from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import ModelParameters
 from models.registry.runs import log_months, open_run
-from sources.files.panel import months_in, read_month, read_rows
+from sources.files.panel import Panel, read_month
 from store.errors import DataError
-from store.months import month_label, month_starts
+from store.months import month_label, month_numbers
 from store.settings import Settings
 
 REPLAYED: Final = "backtest"
@@ -37,10 +37,10 @@ def replay_panel(
     parameters: ModelParameters,
 ) -> None:
     """Backtest any panel at given cutoffs, log the scores to MLflow and write its files."""
-    snapshot = panel_snapshot(files, horizon)
+    panel, snapshot = panel_snapshot(files, horizon)
     past = _periods(cutoffs)
     forecaster = PanelForecaster(parameters, shifts_negative=files.allow_negative)
-    truth = published_months(files, snapshot.published_months)
+    truth = published_months(panel, snapshot.published_months)
     result = backtest_panel(forecaster, snapshot, past, truth=truth, executor=Executor(track))
     say_left_out(set(snapshot.series) - set(result.forecasts["destination"]))
     if len(result.scores):
@@ -50,15 +50,10 @@ def replay_panel(
         write_files(result, out)
 
 
-def published_months(files: PanelFiles, months: pd.DataFrame) -> pd.DataFrame:
+def published_months(panel: Panel, months: pd.DataFrame) -> pd.DataFrame:
     """Months to score on: all but those that the panel marks as estimated."""
-    rows = read_rows(files.panel, "Panel", called=files.columns)
-    if "kind" not in rows:
-        return months
-    rows = rows.loc[rows["kind"].eq("estimated")]
-    numbers, _ = months_in(rows, str(files.panel))
-    estimated = pd.MultiIndex.from_arrays([rows["destination"], month_starts(numbers)])
-    is_estimated = pd.MultiIndex.from_frame(months[["destination", "period"]]).isin(estimated)
+    cells = pd.MultiIndex.from_arrays([months["destination"], month_numbers(months["period"])])
+    is_estimated = cells.isin(panel.estimated)
     if is_estimated.any():
         echo(f"backtest  {is_estimated.sum():,} estimated months are not scored on")
     return months.loc[~is_estimated]

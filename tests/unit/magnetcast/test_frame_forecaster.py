@@ -57,7 +57,7 @@ def test_the_numbers_are_those_of_predict_on_the_same_file(
     frame.to_csv(tmp_path / "panel.csv", index=False)
     files = PanelFiles(tmp_path / "panel.csv")
 
-    expected = forecast_panel(files, horizon=3, track=untracked, parameters=PANEL_PRESET)
+    expected = forecast_panel(files, horizon=3, track=untracked, parameters=PANEL_PRESET)[0]
 
     np.testing.assert_array_equal(forecasts["magnetcast"], expected["p50"])
     np.testing.assert_array_equal(forecasts["magnetcast-q-90"], expected["p90"])
@@ -275,7 +275,7 @@ def test_a_series_that_ends_earlier_is_forecast_from_its_own_end(frame: pd.DataF
     assert (middle / truth - 1).abs().max() < 0.2
     assert len(model.plot(["B"], 2).axes[0].lines[1].get_xdata()) == 2
     files = PanelFiles(early)
-    rows = forecast_panel(files, horizon=2, track=untracked, parameters=PANEL_PRESET)
+    rows = forecast_panel(files, horizon=2, track=untracked, parameters=PANEL_PRESET)[0]
     np.testing.assert_array_equal(rows["p50"], made["magnetcast"])
     assert rows.groupby("destination")["cutoff"].first().to_dict()["B"] == "2023-09"
     with pytest.warns(UserWarning, match="in the months of the windows, not forecast: B"):
