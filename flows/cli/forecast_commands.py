@@ -142,6 +142,13 @@ def panel(
         str | None,
         Parameter(help="Backtest instead, from these last known months, e.g. 2022-06,2022-12."),
     ] = None,
+    against: Annotated[
+        list[Path] | None,
+        Parameter(
+            help="Files of other forecasts, scored with --cutoffs on the cells that all have: "
+            "destination, cutoff, period, p50, perhaps further quantiles and model."
+        ),
+    ] = None,
     covariates: Annotated[
         Path | None,
         Parameter(
@@ -175,10 +182,23 @@ def panel(
             f"--format {format} has nothing to show: a backtest and a folder are written to --out. "
             "Expected it with one file and no --cutoffs. Leave it out."
         )
+    if against and not cutoffs:
+        raise DataError(
+            "--against needs --cutoffs. Expected the last known months of the forecasts in its "
+            "file. Add them."
+        )
     if cutoffs:
         from flows.panels.backtest_files import replay_panel
 
-        replay_panel(settings, files, horizon=horizon, cutoffs=cutoffs, out=out, parameters=values)
+        replay_panel(
+            settings,
+            files,
+            horizon=horizon,
+            cutoffs=cutoffs,
+            out=out,
+            parameters=values,
+            others=against or (),
+        )
     elif file.is_dir():
         from flows.panels.partitions import predict_folder
 

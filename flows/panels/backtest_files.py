@@ -10,10 +10,12 @@ import pandas as pd
 from flows.context.console import echo, track
 from flows.context.output import write_result, write_text
 from flows.context.provenance import git_commit
+from flows.panels.forecast_files import against
 from flows.panels.panel_files import PanelFiles, panel_snapshot, say_left_out
 from flows.training.backtest_records import CELLS, comparison_tables, log_backtest, verdict
 from models.evaluation.backtest import Backtest, backtest_panel
 from models.executor import Executor
+from models.forecasting.model_names import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import ModelParameters
@@ -35,6 +37,7 @@ def replay_panel(
     cutoffs: str,
     out: Path | None,
     parameters: ModelParameters,
+    others: Sequence[Path] = (),
 ) -> None:
     """Backtest any panel at given cutoffs, log the scores to MLflow and write its files."""
     panel, snapshot = panel_snapshot(files, horizon)
@@ -48,6 +51,10 @@ def replay_panel(
         _record(settings, files, snapshot, cutoffs=past, result=result, parameters=parameters)
     if out is not None:
         write_files(result, out)
+    if others:
+        is_own = result.forecasts["model"] == MODEL
+        table = against(files, result.forecasts.loc[is_own], others)
+        write_result(table, out=out and out / "against.csv", form="csv" if out else "table")
 
 
 def published_months(panel: Panel, months: pd.DataFrame) -> pd.DataFrame:

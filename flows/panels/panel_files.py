@@ -283,7 +283,7 @@ def weights_of(panel: pd.DataFrame, name: str) -> pd.DataFrame:
     if bad.any():
         row = int(bad.argmax())
         raise DataError(
-            f"Panel has {panel[name].iloc[row]!r} as {name} in row {row}. Expected finite "
+            f"Panel has {panel[name].iloc[row]} as {name} in row {row}. Expected finite "
             "numbers of at least 0. Correct it."
         )
     rows = panel.assign(destination=names_in(panel[OURS[0]]))
