@@ -12,7 +12,13 @@ from flows.context.output import write_result, write_text
 from flows.context.provenance import git_commit
 from flows.panels.forecast_files import against
 from flows.panels.panel_files import PanelFiles, panel_snapshot, say_left_out
-from flows.training.backtest_records import CELLS, comparison_tables, log_backtest, verdict
+from flows.training.backtest_records import (
+    CELLS,
+    comparison_tables,
+    log_backtest,
+    run_name,
+    verdict,
+)
 from models.evaluation.backtest import Backtest, backtest_panel
 from models.executor import Executor
 from models.forecasting.model_names import MODEL
@@ -84,7 +90,7 @@ def _record(
         "spec": parameters.digest,
         "git_commit": git_commit(),
     }
-    with open_run(settings, name=f"backtest {name}", tags=tags):
+    with open_run(settings, name=run_name("panel", name, parameters.changed_text), tags=tags):
         log_months(snapshot.published_months, name, source=str(files.panel))
         log_backtest(result, parameters)
 
