@@ -86,6 +86,8 @@ class HealthFacts:
     backup_at: pd.Timestamp | None = None
     begun_at: pd.Timestamp | None = None
     """Moment of the first ingest: before it there is nothing to back up."""
+    is_bundled: bool = False
+    """Whether nothing but the bundled files was ever read: a snapshot, which no schedule renews."""
     failed: tuple[str, ...] = ()
     """Commodities other than magnets whose last run failed."""
     is_busy: bool = False
@@ -138,7 +140,14 @@ def _freshness(facts: HealthFacts) -> Iterator[Alarm]:
             day=day,
             late=late,
         )
-        yield Alarm("late-data", words, is_broken=late > LATE_DAYS)
+        if facts.is_bundled:
+            words = message(
+                "Only the bundled facts were read, of which %(month)s is missing since %(day)s.",
+                month=f"{missing:%Y-%m}",
+                day=day,
+            )
+        is_broken = late > LATE_DAYS and not facts.is_bundled
+        yield Alarm("late-data", words, is_broken=is_broken)
     if forecast is not None and forecast < facts.calendar.released_on(owed).tz_localize("UTC"):
         day, late = _due(facts, _month_after(facts.calendar.last_released(forecast)))
         words = message(
@@ -328,12 +337,19 @@ def examine(settings: Settings, moment: pd.Timestamp) -> HealthReport:
         return report_of(facts)
     try:
         with store_to_read(settings) as engine:
-            facts = _with_database(engine, facts)
+            facts = replace(_with_database(engine, facts), is_bundled=_is_bundled(engine, settings))
             folders = changed_folders(settings.publications_dir)
             facts = replace(facts, tampered=(*facts.tampered, *folders))
             return report_of(_with_champion(settings, engine, facts))
     except StoreError as err:
         return report_of(replace(facts, unreadable=str(err)))
+
+
+def _is_bundled(engine: Engine, settings: Settings) -> bool:
+    files = (
+        {path.name for path in settings.data_dir.iterdir()} if settings.data_dir.is_dir() else set()
+    )
+    return set(read_table(engine, vintages)["file_name"]) <= files
 
 
 def _with_champion(settings: Settings, engine: Engine, facts: HealthFacts) -> HealthFacts:

@@ -11,6 +11,7 @@ from flows.context.library_defaults import set_defaults
 from store.errors import DataError
 
 if TYPE_CHECKING:
+    from flows.panels.forecast_files import compare_forecasts
     from flows.panels.frame_forecaster import Forecaster
     from magnetcast.model_inputs import features, panel
     from magnetcast.verbs import (
@@ -25,9 +26,15 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "DataError", "Forecaster", "backtest", "compare", "explain", "features", "forecast", "panel",
-    "promote", "rollback", "scenario", "train",
+    "DataError", "Forecaster", "backtest", "compare", "compare_forecasts", "explain", "features",
+    "forecast", "panel", "promote", "rollback", "scenario", "train",
 ]  # fmt: skip
+
+_OF_PANELS = {
+    "Forecaster": "flows.panels.frame_forecaster",
+    "compare_forecasts": "flows.panels.forecast_files",
+}
+"""Modules of the names that the wheel alone needs."""
 
 
 def __dir__() -> list[str]:
@@ -41,10 +48,8 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     set_defaults()
-    if name == "Forecaster":
-        from flows.panels.frame_forecaster import Forecaster  # noqa: PLC0415 - MLflow takes seconds
-
-        return Forecaster
+    if place := _OF_PANELS.get(name):
+        return getattr(import_module(place), name)
     place = "model_inputs" if name in {"panel", "features"} else "verbs"
     try:
         return getattr(import_module(f"{__name__}.{place}"), name)

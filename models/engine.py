@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 from features.build import OriginFeatures, features_together
 from features.origin import Origin, bare_origin
-from features.series import STOP_MONTHS, SeriesStats, panel_momentum, ratio, series_stats, zero_runs
+from features.series import (
+    STOP_MONTHS,
+    SeriesStats,
+    mean_known,
+    panel_momentum,
+    ratio,
+    series_stats,
+    zero_runs,
+)
 from features.statistical.seasonality import BLOCK, common_profile
 from models import quantile_model
 from models.learning.boosters import (
@@ -154,6 +162,9 @@ def _lagged(lag: int, transform: Transform | None, months: pd.DataFrame, horizon
     return np.where(is_known[:, np.newaxis], values[np.clip(place, 0, len(months) - 1)], np.nan)
 
 
+RECENT_MONTHS: Final = 36
+"""Months whose mean is that of skewed and intermittent series."""
+
 LEAST_SCALE: Final = 0.3
 """Scale of the errors of a series, in spreads, below which its sample weight grows no more."""
 
@@ -175,6 +186,8 @@ class PanelView:
     extra_names: tuple[str, ...] = ()
     common: tuple[Floats, float] | None = None
     """Season and momentum of the whole panel at the cutoff, if these are some of its series."""
+    weights: Floats | None = None
+    """Of each month in training, series x months; all 1 without."""
     _stats: dict[int, SeriesStats] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -198,7 +211,15 @@ class PanelView:
         extra_part = (
             None if extra is None else lambda origin, some, at: extra(origin, rows[some], at)
         )
-        return PanelView(self.tonnes[rows], self.first, self.horizon, extra_part, self.extra_names)
+        weights = None if self.weights is None else self.weights[rows]
+        return PanelView(
+            self.tonnes[rows],
+            self.first,
+            self.horizon,
+            extra_part,
+            self.extra_names,
+            weights=weights,
+        )
 
     def stats(self, origin: int) -> SeriesStats:
         """Statistics of all series at an origin, cached."""
@@ -248,14 +269,23 @@ class PanelView:
             quantile_model.BASE_TONNES: point.base.reshape(-1),
             quantile_model.SCALE: np.repeat(point.stats.spread, self.horizon),
         }
+        recent = mean_known(self.tonnes[rows, -RECENT_MONTHS:])
+        scales[quantile_model.RECENT_MEAN] = np.repeat(recent, self.horizon)
         stopped = (quantile_model.STOPPED_MONTHS, quantile_model.STOPPED_FROM)
         for name, values in zip(stopped, zero_runs(self.tonnes[rows]), strict=True):
             scales[name] = np.repeat(values[:, -1], self.horizon)
         return point, pd.DataFrame(columns, columns=list(point.names)).assign(**scales)
 
-    def after(self, origin: int, rows: Ints | slice, last: int) -> Floats:
-        """Outcomes after an origin, series x months ahead; NaN where unknown at column ``last``."""
-        months = self.tonnes[rows, origin + 1 : min(origin + self.horizon, last) + 1]
+    def after(
+        self, origin: int, rows: Ints | slice, last: int, values: Floats | None = None
+    ) -> Floats:
+        """Outcomes after an origin, series x months ahead; NaN where unknown at column ``last``.
+
+        Args:
+            values: Another table of the same shape, such as ``weights``.
+        """
+        table = self.tonnes if values is None else values
+        months = table[rows, origin + 1 : min(origin + self.horizon, last) + 1]
         outcomes = np.full((len(months), self.horizon), np.nan)
         outcomes[:, : months.shape[1]] = months
         return outcomes
@@ -300,12 +330,15 @@ def _of_origin(
 ) -> OriginTargets:
     """Some series at an origin, with outcomes known at column ``last``."""
     spread = point.stats.spread[:, None]
+    weight = spread / np.maximum(point.stats.scale[:, None], LEAST_SCALE * spread)
+    if view.weights is not None:
+        weight = weight * view.after(origin, rows, last, view.weights)
     return OriginTargets(
         features=point,
         origin=origin,
         horizons=np.arange(1, view.horizon + 1),
         target=(view.after(origin, rows, last) - point.base) / spread,
-        weight=spread / np.maximum(point.stats.scale[:, None], LEAST_SCALE * spread),
+        weight=weight,
         lower_bound=-point.base / spread,
         base_forecasts={
             name: (forecast - point.base) / spread

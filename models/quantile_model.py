@@ -70,6 +70,16 @@ STOPPED_MONTHS: Final = "stopped_months"
 STOPPED_FROM: Final = "stopped_from_tonnes"
 """Column of the rows: mean of the year before it stopped."""
 
+SKEWED: Final = "skewed"
+"""Key of the metadata: ratios of median to mean up to which the mean is that of the last years, and
+from which it is that of the quantiles; between them it is a mixture."""
+
+SKEWNESS: Final = {SKEWED: (0.6, 0.9)}
+"""Between the skewed and intermittent series and the calm ones of benchmarks/history.md."""
+
+RECENT_MEAN: Final = "mean_36m_tonnes"
+"""Column of the rows: mean of the last three years."""
+
 PUBLISHED_AS: Final = "commodity"
 """Key of the metadata: code under which its forecasts are published."""
 
@@ -139,7 +149,8 @@ def predict_quantiles(
         boosters: By the names in ``BOOSTERS``.
         metadata: Calibration from training: ``features``, ``floor_spread``, ``bias_correction``,
             ``threads``, ``score_quantiles``, ``quantiles``, ``ensemble_weight``, ``history_weight``
-            (without, months count as published), ``unit`` (without, logs), ``sides``, ``calm``.
+            (without, months count as published), ``unit`` (without, logs), ``sides``, ``calm``,
+            ``skewed``.
         rows: One row per forecast, with the features (NaN allowed), ``horizon`` in months,
             ``level_tonnes``, ``offset_tonnes``, ``experts_tonnes`` and, as the metadata require,
             ``recent_stderr_log`` and ``usual_move_tonnes``; further columns are ignored; not
@@ -217,7 +228,25 @@ def quantiles_of(
         tonnes = _with_returns(tonnes, metadata, rows)
     forecast = pd.DataFrame(tonnes, columns=names, index=rows.index)
     forecast["mean"] = mean_of_quantiles(tonnes, _vector(metadata["quantiles"]))
+    if SKEWED in metadata:
+        forecast["mean"] = _mean_of_skewed(forecast, metadata, rows)
     return forecast
+
+
+def _mean_of_skewed(
+    forecast: pd.DataFrame, metadata: Mapping[str, object], rows: pd.DataFrame
+) -> _Floats:
+    """Means that add up over series: of skewed and intermittent ones that of the last years.
+
+    Seven quantiles say too little of where such a mean lies, far out in a tail. A series that
+    stopped keeps the mean of its returns.
+    """
+    low, high = _vector(metadata[SKEWED])
+    mean, recent = forecast["mean"].to_numpy(), _finite(rows, RECENT_MEAN)
+    ratio = np.divide(forecast["p50"], mean, out=np.ones(len(rows)), where=mean > 0)
+    calm = np.clip((ratio - low) / (high - low), 0.0, 1.0)
+    calm = np.where(rows[STOPPED_MONTHS] > 0, 1.0, calm)
+    return np.asarray(calm * mean + (1.0 - calm) * recent)
 
 
 def _with_returns(tonnes: _Floats, metadata: Mapping[str, object], rows: pd.DataFrame) -> _Floats:
@@ -307,6 +336,7 @@ def _scale_columns(metadata: Mapping[str, object]) -> list[str]:
         HISTORY_WEIGHT: [HISTORY_STDERR],
         UNIT: [SCALE],
         RETURNS: [STOPPED_MONTHS, STOPPED_FROM],
+        SKEWED: [RECENT_MEAN, STOPPED_MONTHS],
     }
     needed = [column for key, some in optional.items() if key in metadata for column in some]
     return [HORIZON, LEVEL, OFFSET, BASE_TONNES, *needed]

@@ -130,10 +130,24 @@ def panel(
     allow_negative: Annotated[
         bool, Parameter(help="Forecast series with negative values; they are refused otherwise.")
     ] = False,
+    stale: Annotated[
+        str,
+        Parameter(
+            help="What happens to series that ended a year or more before the panel: leave_out, or "
+            "forecast from their own end."
+        ),
+    ] = "leave_out",
     horizon: Annotated[int | None, Parameter(help="Months to forecast; 6 if left out.")] = None,
     cutoffs: Annotated[
         str | None,
         Parameter(help="Backtest instead, from these last known months, e.g. 2022-06,2022-12."),
+    ] = None,
+    against: Annotated[
+        list[Path] | None,
+        Parameter(
+            help="Files of other forecasts, scored with --cutoffs on the cells that all have: "
+            "destination, cutoff, period, p50, perhaps further quantiles and model."
+        ),
     ] = None,
     covariates: Annotated[
         Path | None,
@@ -162,23 +176,38 @@ def panel(
     from flows.panels.panel_files import PanelFiles, forecast_panel
     from sources.files.panel import names_of
 
-    files = PanelFiles(file, covariates, tree, names_of(columns), allow_negative)
+    files = PanelFiles(file, covariates, tree, names_of(columns), allow_negative, stale=stale)
     if format != "table" and (cutoffs or file.is_dir()):
         raise DataError(
             f"--format {format} has nothing to show: a backtest and a folder are written to --out. "
             "Expected it with one file and no --cutoffs. Leave it out."
         )
+    if against and not cutoffs:
+        raise DataError(
+            "--against needs --cutoffs. Expected the last known months of the forecasts in its "
+            "file. Add them."
+        )
     if cutoffs:
         from flows.panels.backtest_files import replay_panel
 
-        replay_panel(settings, files, horizon=horizon, cutoffs=cutoffs, out=out, parameters=values)
+        replay_panel(
+            settings,
+            files,
+            horizon=horizon,
+            cutoffs=cutoffs,
+            out=out,
+            parameters=values,
+            others=against or (),
+        )
     elif file.is_dir():
         from flows.panels.partitions import predict_folder
 
         predict_folder(settings, files, horizon=horizon, out=out, parameters=values)
     else:
-        forecasts = forecast_panel(files, horizon=horizon, track=track, parameters=values)
+        forecasts, reasons = forecast_panel(files, horizon=horizon, track=track, parameters=values)
         write_result(forecasts, out=out, form=format)
+        if out is not None and len(reasons):
+            write_result(reasons, out=out.with_name(f"{out.stem}.left_out.csv"), form="csv")
 
 
 KEYS = ("destination", "period")

@@ -10,17 +10,25 @@ import pandas as pd
 from flows.context.console import echo, track
 from flows.context.output import write_result, write_text
 from flows.context.provenance import git_commit
+from flows.panels.forecast_files import against
 from flows.panels.panel_files import PanelFiles, panel_snapshot, say_left_out
-from flows.training.backtest_records import CELLS, comparison_tables, log_backtest, verdict
+from flows.training.backtest_records import (
+    CELLS,
+    comparison_tables,
+    log_backtest,
+    run_name,
+    verdict,
+)
 from models.evaluation.backtest import Backtest, backtest_panel
 from models.executor import Executor
+from models.forecasting.model_names import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster
 from models.forecasting.snapshot import Snapshot
 from models.learning.parameters import ModelParameters
 from models.registry.runs import log_months, open_run
-from sources.files.panel import months_in, read_month, read_rows
+from sources.files.panel import Panel, read_month
 from store.errors import DataError
-from store.months import month_label, month_starts
+from store.months import month_label, month_numbers
 from store.settings import Settings
 
 REPLAYED: Final = "backtest"
@@ -35,12 +43,13 @@ def replay_panel(
     cutoffs: str,
     out: Path | None,
     parameters: ModelParameters,
+    others: Sequence[Path] = (),
 ) -> None:
     """Backtest any panel at given cutoffs, log the scores to MLflow and write its files."""
-    snapshot = panel_snapshot(files, horizon)
+    panel, snapshot = panel_snapshot(files, horizon)
     past = _periods(cutoffs)
     forecaster = PanelForecaster(parameters, shifts_negative=files.allow_negative)
-    truth = published_months(files, snapshot.published_months)
+    truth = published_months(panel, snapshot.published_months)
     result = backtest_panel(forecaster, snapshot, past, truth=truth, executor=Executor(track))
     say_left_out(set(snapshot.series) - set(result.forecasts["destination"]))
     if len(result.scores):
@@ -48,17 +57,16 @@ def replay_panel(
         _record(settings, files, snapshot, cutoffs=past, result=result, parameters=parameters)
     if out is not None:
         write_files(result, out)
+    if others:
+        is_own = result.forecasts["model"] == MODEL
+        table = against(files, result.forecasts.loc[is_own], others)
+        write_result(table, out=out and out / "against.csv", form="csv" if out else "table")
 
 
-def published_months(files: PanelFiles, months: pd.DataFrame) -> pd.DataFrame:
+def published_months(panel: Panel, months: pd.DataFrame) -> pd.DataFrame:
     """Months to score on: all but those that the panel marks as estimated."""
-    rows = read_rows(files.panel, "Panel", called=files.columns)
-    if "kind" not in rows:
-        return months
-    rows = rows.loc[rows["kind"].eq("estimated")]
-    numbers, _ = months_in(rows, str(files.panel))
-    estimated = pd.MultiIndex.from_arrays([rows["destination"], month_starts(numbers)])
-    is_estimated = pd.MultiIndex.from_frame(months[["destination", "period"]]).isin(estimated)
+    cells = pd.MultiIndex.from_arrays([months["destination"], month_numbers(months["period"])])
+    is_estimated = cells.isin(panel.estimated)
     if is_estimated.any():
         echo(f"backtest  {is_estimated.sum():,} estimated months are not scored on")
     return months.loc[~is_estimated]
@@ -82,7 +90,7 @@ def _record(
         "spec": parameters.digest,
         "git_commit": git_commit(),
     }
-    with open_run(settings, name=f"backtest {name}", tags=tags):
+    with open_run(settings, name=run_name("panel", name, parameters.changed_text), tags=tags):
         log_months(snapshot.published_months, name, source=str(files.panel))
         log_backtest(result, parameters)
 

@@ -19,18 +19,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from features.series import seasonal_scale
 from flows.panels.panel_files import (
+    FORECAST,
+    LEAVE_OUT,
     PanelDates,
     PanelFiles,
     Sums,
-    Table,
-    as_pandas,
     check_future,
-    check_long,
     check_same,
     constant_columns,
     frames_like,
     further_columns,
     in_numbers,
+    left_out,
     levels_by_name,
     models_by_name,
     months_ahead,
@@ -42,6 +42,7 @@ from flows.panels.panel_files import (
     text_of,
     transform_pair,
     values_at,
+    weights_of,
 )
 from models.engine import CustomFeatures, Function, Transform, date_features, lag_features
 from models.forecasting.model_names import MODEL
@@ -58,7 +59,7 @@ from models.quantile_model import (
     quantiles_of,
 )
 from sources.files.covariates import read_covariates
-from sources.files.panel import NIXTLA, OURS, Names, names_in, our_names
+from sources.files.panel import NIXTLA, OURS, Names, Table, as_pandas, names_in, our_names
 from store.arrays import Floats
 from store.errors import DataError, first_few
 from store.months import month_starts
@@ -102,10 +103,13 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         target_transforms: Pairs of an increasing function and its inverse.
         features: Further features by name, functions as in ``models``, in a unit of their own.
         allow_negative: Whether values below zero are forecast; they are refused otherwise.
+        stale: Whether series that ended a year or more before the panel are left out
+            (``leave_out``) or forecast from their own end (``forecast``), without a ``tree``.
 
     Attributes:
         table_: The panel with its sums, series x month numbers.
         refused_: Reasons by series that cannot be used.
+        left_out_: Table of all series that are not forecast, with the reason of each.
         freq_: ``MS`` or ``ME``, if dates are the first or the last day of months.
     """
 
@@ -119,6 +123,7 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
     target_transforms: Sequence[Any] | None = None
     features: Mapping[str, Function] | None = None
     allow_negative: bool = False
+    stale: str = LEAVE_OUT
 
     def fit(
         self,
@@ -128,6 +133,7 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         id_col: str | None = None,
         time_col: str | None = None,
         target_col: str | None = None,
+        weight_col: str | None = None,
         covariates: Table | Path | None = None,
         tree: Table | Sums | None = None,
         **unused: object,  # of mlforecast
@@ -141,6 +147,8 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
                 1. A series with a bad row is left out with a warning, see ``refused_``.
             id_col: Name of the column of the series, if it differs; ``time_col`` and ``target_col``
                 those of dates and values.
+            weight_col: Name of the column of weights in training, of trees and estimators: finite
+                numbers of at least 0, 1 where empty; sums of a tree have 1.
             covariates: Values known ahead: series, date, ``name``, ``value`` and optionally
                 ``available_at``, or one column per covariate.
             tree: Sums of series: parts by sum, or a table or file of ``destination, part_of``.
@@ -154,19 +162,23 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         if id_col or time_col or target_col:
             columns = (id_col or NIXTLA[0], time_col or NIXTLA[1], target_col or NIXTLA[2])
         self._frames = frames_like(df)
+        original = df
         df, covariates, tree = as_pandas(df), as_pandas(covariates), as_pandas(tree)
-        check_long(df, columns)
         allow_negative = self.allow_negative or bool(self.target_transforms)
         forward = self._forward if self.target_transforms else None
-        panel = _ours(df, columns)
-        exogenous = further_columns(panel, covariates)
-        files = PanelFiles(df, covariates, tree, columns, allow_negative, forward)
+        files = PanelFiles(df, covariates, tree, columns, allow_negative, forward, self.stale)
         contents, snapshot = files.open()
+        panel = _ours(df, columns)
+        weights = None if weight_col is None else weights_of(panel, weight_col)
+        panel = panel.drop(columns=weight_col or [])
+        exogenous = further_columns(panel, covariates)
         if (held_out := rows_to_score()) is not None:
             months_to_score(files, as_pandas(held_out), snapshot.cutoff)
         self._dates, note = PanelDates.of(panel[OURS[1]].dropna())
         self.freq_ = self._dates.freq
-        _warn([*contents.notes, refusal(contents), note])
+        ended = left_out(contents, snapshot, self.stale).keys() - contents.refused.keys()
+        stale = f"ended a year or more ago, not forecast (left_out_): {first_few(sorted(ended))}"
+        _warn([*contents.notes, refusal(contents), note, stale if ended else ""])
         lags = lag_features(self.lags or (), self.lag_transforms or {})
         models = models_by_name(self.models)
         self._estimators = {name: each for name, each in models.items() if hasattr(each, "fit")}
@@ -182,11 +194,19 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         ids = panel[OURS[0]].drop_duplicates()
         sums = {str(total): total for total in tree} if isinstance(tree, Mapping) else {}
         self.ids_ = {**sums, **dict(zip(names_in(ids), ids, strict=True))}
+        is_pandas = isinstance(original, pd.DataFrame)
+        self._id_type = _ours(original, columns)[OURS[0]].dtype if is_pandas else None
         self.table_, self.refused_ = snapshot.table, contents.refused
+        reasons = sorted(left_out(contents, snapshot, self.stale).items())
+        self.left_out_ = pd.DataFrame(
+            [(self.ids_.get(name, name), reason) for name, reason in reasons],
+            columns=[self.columns_[0], "reason"],
+        )
         self._exogenous = exogenous
         self._models: dict[int, _Model] = {}
         self._given = {"panel": df.copy(), "covariates": covariates, "tree": tree}
-        self._forecaster = PanelForecaster(parameters, (), allow_negative, custom)
+        self._weight_col = weight_col
+        self._forecaster = PanelForecaster(parameters, (), allow_negative, custom, weights)
         return self
 
     def predict(
@@ -196,6 +216,7 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         level: Sequence[float] | None = None,
         quantiles: Sequence[float] | None = None,
         X_df: Table | None = None,  # noqa: N803 - mlforecast's name
+        ids: Sequence[object] | None = None,
     ) -> Table:
         """Forecasts of the months after the panel.
 
@@ -204,13 +225,14 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
             level: Percent that bands cover, e.g. ``[80, 95]``.
             quantiles: Levels within 0 and 1; beyond 0.05 and 0.95 with the tail of Student's t.
             X_df: Future values of further columns of the panel.
+            ids: Series to return; all if left out.
 
         Returns:
             One row per series and month: ``unique_id, ds, magnetcast`` (the median),
             ``magnetcast-lo-80`` and ``-hi-80`` for the level 80, ``magnetcast-q-10`` for the
-            quantile 0.1; in our format ``destination, cutoff, period, horizon``, ``p10`` for the
-            quantile 0.1 (10, 50 and 90 if none is asked for), ``mean``. The same of each estimator
-            under its name.
+            quantile 0.1, ``mean``, which adds up over series; in our format ``destination, cutoff,
+            period, horizon``, ``p10`` for the quantile 0.1 (10, 50 and 90 if none is asked for),
+            ``mean``. Medians and bands of each estimator under its name.
 
         Raises:
             DataError: A level or the horizon cannot be used, or a covariate is not known ahead.
@@ -220,9 +242,17 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
             self._snapshot(h, as_pandas(X_df)),
             levels_by_name(level, quantiles, self.columns_),
         )
+        if ids is not None:
+            by_id = {series: name for name, series in self.ids_.items()}
+            if unknown := [each for each in ids if each not in by_id]:
+                raise DataError(
+                    f"ids has {first_few(unknown)}, which the panel of fit does not have. Expected "
+                    f"some of {first_few([*by_id])}. Correct them."
+                )
         forecasts = self._forecast(snapshot)
-        if silent := sorted(set(snapshot.series) - set(forecasts["destination"])):
-            _warn([f"no value in the last year, not forecast: {first_few(silent)}"])
+        if ids is not None:
+            asked = [by_id[each] for each in ids]
+            forecasts = forecasts.loc[forecasts["destination"].isin(asked)]
         return self._frames(self._as_asked(forecasts, named))
 
     def update(self, df: Table) -> Self:
@@ -237,6 +267,7 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         if (past := self._exogenous) is not None:
             in_numbers(_ours(months, self._files.columns)[list(past)], past)
         fitted |= zip(("id_col", "time_col", "target_col"), self.columns_, strict=True)
+        fitted["weight_col"] = self._weight_col
         model = copy(self).fit(pd.concat([panel, months], ignore_index=True), None, **fitted)
         self.__dict__.update(model.__dict__, _models=self._models, _frames=self._frames)
         return self
@@ -373,6 +404,7 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
                 "date_features": dates,
             },
             "columns": self.columns_,
+            "weight_col": self._weight_col,
             "tables": {name: text_of(part, name) for name, part in self._given.items()},
             "models": [
                 (months, texts_of(model.boosters or {}), model.metadata)
@@ -406,6 +438,7 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
             )
         tables = {name: part_of_text(text) for name, text in content["tables"].items()}
         tables |= zip(("id_col", "time_col", "target_col"), content["columns"], strict=True)
+        tables["weight_col"] = content["weight_col"]
         parameters = content["parameters"] | functions
         model = cls(**parameters).fit(tables.pop("panel"), None, **tables)
         for months, texts, metadata in content["models"]:
@@ -459,7 +492,12 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         """
         forecasts, model = self._trained(snapshot, self._models.get(snapshot.horizon))
         self._models[snapshot.horizon] = model
-        return at_ends(forecasts, snapshot, lambda past: self._trained(past, model)[0])
+        return at_ends(
+            forecasts,
+            snapshot,
+            lambda past: self._trained(past, model)[0],
+            stale=self.stale == FORECAST,
+        )
 
     def _trained(
         self, snapshot: Snapshot, model: "_Model | None" = None
@@ -518,16 +556,20 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
             middle, *rest = self._values(rows, [0.5, *named.values()]).T
             if self.columns_ == OURS and model == MODEL:
                 levels = [f"p{100 * each:02g}" for each in named.values()]
-                columns = dict(zip(levels, rest, strict=True)) | {"mean": rows["mean"].to_numpy()}
-                if self.target_transforms:
-                    values = self._values(rows, QUANTILES)
-                    columns["mean"] = mean_of_quantiles(values, np.array(QUANTILES))
+                columns = dict(zip(levels, rest, strict=True))
             else:
                 names = [f"{model}-{name}" for name in named]
                 columns |= {str(model): middle, **dict(zip(names, rest, strict=True))}
+            if model == MODEL:
+                columns["mean"] = rows["mean"].to_numpy()
+                if self.target_transforms:
+                    values = self._values(rows, QUANTILES)
+                    columns["mean"] = mean_of_quantiles(values, np.array(QUANTILES))
         ids = [self.ids_.get(name, name) for name in cells["destination"]]
         dates = self._dates.dated(pd.DatetimeIndex(cells["period"]))
         labels = cells.assign(destination=ids, period=dates).reset_index(drop=True)
+        if self._id_type is not None and not isinstance(self._given["tree"], Mapping):
+            labels["destination"] = labels["destination"].astype(self._id_type)
         if self.columns_ != OURS:
             names_of = dict(zip(OURS, self.columns_[:2], strict=False))
             labels = labels[["destination", "period"]].rename(columns=names_of)

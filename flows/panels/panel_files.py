@@ -4,12 +4,11 @@ Prefect is not imported: its start takes longer than a forecast.
 """
 
 import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -25,30 +24,34 @@ from models.reconciliation import add_sums, contradictions, tree_of
 from sources.files.covariates import read_covariates
 from sources.files.panel import (
     NEGATIVE,
-    NIXTLA,
     OURS,
     PART_OF,
     TAKES_NEGATIVE,
     Names,
     Panel,
+    Table,
     Transform,
+    months_in,
     named,
     names_in,
+    numbers_of,
     read_panel,
     read_rows,
+    require_columns,
     sums_in,
 )
 from store.arrays import Floats
 from store.errors import DataError, first_few
-from store.months import month_label
+from store.months import YEAR, month_label
 from store.progress import Progress
 from store.vocabulary import PANEL_HORIZON, QUANTILE_COLUMNS, QUANTILES
 
 MOST_AHEAD: Final = 120
 """Longest horizon, in months."""
 
-Table: TypeAlias = Any
-"""Frame of pandas, polars or Arrow."""
+LEAVE_OUT: Final = "leave_out"
+FORECAST: Final = "forecast"
+"""What happens to series that ended more than a year before the panel."""
 
 Sums = pd.DataFrame | Path | Mapping[str, Sequence[str]]
 """Sums of series: parts by sum, or a table or file of ``destination, part_of``."""
@@ -64,6 +67,7 @@ class PanelFiles:
     columns: Names | None = None
     allow_negative: bool = False
     transform: Transform | None = None
+    stale: str = LEAVE_OUT
 
     def read(self, panel: Path | pd.DataFrame) -> Panel:
         """A panel, or a part of it, read with these names of columns."""
@@ -73,6 +77,10 @@ class PanelFiles:
 
     def open(self, horizon: int | None = None) -> tuple[Panel, Snapshot]:
         """The panel, with notes on all files, and its snapshot with sums and covariates."""
+        if self.stale not in {LEAVE_OUT, FORECAST}:
+            raise DataError(
+                f"stale {self.stale!r} is unknown. Expected {LEAVE_OUT} or {FORECAST}. Correct it."
+            )
         ahead, panel = months_ahead(horizon), self.read(self.panel)
         parts = _parts(panel, self.tree)
         sums = tree_of(parts, panel.table.index) if parts else None
@@ -102,8 +110,8 @@ def _parts(panel: Panel, tree: Sums | None) -> dict[str, tuple[str, ...]]:
         rows, source = table.assign(destination=names_in(table["destination"])), "tree"
     elif tree is not None:
         rows, source = read_rows(tree, "tree"), named(tree, "tree")
-    elif panel.tree_rows is not None:
-        rows, source = panel.tree_rows.reset_index(), "the panel"
+    elif panel.parts is not None:
+        rows, source = panel.parts, "the panel"
     else:
         return {}
     return sums_in(rows, source, left_out=panel.refused)
@@ -118,25 +126,44 @@ def refusal(panel: Panel) -> str:
     return f"{len(reasons)} series refused, the others are used: {first_few(reasons)}{remedy}"
 
 
-def panel_snapshot(files: PanelFiles, horizon: int | None) -> Snapshot:
-    """Snapshot to forecast; notes about the files go to stderr."""
+def left_out(panel: Panel, snapshot: Snapshot, stale: str) -> dict[str, str]:
+    """Series that are not forecast and why: refused ones, and those that ended long ago."""
+    reasons, known = dict(panel.refused), np.isfinite(snapshot.tonnes)
+    last = snapshot.first + known.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
+    is_old = snapshot.cutoff - last >= YEAR
+    if stale == FORECAST and snapshot.tree is None:
+        is_old[:] = False
+    for row in np.flatnonzero(is_old):
+        reasons[snapshot.series[row]] = (
+            f"ended in {month_label(int(last[row]))}, a year or more before the panel; "
+            "stale='forecast' forecasts it from there"
+        )
+    return reasons
+
+
+def panel_snapshot(files: PanelFiles, horizon: int | None) -> tuple[Panel, Snapshot]:
+    """Panel and its snapshot to forecast; notes about the files go to stderr."""
     panel, snapshot = files.open(horizon)
-    for note in panel.notes:
-        echo(note)
-    if text := refusal(panel):
-        echo(f"panel: {text}")
-    return snapshot
+    for note in filter(None, [*panel.notes, refusal(panel)]):
+        echo(note if note in panel.notes else f"panel: {note}")
+    return panel, snapshot
 
 
 def forecast_panel(
     files: PanelFiles, *, horizon: int | None, track: Progress, parameters: ModelParameters
-) -> pd.DataFrame:
-    """Forecasts of the months after a panel, with the columns of a forecast file."""
-    snapshot = panel_snapshot(files, horizon)
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Forecasts of the months after a panel, and what is left out.
+
+    Returns:
+        Rows of a forecast file; destination and reason of each series left out.
+    """
+    panel, snapshot = panel_snapshot(files, horizon)
     fitted = PanelForecaster(parameters, shifts_negative=files.allow_negative).fit(snapshot)
-    forecasts = fitted.from_own_ends(track)
-    say_left_out(set(snapshot.series) - set(forecasts["destination"]))
-    return forecast_file(forecasts, status="panel")
+    forecasts = fitted.from_own_ends(track, stale=files.stale == FORECAST)
+    reasons = left_out(panel, snapshot, files.stale)
+    say_left_out(set(reasons) - set(panel.refused))
+    table = pd.DataFrame(sorted(reasons.items()), columns=["destination", "reason"])
+    return forecast_file(forecasts, status="panel"), table
 
 
 def months_ahead(months: int | None, option: str = "--horizon") -> int:
@@ -157,8 +184,6 @@ def say_left_out(names: set[str]) -> None:
 
 MOST_KINDS: Final = 50
 """Texts in a further column, at most: each is a column of its own."""
-
-_MONTH: Final = re.compile(r"\d{4}-?(0[1-9]|1[0-2])")
 
 
 class PanelDates(NamedTuple):
@@ -191,22 +216,11 @@ class PanelDates(NamedTuple):
 
 def frames_like(table: Table) -> Callable[[pd.DataFrame], Table]:
     """What turns forecasts into frames of the make of a table."""
-    frame = _frame(table)
-    if not isinstance(frame, nw.DataFrame) or frame.implementation.is_pandas():
-        return lambda forecasts: forecasts
-    make = frame.implementation
-    return lambda forecasts: nw.from_arrow(forecasts, backend=make).to_native()
-
-
-def as_pandas(table: Table) -> Any:  # noqa: ANN401 - a frame, or what is none
-    """A frame of any make as one of pandas; anything else as it is."""
-    frame = _frame(table)
-    return frame.to_pandas() if isinstance(frame, nw.DataFrame) else table
-
-
-def _frame(table: Table) -> Any:  # noqa: ANN401 - a frame of narwhals, or what is none
     frame = nw.from_native(table, pass_through=True)
-    return frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+    if not isinstance(frame, nw.DataFrame | nw.LazyFrame) or frame.implementation.is_pandas():
+        return lambda forecasts: forecasts
+    make: Any = frame.implementation
+    return lambda forecasts: nw.from_arrow(forecasts, backend=make).to_native()
 
 
 def check_same(df: pd.DataFrame, panel: pd.DataFrame) -> None:
@@ -216,26 +230,6 @@ def check_same(df: pd.DataFrame, panel: pd.DataFrame) -> None:
             f"update has or lacks {first_few(differing)}. Expected the columns of fit: "
             f"{', '.join(map(str, panel.columns))}. Correct it, or fit anew."
         )
-
-
-def check_long(df: pd.DataFrame, columns: Names | None) -> None:
-    """Refuse a table with a column a month or series, and one whose columns have other names."""
-    names, needed = [*map(str, df.columns)], columns or (OURS if OURS[0] in df else NIXTLA)
-    if not (missing := [name for name in needed if name not in names]):
-        return
-    has_months = 2 * sum(bool(_MONTH.match(name)) for name in names) > len(names)
-    has_series = missing == [needed[0], needed[2]] and df[needed[1]].is_unique
-    if isinstance(df.index, pd.DatetimeIndex) or has_months or has_series:
-        turn = 'df.melt(df.columns[0], var_name="ds", value_name="y")'
-        raise DataError(
-            "Panel has a column a month or series. Expected one row a series and month, in columns "
-            f"{', '.join(needed)}. Turn it with {turn}; months in the rows: df.T.reset_index() "
-            'first, of a column of dates df.melt("ds", var_name="unique_id", value_name="y").'
-        )
-    raise DataError(
-        f"Panel has no column {', '.join(missing)}. Expected {', '.join(needed)}. It has "
-        f"{', '.join(names[:8])}. Name them by id_col=, time_col= and target_col=."
-    )
 
 
 def further_columns(panel: pd.DataFrame, covariates: object) -> pd.DataFrame | None:
@@ -279,6 +273,24 @@ def in_numbers(rows: pd.DataFrame, past: pd.DataFrame) -> pd.DataFrame:
                 f"Expected {first_few(kinds)}. Correct it, or fit anew."
             )
     return pd.DataFrame(columns)
+
+
+def weights_of(panel: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Weights of a panel in training, series x month numbers; 1 where there is none."""
+    require_columns("Panel", panel, [*OURS[:2], name])
+    weights, wrong = numbers_of(panel[name])
+    bad = wrong | np.isinf(weights) | (weights < 0)
+    if bad.any():
+        row = int(bad.argmax())
+        raise DataError(
+            f"Panel has {panel[name].iloc[row]} as {name} in row {row}. Expected finite "
+            "numbers of at least 0. Correct it."
+        )
+    rows = panel.assign(destination=names_in(panel[OURS[0]]))
+    cells = pd.DataFrame(
+        {"destination": rows["destination"], "month": months_in(rows, "Panel")[0], "w": weights}
+    )
+    return cells.pivot_table(index="destination", columns="month", values="w", aggfunc="first")
 
 
 def check_future(rows: pd.DataFrame, past: pd.DataFrame | None, series: set[str]) -> None:
@@ -379,6 +391,12 @@ def levels_by_name(
     """Levels asked for, by the end of their column's name."""
     if level is None and quantiles is None and columns == OURS:
         quantiles = (0.1, 0.5, 0.9)
+    if shares := [each for each in level or () if each < 1]:
+        raise DataError(
+            f"level has {', '.join(map(str, shares))}, which is less than one percent. Expected "
+            f"percent, such as {100 * shares[0]:g} for {shares[0]:g}; of quantiles quantiles=. "
+            "Correct it."
+        )
     named = {f"q-{100 * each:g}": float(each) for each in quantiles or ()}
     for word, side in (("lo", -1), ("hi", 1)):
         for each in sorted(level or (), key=lambda each: side * each):

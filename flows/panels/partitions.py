@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow.dataset as pads
 
 from flows.context.console import echo
-from flows.panels.panel_files import PanelFiles, months_ahead
+from flows.panels.panel_files import FORECAST, PanelFiles, months_ahead
 from models.engine import training_series
 from models.forecasting.model_names import forecast_file
 from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
@@ -61,7 +61,9 @@ def predict_folder(
 def forecast_rows(rows: pd.DataFrame, fitted: FittedPanel, files: PanelFiles) -> pd.DataFrame:
     """Forecasts of a partition, with the columns of a forecast file."""
     on_rows = fitted if rows.empty else fitted.on(files.read(rows).table)
-    return _texts(forecast_file(on_rows.from_own_ends(), status="panel"))
+    return _texts(
+        forecast_file(on_rows.from_own_ends(stale=files.stale == FORECAST), status="panel")
+    )
 
 
 def _texts(rows: pd.DataFrame) -> pd.DataFrame:

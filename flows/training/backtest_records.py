@@ -68,8 +68,14 @@ def recorded_job(workspace: Workspace, job: str) -> AbstractContextManager[None]
     """Make the MLflow runs opened meanwhile children of one; within another job, of that."""
     tags = {JOB_TAG: job, "actor": actor(), **made_tags(workspace)}
     config = workspace.config
-    parts = [job, config.table_key, f"{workspace.as_of:%Y-%m-%d}", workspace.parameters_digest]
-    return open_job(workspace.settings, name=" ".join(filter(None, parts)), tags=tags)
+    day, changed = f"{workspace.as_of:%Y-%m-%d}", workspace.parameters.changed_text
+    name = run_name(job, config.table_key, day, changed, workspace.parameters_digest)
+    return open_job(workspace.settings, name=name, tags=tags)
+
+
+def run_name(*parts: str) -> str:
+    """Name of a run of MLflow: its kind first, which no run of another kind begins with."""
+    return " ".join(filter(None, parts))
 
 
 CELLS: Final = "cells.csv"
@@ -115,7 +121,8 @@ def record(workspace: Workspace, result: Backtest, since: pd.Timestamp | None = 
         )
     window = {} if since is None else {"flow": "backtest-since", "since": f"{since:%Y-%m}"}
     tags = {"flow": "backtest", **window, **made_tags(workspace)}
-    name = f"backtest {workspace.config.prefix}".rstrip(": ")
+    day, changed = f"{workspace.as_of:%Y-%m-%d}", workspace.parameters.changed_text
+    name = run_name("scores", workspace.config.table_key, day, changed)
     try:
         with open_run(workspace.settings, name=name, tags=tags):
             log_dataset(workspace)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -243,12 +243,18 @@ def _models(
         steps.append(_stored(workspace, rows, REPLAY, model))
     else:
         train = partial(workspace.train, result)
-        of = workspace.config.prefix
-        echo(f"predict   {of}training as of that day: no champion existed by then")
+        day = f"{workspace.config.prefix}training as of {workspace.as_of:%Y-%m-%d}"
+        _say_once(f"predict   {day}: no champion existed by then")
         steps.append(FallbackStep(REPLAY, workspace.model_version, lambda: modelled(train(), rows)))
     if previous is not None and previous.version not in {version, champion and champion.version}:
         steps.append(_stored(workspace, rows, PREVIOUS, previous))
     return steps
+
+
+@cache
+def _say_once(line: str) -> None:
+    """Print a line, unless this process did so before: a comparison forecasts a day twice."""
+    echo(line)
 
 
 def _stored(

@@ -17,6 +17,7 @@ from flows.training.backtest_records import (
     log_dataset,
     made_tags,
     recorded_job,
+    run_name,
     verdict,
 )
 from flows.training.promote import promote, tell
@@ -76,11 +77,11 @@ def record(workspace: Workspace, trained: TrainedModel, result: Backtest) -> tup
         PUBLISHED_AS: config.published_as,
         LEARNED_UNTIL: workspace.panel.frame["available_at"].max().isoformat(),
     }
-    with open_run(workspace.settings, name=f"train {config.prefix}".rstrip(": "), tags=tags) as run:
+    with open_run(workspace.settings, name="version", tags=tags) as run:
         mlflow.log_params(workspace.parameters.by_name)
         log_dataset(workspace)
         log_table(importances(trained.boosters), "importances.csv")
-        return run.info.run_id, model_registry.register(
+        version = model_registry.register(
             workspace.settings,
             config.model,
             boosters=texts_of(trained.boosters),
@@ -97,3 +98,6 @@ def record(workspace: Workspace, trained: TrainedModel, result: Backtest) -> tup
             "it answers as on that day, with as_of alone from what was ingested later too. "
             "`magnetcast replay` recomputes what was published.",
         )
+        about = (str(version), config.table_key, workspace.parameters.changed_text)
+        mlflow.set_tag("mlflow.runName", run_name("version", *about))
+        return run.info.run_id, version

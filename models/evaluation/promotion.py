@@ -137,6 +137,10 @@ class PromotionDecision:
     def table(self) -> pd.DataFrame:
         return pd.DataFrame([asdict(rule) for rule in self.rules])
 
+    def __str__(self) -> str:
+        """The table, whole."""
+        return self.table.to_string(index=False, justify="left")
+
 
 def judge(trial: Challenge) -> PromotionDecision:
     """Verdict of each rule; the challenger may publish if ``is_passed``."""

@@ -37,7 +37,8 @@ def cell_scores(forecasts: pd.DataFrame, truth: pd.DataFrame, scale: pd.DataFram
     """Errors of each forecast cell.
 
     Args:
-        forecasts: model, destination, cutoff, period, horizon and the quantiles; not modified.
+        forecasts: model, destination, cutoff, period, horizon and quantiles, the median among them;
+            not modified.
         truth: destination, period, tonnes: the months to score on; rows without tonnes are ignored.
         scale: destination, cutoff, scale: mean absolute seasonal difference up to the cutoff, in
             tonnes.
@@ -53,14 +54,21 @@ def cell_scores(forecasts: pd.DataFrame, truth: pd.DataFrame, scale: pd.DataFram
     error = cells["tonnes"] - cells["p50"]
     size = cells["scale"].where(cells["scale"] > 0)
     loss = np.zeros(len(cells))
-    for level, column in zip(QUANTILES, QUANTILE_COLUMNS, strict=True):
+    levels = {
+        name: level
+        for name, level in zip(QUANTILE_COLUMNS, QUANTILES, strict=True)
+        if name in cells
+    }
+    for column, level in levels.items():
         gap = (cells["tonnes"] - cells[column]).to_numpy()
         loss += 2.0 * np.maximum(level * gap, (level - 1.0) * gap)
     return cells.assign(
         absolute_error=error.abs(),
         scaled_error=error.abs() / size,
-        scaled_quantile_loss=loss / len(QUANTILES) / size,
-        is_covered=cells["tonnes"].between(cells["p10"], cells["p90"]),
+        scaled_quantile_loss=loss / len(levels) / size,
+        is_covered=cells["tonnes"].between(cells["p10"], cells["p90"])
+        if {"p10", "p90"} <= levels.keys()
+        else np.nan,
         lead=lead_of(cells),
     )
 

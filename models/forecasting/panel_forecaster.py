@@ -132,6 +132,8 @@ class PanelForecaster:
     """Whether series with values below zero are forecast above zero, by ``shift_of``, and the
     forecasts moved back; not together with a tree."""
     custom: CustomFeatures = field(default_factory=CustomFeatures)
+    weights: pd.DataFrame | None = None
+    """Weight of months in training, series x period numbers; 1 where there is none."""
 
     def fit(self, snapshot: Snapshot) -> "FittedPanel":
         """Model trained on a panel."""
@@ -170,7 +172,13 @@ class PanelForecaster:
             return np.concatenate(parts, axis=2)
 
         further = extra if names else None
-        return PanelView(values, snapshot.first, snapshot.horizon, further, names), shift
+        weights = None
+        if self.weights is not None:
+            months = range(snapshot.first, snapshot.cutoff + 1)
+            table = self.weights.reindex(index=snapshot.series, columns=months)
+            weights = table.fillna(1.0).to_numpy(dtype=float)
+        view = PanelView(values, snapshot.first, snapshot.horizon, further, names, weights=weights)
+        return view, shift
 
     def features(self, snapshot: Snapshot) -> pd.DataFrame:
         """Features of each known month as known the snapshot's horizon before.
@@ -240,11 +248,14 @@ class FittedPanel:
         for rows in track(self.chunks(), "series"):
             yield self.labelled(rows, self.forecast(rows))
 
-    def from_own_ends(self, track: Progress = untracked) -> pd.DataFrame:
+    def from_own_ends(self, track: Progress = untracked, *, stale: bool = False) -> pd.DataFrame:
         """Forecasts as ``predict`` yields them, each series from its own end, as ``at_ends``."""
         forecasts = pd.concat(list(self.predict(track)) or [self.nothing()], ignore_index=True)
         return at_ends(
-            forecasts, self.snapshot, lambda past: pd.concat(self._until(past).predict())
+            forecasts,
+            self.snapshot,
+            lambda past: pd.concat(self._until(past).predict()),
+            stale=stale,
         )
 
     def _until(self, past: Snapshot) -> "FittedPanel":
@@ -386,7 +397,11 @@ class FittedPanel:
 
 
 def at_ends(
-    forecasts: pd.DataFrame, snapshot: Snapshot, forecast_at: Callable[[Snapshot], pd.DataFrame]
+    forecasts: pd.DataFrame,
+    snapshot: Snapshot,
+    forecast_at: Callable[[Snapshot], pd.DataFrame],
+    *,
+    stale: bool = False,
 ) -> pd.DataFrame:
     """Forecasts in which series that ended within the last year are forecast from their own end.
 
@@ -395,15 +410,18 @@ def at_ends(
     Args:
         forecasts: Of the snapshot, all from its cutoff.
         forecast_at: Forecasts of an earlier snapshot by the same model.
+        stale: Whether series that ended earlier are forecast so too.
     """
-    months_ago = np.isfinite(snapshot.tonnes)[:, ::-1].argmax(axis=1)
+    known = np.isfinite(snapshot.tonnes)
+    months_ago = known[:, ::-1].argmax(axis=1)
     if snapshot.tree is not None or not months_ago.any():
         return forecasts
-    ended = pd.Series(months_ago, list(snapshot.series)).reindex(forecasts["destination"])
-    parts = [forecasts.loc[ended.eq(0).to_numpy()]]
+    names = pd.Index(snapshot.series if stale else forecasts["destination"].unique())
+    ended = pd.Series(months_ago, list(snapshot.series)).reindex(names)
+    parts = [forecasts.loc[forecasts["destination"].isin(names[ended.eq(0)])]]
     for ago in sorted({*ended} - {0}):
         part = forecast_at(snapshot.at(snapshot.cutoff - ago))
-        parts.append(part.loc[part["destination"].isin(ended.index[ended.eq(ago)])])
+        parts.append(part.loc[part["destination"].isin(names[ended.eq(ago)])])
     return pd.concat(parts).sort_values("destination", kind="stable", ignore_index=True)
 
 
@@ -415,14 +433,19 @@ def fitted_estimator(estimator: object, fitted: FittedPanel) -> tuple[Any, Mappi
     rows, view = fitted.training_set, fitted.view
     if rows is None or fitted.boosters is None:
         raise too_few(fitted.snapshot.cutoff)
-    features = np.nan_to_num(rows.features)
+    features, is_weighted = np.nan_to_num(rows.features), view.weights is not None
+
+    def trained(some: Flags) -> Any:  # noqa: ANN401 - an estimator
+        weight = {"sample_weight": rows.weight[some]} if is_weighted else {}
+        return clone(estimator, safe=False).fit(features[some], target[some], **weight)
+
     target = np.clip(rows.target, -FURTHEST_OUTCOME, FURTHEST_OUTCOME)
     start = validation_start(view.last, view.horizon, fitted.parameters)
     before, window = before_validation(rows, start), rows.origin >= start
     error = np.full(len(rows), np.nan)
     if before.any():
-        model = clone(estimator, safe=False).fit(features[before], target[before])
+        model = trained(before)
         error[window] = rows.target[window] - model.predict(features[window])
     errors, plain = fitted.plain_errors(rows, error), replace(fitted.parameters, bias_correction=0)
     metadata = metadata_of((), errors, plain, view.horizon)
-    return clone(estimator, safe=False).fit(features, target), metadata
+    return trained(np.ones(len(rows), dtype=bool)), metadata

@@ -97,7 +97,12 @@ def metadata_of(
         "features": list(names),
         "floor_spread": parameters.floor_spread,
         **(
-            {UNIT: "scales of the series", SIDES: HALF_KEPT, **quantile_model.CALMER}
+            {
+                UNIT: "scales of the series",
+                SIDES: HALF_KEPT,
+                **quantile_model.CALMER,
+                **quantile_model.SKEWNESS,
+            }
             if is_panel
             else {HISTORY_WEIGHT: parameters.history_weight}
         ),

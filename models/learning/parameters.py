@@ -147,6 +147,11 @@ class ModelParameters:
         differing = self.differing(PRESETS[self.model])
         return {name: value for name, value in differing.items() if name != "threads"}
 
+    @property
+    def changed_text(self) -> str:
+        """Changed parameters as ``--set`` takes them, empty if there are none."""
+        return " ".join(f"{name}={value:g}" for name, value in self.changed.items())
+
     def differing(self, other: "ModelParameters") -> dict[str, int | float]:
         """Parameters, by name, that differ from others of the same model."""
         base = other.by_name

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from sources.files.panel import PART_OF, months_in, named, numbers_of, read_rows, require_columns
+from sources.files.panel import PART_OF, Faults, Table, named, read_rows, require_columns
 from store.arrays import Flags, Floats, Ints
 from store.errors import SHOWN, DataError, counted, first_few, shown
 from store.months import month_label, month_numbers
@@ -89,7 +89,7 @@ _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].+)?", re.ASCII)
 _CELL: Final = ["name", "series", "month"]
 
 
-def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Covariates:
+def read_covariates(source: Path | Table, *, table: pd.DataFrame) -> Covariates:
     """Covariates of a panel's series.
 
     Args:
@@ -111,21 +111,24 @@ def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Cova
     first, last = int(table.columns[0]), int(table.columns[-1])
     inside = entries["month"] >= first
     outside = int((~inside).sum())
-    entries = entries.loc[inside & entries["value"].notna()]
+    entries = entries.loc[inside]
     if entries.empty:
         raise DataError(
             f"{name} has no value of the panel's series in its months. Expected rows of "
-            f"{first_few([str(name) for name in table.index])}; destinations not in the panel: "
+            f"{first_few([str(name) for name in table.index])}; series not in the panel: "
             f"{first_few(unknown) or 'none'}. Compare the names and months of both files."
         )
     names = tuple(sorted(rows["name"].dropna().unique()))
-    once = _each_once(entries, table, name)
     notes = (
-        f"destinations not in the panel, left out: {first_few(unknown)}" if unknown else "",
+        f"series not in the panel, left out: {first_few(unknown)}" if unknown else "",
         f"{counted(outside, 'row')} before the panel's first month left out" if outside else "",
     )
-    months = max(int(once["month"].max()), last) - first + 1
-    where = (pd.Index(names).get_indexer(once["name"]), once["series"], once["month"] - first)
+    months = max(int(entries["month"].max()), last) - first + 1
+    where = (
+        pd.Index(names).get_indexer(entries["name"]),
+        entries["series"],
+        entries["month"] - first,
+    )
     return Covariates(
         name,
         names,
@@ -133,8 +136,8 @@ def read_covariates(source: Path | pd.DataFrame, *, table: pd.DataFrame) -> Cova
         first,
         months,
         np.ravel_multi_index(where, (len(names), len(table), months)),
-        once["value"].to_numpy(),
-        month_numbers(once["moment"]) if AVAILABLE_AT in rows else None,
+        entries["value"].to_numpy(),
+        month_numbers(entries["moment"]) if AVAILABLE_AT in rows else None,
         tuple(note for note in notes if note),
     )
 
@@ -154,65 +157,43 @@ def _long(rows: pd.DataFrame, source: str) -> pd.DataFrame:
 
 
 def _entries(rows: pd.DataFrame, table: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Name, series (row of the table), month, value and moment (UTC) of checked rows."""
-    months, month_faults = months_in(rows, source)
-    values, wrong = numbers_of(rows["value"])
-    cells = [shown(str(cell)) for cell in rows["value"]] if (wrong | np.isinf(values)).any() else []
-    names = rows["name"].astype("str")
-    faults = [*month_faults.items()]
-    for bad_cells, words in ((wrong, "is no number"), (np.isinf(values), "is not finite")):
-        where = np.flatnonzero(bad_cells).tolist()
-        faults += [(at, f"{names.iloc[at]} {cells[at]!r} {words}") for at in where]
-    faults += [(at, "name is empty") for at in np.flatnonzero(names.isna()).tolist()]
+    """Name, series (row of the table), month, value and moment (UTC) of checked rows, oldest first.
+
+    Rows alike stand once; any bad one is an error.
+    """
+    faults, names = Faults(rows), rows["name"].astype("str")
+    months = faults.months(source, "period")
+    values, _ = faults.numbers("value", lambda place: str(names.iloc[place]))
+    faults.note(names.isna().to_numpy(), lambda _: "name is empty")
     moments = np.zeros(len(rows), "datetime64[us]")
     if AVAILABLE_AT in rows:
         texts = rows[AVAILABLE_AT].astype("str").str.strip()
         dated = texts.where(texts.str.fullmatch(_DAY).fillna(value=False).astype(bool))
         stamps = pd.to_datetime(dated, format="ISO8601", utc=True, errors="coerce")
         moments = stamps.dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
-        faults += [
-            (at, f"{AVAILABLE_AT} {shown(str(texts.iloc[at]))!r} is no day or moment")
-            for at in np.flatnonzero(np.isnat(moments)).tolist()
-        ]
-    if faults:
-        bad = [f"row {rows.index[at]}: {text}" for at, text in sorted(faults)[:SHOWN]]
-        raise DataError(
-            f"{source} has {counted(len(faults), 'bad cell')}: "
-            f"{first_few(bad, total=len(faults))}. Expected a series name, a month as YYYY-MM, "
-            f"finite numbers and, if there is a column {AVAILABLE_AT}, a UTC moment. Correct or "
-            "remove those rows; nothing was used."
+        faults.note(
+            np.isnat(moments),
+            lambda place: f"{AVAILABLE_AT} {shown(str(texts.iloc[place]))!r} is no day or moment",
         )
-    places = table.index.get_indexer(pd.Index(rows["destination"]))
-    return pd.DataFrame(
-        {
-            "name": names.to_numpy(),
-            "series": places,
-            "month": months,
-            "value": values,
-            "moment": moments,
-            "row": rows.index,
-        }
+    columns = {
+        "name": names,
+        "series": table.index.get_indexer(pd.Index(rows["destination"])),
+        "month": months,
+        "value": values,
+        "moment": moments,
+    }
+    entries = pd.DataFrame(columns, rows.index)
+    entries, _ = faults.once(
+        entries.loc[entries["value"].notna()],
+        [*_CELL, "moment"],
+        lambda pair: f"{pair['name']} in {month_label(pair['month'])} stands twice",
     )
-
-
-def _each_once(entries: pd.DataFrame, table: pd.DataFrame, source: str) -> pd.DataFrame:
-    keys = [*_CELL, "moment"]
-    ordered = entries.sort_values([*keys, "row"], ignore_index=True)
-    again = ordered.duplicated(keys).to_numpy()
-    before = ordered.shift()
-    differ = np.flatnonzero(again & (ordered["value"] != before["value"]).to_numpy())
-    if len(differ):
-        bad = [
-            f"{cell['name']} of {table.index[cell['series']]} in "
-            f"{month_label(int(cell['month']))} is "
-            f"{ordered.loc[at - 1, 'value']} in row {ordered.loc[at - 1, 'row']} and "
-            f"{cell['value']} in row {cell['row']}"
-            for at in differ[:SHOWN].tolist()
-            for cell in [ordered.loc[at]]
-        ]
+    if reasons := faults.reasons():
+        few = [f"{name}: {reason}" for name, reason in reasons.items()]
         raise DataError(
-            f"{source} has two values for one cell: {first_few(bad, total=len(differ))}. Expected "
-            "one value per series, month and name, or a later available_at with the newer one. "
-            "Remove the wrong row."
+            f"{source} has {counted(sum(faults.counts.values()), 'bad cell')}: {first_few(few)}. "
+            "Expected a series name, a month as YYYY-MM, one finite number a name and month, or "
+            f"a later {AVAILABLE_AT} with the newer one. Correct or remove those rows; nothing was "
+            "used."
         )
-    return ordered.loc[~again]
+    return entries.sort_values([*_CELL, "moment"], ignore_index=True)

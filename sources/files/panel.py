@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
@@ -17,6 +18,9 @@ from sources.files.file_reader import columns_of
 from store.arrays import Flags, Floats, Ints
 from store.errors import SHOWN, DataError, counted, first_few, shown
 from store.months import YEAR, month_label
+
+Table: TypeAlias = Any
+"""Frame of pandas, polars or Arrow, with columns of any type."""
 
 Names = tuple[str, str, str]
 """Of the columns of series, date and value."""
@@ -60,13 +64,37 @@ def names_of(text: str | None) -> Names | None:
     return names[0], names[1], names[2]
 
 
-def named(source: Path | pd.DataFrame, kind: str) -> str:
+def named(source: Path | Table, kind: str) -> str:
     """Name of a table in messages."""
     return f"{kind} {source}" if isinstance(source, Path) else kind
 
 
+def as_pandas(table: Table) -> Any:  # noqa: ANN401 - a frame, or what is none
+    """A frame of any make as one of pandas in types of numpy; anything else as it is."""
+    if not isinstance(table, pd.DataFrame):
+        frame = nw.from_native(table, pass_through=True)
+        frame = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+        table = frame.to_pandas() if isinstance(frame, nw.DataFrame) else table
+    return table.apply(_plain) if isinstance(table, pd.DataFrame) else table
+
+
+def _plain(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """A column in a type of numpy, text, or pandas' own type of dates and categories."""
+    kind: Any = column.dtype
+    if isinstance(kind, pd.StringDtype) or getattr(kind, "type", None) is str:
+        return column.astype("str")
+    if isinstance(kind, pd.CategoricalDtype) or not hasattr(kind, "numpy_dtype"):
+        return column
+    if kind.numpy_dtype.kind in "iufb":
+        return column.astype(float if column.isna().any() else kind.numpy_dtype)
+    if kind.numpy_dtype.kind == "M":
+        zone = kind.pyarrow_dtype.tz
+        return column.astype(pd.DatetimeTZDtype("us", zone) if zone else "datetime64[us]")
+    return column.astype(object)
+
+
 def read_rows(
-    source: Path | pd.DataFrame, kind: str, *, called: Sequence[str] | None = None
+    source: Path | Table, kind: str, *, called: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """Table with columns in our own names and rows numbered as an editor shows them.
 
@@ -79,10 +107,8 @@ def read_rows(
         called: What it calls ``OURS``, as ``our_names`` takes it.
     """
     name = named(source, kind)
-    if isinstance(source, pd.DataFrame):
-        frame, first = source.reset_index(drop=True), 0
-    else:
-        frame, first = columns_of(source, name)
+    table, first = columns_of(source, name) if isinstance(source, Path) else (source, 0)
+    frame: pd.DataFrame = as_pandas(table)
     frame = frame.set_axis(our_names([str(column) for column in frame.columns], called), axis=1)
     if twice := sorted(set(frame.columns[frame.columns.duplicated()])):
         raise DataError(
@@ -104,8 +130,30 @@ def require_columns(
         raise DataError(
             f"{table} has no column {', '.join(missing)}. Expected "
             f"{expected or ', '.join(needed)}. It has {', '.join(names[:8])}. Rename or add the "
-            "column."
+            f"column; {_NAMING}."
         )
+
+
+_NAMING: Final = "id_col=, time_col= and target_col= name others, of a file --columns"
+
+_HEADER_MONTH: Final = re.compile(r"\d{4}-?(0[1-9]|1[0-2])")
+
+
+def _check_long(name: str, rows: pd.DataFrame, called: Names, *, has_dates: bool) -> None:
+    """Refuse a panel with a column a month or series, and one that lacks a column."""
+    names, missing = [*map(str, rows.columns)], [our for our in OURS if our not in rows]
+    has_months = 2 * sum(bool(_HEADER_MONTH.match(label)) for label in names) > len(names)
+    has_series = missing == [OURS[0], OURS[2]] and rows[OURS[1]].is_unique
+    if missing and (has_months or has_series or has_dates):
+        turn = f'df.melt(df.columns[0], var_name="{called[1]}", value_name="{called[2]}")'
+        raise DataError(
+            f"{name} has a column a month or series. Expected one row a series and month, in "
+            f"columns {', '.join(called)}. Turn it with {turn}; months in the rows: "
+            "df.T.reset_index() first, of a column of dates "
+            f'df.melt("{called[1]}", var_name="{called[0]}", value_name="{called[2]}").'
+        )
+    theirs = dict(zip(OURS, called, strict=True))
+    require_columns(name, [theirs.get(label, label) for label in names], called)
 
 
 def names_in(ids: "pd.Series[Any]") -> "pd.Series[str]":
@@ -166,13 +214,13 @@ def read_month(text: str) -> int:
     return year * YEAR + month - 1
 
 
-def months_in(rows: pd.DataFrame, name: str) -> tuple[Ints, dict[int, str]]:
+def months_in(rows: pd.DataFrame, name: str, called: str = OURS[1]) -> tuple[Ints, dict[int, str]]:
     """Month number of each row, -1 if it has none, and the errors by position."""
     codes, distinct = pd.factorize(rows["period"])
     texts = [str(label) for label in distinct]
     if 2 * sum(bool(_OTHER.fullmatch(text)) for text in texts) > len(texts):
         raise DataError(f"{name} has quarters or weeks, such as {texts[0]}. {_MONTHLY}.")
-    numbers, faults = np.full(len(texts) + 1, -1, dtype=np.int64), {-1: "period is empty"}
+    numbers, faults = np.full(len(texts) + 1, -1, dtype=np.int64), {-1: f"{called} is empty"}
     for place, text in enumerate(texts):
         try:
             numbers[place] = read_month(text)
@@ -215,7 +263,7 @@ _LARGEST: Final = 1e100
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Usable content of a panel file."""
+    """Usable content of a panel."""
 
     table: pd.DataFrame
     """One row a series (index: destination, sorted), one column a month from the first to the last
@@ -223,12 +271,16 @@ class Panel:
     refused: dict[str, str]
     """Series left out of the table and why, with rows and values."""
     notes: tuple[str, ...]
-    tree_rows: "pd.Series[str] | None"
-    """Column ``part_of`` by destination of the table, "" where empty; None without the column."""
+    parts: pd.DataFrame | None
+    """Columns ``destination`` and ``part_of`` of its series; None without them."""
+    estimated: pd.MultiIndex
+    """Destination and month number of the rows that a column ``kind`` says are estimated."""
 
 
 @dataclass(slots=True)
-class _Faults:
+class Faults:
+    """Bad rows of a table, by series."""
+
     rows: pd.DataFrame
     messages: dict[str, list[str]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
@@ -243,16 +295,57 @@ class _Faults:
             texts += [f"row {self.rows.index[place]}: {describe(place)}" for place in few]
             self.counts[str(name)] = self.counts.get(str(name), 0) + len(rows)
 
-    def reasons(self) -> Iterator[tuple[str, str]]:
-        """Yield each series with a fault, and its faults in words."""
-        for name in sorted(self.messages):
-            few = "; ".join(self.messages[name])
-            is_cut = self.counts[name] > len(self.messages[name])
-            yield name, f"{few}; ... ({self.counts[name]} in all)" if is_cut else few
+    def reasons(self) -> dict[str, str]:
+        """Each series with a fault, and its faults in words."""
+        return {
+            name: "; ".join(texts)
+            + (f"; ... ({self.counts[name]} in all)" if self.counts[name] > len(texts) else "")
+            for name, texts in sorted(self.messages.items())
+        }
+
+    def months(self, name: str, called: str) -> Ints:
+        """Month number of each row, -1 with a note if it has none."""
+        months, texts = months_in(self.rows, name, called)
+        self.note(months < 0, lambda place: texts[place])
+        return months
+
+    def numbers(self, column: str, label: Callable[[int], str]) -> tuple[Floats, Flags]:
+        """Numbers of a column, NaN where there is none; wrong cells are marked and noted."""
+        values, wrong = numbers_of(self.rows[column])
+        is_infinite = np.isinf(values)
+        cells = self.rows[column].astype("str").fillna("").tolist() if wrong.any() else []
+        self.note(wrong, lambda place: f"{label(place)} {shown(cells[place])!r} is no number")
+        self.note(is_infinite, lambda place: f"{label(place)} {values[place]} is not finite")
+        return values, wrong | is_infinite
+
+    def once(
+        self, values: pd.DataFrame, keys: Sequence[str], cell: Callable[["pd.Series[Any]"], str]
+    ) -> tuple[pd.DataFrame, int]:
+        """Values without rows that repeat the keys of an earlier one, and how many do so alike.
+
+        Others are noted.
+
+        Args:
+            values: The keys and a column ``value``, labelled by row; not modified.
+        """
+        is_again = values.duplicated(keys)
+        if not is_again.any():
+            return values, 0
+        again, first = values.loc[is_again], values.loc[~is_again]
+        pairs = again.reset_index().merge(first.reset_index(), on=list(keys), suffixes=("", "_of"))
+        differ = pairs.loc[pairs["value"] != pairs["value_of"]].set_index("index")
+
+        def describe(place: int) -> str:
+            pair = differ.loc[self.rows.index[place]]
+            here, there, row = pair["value"], pair["value_of"], pair["index_of"]
+            return f"{cell(pair)}, {here} here and {there} in row {row}"
+
+        self.note(self.rows.index.isin(differ.index), describe)
+        return first, len(again) - len(differ)
 
 
 def read_panel(
-    source: Path | pd.DataFrame,
+    source: Path | Table,
     columns: Names | None = None,
     *,
     allow_negative: bool = False,
@@ -261,112 +354,68 @@ def read_panel(
     """Valid series of a panel as a dense table, with refused series and notes.
 
     Args:
-        source: File or frame with ``destination, period, tonnes`` and perhaps ``part_of``; further
-            columns are ignored. Rows may come in any order; an empty ``tonnes`` is a gap; duplicate
-            rows are read once. The first row of a frame is row 0.
+        source: File or frame with ``destination, period, tonnes`` and perhaps ``part_of`` and
+            ``kind``; further columns are ignored. Rows may come in any order; an empty ``tonnes``
+            is a gap; duplicate rows are read once. The first row of a frame is row 0.
         columns: What it calls ``OURS``; None takes these or those of Nixtla's tools.
     """
-    name = named(source, "Panel")
-    is_theirs = isinstance(source, pd.DataFrame) and NIXTLA[0] in source.columns
-    called = columns or (NIXTLA if is_theirs else OURS)
+    name, source = named(source, "Panel"), as_pandas(source)
     rows = read_rows(source, "Panel", called=columns)
-    theirs = dict(zip(OURS, called, strict=True))
-    require_columns(name, [theirs.get(str(column), column) for column in rows], called)
-    has_tree = PART_OF in rows
-    rows = rows[[*OURS, PART_OF] if has_tree else list(OURS)]
+    is_theirs = not isinstance(source, Path) and NIXTLA[0] in source.columns
+    called = columns or (NIXTLA if is_theirs else OURS)
+    _check_long(
+        name, rows, called, has_dates=isinstance(getattr(source, "index", None), pd.DatetimeIndex)
+    )
     labels = rows["destination"]
     rows = rows.assign(destination=labels.where(labels.str.strip() != ""))
-    faults = _Faults(rows)
-    values, again = _known(
-        rows, faults, name, called[2], allow_negative=allow_negative, transform=transform
+    faults = Faults(rows)
+    months, values = _values(
+        faults, name, called, allow_negative=allow_negative, transform=transform
     )
-    if has_tree:
-        _check_parents(rows, faults)
-    reasons = dict(faults.reasons())
-    values = values.loc[~values["destination"].isin(list(reasons))]
-    if values.empty:
+    filled = pd.DataFrame({"destination": rows["destination"], "month": months, "value": values})
+    filled = filled.loc[np.isfinite(values) & (months >= 0) & rows["destination"].notna()]
+    once, again = faults.once(
+        filled,
+        ["destination", "month"],
+        lambda pair: f"{month_label(pair['month'])} stands twice with different {called[2]}",
+    )
+    reasons = faults.reasons()
+    once = once.loc[~once["destination"].isin(list(reasons))]
+    if once.empty:
         few = first_few([f"{series}: {reason}" for series, reason in reasons.items()])
         remedy = f" {TAKES_NEGATIVE}." if NEGATIVE in few else ""
         raise DataError(
             f"{name} has no series that can be used. {few}. Expected a series name, a month as "
             f"YYYY-MM and one number of at least 0 a row. Correct or remove the rows.{remedy}"
         )
-    table = _dense(values)
-    tree = None
-    if has_tree:
-        by_name = rows[PART_OF].astype("str").groupby(rows["destination"]).first()
-        tree = by_name.reindex(table.index).fillna("").rename(PART_OF)
-    return Panel(table, reasons, tuple(_notes(rows, again, table)), tree)
+    table, kinds = _dense(once), rows["kind"] if "kind" in rows else pd.Series("", rows.index)
+    is_estimated = kinds.eq("estimated") & (months >= 0)
+    of_used = rows["destination"].isin(table.index)
+    parts = rows.loc[of_used, ["destination", PART_OF]] if PART_OF in rows else None
+    estimated = pd.MultiIndex.from_arrays([labels[is_estimated], months[is_estimated]])
+    return Panel(table, reasons, tuple(_notes(rows, called, again, table)), parts, estimated)
 
 
-def _known(
-    rows: pd.DataFrame,
-    faults: _Faults,
-    name: str,
-    called: str,
-    *,
-    allow_negative: bool,
-    transform: Transform | None,
-) -> tuple[pd.DataFrame, int]:
-    """Destination, month and tonnes of the rows with a value, and the count of repeated rows."""
-    months, month_faults = months_in(rows, name)
-    faults.note(months < 0, lambda place: month_faults[place])
-    values, wrong = numbers_of(rows["tonnes"])
-    cells = rows["tonnes"].astype("str").fillna("").tolist() if wrong.any() else []
-    faults.note(wrong, lambda place: f"{called} {shown(cells[place])!r} is no number")
-    faults.note(np.isinf(values), lambda place: f"{called} {values[place]} is not finite")
+def _values(
+    faults: Faults, name: str, called: Names, *, allow_negative: bool, transform: Transform | None
+) -> tuple[Ints, Floats]:
+    """Month number and value of each row; what is wrong with them is noted."""
+    label, months = called[2], faults.months(name, called[1])
+    values, wrong = faults.numbers("tonnes", lambda _: label)
     if transform is not None:
-        before, values = values, np.asarray(transform(pd.Series(values, rows.index)), dtype=float)
+        before, values = values, np.asarray(transform(pd.Series(values)), dtype=float)
         lost = np.isfinite(before) & ~np.isfinite(values)
-        faults.note(lost, lambda place: f"target_transforms cannot take {called} {before[place]}")
+        faults.note(lost, lambda place: f"target_transforms cannot take {label} {before[place]}")
         wrong, values = wrong | lost, np.where(lost, np.nan, values)
     finite = np.isfinite(values)
     if not allow_negative:
-        faults.note(finite & (values < 0), lambda place: f"{values[place]} {called}{NEGATIVE}")
+        faults.note(finite & (values < 0), lambda place: f"{values[place]} {label}{NEGATIVE}")
     large = finite & (np.abs(values) > _LARGEST)
-    faults.note(large, lambda place: f"{values[place]} {called} is over {_LARGEST:g}")
-    filled = rows["destination"].where(finite | wrong | np.isinf(values))
-    empty = ~rows["destination"].isin(filled.dropna().unique()).to_numpy()
-    faults.note(empty, lambda _: f"{called} is empty, as in all rows of the series")
-    filled_rows = pd.DataFrame(
-        {"destination": rows["destination"], "month": months, "tonnes": values + 0.0}
-    )
-    filled_rows = filled_rows.loc[finite & (months >= 0) & rows["destination"].notna().to_numpy()]
-    return filled_rows, _note_repeats(filled_rows, faults)
-
-
-def _note_repeats(values: pd.DataFrame, faults: _Faults) -> int:
-    """Note rows that differ from the first of the same series and month; return how many do not."""
-    keys = ["destination", "month"]
-    again = values.loc[values.duplicated(keys)]
-    if again.empty:
-        return 0
-    first = values.reset_index().drop_duplicates(keys).set_index(keys)
-    earlier = first.loc[pd.MultiIndex.from_frame(again[keys])].set_axis(again.index)
-    differ = again.index[again["tonnes"] != earlier["tonnes"]]
-
-    def describe(place: int) -> str:
-        number = faults.rows.index[place]
-        row_here, other = again.loc[number], earlier.loc[number]
-        return (
-            f"{month_label(int(row_here['month']))} stands twice with different tonnes, "
-            f"{row_here['tonnes']} here and {other['tonnes']} in row {int(other['index'])}"
-        )
-
-    faults.note(faults.rows.index.isin(differ), describe)
-    return len(again) - len(differ)
-
-
-def _check_parents(rows: pd.DataFrame, faults: _Faults) -> None:
-    """Note rows that give a series other sums than its first row with any does."""
-    parents = rows[PART_OF].astype("str")
-    first = parents.groupby(rows["destination"]).transform("first")
-    differ = parents.notna() & (parents != first)
-    texts, expected = parents.tolist(), first.tolist()
-    faults.note(
-        differ.to_numpy(dtype=bool),
-        lambda place: f"part_of is {texts[place]!r}, in the first row {expected[place]!r}",
-    )
+    faults.note(large, lambda place: f"{values[place]} {label} is over {_LARGEST:g}")
+    names = faults.rows["destination"]
+    empty = ~names.isin(names[finite | wrong].dropna().unique()).to_numpy()
+    faults.note(empty, lambda _: f"{label} is empty, as in all rows of the series")
+    return months, values + 0.0
 
 
 def _dense(values: pd.DataFrame) -> pd.DataFrame:
@@ -374,7 +423,7 @@ def _dense(values: pd.DataFrame) -> pd.DataFrame:
     months = values["month"].to_numpy()
     first = int(months.min())
     grid = np.full((len(names), int(months.max()) - first + 1), np.nan)
-    grid[codes[::-1], months[::-1] - first] = values["tonnes"].to_numpy()[::-1]
+    grid[codes[::-1], months[::-1] - first] = values["value"].to_numpy()[::-1]
     return pd.DataFrame(
         grid,
         index=pd.Index(names, name="destination", dtype="str"),
@@ -383,15 +432,15 @@ def _dense(values: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _notes(rows: pd.DataFrame, again: int, table: pd.DataFrame) -> Iterator[str]:
+def _notes(rows: pd.DataFrame, called: Names, again: int, table: pd.DataFrame) -> Iterator[str]:
     """Yield what is unusual in a panel and yet used, or left out."""
     unnamed = rows.index[rows["destination"].isna() & rows["tonnes"].notna()]
     if len(unnamed):
         numbers = first_few([f"row {row}" for row in unnamed])
-        yield f"rows without a destination belong to no series and were left out: {numbers}"
+        yield f"rows without {called[0]} belong to no series and were left out: {numbers}"
     if again:
         repeated = counted(again, "row")
-        yield f"{repeated} with the same series, month and tonnes as another, read once"
+        yield f"{repeated} with the same series, month and {called[2]} as another, read once"
     has_value = np.isfinite(table.to_numpy())
     span = has_value.shape[1] - has_value.argmax(axis=1) - has_value[:, ::-1].argmax(axis=1)
     gaps = span - has_value.sum(axis=1)
@@ -432,7 +481,7 @@ def sums_in(rows: pd.DataFrame, table: str, *, left_out: Collection[str] = ()) -
     if len(rows) and not parts:
         raise DataError(
             f"{table} names no sum: all cells of part_of are empty. Expected the sums that "
-            "destinations are part of. Fill them in, or leave the table out."
+            "series are part of. Fill them in, or leave the table out."
         )
     try:
         smaller_first = list(TopologicalSorter(parts).static_order())

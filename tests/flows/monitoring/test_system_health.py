@@ -45,6 +45,7 @@ FINE = HealthFacts(
         ({"forecast_as_of": None}, "forecast", 2),
         ({"newest": pd.Timestamp("2026-09-01")}, "late-data", 1),
         ({"newest": pd.Timestamp("2026-07-01")}, "late-data", 2),
+        ({"newest": pd.Timestamp("2026-07-01"), "is_bundled": True}, "late-data", 1),
         ({"forecast_as_of": at("2026-11-19")}, "stale", 1),
         ({"last_run": "failed"}, "failed", 1),
         ({"last_run": "running"}, "failed", 1),

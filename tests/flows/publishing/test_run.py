@@ -69,7 +69,9 @@ def test_the_job_is_one_run_in_mlflow_and_its_steps_are_parts(published: Publish
     [name] = [name for name in found if name.startswith(f"run {AS_OF} ")]
     whole = found.pop(name)
     assert {run.data.tags["mlflow.parentRunId"] for run in found.values()} == {whole.info.run_id}
-    assert {"backtest", "train"} <= set(found)
+    assert {f"scores {AS_OF}", "version 1"} <= set(found)
+    kinds = {run.data.tags["flow"]: name.split(" ")[0] for name, run in found.items()}
+    assert len(set(kinds.values())) == len(kinds)
     assert name.split(" ")[-1] in whole.data.tags["model_version"]
     assert (whole.data.tags["job"], whole.data.tags["commodity"]) == ("run", "85051110")
     assert {"as_of", "data_vintage", "git_commit"} <= set(whole.data.tags)

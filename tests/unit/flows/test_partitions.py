@@ -56,7 +56,7 @@ def whole(home: Path, panel: pd.DataFrame) -> pd.DataFrame:
     """Return the forecasts of the same panel in one file."""
     panel.to_csv(home / "panel.csv", index=False)
     files = PanelFiles(home / "panel.csv")
-    return forecast_panel(files, horizon=3, track=untracked, parameters=BRIEF)
+    return forecast_panel(files, horizon=3, track=untracked, parameters=BRIEF)[0]
 
 
 def apart(made: pd.DataFrame, expected: pd.DataFrame) -> float:

@@ -2,8 +2,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from lightgbm import LGBMRegressor
 from sklearn.base import BaseEstimator, clone
@@ -57,7 +59,7 @@ def test_the_numbers_are_those_of_predict_on_the_same_file(
     frame.to_csv(tmp_path / "panel.csv", index=False)
     files = PanelFiles(tmp_path / "panel.csv")
 
-    expected = forecast_panel(files, horizon=3, track=untracked, parameters=PANEL_PRESET)
+    expected = forecast_panel(files, horizon=3, track=untracked, parameters=PANEL_PRESET)[0]
 
     np.testing.assert_array_equal(forecasts["magnetcast"], expected["p50"])
     np.testing.assert_array_equal(forecasts["magnetcast-q-90"], expected["p90"])
@@ -202,7 +204,7 @@ def test_estimators_of_scikit_learn_forecast_beside_the_engine(
     named.save(tmp_path / "model.json")
     again = mc.Forecaster.load(tmp_path / "model.json", models={"tall": Ridge()})
     pd.testing.assert_frame_equal(again.predict(2, quantiles=[0.9]), expected)
-    assert list(expected)[4:] == ["tall", "tall-q-90"]
+    assert list(expected)[4:] == ["mean", "tall", "tall-q-90"]
     with pytest.raises(DataError, match="Too little to train on"):
         mc.Forecaster(Ridge()).fit(frame[frame["ds"] < "2019-06-01"]).predict(1)
 
@@ -275,7 +277,7 @@ def test_a_series_that_ends_earlier_is_forecast_from_its_own_end(frame: pd.DataF
     assert (middle / truth - 1).abs().max() < 0.2
     assert len(model.plot(["B"], 2).axes[0].lines[1].get_xdata()) == 2
     files = PanelFiles(early)
-    rows = forecast_panel(files, horizon=2, track=untracked, parameters=PANEL_PRESET)
+    rows = forecast_panel(files, horizon=2, track=untracked, parameters=PANEL_PRESET)[0]
     np.testing.assert_array_equal(rows["p50"], made["magnetcast"])
     assert rows.groupby("destination")["cutoff"].first().to_dict()["B"] == "2023-09"
     with pytest.warns(UserWarning, match="in the months of the windows, not forecast: B"):
@@ -389,9 +391,16 @@ def test_negative_values_are_forecast_where_that_is_allowed() -> None:
             r"cv=\[\(early, late\)\], not a number of folds",
         ),
         (lambda model, df: model.fit(df).predict(1, quantiles=[1.0]), "quantiles has 1.0"),
+        (lambda model, df: model.fit(df).predict(1, level=[0.8]), "percent, such as 80 for 0.8"),
+        (lambda model, df: model.fit(df).predict(1, ids=["A", "Q"]), "ids has Q, which"),
+        (
+            lambda model, df: model.fit(df.assign(w=df.index - 3), weight_col="w"),
+            "Panel has -3 as w in row 0",
+        ),
+        (lambda model, df: model.set_params(stale="keep").fit(df), "stale 'keep' is unknown"),
         (
             lambda model, df: model.fit(df.rename(columns={"y": "sales"})),
-            "Panel has no column y.*Name them by id_col=, time_col= and target_col=",
+            "Panel has no column y.*id_col=, time_col= and target_col= name others",
         ),
         (
             lambda model, df: model.fit(
@@ -428,6 +437,10 @@ def test_negative_values_are_forecast_where_that_is_allowed() -> None:
         "horizon",
         "early",
         "level",
+        "share",
+        "ids",
+        "weight",
+        "stale",
         "column",
         "wide",
         "wide with dates",
@@ -450,7 +463,7 @@ def test_bands_have_the_names_of_mlforecast_and_reach_any_level(frame: pd.DataFr
 
     lows = [f"magnetcast-lo-{level}" for level in ("99.8", "95", "80")]
     highs = [f"magnetcast-hi-{level}" for level in ("80", "95", "99.8")]
-    assert list(made) == ["unique_id", "ds", "magnetcast", *lows, *highs]
+    assert list(made) == ["unique_id", "ds", "magnetcast", *lows, *highs, "mean"]
     assert (made[[*lows, "magnetcast", *highs]].diff(axis=1).iloc[:, 1:] > 0).all(axis=None)
     inner, outer = (made["magnetcast"] - made[f"magnetcast-lo-{each}"] for each in ("95", "99.8"))
     assert (outer / inner).between(2.0, 4.0).all()
@@ -558,7 +571,7 @@ def test_fitted_values_are_forecasts_a_month_ahead_beside_the_months(frame: pd.D
     made = mc.Forecaster().fit(frame).forecast_fitted_values(level=[90])
 
     bands = ["magnetcast-lo-90", "magnetcast-hi-90"]
-    assert list(made) == ["unique_id", "ds", "y", "magnetcast", *bands]
+    assert list(made) == ["unique_id", "ds", "y", "magnetcast", *bands, "mean"]
     assert made["ds"].max() == MONTHS[-1]
     assert (made["magnetcast"] / made["y"] - 1).abs().median() < 0.1
 
@@ -611,3 +624,72 @@ def test_an_edited_file_is_refused_in_a_sentence(
         return
     with pytest.raises(DataError, match=r"model.json cannot be read \(.*Expected a file as save"):
         mc.Forecaster.load(file)
+
+
+MAKES: dict[str, Callable[[pd.DataFrame], object]] = {
+    "nullable": lambda df: df.convert_dtypes(),
+    "pyarrow": lambda df: df.convert_dtypes(dtype_backend="pyarrow"),
+    "categories": lambda df: df.astype({"unique_id": "category", "kind": "category"}),
+    "strings": lambda df: df.assign(ds=df["ds"].dt.strftime("%Y-%m"), y=df["y"].map(repr)),
+    "pyarrow.Table": pa.Table.from_pandas,
+    "polars": lambda df: pytest.importorskip("polars").from_pandas(df),
+}
+
+
+@pytest.mark.parametrize("make", MAKES)
+def test_columns_of_any_make_give_the_same_numbers(frame: pd.DataFrame, make: str) -> None:
+    df = frame.assign(kind=frame["unique_id"].map({"A": "one", "B": "two", "C": "one"}))
+    df["y"] = df["y"].where(df.index != 20)
+    short = mc.Forecaster(num_iterations=5)
+    expected = clone(short).fit(df).predict(2, level=[80])
+
+    with pytest.warns(UserWarning, match="gaps: 1 month in 1 series"):
+        made = short.fit(theirs := MAKES[make](df)).predict(2, level=[80])
+
+    values = made if isinstance(made, pd.DataFrame) else nw.from_native(made).to_pandas()
+    for name in expected.columns[2:]:
+        np.testing.assert_array_equal(values[name], expected[name])
+    assert list(values["unique_id"].astype("str")) == list(expected["unique_id"])
+    if isinstance(theirs, pd.DataFrame):
+        assert made["unique_id"].dtype == theirs["unique_id"].dtype
+    else:
+        assert type(made) is type(theirs)
+
+
+def test_what_is_not_forecast_stands_in_one_table_and_can_be_forecast(frame: pd.DataFrame) -> None:
+    ended = frame.loc[(frame["unique_id"] != "B") | (frame["ds"] < "2022-10-01")]
+    bad = ended.assign(y=ended["y"].where(ended["unique_id"] != "C", -1.0))
+    short = mc.Forecaster(num_iterations=5)
+
+    with pytest.warns(UserWarning, match=r"not forecast \(left_out_\): B"):
+        model = clone(short).fit(bad)
+    reasons = model.left_out_.set_index("unique_id")["reason"]
+    assert list(reasons.index) == ["B", "C"]
+    assert reasons["B"].startswith("ended in 2022-09")
+    assert "-1.0 y is negative" in reasons["C"]
+    assert set(model.predict(1)["unique_id"]) == {"A"}
+
+    every = short.set_params(stale="forecast").fit(ended).predict(2)
+    assert short.left_out_.empty
+    months = every.loc[every["unique_id"] == "B", "ds"].dt.strftime("%Y-%m")
+    assert list(months) == ["2022-10", "2022-11"]
+    asked = short.predict(2, ids=["C", "B"])
+    pd.testing.assert_frame_equal(
+        asked, every.loc[every["unique_id"] != "A"].reset_index(drop=True)
+    )
+
+
+def test_a_month_without_weight_teaches_nothing(frame: pd.DataFrame) -> None:
+    is_late = frame["ds"] >= "2021-01-01"
+    doubled = frame.assign(y=frame["y"].where(is_late, frame["y"] * (1 + frame.index % 2)))
+    short = mc.Forecaster({"tall": Ridge()}, num_iterations=20)
+
+    plain, weighted = (
+        clone(short).fit(doubled.assign(w=weights), weight_col="w").predict(3)
+        for weights in (1.0, is_late.astype(float))
+    )
+
+    without = clone(short).fit(doubled).predict(3)
+    pd.testing.assert_frame_equal(plain[["magnetcast"]], without[["magnetcast"]])
+    for name in ("magnetcast", "tall"):
+        assert (weighted[name] != plain[name]).all()

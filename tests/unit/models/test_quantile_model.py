@@ -223,3 +223,37 @@ def test_what_scales_a_row_must_be_finite(column: str) -> None:
 
     with pytest.raises(ValueError, match=rf"^1 of 1 rows to predict have no finite {column}"):
         quantile_model.predict_quantiles(BOOSTERS, make_metadata(), rows)
+
+
+@pytest.mark.parametrize(
+    ("level", "scale", "stopped", "expected"),
+    [
+        # Quantiles of 0, 0, 25, 50, 150, 250 and 450 have the mean 106.25.
+        pytest.param(50.0, 100.0, 0.0, 400.0, id="median below 0.6 of it: of the last years"),
+        pytest.param(50.0, 100.0, 9.0, 106.25, id="stopped: of the quantiles"),
+        # Those of 0, 50, 75, 100, 200, 300 and 500 have 152.5; 100 is 0.656 of it.
+        pytest.param(100.0, 100.0, 0.0, 354.016393, id="between 0.6 and 0.9: a mixture"),
+        pytest.param(100.0, 1.0, 0.0, 100.525, id="0.995 of it: of the quantiles"),
+    ],
+)
+def test_the_mean_of_a_skewed_series_is_that_of_its_last_years(
+    level: float, scale: float, stopped: float, expected: float
+) -> None:
+    scores = dict(zip(NAMES, [[-1.0], [-0.5], [-0.25], [0.0], [1.0], [2.0], [4.0]], strict=True))
+    metadata = make_metadata(bias_correction=(0.0,), weight=(1.0,)) | {
+        "score_quantiles": scores,
+        quantile_model.UNIT: "scales of the series",
+        **quantile_model.SKEWNESS,
+    }
+    rows = make_rows(level=level).assign(
+        **{
+            quantile_model.SCALE: scale,
+            quantile_model.STOPPED_MONTHS: stopped,
+            quantile_model.RECENT_MEAN: 400.0,
+        }
+    )
+
+    forecast = quantile_model.predict_quantiles(BOOSTERS, metadata, rows)
+
+    assert forecast["mean"].item() == pytest.approx(expected)
+    assert forecast["p50"].item() == level

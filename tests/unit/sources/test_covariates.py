@@ -125,19 +125,19 @@ def test_a_missing_value_of_a_month_to_forecast_is_named(tmp_path: Path) -> None
     ("text", "message"),
     [
         *(
-            (f"{DATED}USA,2020-01,rate,1,2020-01-01\n{line}\n", f"1 bad cell: row 3: {fault}")
+            (f"{DATED}USA,2020-01,rate,1,2020-01-01\n{line}\n", f"1 bad cell: USA: row 3: {fault}")
             for line, fault in {
                 "USA,2020-13,rate,1,2020-01-01": "2020-13 is no month",
                 "USA,,rate,1,2020-01-01": "period is empty",
                 "USA,2020-02,rate,x,2020-01-01": "rate 'x' is no number",
-                "USA,2020-02,rate,inf,2020-01-01": "rate 'inf' is not finite",
+                "USA,2020-02,rate,inf,2020-01-01": "rate inf is not finite",
                 "USA,2020-02,,1,2020-01-01": "name is empty",
                 "USA,2020-02,rate,1,2020-01": "available_at '2020-01' is no day or moment",
             }.items()
         ),
         (
             f"{WIDE}{full(2)}USA,2020-01-15,7\n",
-            "rate of USA in 2020-01 is 1.0 in row 4 and 7.0 in row 6",
+            "USA: row 6: rate in 2020-01 stands twice, 7.0 here and 1.0 in row 4",
         ),
         ("destination,name,value\nUSA,rate,1\n", "has no column period"),
         ("destination,period,name,rate\nUSA,2020-01,x,1\n", "has no column value"),

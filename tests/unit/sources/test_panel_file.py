@@ -43,7 +43,7 @@ def test_rows_become_a_dense_table_with_gaps_as_nan(tmp_path: Path) -> None:
     assert panel.refused == {}
     short = ("one value only: B", "no value in the last month, 2020-02: B")
     assert panel.notes == ("gaps: 2 months in 1 series", *short)
-    assert panel.tree_rows is None
+    assert panel.parts is None
 
 
 @pytest.mark.parametrize("name", ["panel.csv.gz", "panel.csv.bz2", "panel.parquet", "panel.PQ"])
@@ -176,7 +176,7 @@ def test_nameless_rows_belong_to_nobody_and_are_noted(tmp_path: Path) -> None:
 
     assert list(panel.table.index) == ["S"]
     assert panel.notes == (
-        "rows without a destination belong to no series and were left out: row 2; row 15",
+        "rows without destination belong to no series and were left out: row 2; row 15",
     )
 
 
@@ -186,10 +186,7 @@ def test_what_a_series_is_part_of_is_kept(tmp_path: Path) -> None:
         "ITA,2020-01,1,EU\nUSA,2020-01,3,\n"
     )
 
-    result = read(tmp_path, text).tree_rows
-
-    assert result.to_dict() == {"DEU": "EU", "ITA": "EU", "USA": ""}
-    assert sums_in(result.reset_index(), "p") == {"EU": ("DEU", "ITA")}
+    assert sums_in(read(tmp_path, text).parts, "p") == {"EU": ("DEU", "ITA")}
 
 
 LATIN = (HEADER + SOUND).encode() + b"C\xf4te,2020-01,1\n"
