@@ -372,6 +372,7 @@ def quotations(
     beat_us = {f"`{MODEL}`, {name}": short.quoted(at, MODEL) for name, at in QUOTED_SCOPES.items()}
     return {
         ("README.md", "## How good is it"): long.front(),
+        ("docs/accuracy.md", "## In short"): rows(long),
         ("docs/accuracy.md", "## Over five years"): rows(long) | eras | as_operator,
         ("docs/accuracy.md", "## From June 2024 on"): rows(short),
         ("benchmarks/beat_us/README.md", "## Where we stand"): beat_us,
