@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from features.families.dynamics import forecast_ceiling
 from features.statistical.base_forecasts import BASE_FORECASTS, BASELINES, tsb
 from features.statistical.smoothing import SeriesBlock, errors_within
 from store.arrays import Floats
@@ -44,6 +45,13 @@ def flat(count: int) -> Floats:
 )
 def test_baselines(name: str, values: list[float], expected: list[float]) -> None:
     assert BASELINES[name](np.array([values]), 3)[0] == pytest.approx(expected)
+
+
+def test_no_base_forecast_is_above_fifty_times_the_highest_month() -> None:
+    assert forecast_ceiling(np.array([[1.0, 10.0, NAN], [NAN, 0.0, 2.0]])).tolist() == [
+        [500],
+        [100],
+    ]
 
 
 class TestStatsforecast:
