@@ -91,6 +91,7 @@ def over_months(
     layers: Sequence[Spec],
     *,
     every_px: int = 55,
+    y: Spec | None = None,
     **options: Any,  # noqa: ANN401
 ) -> Chart:
     """Chart of the months from the parameter ``start`` to the last one forecast."""
@@ -98,7 +99,7 @@ def over_months(
     window: Spec = {"domainMin": {"expr": "start"}, "domainMax": {"expr": str(instant(fan.end))}}
     x = time_axis(every_px, **window)
     clipped = [{**spec, "mark": {"clip": True, **spec["mark"]}} for spec in layers]
-    return chart(clipped, as_of=fan.as_of, x=x, y=tonnes_axis(), **options)
+    return chart(clipped, as_of=fan.as_of, x=x, y=y or tonnes_axis(), **options)
 
 
 def window(fan: Fan) -> Spec:

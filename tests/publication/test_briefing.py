@@ -14,7 +14,6 @@ from publication.data_files import destination_file, publication_files
 from publication.language.phrases import in_language
 from publication.pages.briefing import chances_in_words
 from publication.pages.record_pages import policy_page, track_page
-from publication.planning.planning_file import Planning
 from publication.queries import track
 from publication.state import Publication
 from service.lever_form import LeverForm, lever_texts
@@ -202,7 +201,7 @@ def test_what_is_not_listed_is_smaller_or_not_computed(raised: Engine) -> None:
 
 
 def test_calibration_counts_forecasts_below_each_quantile(publication: Publication) -> None:
-    page = track_page(publication, NOW, Planning())
+    page = track_page(publication, NOW)
     cells = track.cells_of(publication)
 
     below = cells["tonnes"].le(cells["p90"]).mean()

@@ -28,8 +28,8 @@ from tests.publication.builders import (
     make_report,
 )
 
-MOST_LIBRARY_BYTES = 320_000
-MOST_SCRIPT_BYTES = 10_000
+MOST_SCRIPT_BYTES = 345_000
+"""Of a page, compressed."""
 
 
 @pytest.fixture(scope="session")
@@ -209,8 +209,7 @@ def test_pictures_are_the_same_twice_and_take_any_text() -> None:
 
 
 def test_scripts_are_small_on_the_wire(site: Path) -> None:
-    library = (site / LIBRARY).read_bytes()
+    library = len(gzip.compress((site / LIBRARY).read_bytes()))
 
-    assert len(gzip.compress(library)) < MOST_LIBRARY_BYTES
-    assert sum(len(script(name)) for name in SCRIPTS) < MOST_SCRIPT_BYTES
+    assert library + sum(len(script(name)) for name in SCRIPTS) < MOST_SCRIPT_BYTES
     assert (site / LIBRARY).name.startswith("vega-")

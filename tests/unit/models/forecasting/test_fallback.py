@@ -11,7 +11,6 @@ from models.forecasting.evidence_forecaster import EvidenceForecaster
 from models.forecasting.fallback import (
     CHAMPION,
     NUMBERS,
-    PREVIOUS,
     FallbackForecast,
     FallbackStep,
     modelled,
@@ -20,7 +19,7 @@ from models.forecasting.fallback import (
     run_fallback_chain,
 )
 from models.forecasting.model_frame import rows_of
-from models.forecasting.model_names import BASE_MEDIAN, NAIVE, REFERENCE, STATISTICAL
+from models.forecasting.model_names import BASE_MEDIAN, NAIVE, PREVIOUS, REFERENCE, STATISTICAL
 from models.forecasting.plausibility import absurdities, explained_series
 from models.forecasting.residual_history import ResidualHistory
 from models.forecasting.snapshot import Snapshot
