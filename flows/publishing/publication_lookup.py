@@ -195,7 +195,7 @@ def _model_behind(settings: Settings, rows: pd.DataFrame) -> TrainedModel:
         raise OldModelError(
             f"The forecast of {name_of(rows)} was made by {maker}, commit "
             f"{record.get('code', 'unknown')}, and this version, {version('magnetcast')}, cannot "
-            f"recompute it. {reason_of(err)}. Expected that version; the publication stands, and "
+            f"recompute it. {reason_of(err)} Expected that version; the publication stands, and "
             "`magnetcast publications verify` checks it."
         ) from err
 
