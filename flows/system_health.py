@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Final
 
 import pandas as pd
@@ -37,7 +38,7 @@ from store.facts.reading import (
 from store.facts.reviews import read_quarantine
 from store.messages import Message, Value, from_json, message, sentences
 from store.months import last_complete_month, month_start
-from store.publications.integrity import changed_folders, tampered
+from store.publications.integrity import tampered
 from store.publications.publication_rows import COVERAGE_DRIFT, latest_reading
 from store.publications.publication_writing import held_publications
 from store.schema.database_tables import vintages
@@ -337,9 +338,8 @@ def examine(settings: Settings, moment: pd.Timestamp) -> HealthReport:
         return report_of(facts)
     try:
         with store_to_read(settings) as engine:
-            facts = replace(_with_database(engine, facts), is_bundled=_is_bundled(engine, settings))
-            folders = changed_folders(settings.publications_dir)
-            facts = replace(facts, tampered=(*facts.tampered, *folders))
+            facts = _with_database(engine, facts, settings.publications_dir)
+            facts = replace(facts, is_bundled=_is_bundled(engine, settings))
             return report_of(_with_champion(settings, engine, facts))
     except StoreError as err:
         return report_of(replace(facts, unreadable=str(err)))
@@ -378,7 +378,7 @@ def _with_champion(settings: Settings, engine: Engine, facts: HealthFacts) -> He
     return facts
 
 
-def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
+def _with_database(engine: Engine, facts: HealthFacts, folders: Path) -> HealthFacts:
     moment = facts.moment
     observations = read_observations(engine, as_of=moment, commodity=COMMODITY)
     latest, runs = latest_forecast(engine), read_runs(engine).sort_values("started_at")
@@ -405,7 +405,7 @@ def _with_database(engine: Engine, facts: HealthFacts) -> HealthFacts:
         coverage=readings[0] if readings else None,
         watched=stored["as_of"].max() if len(stored) else None,
         begun_at=read_table(engine, vintages)["ingested_at"].min(),
-        tampered=tampered(engine),
+        tampered=tampered(engine, folders),
         held=held_publications(engine),
         quarantined=int(read_quarantine(engine)["released_at"].isna().sum()),
         failed=tuple(sorted(tables.loc[ill, "commodity"])),

@@ -14,7 +14,7 @@ from flows.context.run_config import RunConfig, config_of
 from flows.context.stores import single_writer, store_of, store_to_write
 from store.errors import DataError
 from store.messages import from_json
-from store.publications.integrity import changed_folders, read_publications, tampered
+from store.publications.integrity import read_publications, tampered
 from store.publications.publication_writing import approve as publish_held
 from store.publications.publication_writing import held_forecasts
 from store.publications.publication_writing import reject as reject_held
@@ -81,7 +81,7 @@ def verify() -> None:
     """Check publications, panels and folders against their digests; exit code 1 on a difference."""
     settings = Settings()
     engine = store_of(settings)
-    differences = (*tampered(engine), *changed_folders(settings.publications_dir))
+    differences = tampered(engine, settings.publications_dir)
     for difference in differences:
         echo(f"verify    {difference}")
     if differences:

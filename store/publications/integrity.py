@@ -90,8 +90,12 @@ def made_with(engine: Engine, number: int) -> dict[str, Any]:
     return record
 
 
-def tampered(engine: Engine) -> tuple[Message, ...]:
-    """Describe the publications whose rows or panel were changed; none where all match."""
+def tampered(engine: Engine, folders: Path) -> tuple[Message, ...]:
+    """Describe what of publications was changed: rows, panels and files; none where all match.
+
+    Args:
+        folders: Root of the folders of publications; one that is not there holds none.
+    """
     with engine.begin() as connection:
         recorded = read_publications(connection)
         rows = read_table(connection, forecasts, columns=[*HASHED, "publication"])
@@ -103,10 +107,10 @@ def tampered(engine: Engine) -> tuple[Message, ...]:
             ).all()
         )
         panels = [*_changed_panels(connection, recorded)]
-    return (*_differences(recorded, rows, payloads), *panels)
+    return (*_differences(recorded, rows, payloads), *panels, *_changed_folders(folders))
 
 
-def changed_folders(root: Path) -> Iterator[Message]:
+def _changed_folders(root: Path) -> Iterator[Message]:
     """Describe the folders of publications whose files are not those that were written."""
     for folder in sorted(path for path in root.glob("[!.]*/[!.]*") if path.is_dir()):
         if wrong := changed_files(folder):

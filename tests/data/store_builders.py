@@ -49,6 +49,9 @@ RANKING = {
     "note": "",
 }  # fmt: skip
 
+NO_FOLDERS = Path("no-folders")
+"""Root of the folders of publications where there are none."""
+
 
 def figures_of(levels: pd.DataFrame, day: pd.Timestamp | None = None) -> list[dict[str, str]]:
     """Return levels as published figures, of their own days unless one is given."""

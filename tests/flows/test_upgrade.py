@@ -23,7 +23,7 @@ from publication.planning.planning_file import FILE, read_planning_file
 from store.archive import extract_archive
 from store.database import open_store, revision_of
 from store.errors import OldSchemaError, StoreError
-from store.publications.integrity import changed_folders, read_publications, tampered
+from store.publications.integrity import read_publications, tampered
 from store.publications.publication_rows import read_promotions
 from store.schema.database_tables import REVISION, metadata, schema_version
 from store.settings import Settings
@@ -111,7 +111,7 @@ def test_a_home_of_the_version_before_is_restored_verified_and_published_from(
     assert not outcome.held
     days = [list(frame["as_of"].dt.strftime("%F")) for frame in (before, read_publications(engine))]
     assert days == [[AS_OF], [AS_OF, LATER]]
-    assert not [*tampered(engine), *changed_folders(settings.publications_dir)]
+    assert tampered(engine, settings.publications_dir) == ()
     folders = settings.publications_dir / "85051110"
     assert {path.name for path in folders.iterdir()} == {
         str(n) for n in read_publications(engine)["id"]
@@ -138,7 +138,7 @@ def test_a_migrated_store_has_tables_and_triggers_of_a_new_one(
             connection.execute(text("CREATE TABLE more (id INTEGER)"))
             assert len(differences(connection)) == 1
             connection.rollback()
-        assert tampered(engine) == ()
+        assert tampered(engine, tmp_path) == ()
     [champion] = read_promotions(old, MODEL)
     assert (champion.version, champion.as_of[:10]) == (1, AS_OF)
     new.dispose()

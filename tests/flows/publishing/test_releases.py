@@ -201,7 +201,7 @@ def assert_stands(
     assert len(known) == len(before) + 1 + bool(release.late_days)
     assert known["ahead_from"].iloc[-1] == ahead[0].start_time
     assert known["frozen_at"].iloc[-1] == arrival
-    assert tampered(engine) == ()
+    assert tampered(engine, world.settings.publications_dir) == ()
     assert world.alarms(arrival + pd.Timedelta(days=4)) == set()
     if release.late_days:
         world.move_to(arrival + pd.Timedelta(days=1))

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from sqlalchemy import Engine, select, text
 
+from store.archive import write_sums
 from store.database import writing
 from store.errors import DataError
 from store.facts.reading import latest_forecast, read_forecasts
@@ -15,7 +18,7 @@ from store.publications.publication_writing import (
     reject,
 )
 from store.schema.database_tables import forecasts
-from tests.data.store_builders import make_forecasts
+from tests.data.store_builders import NO_FOLDERS, make_forecasts
 
 APRIL = pd.Timestamp("2025-04-22T11:30", tz="UTC")
 MAY = pd.Timestamp("2025-05-22T11:30", tz="UTC")
@@ -49,7 +52,7 @@ def test_a_publication_is_frozen_with_the_digest_of_its_rows(engine: Engine) -> 
     assert (one["frozen_at"], one["published_at"]) == (APRIL, APRIL)
     assert one["ahead_from"] == pd.Timestamp("2025-04-01")
     assert len(one["sha256"]) == 64
-    assert tampered(engine) == ()
+    assert tampered(engine, NO_FOLDERS) == ()
 
 
 def test_the_digest_hangs_on_every_number_and_on_no_order(engine: Engine) -> None:
@@ -86,7 +89,7 @@ def test_rows_that_are_not_what_was_frozen_are_found(
 
     change(engine, statement)
 
-    assert message in str(tampered(engine)[0])
+    assert message in str(tampered(engine, NO_FOLDERS)[0])
 
 
 def test_rows_smuggled_in_beside_a_publication_are_found(engine: Engine) -> None:
@@ -95,7 +98,9 @@ def test_rows_smuggled_in_beside_a_publication_are_found(engine: Engine) -> None
 
     change(engine, "DELETE FROM publications WHERE id = 2")
 
-    assert list(map(str, tampered(engine))) == ["1 rows of the forecasts belong to no publication."]
+    assert list(map(str, tampered(engine, NO_FOLDERS))) == [
+        "1 rows of the forecasts belong to no publication."
+    ]
 
 
 def test_what_is_held_is_not_among_the_published_until_it_is_approved(engine: Engine) -> None:
@@ -111,7 +116,7 @@ def test_what_is_held_is_not_among_the_published_until_it_is_approved(engine: En
 
     assert rows == 1
     assert latest_forecast(engine)["p50"].tolist() == [41.5]
-    assert tampered(engine) == ()
+    assert tampered(engine, NO_FOLDERS) == ()
     result = read_publications(engine).iloc[-1]
     said = [result[name] for name in ("state", "decided_by", "note")]
     assert said == ["published", "ada", "licences"]
@@ -123,7 +128,7 @@ def test_what_is_held_and_was_changed_is_an_alarm_and_cannot_be_approved(engine:
 
     change(engine, "UPDATE publications SET payload = replace(payload, '41.5', '45.5')")
 
-    assert "has changed since it was frozen" in str(tampered(engine)[0])
+    assert "has changed since it was frozen" in str(tampered(engine, NO_FOLDERS)[0])
     with pytest.raises(DataError, match="the rows were changed since, and nothing was published"):
         approve(engine, number, at=MAY, ahead_from=None, actor="ada", reason="licences")
     assert read_forecasts(engine).empty
@@ -138,7 +143,7 @@ def test_a_rejected_publication_is_kept_and_never_published(engine: Engine) -> N
     with pytest.raises(DataError, match=f"Publication {number} is rejected. Expected one that is"):
         approve(engine, number, at=MAY, ahead_from=None, actor="ada", reason="after all")
     assert read_forecasts(engine).empty
-    assert tampered(engine) == ()
+    assert tampered(engine, NO_FOLDERS) == ()
 
 
 @pytest.mark.parametrize("how", [publish, hold])
@@ -153,3 +158,22 @@ def test_a_newer_publication_supersedes_one_that_is_held(engine: Engine, how) ->
 
 def test_the_same_held_twice_waits_once(engine: Engine) -> None:
     assert hold(engine, make_forecasts()) == hold(engine, make_forecasts())
+
+
+@pytest.mark.parametrize("change", ["edited", "gone", "no digests"])
+def test_a_folder_that_is_not_what_was_written_is_found(
+    engine: Engine, tmp_path: Path, change: str
+) -> None:
+    folder = tmp_path / "85051110" / "1"
+    folder.mkdir(parents=True)
+    (folder / "forecasts.csv").write_text("p50\n353\n")
+    write_sums(folder, ["forecasts.csv"])
+    assert tampered(engine, tmp_path) == ()
+
+    if change == "edited":
+        (folder / "forecasts.csv").write_text("p50\n354\n")
+    else:
+        (folder / ("forecasts.csv" if change == "gone" else "SHA256SUMS")).unlink()
+
+    [difference] = tampered(engine, tmp_path)
+    assert str(difference).startswith("The folder 85051110/1 of a publication is not what was writ")

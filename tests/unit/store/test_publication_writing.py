@@ -17,7 +17,7 @@ from store.publications.publication_writing import (
     start_run,
 )
 from store.vocabulary import FORECAST_COLUMNS
-from tests.data.store_builders import make_forecasts
+from tests.data.store_builders import NO_FOLDERS, make_forecasts
 
 APRIL = pd.Timestamp("2025-04-10", tz="UTC")
 MAY = pd.Timestamp("2025-05-10", tz="UTC")
@@ -57,7 +57,7 @@ def test_a_second_publication_of_a_moment_stays_beside_the_first(engine: Engine)
     first, second = read_publications(engine)["id"]
     assert read_publication(engine, first)["p50"].tolist() == [40.0]
     pd.testing.assert_frame_equal(read_publication(engine, second), read_forecasts(engine))
-    assert tampered(engine) == ()
+    assert tampered(engine, NO_FOLDERS) == ()
 
 
 def test_the_latest_forecast_is_the_newest_no_later_than_asked(engine: Engine) -> None:
