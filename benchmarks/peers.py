@@ -1,9 +1,9 @@
 """Time peers on a panel, in their own environment: statsforecast, mlforecast, lightgbm, pandas < 3.
 
 Usage: peers.py PANEL HORIZON CUTOFF[,CUTOFF...] NAME; NAME is one of ``PEERS``. Prints one line of
-JSON: seconds by cutoff, forecast cells, versions and threads. Each peer first forecasts a small
-part of the panel untimed, so that no compiling is counted. Run by speed.py; imports nothing of
-ours.
+JSON: seconds by cutoff, processor seconds, forecast cells, versions and threads. Each peer first
+forecasts a small part of the panel untimed, so that no compiling is counted. Run by speed.py and
+scale.py; imports nothing of ours.
 """
 
 import json
@@ -98,13 +98,14 @@ def main() -> None:
     parts = [known(panel, cutoff, horizon) for cutoff in cutoffs]
     few = parts[-1]["unique_id"].unique()[:WARM_UP_SERIES]
     PEERS[name](parts[-1].loc[parts[-1]["unique_id"].isin(few)], horizon)
-    seconds, cells = [], 0
+    seconds, cells, cpu = [], 0, time.process_time()
     for part in parts:
         started = time.perf_counter()
         cells += len(PEERS[name](part, horizon))
         seconds.append(time.perf_counter() - started)
     result = {
         "seconds": seconds,
+        "cpu": time.process_time() - cpu,
         "cells": cells,
         "threads": THREADS,
         "versions": {package: version(package) for package in (name, "lightgbm", "pandas")},

@@ -1,10 +1,15 @@
 """What panels of many series cost through Dask, on one process and on a local cluster.
 
-Usage: scale.py [--series 10000 100000 1000000]. Writes scale.md.
+Usage: scale.py [--series 10000 100000 1000000]. Writes scale.md. MAGNETCAST_PEERS names the python
+of an environment with mlforecast (`make var/peers`), beside which smaller panels are timed.
 """
 
 import argparse
+import json
+import os
+import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +17,11 @@ import page
 import pandas as pd
 from numpy.typing import NDArray
 from watch import CLI, MEMORY_TEXT, home_below, measure
+
+from flows.context.library_defaults import DEFAULTS
+from models.forecasting.panel_forecaster import PanelForecaster
+from models.forecasting.snapshot import Snapshot
+from sources.files.panel import read_panel
 
 Floats = NDArray[np.float64]
 
@@ -89,6 +99,36 @@ def measured(folder: Path, size: int) -> list[str]:
     return rows
 
 
+BESIDE: tuple[int, ...] = (29, 500, 5_000)
+HORIZON = 6
+
+BESIDE_TEXT = """
+Beside mlforecast: processor seconds of a fit and a forecast of six months with bands, in one
+process each, after a first small one that is not counted; of the engine all seven quantiles and the
+mean, of mlforecast one LightGBM of 300 rounds with its conformal band of two windows
+(`benchmarks/peers.py`). A ratio below 1 is in the engine's favour.
+"""
+
+
+def beside(python: str, size: int, folder: Path) -> str:
+    """Return the row of a panel's size: processor seconds of both, and their ratio."""
+    write_panel(folder / "panel.parquet", size, first=0)
+    pd.read_parquet(folder / "panel.parquet").to_csv(folder / "panel.csv", index=False)
+    script, last = Path(__file__).with_name("peers.py"), "2024-12"
+    words = [python, str(script), str(folder / "panel.csv"), str(HORIZON), last, "mlforecast"]
+    environment = {key: value for key, value in os.environ.items() if key not in DEFAULTS}
+    answer = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)  # noqa: S603
+    theirs = float(json.loads(answer.stdout.splitlines()[-1])["cpu"])
+    snapshot = Snapshot.of_panel(read_panel(folder / "panel.csv").table, HORIZON)
+    small = Snapshot.of_panel(snapshot.table.iloc[:20], HORIZON)
+    list(PanelForecaster().fit(small).predict())
+    started = time.process_time()
+    list(PanelForecaster().fit(snapshot).predict())
+    ours = time.process_time() - started
+    print(size, ours, theirs, flush=True)
+    return f"| {size:,} | {ours:.1f} | {theirs:.1f} | {ours / theirs:.2f} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--series", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
@@ -104,6 +144,14 @@ def main() -> None:
         *rows,
         *page.prose(MEMORY_TEXT),
     ]
+    if python := os.environ.get("MAGNETCAST_PEERS"):
+        with tempfile.TemporaryDirectory() as name:
+            table = [beside(python, size, Path(name)) for size in BESIDE]
+        head = [
+            "| series | engine, CPU s | mlforecast, CPU s | ratio |",
+            "| --- | --- | --- | --- |",
+        ]
+        lines += [*page.prose(BESIDE_TEXT), "", *head, *table]
     page.write("scale.md", [*page.heading("Many series", "make bench-scale"), *lines])
 
 

@@ -483,7 +483,8 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         lacking = [name for name in constant_columns(past) if name not in planned]
         static = past[[OURS[0], *lacking]].drop_duplicates(OURS[0])
         rows = in_numbers(pd.concat([past, future, static.merge(months, how="cross")]), past)
-        return replace(snapshot, covariates=read_covariates(rows, table=snapshot.table))
+        known = read_covariates(rows, table=snapshot.table, kind="X_df")
+        return replace(snapshot, covariates=known)
 
     def _forecast(self, snapshot: Snapshot) -> pd.DataFrame:
         """Forecasts by model and series, of a horizon's model that is trained once.

@@ -59,7 +59,7 @@ class Covariates:
             raise DataError(
                 f"{self.source} lacks values to forecast after {month_label(cutoff)}: "
                 f"{first_few(few, total=len(cells))}. Expected a value known by then of each "
-                "series in each month to forecast. Add the rows, or leave the covariate or these "
+                "series in each month to forecast. Add the rows, or leave the column or these "
                 "series out."
             )
         return view
@@ -89,7 +89,7 @@ _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].+)?", re.ASCII)
 _CELL: Final = ["name", "series", "month"]
 
 
-def read_covariates(source: Path | Table, *, table: pd.DataFrame) -> Covariates:
+def read_covariates(source: Path | Table, *, table: pd.DataFrame, kind: str = WHAT) -> Covariates:
     """Covariates of a panel's series.
 
     Args:
@@ -98,13 +98,14 @@ def read_covariates(source: Path | Table, *, table: pd.DataFrame) -> Covariates:
             unless it has an offset), without which all is known from the start. The same name,
             series and month may occur again with another ``available_at``. An empty cell is a
             missing value.
+        kind: What messages call it, before the path of a file.
         table: The panel, as ``sources.files.panel.read_panel`` gives it.
 
     Returns:
         Values from the panel's first month to its last or, if that is later, the file's last.
     """
-    name = named(source, WHAT)
-    rows = _long(read_rows(source, WHAT), name)
+    name = named(source, kind)
+    rows = _long(read_rows(source, kind), name)
     is_series = rows["destination"].isin(table.index)
     unknown = sorted(rows.loc[~is_series, "destination"].dropna().unique())
     entries = _entries(rows.loc[is_series], table, name)

@@ -2,11 +2,12 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from models.engine import PanelView, trained
 from models.forecasting import panel_forecaster
-from models.forecasting.panel_forecaster import FittedPanel
+from models.forecasting.panel_forecaster import FittedPanel, PanelForecaster
 from models.learning.parameters import PANEL_PRESET
 from store.arrays import Floats
 from store.vocabulary import QUANTILE_COLUMNS, QUANTILES
@@ -266,3 +267,30 @@ def test_a_tenth_of_skewed_outcomes_lies_on_either_side_of_the_band() -> None:
     assert 0.06 < below.mean() < 0.14
     assert 0.06 < above.mean() < 0.14
     assert (tonnes[:, :, P10] > 0).mean() > 0.9
+
+
+def generated(kind: str, count: int, seed: int) -> tuple[Floats, Floats]:
+    """Return six years and six months of series without trend, and the level of each month."""
+    draw, months = np.random.default_rng(seed), np.arange(78)
+    size = np.exp(draw.normal(4, 1, (count, 1)))
+    season = 1 + 0.2 * np.sin(2 * np.pi * (months + draw.uniform(0, 12, (count, 1))) / 12)
+    shape = (count, len(months))
+    if kind == "intermittent":
+        level = size * np.ones(shape)
+        noise = (draw.random(shape) < 0.25) * draw.lognormal(-0.125, 0.5, shape) * 4
+        return level * noise, level
+    spread = {"skewed": 1.0, "calm": 0.1}[kind]
+    level = size * season
+    return level * draw.lognormal(-(spread**2) / 2, spread, shape), level
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["intermittent", "skewed", "calm"])
+def test_means_add_up_to_what_comes_at_every_lead(kind: str) -> None:
+    values, level = generated(kind, 400, 1)
+
+    fitted = PanelForecaster(PANEL_PRESET).fit(make_snapshot(values[:, :72]))
+    table = pd.concat(fitted.predict())
+
+    means = table["mean"].to_numpy().reshape(-1, 6).sum(axis=0)
+    np.testing.assert_allclose(means / level[:, 72:].sum(axis=0), 1.0, atol=0.03)
