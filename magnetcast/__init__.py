@@ -30,13 +30,6 @@ __all__ = [
     "forecast", "panel", "promote", "rollback", "scenario", "train",
 ]  # fmt: skip
 
-_OF_PANELS = {
-    "Forecaster": "flows.panels.frame_forecaster",
-    "compare_forecasts": "flows.panels.forecast_files",
-}
-"""Modules of the names that the wheel alone needs."""
-
-
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
 
@@ -48,8 +41,10 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     set_defaults()
-    if place := _OF_PANELS.get(name):
-        return getattr(import_module(place), name)
+    if name == "Forecaster":
+        return import_module("flows.panels.frame_forecaster").Forecaster
+    if name == "compare_forecasts":
+        return import_module("flows.panels.forecast_files").compare_forecasts
     place = "model_inputs" if name in {"panel", "features"} else "verbs"
     try:
         return getattr(import_module(f"{__name__}.{place}"), name)
