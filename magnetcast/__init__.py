@@ -30,6 +30,7 @@ __all__ = [
     "forecast", "panel", "promote", "rollback", "scenario", "train",
 ]  # fmt: skip
 
+
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
 
@@ -42,9 +43,13 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     set_defaults()
     if name == "Forecaster":
-        return import_module("flows.panels.frame_forecaster").Forecaster
+        from flows.panels.frame_forecaster import Forecaster  # noqa: PLC0415 - MLflow takes seconds
+
+        return Forecaster
     if name == "compare_forecasts":
-        return import_module("flows.panels.forecast_files").compare_forecasts
+        from flows.panels.forecast_files import compare_forecasts  # noqa: PLC0415 - the same
+
+        return compare_forecasts
     place = "model_inputs" if name in {"panel", "features"} else "verbs"
     try:
         return getattr(import_module(f"{__name__}.{place}"), name)
