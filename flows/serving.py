@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -30,13 +31,14 @@ def app_of(settings: Settings) -> ASGIApp:
     site = settings.home / "site"
     names = settings.public_names.lower().replace(",", " ").split()
     questions = Later(lambda: _questions(settings))
+    sys.setswitchinterval(0.001)  # a page waits that long for a thread that computes, not 5 ms
     threading.Thread(target=_prepare, args=(questions,), daemon=True).start()
     return create_app(site, questions, lambda: "".join(_metrics(site)), names=names)
 
 
 def _prepare(questions: Later) -> None:
     """Open the questions before the first is asked; an error is left to who asks."""
-    with suppress(DataError, StoreError):
+    with suppress(DataError, StoreError, RuntimeError):  # the last where the service is stopped
         questions.open()
 
 
