@@ -36,6 +36,7 @@ def forecast(values: Floats, horizon: int, *, last: int | None = None) -> Foreca
 @quick
 @given(values=PANELS, horizon=HORIZON)
 def test_quantiles_are_in_order_and_no_month_is_below_zero(values: Floats, horizon: int) -> None:
+    """The mean may lie above the highest quantile: one month in twenty-four of a size, else zero."""
     found = forecast(values, horizon)
 
     assume(found is not None)
@@ -43,7 +44,6 @@ def test_quantiles_are_in_order_and_no_month_is_below_zero(values: Floats, horiz
     assert (found.tonnes >= 0).all()
     assert (np.diff(found.tonnes, axis=2) >= 0).all()
     assert (found.tonnes[:, :, 0] <= found.mean * (1 + 1e-12)).all()
-    assert (found.mean <= found.tonnes[:, :, -1] * (1 + 1e-12)).all()
 
 
 @quick
