@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from flows.cli.options import AsOf, Commodity, Form, Out, moment
 from flows.context.console import echo
 from flows.context.output import write_result
+from models.forecasting.model_names import rule_of
 from publication.queries.explanation_sentences import (
     change_sentences,
     figure_sentence,
@@ -18,7 +19,7 @@ from publication.queries.explanation_sentences import (
 from store.errors import DataError
 from store.publications.explanations import NewFigure, runs_of
 from store.settings import Settings
-from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED, WORLD
+from store.vocabulary import CHANGES, COMMODITY, CONTRIBUTIONS, NOT_REPRODUCED, WORLD
 
 if TYPE_CHECKING:
     from flows.publishing.publication_lookup import Which
@@ -65,7 +66,8 @@ def explain(
     else:
         frame, figures = changes(Settings(), request, _earlier(since))
     for row in frame.to_dict("records"):
-        echo(" ".join(_why(row) if since is None else _change(row)))
+        rule = rule_of(str(row["model"])) if request.commodity == COMMODITY else ""
+        echo(" ".join(_why(row, rule) if since is None else _change(row)))
     months = list(frame["period"])
     for run in runs_of(figures):
         echo(run_sentence(run, destination, months))
@@ -92,9 +94,9 @@ def readable(frame: pd.DataFrame) -> pd.DataFrame:
     return table.loc[is_shown].rename_axis("tonnes").reset_index()
 
 
-def _why(row: Mapping[Hashable, Any]) -> list[str]:
+def _why(row: Mapping[Hashable, Any], rule: str) -> list[str]:
     parts = {name: float(row[name]) for name in (*CONTRIBUTIONS, NOT_REPRODUCED)}
-    return forecast_sentences(str(row["destination"]), str(row["period"]), parts)
+    return forecast_sentences(str(row["destination"]), str(row["period"]), parts, rule)
 
 
 def _change(row: Mapping[Hashable, Any]) -> list[str]:

@@ -37,10 +37,12 @@ from models.forecasting.changes import (
     ChangeReplay,
     ForecastSnapshot,
     KnownFacts,
-    new_figures,
+    NewRows,
+    named_figures,
     news_of,
     news_summary,
     split,
+    with_effects,
 )
 from models.forecasting.decomposition import explained
 from store.errors import DataError
@@ -148,38 +150,48 @@ def split_change(
 
     ``old`` are some rows of ``before``, ``new`` the same cells of the later, in the same order.
     """
-    figures: tuple[NewFigure, ...] = ()
     before_p50, after_p50 = (rows["p50"].to_numpy(float) for rows in (old, new))
-    recomputed = evidence_replay(settings, old, new)
+    facts, news = _known_between(settings, old, new)
+    rows = zip(before["destination"], before["period"], before["p50"], strict=True)
+    expected = {(name, month): float(p50) for name, month, p50 in rows}
+    panel = workspace_behind(settings, new).history.panel(new["as_of"].iloc[0])
+    named = named_figures(facts, news, panel, expected)
+    recomputed = _replay_between(settings, old, new, facts, news)
     if recomputed is None:
+        figures = tuple(named)
         parts = dict.fromkeys(CHANGES, np.zeros(len(new))) | {
             NOT_REPRODUCED: after_p50 - before_p50
         }
     else:
         parts = split(before_p50, after_p50, recomputed.value, changed=recomputed.changed)
-        rows = zip(before["destination"], before["period"], before["p50"], strict=True)
-        expected = {(name, month): float(p50) for name, month, p50 in rows}
-        panel = workspace_behind(settings, new).history.panel(recomputed.after.moment)
-        figures = new_figures(recomputed, panel, expected)
+        figures = with_effects(recomputed, named)
     medians = {"before_p50": before_p50, "after_p50": after_p50, "change": after_p50 - before_p50}
     earlier = {"since": old["as_of"].iloc[0], "since_publication": old["publication"].iloc[0]}
     return new.assign(**earlier, **medians, **parts)[list(CHANGE_COLUMNS)], figures
 
 
-def evidence_replay(
+def _known_between(
     settings: Settings, old: pd.DataFrame, new: pd.DataFrame
+) -> tuple[KnownFacts, NewRows]:
+    """Facts behind the later of two publications, and which of them the earlier did not know."""
+    engine = store_of(settings)
+    before, facts = (
+        KnownFacts(*known_facts(engine, rows["as_of"].iloc[0], until=facts_until(engine, rows)))
+        for rows in (old, new)
+    )
+    news = news_of(facts, before)
+    echo(f"explain   news since {name_of(old)}: {news_summary(news, facts)}")
+    return facts, news
+
+
+def _replay_between(
+    settings: Settings, old: pd.DataFrame, new: pd.DataFrame, facts: KnownFacts, news: NewRows
 ) -> ChangeReplay | None:
     """Forecasts recomputed between two publications, of the same months of both.
 
     None where neither's model is left; one model stands in for one that is gone.
     """
-    engine, pair = store_of(settings), (old, new)
-    facts_before, facts = (
-        KnownFacts(*known_facts(engine, rows["as_of"].iloc[0], until=facts_until(engine, rows)))
-        for rows in pair
-    )
-    news = news_of(facts, facts_before)
-    echo(f"explain   news since {name_of(old)}: {news_summary(news, facts)}")
+    engine = store_of(settings)
     first = model_of(settings, old)
     is_one = old["model"].iloc[0] == new["model"].iloc[0]
     last = (None if is_one else model_of(settings, new)) or first

@@ -17,7 +17,7 @@ from flows.context.workspace import Workspace, open_workspace
 from models.forecasting.decomposition import stages_from
 from models.forecasting.fallback import NUMBERS, modelled, plain, reason_of
 from models.forecasting.model_frame import rows_of
-from models.forecasting.model_names import FALLBACK_PREFIXES
+from models.forecasting.model_names import rule_of
 from models.learning.parameters import with_changes
 from models.quantile_model import TrainedModel
 from models.registry import model_registry
@@ -268,10 +268,9 @@ def _forecast_of(
 
     A fallback is recomputed for partner tables only: the table alone sets its bands there.
     """
-    for rule, prefix in FALLBACK_PREFIXES.items():
-        if name.startswith(f"{prefix}-") and not workspace.calibrates_fallback:
-            bands = workspace.rule_metadata(rule, None)
-            return plain(rule, workspace.origin, features, bands).table
+    if (rule := rule_of(name)) and not workspace.calibrates_fallback:
+        bands = workspace.rule_metadata(rule, None)
+        return plain(rule, workspace.origin, features, bands).table
     try:
         model = _model_behind(workspace.settings, published_rows)
     except OldModelError:

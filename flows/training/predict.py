@@ -31,6 +31,7 @@ from models.forecasting.fallback import (
 )
 from models.forecasting.model_frame import rows_of
 from models.forecasting.model_names import FALLBACK_MODELS, FALLBACK_PREFIXES, PREVIOUS
+from models.forecasting.residual_history import rule_tonnes
 from models.forecasting.snapshot import Snapshot
 from models.policy.policy_effect import PolicyEffect, response_basis
 from models.quantile_model import TrainedModel
@@ -154,10 +155,8 @@ def why_of(answer: TrainedForecast) -> tuple[list[str], list[str]]:
         steps = [step.status == status for step in answer.chain.steps_used]
         is_answered = np.repeat(steps, len(answer.origin.targets))
         if forecast.model is None:
-            median = forecast.table["p50"].to_numpy()
-            parts = decomposition.plain_contributions(
-                median, answer.rows, answer.origin, answer.stages
-            )
+            by_rule = rule_tonnes(FALLBACK_MODELS[status], answer.origin, answer.rows)
+            parts = decomposition.rule_contributions(by_rule, answer.rows, answer.stages)
         else:
             model, rows = forecast.model, answerable(answer.rows)
             parts = decomposition.contributions(model, rows, answer.origin, answer.stages)

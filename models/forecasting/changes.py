@@ -257,12 +257,33 @@ _TOGETHER: Final = 4
 _SUBJECT: Final = ["destination", "period_from", "period_to"]
 
 
-def new_figures(
-    replay: ChangeReplay, panel: EvidencePanel, expected: Mapping[tuple[str, str], float]
-) -> tuple[NewFigure, ...]:
-    """China's figures that became known between two snapshots, with the effect of each.
+def named_figures(
+    facts: KnownFacts,
+    news: NewRows,
+    panel: EvidencePanel,
+    expected: Mapping[tuple[str, str], float],
+) -> dict[NewFigure, list[int]]:
+    """China's figures that became known between two snapshots, each with its rows of the facts.
 
-    Figures of the same destination and months count as one, named by its weight if there is one.
+    Figures of the same destination and months count as one, named by its weight if there is one;
+    in order of release.
+
+    Args:
+        panel: Of the later snapshot.
+        expected: Medians of the earlier publication by destination and month, ``YYYY-MM``.
+    """
+    rows = _named_rows(facts, news)
+    return {
+        _figure(part.iloc[0], panel, expected): [*part.index]
+        for _, part in rows.groupby(_SUBJECT, sort=False)
+    }
+
+
+def with_effects(
+    replay: ChangeReplay, named: Mapping[NewFigure, Sequence[int]]
+) -> tuple[NewFigure, ...]:
+    """Figures with the tonnes by which each moved the medians.
+
     The earlier model sees the world's first, each in place of what was expected: that a month of
     the world is known at all moves the start of the forecast, which is the effect of no value. The
     destinations' follow in order of release, then the world's values; neighbouring months of one
@@ -270,12 +291,9 @@ def new_figures(
     others ``_APART`` at most, the newest months first.
 
     Args:
-        panel: Of the later snapshot.
-        expected: Medians of the earlier publication by destination and month, ``YYYY-MM``.
+        named: As ``named_figures`` of the facts of the replay.
     """
-    rows = _named_figures(replay)
-    subjects = [part for _, part in rows.groupby(_SUBJECT, sort=False)]
-    figures = [_figure(part.iloc[0], panel, expected) for part in subjects]
+    figures, subjects = [*named], [*named.values()]
     rank = [
         (figure.expected_t is None, -month_number(figure.last), figure.destination != WORLD)
         for figure in figures
@@ -292,11 +310,11 @@ def new_figures(
         if figures[at].expected_t is not None
     ]
     for at in of_world:
-        values[subjects[at].index[0]] = figures[at].expected_t
-        shown |= facts.index == subjects[at].index[0]
+        values[subjects[at][0]] = figures[at].expected_t
+        shown |= facts.index == subjects[at][0]
 
     def medians(seen: frozenset[int]) -> Floats:
-        is_seen = facts.index.isin([label for at in seen for label in subjects[at].index])
+        is_seen = facts.index.isin([label for at in seen for label in subjects[at]])
         observations = facts.assign(value=values.where(~is_seen, facts["value"]))
         known_facts = dataclasses.replace(replay.facts, observations=observations)
         replayed = dataclasses.replace(replay, facts=known_facts, panels={})
@@ -354,12 +372,12 @@ def shared_effects(
     return effects, value(seen | {*run})
 
 
-def _named_figures(replay: ChangeReplay) -> pd.DataFrame:
+def _named_rows(facts: KnownFacts, news: NewRows) -> pd.DataFrame:
     """New figures of the magnets in order of release, each flagged if it is a revision.
 
     A figure that repeats another source's is not new.
     """
-    news, figures = replay.news, replay.facts.observations
+    figures = facts.observations
     late = news.new_actuals | news.revised_actuals
     cells = [*_CELL, "value"]
     earlier_cells = pd.MultiIndex.from_frame(figures.loc[~late, cells])

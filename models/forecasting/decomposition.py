@@ -191,7 +191,10 @@ def contributions(
         shares[_FAMILY_OF[str(name)]] += share.to_numpy()
     if UNIT in model.metadata:
         return _parts_in_moves(shares, rows, origin, stages)
-    return _parts(shares, rows, origin, stages)
+    level = np.nan_to_num(np.repeat(origin.level, len(origin.targets)))
+    base = np.nan_to_num(rows[LEVEL].to_numpy(dtype=float))
+    shares["season"] += log_ratio(base, level, rows[OFFSET].to_numpy(dtype=float))
+    return _parts(shares, rows, level, stages)
 
 
 def _parts_in_moves(
@@ -209,33 +212,24 @@ def _parts_in_moves(
     )
 
 
-def plain_contributions(
-    predicted: Floats, rows: pd.DataFrame, origin: Origin, stages: Stages
-) -> pd.DataFrame:
-    """Parts of medians without a model: level, season, base forecasts, past errors, rest.
+def rule_contributions(by_rule: Floats, rows: pd.DataFrame, stages: Stages) -> pd.DataFrame:
+    """Parts of medians by a simple rule: what the rule says, past errors, controls, sums.
 
     Args:
-        predicted: Base forecast or seasonal naive forecast of each row, in tonnes.
-        rows: The rows of the origin; an unknown level counts as 0.
+        by_rule: Of each row, in tonnes; it is the part ``level``, and where unknown counts as 0.
+        rows: The rows of the origin.
 
     Returns:
         As ``contributions``.
     """
-    shares = _no_shares(rows)
-    offset = rows[OFFSET].to_numpy(dtype=float)
-    base = np.nan_to_num(rows[LEVEL].to_numpy(dtype=float))
-    shares["experts"] = log_ratio(np.maximum(np.nan_to_num(predicted), 0.0), base, offset)
-    return _parts(shares, rows, origin, stages)
+    return _parts(_no_shares(rows), rows, np.nan_to_num(by_rule), stages)
 
 
 def _parts(
-    shares: dict[str, Floats], rows: pd.DataFrame, origin: Origin, stages: Stages
+    shares: dict[str, Floats], rows: pd.DataFrame, level: Floats, stages: Stages
 ) -> pd.DataFrame:
-    """Parts of each median in tonnes, from log shares, season, past errors and stages."""
+    """Parts of each median in tonnes, from a level, log shares, past errors and stages."""
     offset = rows[OFFSET].to_numpy(dtype=float)
-    level = np.nan_to_num(np.repeat(origin.level, len(origin.targets)))
-    base = np.nan_to_num(rows[LEVEL].to_numpy(dtype=float))
-    shares["season"] += log_ratio(base, level, offset)
     predicted = stages.model["p50"].to_numpy()
     shares["past_errors"] = log_ratio(predicted, level, offset) - sum(shares.values())
     for name, share in stage_shares(stages, offset).items():

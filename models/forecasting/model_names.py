@@ -38,6 +38,12 @@ FALLBACK_PREFIXES: Final = {
 """First part of the name under which each of these models is published."""
 
 
+def rule_of(model: str) -> str:
+    """Simple rule by whose forecasts a model is published under a name; empty for others."""
+    prefixes = {name: f"{prefix}-" for name, prefix in FALLBACK_PREFIXES.items()}
+    return next((name for name, prefix in prefixes.items() if model.startswith(prefix)), "")
+
+
 def fallback_of(forecasts: pd.DataFrame) -> tuple[str, str]:
     """Fallback that forecast every destination and why no champion did; empty if one did.
 

@@ -67,14 +67,22 @@ def statistical_distances(model: str, origin: Origin, rows: pd.DataFrame) -> Dis
         model: ``BASE_MEDIAN`` or a name of ``BASELINES``.
         rows: As ``models.forecasting.model_frame.rows_of`` of the origin.
     """
-    members = [origin.series.index(name) for name in rows["destination"].unique()]
-    if model == BASE_MEDIAN:
-        tonnes = rows[quantile_model.BASE_TONNES].to_numpy()
-    else:
-        baseline = BASELINES[model](origin.tonnes, len(origin.targets))
-        tonnes = np.maximum(baseline[members], 0.0).reshape(-1)
+    members, tonnes = _members(origin, rows), rule_tonnes(model, origin, rows)
     is_known = np.isfinite(origin.tonnes[members]).any(axis=1).repeat(len(origin.targets))
     return plain_distances(np.where(is_known, tonnes, np.nan), rows)
+
+
+def rule_tonnes(model: str, origin: Origin, rows: pd.DataFrame) -> Floats:
+    """Tonnes of each row by the base forecast or a baseline; arguments as there."""
+    if model == BASE_MEDIAN:
+        return rows[quantile_model.BASE_TONNES].to_numpy(dtype=float)
+    baseline = BASELINES[model](origin.tonnes, len(origin.targets))
+    return np.maximum(baseline[_members(origin, rows)], 0.0).reshape(-1)
+
+
+def _members(origin: Origin, rows: pd.DataFrame) -> list[int]:
+    """Places of the rows' series at the origin."""
+    return [origin.series.index(name) for name in rows["destination"].unique()]
 
 
 def plain_distances(tonnes: Floats, rows: pd.DataFrame) -> Distances:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from models.forecasting.model_names import rule_of
 from publication.charts.fan import Fan, fan_of
 from publication.language.phrases import language
 from publication.pages.briefing import Surprise, briefing_of, change_of, slump_of, surprises_of
@@ -124,7 +125,8 @@ def causes_of(fan: Fan, month: MonthRow | None) -> list[str]:
     if not isinstance(parts := stored.get("contributions"), str) or not parts:
         return []
     # The heading has the median.
-    return forecast_sentences(fan.destination, month.period, json.loads(parts))[1:]
+    rule = rule_of(str(stored["model"]))
+    return forecast_sentences(fan.destination, month.period, json.loads(parts), rule)[1:]
 
 
 def _lines(publication: Publication, read_at: pd.Timestamp) -> list[Record]:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from models.forecasting.model_names import BASE_MEDIAN, LAST_VALUE, REFERENCE, rule_of
 from publication.language.formats import dated, months_between, separated
 from publication.language.phrases import gettext, marked
 from publication.state import Publication
@@ -25,6 +26,14 @@ MINOR_SHARE: Final = 0.01
 SMALL_TONNES: Final = 20.0
 """Medians below it are shown with one decimal."""
 
+_LEVELS: Final = {
+    "": marked("the average of the last twelve months, estimates included, is %(tonnes)s"),
+    BASE_MEDIAN: marked("the statistical extrapolation of past months is %(tonnes)s"),
+    REFERENCE: marked("the same month of the year before is %(tonnes)s"),
+    LAST_VALUE: marked("the last value is %(tonnes)s"),
+}
+"""What a forecast starts from, by the rule that makes it."""
+
 _ADJUSTMENT: Final = "adjustment"
 _ADJUSTING: Final = {"past_errors", "reconciliation", NOT_REPRODUCED}
 """Technical parts: shown as one, together with the smallest parts."""
@@ -38,6 +47,9 @@ CAUSES: Final[dict[str, str]] = {
     "experts": marked("statistical extrapolation of past months"),
     "past_mean": marked("long-term trend"),
     "policy_response": marked("export controls and announced tariffs"),
+    "past_errors": marked("bias correction from past errors"),
+    "reconciliation": marked("reconciling destinations with the world total"),
+    NOT_REPRODUCED: marked("no longer reproducible"),
     _ADJUSTMENT: marked("model adjustment"),
 }
 """Parts of a forecast in words."""
@@ -58,13 +70,18 @@ CHANGE_CAUSES: Final[dict[str, str]] = {
 """Parts of a change in words."""
 
 
-def forecast_sentences(destination: str, period: str, parts: Mapping[str, float]) -> list[str]:
+def forecast_sentences(
+    destination: str, period: str, parts: Mapping[str, float], rule: str = ""
+) -> list[str]:
     """Sentences on a median: the median, its main causes, the others.
 
     The tonnes in ``parts``, by ``CONTRIBUTIONS``, add up to the median, and so do those shown.
+
+    Args:
+        rule: Simple rule by which it was forecast (``rule_of``); empty for a model.
     """
     median = sum(parts.values())
-    tonnes_by_part = rounded(_folded(parts, median), median)
+    tonnes_by_part = rounded(parts if rule else _folded(parts, median), median)
     head = gettext(
         "%(name)s, %(month)s: %(tonnes)s",
         name=name_of(destination),
@@ -72,9 +89,7 @@ def forecast_sentences(destination: str, period: str, parts: Mapping[str, float]
         tonnes=_tonnes(sum(tonnes_by_part.values()), median),
     )
     level = _tonnes(tonnes_by_part.pop("level"), median)
-    start = gettext(
-        "the average of the last twelve months, estimates included, is %(tonnes)s", tonnes=level
-    )
+    start = gettext(_LEVELS[rule], tonnes=level)
     main, *rest = _causes(tonnes_by_part, CAUSES, median)
     second = _joined([start, main]) if main else start
     return [_sentence(text) for text in (head, second, *rest)]
@@ -305,11 +320,11 @@ def _change(publication: Publication, destination: str) -> Record | None:
 
 
 def _explained(destination: str, row: dict[object, object]) -> Record:
-    period, stored = str(row["period"]), row["contributions"]
+    period, stored, rule = str(row["period"]), row["contributions"], rule_of(str(row["model"]))
     parts: dict[str, float] | None = json.loads(stored) if isinstance(stored, str) else None
     return {
         "period": period,
         "p50": round(float(str(row["p50"])), KILOGRAMS),
         "parts": parts and {name: round(tonnes, KILOGRAMS) for name, tonnes in parts.items()},
-        "sentences": forecast_sentences(destination, period, parts) if parts else [],
+        "sentences": forecast_sentences(destination, period, parts, rule) if parts else [],
     }

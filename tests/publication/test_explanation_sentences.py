@@ -9,7 +9,7 @@ from publication.queries.explanation_sentences import (
     forecast_sentences,
 )
 from publication.words import MINUS
-from store.vocabulary import CHANGES, CONTRIBUTIONS
+from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED
 
 
 def parts(**changes: float) -> dict[str, float]:
@@ -17,9 +17,7 @@ def parts(**changes: float) -> dict[str, float]:
 
 
 def test_every_part_has_its_words() -> None:
-    own = {"past_errors", "reconciliation", "level"}  # shown as adjustment, or as the first part
-
-    assert {*CAUSES} - {"adjustment"} == {*CONTRIBUTIONS} - own
+    assert {*CAUSES} - {"adjustment"} == {*CONTRIBUTIONS, NOT_REPRODUCED} - {"level"}
     assert {*CHANGE_CAUSES} == {*CHANGES}
 
 
@@ -43,6 +41,19 @@ def test_the_figures_of_a_forecasts_sentences_add_up_to_its_median(
     figures = re.findall(r"(?:is|:) ([+-]?[\d.]+)\st", said.replace(MINUS, "-").replace(",", ""))
     median, *summands = map(float, figures)
     assert (median, sum(summands)) == pytest.approx((total, total))
+
+
+def test_a_rule_starts_from_what_it_says_itself_and_names_each_step_from_there() -> None:
+    stages = {"level": 779.0, "past_errors": -9.0, "reconciliation": 6.0, "policy_response": -60.0}
+
+    _, first, *rest = forecast_sentences("DEU", "2027-01", parts(**stages), "last_value")
+
+    assert rest == []
+    assert first.replace("\xa0", " ") == (
+        f"The last value is 779 t; export controls and announced tariffs: {MINUS}60 t; bias "
+        f"correction from past errors: {MINUS}9 t; reconciling destinations with the world total: "
+        "+6 t."
+    )
 
 
 @pytest.mark.parametrize(

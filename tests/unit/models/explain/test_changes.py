@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from features.panel.estimation import evidence_panel
-from models.forecasting.changes import MedianForecast, new_figures, news_of, split
+from models.forecasting.changes import MedianForecast, named_figures, news_of, split, with_effects
 from store.vocabulary import CHANGED_INPUTS, CHANGES
 from tests.data.builders import at, make_events, make_tariffs
 from tests.data.store_builders import make_observations
@@ -81,7 +81,8 @@ def test_a_new_figure_is_named_with_what_was_expected_and_what_it_moved() -> Non
     made = replay(frozenset({"new_actuals", "revised_actuals"}))
     panel = evidence_panel(made.facts.observations, as_of=AFTER)
 
-    rest, usa = new_figures(made, panel, {("ROW", "2019-06"): 800.0})
+    named = named_figures(made.facts, made.news, panel, {("ROW", "2019-06"): 800.0})
+    rest, usa = with_effects(made, named)
 
     assert (rest.destination, rest.first, rest.last, rest.value) == (
         "ROW", "2019-06", "2019-06", 900.0,
@@ -114,7 +115,8 @@ def test_a_figure_of_the_world_counts_by_how_far_it_is_from_what_was_expected() 
     panel = evidence_panel(rows, as_of=after.moment)
 
     def moved(expected: float) -> float:
-        (world,) = new_figures(later, panel, {("WLD", "2019-07"): expected})
+        named = named_figures(known, news, panel, {("WLD", "2019-07"): expected})
+        (world,) = with_effects(later, named)
         return sum((world.moved or {})["USA"].values())
 
     assert moved(2000.0) == 0.0
@@ -130,8 +132,7 @@ def test_what_another_source_repeats_is_no_new_figure() -> None:
         made.facts, observations=pd.concat([made.facts.observations, again], ignore_index=True)
     )
     news = news_of(facts, known_by(facts, BEFORE))
-    repeated = dataclasses.replace(made, facts=facts, news=news)
 
     assert news.revised_actuals.sum() == 1
     panel = evidence_panel(facts.observations, as_of=AFTER)
-    assert new_figures(repeated, panel, {}) == ()
+    assert named_figures(facts, news, panel, {}) == {}
