@@ -22,7 +22,10 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
+from publication.language.formats import locale_of
+from publication.language.phrases import LANGUAGES
 from publication.state import Publication
 from publication.words import name_of, tonnes
 from store.errors import DataError, first_few
@@ -88,7 +91,7 @@ class Need(PlanningEntry):
         None, ge=0, le=365, description="From clearance to arrival; as forwarders quote if missing."
     )
 
-    large: bool = Field(default=False, description="Whether half of its country's trade is meant.")
+    large: bool = Field(default=False, description="Whether so much tonnage is meant.")
     estimates: Mapping[Month, Annotated[float, Field(ge=0, le=MOST_TONNES)]] = Field(
         {}, description="Your own numbers of the country's exports, by month."
     )
@@ -168,7 +171,8 @@ def read_planning_file(
         raise DataError(f"{path} cannot be read ({err}). Expected a YAML file in UTF-8.") from err
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        file = PlanningFile.model_validate(yaml.safe_load(text) or {})
+        # Every value as it is typed: YAML itself makes days and numbers of what looks like some.
+        file = PlanningFile.model_validate(yaml.load(text, yaml.BaseLoader) or {})  # noqa: S506
     except yaml.YAMLError as err:
         mark = getattr(err, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -176,10 +180,9 @@ def read_planning_file(
         raise DataError(f"{path}{line}: {problem}. Expected YAML. Correct it.") from err
     except ValidationError as err:
         first = err.errors()[0]
-        is_ours = first["type"] == "value_error"  # the entry is not repeated
-        text = f"{first['ctx']['error']}." if is_ours else str(fault_message(first))
-        text = _MOVED.get(".".join(map(str, first["loc"])), text)
-        raise DataError(_refusal(path, node, (first["loc"], text))) from err
+        raise DataError(_refusal(path, node, (first["loc"], _fault_text(first)))) from err
+    for fault in _repeated(node):
+        raise DataError(_refusal(path, node, fault))
     for fault in _faults(file, {part.commodity: part for part in publications}, today):
         raise DataError(_refusal(path, node, fault))
     return file
@@ -206,6 +209,44 @@ def _line_of(node: Any, places: tuple[int | str, ...]) -> int:  # noqa: ANN401 -
             break
         node = part
     return 1 if node is None else int(node.start_mark.line) + 1
+
+
+def _fault_text(error: ErrorDetails) -> str:
+    """What is wrong with the form, in words; an entry is not repeated."""
+    place, kind = error["loc"], error["type"]
+    if (name := ".".join(map(str, place))) in _MOVED:
+        return _MOVED[name]
+    if kind == "value_error":
+        return f"{error['ctx']['error']}."
+    if kind == "extra_forbidden":
+        parts: dict[int | str, type[PlanningEntry]] = {"needs": Need, "alert_rules": AlertRule}
+        part = parts.get(place[0], PlanningFile)
+        return f"there is no such field. {_nearest(str(place[-1]), [*part.model_fields])}"
+    return _FORM[kind].format(error["input"]) if kind in _FORM else str(fault_message(error))
+
+
+_FORM: Final = {
+    "date_from_datetime_parsing": "{} is not a date. Write it as YYYY-MM-DD, e.g. 2026-12-01.",
+    "int_parsing": "{} is not a whole number. Write it as 45.",
+    "bool_parsing": "{} is neither true nor false.",
+    "tuple_type": "expected a list. Begin each entry with a hyphen.",
+    "model_type": "expected fields. Write one a line, such as `name: plant 3`.",
+}
+"""By pydantic's type of error, where its own words are of Python."""
+
+
+def _repeated(node: Any, place: tuple[int | str, ...] = ()) -> Iterator[Fault]:  # noqa: ANN401
+    """Yield fields that stand twice in one entry; YAML would take the last."""
+    parts = list[tuple[int | str, Any]]()
+    if isinstance(node, yaml.MappingNode):
+        parts = [(key.value, value) for key, value in node.value]
+    elif isinstance(node, yaml.SequenceNode):
+        parts = [*enumerate(node.value)]
+    names = [name for name, _ in parts]
+    for at, (name, part) in enumerate(parts):
+        if name in names[:at]:
+            yield (*place, name), f"the field stands again in line {_line_of(part, ())}. Keep one."
+        yield from _repeated(part, (*place, name))
 
 
 def _faults(
@@ -252,6 +293,13 @@ def _wrong_amounts(need: Need, publication: Publication, today: date) -> Iterato
         text = f"{need.counted_on} is still to come; today is {today}."
         yield "counted_on", f"{text} Enter the day on which the stock was counted, or leave it out."
     usual = publication.usual(need.destination).tonnes
+    if need.stock > LONGEST_MONTHS * need.tonnes and not need.large:
+        text = (
+            f"{need.stock:,g} t of stock last {need.stock / need.tonnes:,.0f} months. If it is "
+            f"kilograms, write {need.stock / 1000:g}; if it is tonnes, add `large: true` to this "
+            "need."
+        )
+        yield "stock", text
     if need.tonnes > LARGE * usual and not need.large:
         text = (
             f"{need.tonnes:,g} t a month is more than half of the usual {tonnes(usual)} t of "
@@ -266,7 +314,10 @@ def _nearest(text: str, codes: Sequence[str]) -> str:
     names: dict[str, str] = {}
     for code in codes:
         country = pycountry.countries.get(alpha_3=code)
-        words = (code, name_of(code), country.alpha_2 if country is not None else code)
+        words = [code, name_of(code)]
+        if country is not None:
+            by_language = [locale_of(name).territories for name in LANGUAGES]
+            words += [country.alpha_2, *(names[country.alpha_2] for names in by_language)]
         names |= dict.fromkeys(map(str.casefold, words), code)
     if near := get_close_matches(text.casefold(), [*names], n=1, cutoff=_NEAR):
         return f"Did you mean {names[near[0]]}?"
