@@ -277,15 +277,16 @@ def history_labels(fan: Fan) -> Iterator[Spec]:
     past = pd.concat([fan.history, fan.later])
     past = past.loc[past["period"].ge(fan.start)]
     published = past.loc[past["kind"].eq("observed")]
-    is_last = published["period"].max() == past["period"].max()  # the band begins beside it
-    error = past["stderr_t"].fillna(0.0) * (-STDERR_BAND if is_last else STDERR_BAND)
+    # Above a line that rises, below one that falls; "estimated" is on the other side of it.
+    is_above = bool(published["tonnes"][-2:].is_monotonic_increasing)
+    error = past["stderr_t"].fillna(0.0) * (-STDERR_BAND if is_above else STDERR_BAND)
     edged = past.assign(edge=(past["tonnes"] + error).clip(lower=0.0))
-    doubtful = edged.loc[past["kind"].eq("estimated")][-3:].sort_values("edge", ascending=is_last)
-    words, dy = gettext("estimated"), 12 if is_last else -6
-    yield label(doubtful[:1], "edge", words, color="muted", dy=dy)
+    doubtful = edged.loc[past["kind"].eq("estimated")][-3:].sort_values("edge", ascending=is_above)
+    words, dy = gettext("estimated"), 12 if is_above else -6
+    yield label(doubtful[:1], "edge", words, color="muted", dy=dy, align="right")
     for row in published[-1:].to_dict("records"):
         words = f"{dated(row['period'], 'month')}: {tonnes(row['tonnes'])} t"
-        beside = {"align": "right", "dy": -10 if is_last else 14}
+        beside = {"align": "right", "dy": -10 if is_above else 16}
         yield label(published[-1:], "tonnes", words, **beside, fontWeight="bold")
 
 

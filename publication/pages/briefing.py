@@ -220,7 +220,8 @@ class Surprise:
         if moved is None or not self.ahead:
             return ""
         return gettext(
-            "It moves the medians of %(months)s by %(tonnes)s\xa0t in sum.",
+            "It moves the medians of %(name)s for %(months)s by %(tonnes)s\xa0t in sum.",
+            name=name_of(self.run[0].destination),
             months=months_between(pd.Timestamp(self.ahead[0]), pd.Timestamp(self.ahead[-1])),
             tonnes=signed_tonnes(moved),
         )

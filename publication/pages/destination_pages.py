@@ -25,7 +25,7 @@ from publication.queries.destination_months import (
 )
 from publication.queries.explanation_sentences import forecast_sentences
 from publication.queries.freshness import basis_words
-from publication.queries.listings import unreported
+from publication.queries.listings import unknown_returns, unreported
 from publication.state import Publication
 from publication.tables import Record
 from publication.words import name_of, slug_of
@@ -86,6 +86,7 @@ def destination_page(
         basis=basis_words(publication.bases.get(destination)),
         briefing=briefing,
         unreported=unreported(publication, read_at),
+        returns=unknown_returns(publication, read_at),
         surprises=_surprises(publication, read_at, destination, is_first=is_first),
         usual=publication.usual(destination),
         together=next_months(publication, destination, f"{read_at:%Y-%m}"),

@@ -68,6 +68,7 @@ def policy_page(publication: Publication, read_at: pd.Timestamp, **about: Any) -
         tariffs=steps,
         newest=newest_act(publication),
         unreported=listings.unreported(publication, read_at),
+        returns=listings.unknown_returns(publication, read_at),
         precedents=(publication.published.explanation or StoredExplanation()).precedents,
         **about,
     )

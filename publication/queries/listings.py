@@ -1,6 +1,8 @@
 """Lists of pages and files: ingests, scores, publications, commodities, policy, unknowns."""
 
+from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlencode
 
 import pandas as pd
 
@@ -105,6 +107,42 @@ def unreported(publication: Publication, now: pd.Timestamp) -> list[Record]:
     day = rows["effective_from"]
     due = rows.loc[day.gt(newest) & day.le(now.tz_convert("UTC").tz_localize(None))]
     return records(due.sort_values("effective_from")[list(EVENT_ROW)])
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownReturn:
+    """Suspended acts of which the data do not say what followed their suspension."""
+
+    acts: str
+    """As their issuers name them."""
+    suspended_to: pd.Timestamp
+    """Last day on file, which is past."""
+    assumed_to: pd.Timestamp
+    """Last day for the forecast."""
+    query: str
+    """Of the scenario in which they are in force from now on."""
+
+
+def unknown_returns(publication: Publication, now: pd.Timestamp) -> list[UnknownReturn]:
+    """Acts that the forecast takes as suspended past the last day on file, with no act since."""
+    explained, newest = publication.published.explanation, newest_act(publication)
+    if explained is None or newest is None:
+        return []
+    last = {act.event_id: pd.Timestamp(act.last) for act in explained.announced if act.is_return}
+    rows = publication.ledger.events
+    last_days = rows["suspended_to"]
+    rows = rows.loc[last_days.ge(newest) & last_days.lt(now.tz_convert("UTC").tz_localize(None))]
+    rows = rows.assign(assumed_to=rows["event_id"].map(last)).dropna(subset="assumed_to")
+    day = f"{publication.as_of:%Y-%m-%d}"
+    return [
+        UnknownReturn(
+            listed([text.partition(" (")[0] for text in part["legal_reference"]]),
+            pd.Timestamp(str(ended)),
+            pd.Timestamp(str(assumed)),
+            urlencode({f"events.{name}.suspended_to": day for name in part["event_id"]}),
+        )
+        for (ended, assumed), part in rows.groupby(["suspended_to", "assumed_to"])
+    ]
 
 
 def tariffs(publication: Publication) -> list[Record]:

@@ -24,6 +24,7 @@ OF_FIGURES = (
 
 OF_OTHER_THINGS = (
     "There is no active %(what)s", "%(act)s is not a known act", "No suspension is known",
+    "Not known: whether %(acts)s took effect again after",
     "The present rate of %(",
     "No effect of acts of the kind",
     "No effect of %(act)s is computed", "No backtest is attached to this forecast, so its",

@@ -74,7 +74,8 @@ def test_what_came_stands_first_then_its_effect_then_the_forecast_and_the_usual(
     )
     assert main.startswith(
         "August to October 2026: 639 t a month, 46% below what was expected. It moves the medians "
-        "of December 2026 to February 2027 by \N{MINUS SIGN}717 t in sum. Germany, December 2026: "
+        "of Germany for December 2026 to February 2027 by \N{MINUS SIGN}717 t in sum. Germany, "
+        "December 2026: "
     )
     assert main.index("in sum.") < main.index("the usual ")
     assert digest_of(page).startswith("August to October 2026: 639")

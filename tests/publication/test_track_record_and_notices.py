@@ -12,7 +12,8 @@ from publication.queries.freshness import freshness_of, releases_ahead
 from publication.state import Memo, Publication
 from publication.tables import csv_text, records
 from publication.words import chance_below, chance_words
-from tests.publication.pages import page_of
+from store.publications.explanations import Announced, StoredExplanation
+from tests.publication.pages import Outline, page_of
 from tests.publication.stores import EARLIER, NOW
 
 QUANTILES = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0]
@@ -262,6 +263,42 @@ def test_scheduled_days_since_the_newest_act_have_no_outcome_in_the_data(
     due = listings.unreported(later, pd.Timestamp("2026-11-27", tz="UTC"))
     assert [row["event_id"] for row in due] == ["sched-due"]
     assert listings.unreported(later, pd.Timestamp("2026-11-01", tz="UTC")) == []
+
+
+RETURN = Announced(
+    "2025-10-cn-no57-five-ree", "2027-01-11", is_return=True, chances=(0.5, 0.3, 0.1, 0.1),
+    destinations=("WLD",),
+)  # fmt: skip
+
+
+def test_a_suspension_past_its_last_day_on_file_is_called_unknown_with_the_other_case(
+    publication: Publication,
+) -> None:
+    explained = replace(publication.published, explanation=StoredExplanation(announced=(RETURN,)))
+    rows = publication.ledger.events
+    row = rows.loc[rows["event_id"].eq(RETURN.event_id)].assign(
+        suspended_to=pd.Timestamp("2026-11-10")
+    )
+    state = replace(
+        publication, published=explained, ledger=replace(publication.ledger, events=row),
+        memo=Memo(),
+    )  # fmt: skip
+    late, early = (pd.Timestamp(day, tz="UTC") for day in ("2026-11-27", "2026-11-10"))
+    newer = row.assign(event_id="no1", announced_on=pd.Timestamp("2026-11-12"))
+
+    (unknown,) = listings.unknown_returns(state, late)
+
+    overview = page_of(state, "WLD", is_first=True, now=late)
+    words = Outline(overview).words.replace("\xa0", " ")
+    assert (
+        "Not known: whether MOFCOM/GACC Announcement No. 57 of 2025 took effect again after 10 Nov "
+        "2026, the last day of suspension on file. The forecast takes them as suspended until 10 "
+        "Jan 2027. Forecast if they are in force now."
+    ) in words
+    assert unknown.query == f"events.{RETURN.event_id}.suspended_to={state.as_of:%Y-%m-%d}"
+    assert listings.unknown_returns(state, early) == []
+    later = replace(state, ledger=replace(state.ledger, events=pd.concat([row, newer])))
+    assert listings.unknown_returns(later, late) == []
 
 
 def test_a_country_page_asks_only_for_months_that_are_not_loaded(publication: Publication) -> None:
