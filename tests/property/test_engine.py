@@ -36,7 +36,7 @@ def forecast(values: Floats, horizon: int, *, last: int | None = None) -> Foreca
 @quick
 @given(values=PANELS, horizon=HORIZON)
 def test_quantiles_are_in_order_and_no_month_is_below_zero(values: Floats, horizon: int) -> None:
-    """The mean may lie above the highest quantile: of two years one month has a size, the rest 0."""
+    """A mean may lie above the highest quantile: one month of two years has a size, the rest 0."""
     found = forecast(values, horizon)
 
     assume(found is not None)
