@@ -239,14 +239,15 @@ def _mean_of_skewed(
     """Means that add up over series: of skewed and intermittent ones that of the last years.
 
     Seven quantiles say too little of where such a mean lies, far out in a tail. A series that
-    stopped keeps the mean of its returns.
+    stopped keeps the mean of its returns. None lies below its lowest quantile.
     """
     low, high = _vector(metadata[SKEWED])
     mean, recent = forecast["mean"].to_numpy(), _finite(rows, RECENT_MEAN)
     ratio = np.divide(forecast["p50"], mean, out=np.ones(len(rows)), where=mean > 0)
     calm = np.clip((ratio - low) / (high - low), 0.0, 1.0)
     calm = np.where(rows[STOPPED_MONTHS] > 0, 1.0, calm)
-    return np.asarray(calm * mean + (1.0 - calm) * recent)
+    lowest = forecast[quantile_names(metadata)[0]].to_numpy()
+    return np.maximum(calm * mean + (1.0 - calm) * recent, lowest)
 
 
 def _with_returns(tonnes: _Floats, metadata: Mapping[str, object], rows: pd.DataFrame) -> _Floats:

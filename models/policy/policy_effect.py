@@ -254,12 +254,9 @@ HALF_AHEAD: Final = 3.0
 """Months ahead of today at which half of what a control holds back counts, in logs: until then it
 may be eased, suspended or worked around. Source: docs/adr/0010-policy-response.md."""
 
-GRACE: Final = 3.0
-"""Months since a control bound until which a backlog counts in full."""
-
-HALF_BACKLOG: Final = 6.0
-"""Months after ``GRACE`` at which half of what lies above the level before counts, in logs, and
-less by the square: a backlog is shipped once, whenever one asks."""
+WORKED_OFF: Final = 9.0
+"""Months since a control began until which exports may lie above the level before: a backlog is
+shipped once, whenever one asks. Source: docs/adr/0010-policy-response.md."""
 
 WITHOUT_SPREAD: Final = 0.15
 """Spread of the level before a control as a forecast of months without it, log units."""
@@ -378,7 +375,7 @@ def _analog_path(
     )
     held = np.minimum(1.0 - freed, np.exp(-control.since_end(origin.targets) / FADING))
     held = held * 0.5 ** (_months_ahead(origin) / HALF_AHEAD)
-    backlog = 0.5 ** (np.maximum(control.age(origin.targets) - GRACE, 0.0) / HALF_BACKLOG) ** 2
+    backlog = (control.age(origin.targets) < WORKED_OFF).astype(np.float64)
     share = share ** np.where(share < 1.0, held, backlog)
     ahead, past = level[:, -len(origin.targets) :], origin.tonnes[rows][:, -control.seen(origin) :]
     path = worked_off(share * ahead, ahead, withheld(past, level[:, : past.shape[1]]))
