@@ -10,6 +10,7 @@ from features.origin import Origin
 from models.evaluation.backtest import is_forecastable, scale_rows
 from models.evaluation.scores import cell_scores
 from models.forecasting.joint_paths import USUAL_CARRY, quantiles_of_sums
+from store.arrays import Flags
 from store.months import month_number, month_starts
 from store.vocabulary import QUANTILE_COLUMNS
 
@@ -32,10 +33,7 @@ class PrintedSum:
 
 
 def known_cells(
-    forecasts: pd.DataFrame,
-    observations: pd.DataFrame,
-    now: Origin,
-    past: Iterable[Origin],
+    forecasts: pd.DataFrame, observations: pd.DataFrame, now: Origin, past: Iterable[Origin]
 ) -> pd.DataFrame:
     """Scored cells of months and of sums; a sum has the lead of its last month.
 
@@ -54,16 +52,13 @@ def known_cells(
     )  # fmt: skip
     scale = pd.concat([scale_rows(each.series, each.cutoff, each.tonnes) for each in past])
     scale = scale.drop_duplicates(["destination", "cutoff"])
-    cells = [cell_scores(forecasts, truth, scale)]
-    cells[0] = cells[0].assign(is_forecastable=is_forecastable(cells[0], now))
-    for each in printed_sums(observations, now, exact):
-        cells.append(_of_sum(each, forecasts, now, scale))
-    return pd.concat(cells, ignore_index=True)
+    months = cell_scores(forecasts, truth, scale)
+    months = months.assign(is_forecastable=is_forecastable(months, now))
+    sums = [_of_sum(each, forecasts, now, scale) for each in printed_sums(observations, now, exact)]
+    return pd.concat([months, *sums], ignore_index=True)
 
 
-def printed_sums(
-    observations: pd.DataFrame, now: Origin, exact: np.ndarray
-) -> list[PrintedSum]:
+def printed_sums(observations: pd.DataFrame, now: Origin, exact: Flags) -> list[PrintedSum]:
     """Sums of months that are not known singly, short ones first; no month is in two of them."""
     is_sum = (
         observations["usable"]

@@ -20,15 +20,16 @@ from typing import Any
 import numpy as np
 import page
 import pandas as pd
+from known_cells import known_cells
 
 from features.evidence_history import EvidenceHistory
+from features.origin import Origin
 from flows.cli.options import first_origin, moment
-from models.evaluation.backtest import Backtest, backtest_evidence, is_forecastable, scale_rows
+from models.evaluation.backtest import Backtest, backtest_evidence
 from models.evaluation.scores import (
     LEAD_GROUPS,
     LEAD_SCOPES,
     by_scope,
-    cell_scores,
     group_label,
     lead_groups,
     lead_scores,
@@ -44,7 +45,7 @@ from models.learning.parameters import MAGNETS_PRESET, PANEL_PRESET, ModelParame
 from models.policy.policy_effect import effect_at
 from sources.bundled.all_tables import load_bundled
 from store.arrays import Floats
-from store.months import month_label, month_number
+from store.months import YEAR, month_label, month_number
 from store.vocabulary import ALL, FORECASTABLE, WORLD
 
 PEERS = "MAGNETCAST_PEERS"
@@ -58,9 +59,6 @@ ERAS = (
 )  # fmt: skip
 """First and last month of the origins: calm years, a calm year, those whose targets the controls of
 April 2025 met, those after it, and of these those since the truce of autumn 2025."""
-
-SURE = 0.03
-"""Standard error of the log of a month of the world that counts as known."""
 
 BLOCK = 6
 """Consecutive origins that are drawn together, as their errors are of the same months."""
@@ -85,29 +83,33 @@ QUOTED_MODELS = {
 
 INTRODUCTION = """
 At the 25th of each month the evidence panel, the features and the model are made anew from what was
-published by then, and all months ahead are scored whose level was published later. They are grouped
-by *lead*, the months from that of the forecast to that forecast: customs figures come late, so
-months already over on the day of the forecast (nowcasts) stand apart from months to come. ALL holds
-the destinations and the sums WLD and EU27, so tonnes count twice there. FORECASTABLE leaves out
-the first three months of a control that was announced after the forecast. no_response is magnetcast
-without the answer to controls observed in few months (docs/adr/0010-policy-response.md), made of
-the next two: lightgbm, the trees alone, and experts, the base forecast
-(docs/adr/0002-direct-global-model.md); panel_parameters is magnetcast with the parameters of
-panels, of which none was chosen on magnets (docs/accuracy.md). Base forecasts and baselines get
-bands calibrated in the same way, and all are made coherent like the model; auto_ets is
-statsforecast's AutoETS on the panel as it was known, with its own bands. An entry: error (WAPE)
-with its 90% interval over blocks of six origins; loss (quantile loss over the seven published
-quantiles, in units of the mean absolute seasonal difference up to the cutoff); share of outcomes
-within the 80% band and number of cells (shares below p10 and above p90); bias (sum of medians to
-sum of tonnes, less 1).
+published by then, and all that is known today is scored: months that were printed or follow from
+printed figures (standard error at most 0.1%), and printed sums of two to six months of which the
+months are not known, each once, with the lead of their last month. They are grouped by *lead*, the
+months from that of the forecast to that forecast: customs figures come late, so months already over
+on the day of the forecast (nowcasts) stand apart from months to come. ALL holds the destinations
+and the sums WLD and EU27, so tonnes count twice there. FORECASTABLE leaves out the first three
+months of a control that was announced after the forecast. no_response is magnetcast without the
+answer to controls observed in few months (docs/adr/0010-policy-response.md), made of the next two:
+lightgbm, the trees alone, and experts, the base forecast (docs/adr/0002-direct-global-model.md);
+panel_parameters is magnetcast with the parameters of panels, of which none was chosen on magnets
+(docs/accuracy.md). Base forecasts and baselines get bands calibrated in the same way, and all are
+made coherent like the model; auto_ets is statsforecast's AutoETS on the panel as it was known, with
+its own bands. An entry: error (WAPE) with its 90% interval over blocks of six origins; loss
+(quantile loss over the seven published quantiles, in units of the mean absolute seasonal difference
+up to the cutoff); share of outcomes within the 80% band and number of cells (shares below p10 and
+above p90); bias (sum of medians to sum of tonnes, less 1).
 """
 RATIO_TEXT = """
 Error of each in ratio to the model's, with the 90% interval over the same blocks: above 1 the model
 is better, and beyond chance where the interval lies above 1.
 """
-SURE_TEXT = """
-Of the world few months have a published level before 2024. Here those whose estimate has a standard
-error of at most {sure:.0%} today are truth too.
+SINGLY_TEXT = """
+The same on months printed singly alone, as all pages before December 2026 have it.
+"""
+TODAY_TEXT = """
+What is forecast today for the next twelve months, beside the last twelve known or estimated, and
+the same change in all earlier years of the panel. A change outside its history is asked about.
 """
 OPERATOR_TEXT = """
 The replay knows a month on the day on which a newspaper or a reader of the customs site printed it.
@@ -252,18 +254,14 @@ def auto_ets(moments: Sequence[pd.Timestamp], history: EvidenceHistory) -> pd.Da
     return forecasts.rename(columns={"ds": "period"}).drop(columns="unique_id")
 
 
-def with_ets(cells: pd.DataFrame, ets: pd.DataFrame) -> Replay:
-    """Return a replay with the model's cells as AutoETS forecasts them beside."""
+def with_ets(forecasts: pd.DataFrame, ets: pd.DataFrame) -> pd.DataFrame:
+    """Return forecasts with those of AutoETS for the model's months beside."""
     if ets.empty:
-        return Replay(cells)
-    own = cells.loc[cells["model"] == MODEL]
+        return forecasts
+    own = forecasts.loc[forecasts["model"] == MODEL]
     key = ["as_of", "destination", "period"]
     answered = own[[*key, "cutoff", "horizon"]].merge(ets, on=key, validate="one_to_one")
-    scale = own[["destination", "cutoff", "scale"]].drop_duplicates(["destination", "cutoff"])
-    truth = own[["destination", "period", "tonnes"]].drop_duplicates()
-    scored = cell_scores(answered.assign(model=ETS), truth, scale)
-    both = [cells, scored.merge(own[[*key, "is_forecastable"]], on=key, validate="one_to_one")]
-    return Replay(pd.concat(both, ignore_index=True))
+    return pd.concat([forecasts, answered.assign(model=ETS)], ignore_index=True)
 
 
 def on_release(observations: pd.DataFrame) -> pd.DataFrame:
@@ -277,19 +275,38 @@ def on_release(observations: pd.DataFrame) -> pd.DataFrame:
     return observations.assign(available_at=observations["available_at"].mask(is_late, release))
 
 
-def world_cells(result: Backtest, history: EvidenceHistory, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Return the cells of the world, scored on months known within ``SURE`` too."""
-    now = history.origin(as_of)
-    row = now.series.index(WORLD)
-    columns = (now.is_observed[row] | (now.stderr[row] <= SURE)).nonzero()[0]
-    periods = [pd.Timestamp(month_label(now.first + int(each))) for each in columns]
-    truth = pd.DataFrame({"destination": WORLD, "period": periods})
-    forecasts = result.forecasts.loc[result.forecasts["destination"] == WORLD]
-    origins = [history.origin(each) for each in forecasts["as_of"].unique()]
-    scale = pd.concat([scale_rows(each.series, each.cutoff, each.tonnes) for each in origins])
-    scale = scale.drop_duplicates(["destination", "cutoff"])
-    cells = cell_scores(forecasts, truth.assign(tonnes=now.tonnes[row, columns]), scale)
-    return cells.assign(is_forecastable=is_forecastable(cells, now))
+def replay(
+    result: Backtest,
+    history: EvidenceHistory,
+    as_of: pd.Timestamp,
+    observations: pd.DataFrame,
+    ets: pd.DataFrame,
+) -> Replay:
+    """Return the replay of a backtest on all that is known."""
+    forecasts = with_ets(result.forecasts, ets)
+    past = [history.origin(each) for each in forecasts["as_of"].unique()]
+    return Replay(known_cells(forecasts, observations, history.origin(as_of), past))
+
+
+def steps(now: Origin, published: pd.DataFrame) -> pd.DataFrame:
+    """Return the next twelve months beside the last twelve, and that change in earlier years."""
+    rows = []
+    for row, name in enumerate(now.series):
+        ahead = published.loc[published["destination"] == name].sort_values("period")
+        path = np.concatenate([now.tonnes[row], ahead["p50"].to_numpy()])
+        split = now.tonnes.shape[1]
+        years = np.lib.stride_tricks.sliding_window_view(path, YEAR).sum(axis=1)
+        changes = years[YEAR:] / years[:-YEAR] - 1.0
+        past = changes[: split - 2 * YEAR + 1]
+        past, today = past[np.isfinite(past)], changes[split - YEAR]
+        low, high = np.nanmin(past), np.nanmax(past)
+        rows.append({
+            "destination": name,
+            "next to last twelve months": f"{today:+.0%}",
+            "earlier years": f"{low:+.0%} to {high:+.0%}",
+            "inside": "yes" if low <= today <= high else "**no**",
+        })  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def forecast(
@@ -394,16 +411,19 @@ def main() -> None:
         backtest_evidence(history, as_of, parameters=parameters, since=at, executor=executor)
         for parameters, at in ((MAGNETS_PRESET, since), (MAGNETS_PRESET, None), (untuned, since))
     )
-    renamed = other.cells.loc[other.cells["model"] == MODEL].assign(model=UNTUNED)
-    cells = pd.concat([result.cells, renamed], ignore_index=True)
+    renamed = other.forecasts.loc[other.forecasts["model"] == MODEL].assign(model=UNTUNED)
+    forecasts = pd.concat([result.forecasts, renamed], ignore_index=True)
     ets = auto_ets(list(result.cells["as_of"].unique()), history)
-    long, short = (with_ets(each, ets) for each in (cells, recent.cells))
-    sure = with_ets(world_cells(result, history, as_of), ets)
+    observations = batch.frame(BUNDLED[0])
+    long, short = (
+        replay(each, history, as_of, observations, ets)
+        for each in (replace(result, forecasts=forecasts), recent)
+    )
     tables = [on_release(batch.frame(BUNDLED[0])), *map(batch.frame, BUNDLED[1:])]
     loaded = backtest_evidence(
         EvidenceHistory(*tables), as_of, parameters=MAGNETS_PRESET, since=since, executor=executor
     )
-    operator = Replay(loaded.cells)
+    operator = replay(loaded, history, as_of, observations, pd.DataFrame())
     lines = page.heading(
         "Magnet exports: forecasts replayed",
         f"python benchmarks/magnets.py --as-of {chosen.as_of} --since {chosen.since}",
@@ -423,13 +443,18 @@ def main() -> None:
     lines += ["", "## By lead and era of origins, all destinations"]
     for start, end in ERAS:
         lines += ["", f"### {start} to {end}", *long.from_to(start, end).table([ALL])]
-    lines += ["", "## The world, with months known within 3%"]
-    lines += [*page.prose(SURE_TEXT.format(sure=SURE)), *sure.table([WORLD])]
+    lines += ["", "## Months printed singly", *page.prose(SINGLY_TEXT)]
+    lines += Replay(result.cells).table((ALL, FORECASTABLE))
+    start, end = ERAS[-1]
+    lines += ["", f"### {start} to {end}"]
+    lines += Replay(result.cells).from_to(start, end).table([ALL])
     lines += ["", f"## By lead, origins from {SCORED_FROM:%B %Y} on, as `magnetcast run` scores"]
     lines += short.table(LEAD_SCOPES)
     lines += ["", "## Where it loses", *page.prose(LOSS_TEXT), "", *long.lost(LEAD_SCOPES)]
     lines += ["", "## The shock of 2025", *page.prose(SHOCK_TEXT)]
     lines += page.table(shock_text(history, as_of, MAGNETS_PRESET))
+    lines += ["", "## Today's forecast beside its history", *page.prose(TODAY_TEXT)]
+    lines += page.table(steps(history.origin(as_of), forecast(history, as_of, MAGNETS_PRESET)))
     page.write("magnets.md", lines)
     for (name, heading), rows in quotations(long, short, operator).items():
         quote(page.ROOT / name, heading, rows)

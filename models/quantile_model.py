@@ -247,7 +247,7 @@ def _mean_of_skewed(
     calm = np.clip((ratio - low) / (high - low), 0.0, 1.0)
     calm = np.where(rows[STOPPED_MONTHS] > 0, 1.0, calm)
     lowest = forecast[quantile_names(metadata)[0]].to_numpy()
-    return np.maximum(calm * mean + (1.0 - calm) * recent, lowest)
+    return np.asarray(np.maximum(calm * mean + (1.0 - calm) * recent, lowest))
 
 
 def _with_returns(tonnes: _Floats, metadata: Mapping[str, object], rows: pd.DataFrame) -> _Floats:

@@ -375,14 +375,24 @@ def _analog_path(
     )
     held = np.minimum(1.0 - freed, np.exp(-control.since_end(origin.targets) / FADING))
     held = held * 0.5 ** (_months_ahead(origin) / HALF_AHEAD)
-    backlog = (control.age(origin.targets) < WORKED_OFF).astype(np.float64)
-    share = share ** np.where(share < 1.0, held, backlog)
+    share = faded(share, held, control.age(origin.targets))
     ahead, past = level[:, -len(origin.targets) :], origin.tonnes[rows][:, -control.seen(origin) :]
     path = worked_off(share * ahead, ahead, withheld(past, level[:, : past.shape[1]]))
     random = np.random.default_rng([draw.seed, 2])
     apart = random.standard_normal((draw.count, len(rows) + 1, 1))
     noise = WITHOUT_SPREAD * (apart[:, :-1] + apart[:, -1:]) / np.sqrt(2.0)
     return np.asarray(path * np.exp(noise))
+
+
+def faded(share: Floats, held: Floats, age: Floats) -> Floats:
+    """Share let through as a control wears off.
+
+    Args:
+        share: Share of the level before, by months under the control alone.
+        held: Part of what is held back that still is, in logs, 0 to 1.
+        age: Months since the control began; what lies above the level ends at ``WORKED_OFF``.
+    """
+    return np.asarray(share ** np.where(share < 1.0, held, age < WORKED_OFF))
 
 
 def withheld(past: Floats, level: Floats) -> float:

@@ -257,3 +257,18 @@ def test_the_mean_of_a_skewed_series_is_that_of_its_last_years(
 
     assert forecast["mean"].item() == pytest.approx(expected)
     assert forecast["p50"].item() == level
+
+
+def test_no_mean_of_a_skewed_series_lies_below_its_lowest_quantile() -> None:
+    scores = dict(zip(NAMES, [[0.0], [0.0], [0.0], [0.0], [1.0], [2.0], [4.0]], strict=True))
+    metadata = make_metadata(bias_correction=(0.0,), weight=(1.0,)) | {
+        "score_quantiles": scores,
+        quantile_model.UNIT: "scales of the series",
+        **quantile_model.SKEWNESS,
+    }
+    of_last_years = {quantile_model.STOPPED_MONTHS: 0.0, quantile_model.RECENT_MEAN: 1.0}
+    rows = make_rows(level=50.0).assign(**{quantile_model.SCALE: 100.0}, **of_last_years)
+
+    forecast = quantile_model.predict_quantiles(BOOSTERS, metadata, rows)
+
+    assert forecast["mean"].item() == forecast["p05"].item() == 50.0

@@ -3,7 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.policy.policy_effect import withheld, worked_off
+from models.policy.policy_effect import faded, withheld, worked_off
+
+
+def test_what_is_held_back_fades_and_a_backlog_is_gone_after_nine_months() -> None:
+    share, age = np.array([0.25, 0.25, 1.5, 1.5]), np.array([2.0, 10.0, 8.9, 9.0])
+
+    left = faded(share, np.full(4, 0.5), age)
+
+    np.testing.assert_allclose(left, [0.5, 0.5, 1.5, 1.0])
 
 
 def test_what_is_withheld_is_the_shortfall_that_no_month_has_made_up() -> None:
