@@ -64,7 +64,8 @@ def test_an_error_in_the_middle_ends_the_command_and_its_processes() -> None:
     answer = ended("-c", command, timeout=60)
 
     assert answer.returncode == 1
-    assert answer.stderr.strip().endswith("store.errors.DataError: three")
+    # loky's tracker can write a line behind it: of a semaphore that the command had removed
+    assert "store.errors.DataError: three" in answer.stderr.splitlines()
 
 
 def test_a_process_that_is_lost_costs_its_work_alone() -> None:
