@@ -9,9 +9,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,6 +53,7 @@ from publication.tables import json_text
 from publication.words import name_of, slug_of
 from store.database import open_to_read
 from store.errors import DataError
+from store.processes import worker_pool
 
 SITE: Final = "site"
 """Link in the home to the site that is shown."""
@@ -149,7 +148,7 @@ def write_pages(
     codes = [*LANGUAGES]
     # Languages of one process share what is the same in all; this one writes the data, too.
     shares = [codes[place::processes] for place in range(processes)][::-1]
-    with ProcessPoolExecutor(max(processes - 1, 1), mp_context=get_context("spawn")) as pool:
+    with worker_pool(max(processes - 1, 1)) as pool:
         work = [pool.submit(write_languages, source, share, root, old) for share in shares[1:]]
         publications = source.publications()
         _write_languages(source, publications, shares[0], root, old)
