@@ -22,7 +22,6 @@ from models.forecasting.model_names import fallback_of
 from models.monitoring import Alarm, HealthReport, Reading
 from models.registry.champions import read_champions
 from models.registry.stored_model import MODEL, verify
-from sources.bundled.release_calendar import ReleaseCalendar
 from store.archive import sqlite_damage
 from store.asof import OBSERVATION_KEY, known_at
 from store.database import sqlite_file
@@ -41,6 +40,7 @@ from store.months import last_complete_month, month_start
 from store.publications.integrity import tampered
 from store.publications.publication_rows import COVERAGE_DRIFT, latest_reading
 from store.publications.publication_writing import held_publications
+from store.release_calendar import ReleaseCalendar
 from store.schema.database_tables import vintages
 from store.settings import Settings
 from store.vocabulary import COMMODITY, WORLD

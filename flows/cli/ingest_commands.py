@@ -24,13 +24,13 @@ from flows.ingest.sources import (
 )
 from sources.bundled.policy_events import policy_events, tariff_rates
 from sources.bundled.published_figures import published_figures, typed_figure
-from sources.bundled.release_calendar import ReleaseCalendar
 from sources.files.file_reader import parse_day
 from sources.providers import BY_CODE, LIVE
 from sources.providers.customs import CustomsDownload, Flow, refuse_other_table
 from sources.providers.downloads import download
 from store.errors import DataError, first_few
 from store.facts.reading import read_calendar
+from store.release_calendar import ReleaseCalendar
 from store.settings import Settings
 
 Table = Annotated[Path, Parameter(help="The table.")]

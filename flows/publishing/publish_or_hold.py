@@ -18,7 +18,6 @@ from flows.ingest.doubts import doubts_about_ingests
 from models.forecasting.plausibility import absurdities, moves, too_far
 from models.reconciliation import broken_sums
 from models.registry.champions import read_champions
-from sources.bundled.release_calendar import ReleaseCalendar
 from store.errors import DataError, StoreError, first_few
 from store.facts.reading import (
     last_reported_month,
@@ -38,6 +37,7 @@ from store.publications.publication_writing import (
     publish_forecasts,
     start_run,
 )
+from store.release_calendar import ReleaseCalendar
 
 
 def objections(workspace: Workspace, table: pd.DataFrame) -> Message | None:

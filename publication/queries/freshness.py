@@ -14,16 +14,12 @@ from publication.tables import Record
 from publication.words import as_clause, in_reading_order, model_words, name_of, rendered
 from store.messages import from_json
 from store.publications.panels import Basis
+from store.release_calendar import ReleaseCalendar
 from store.vocabulary import WORLD
 
 AGED_DAYS: Final = 35
 """A forecast older than this has missed a monthly release of the customs statistics."""
 
-USUAL_LAG_DAYS: Final = 20
-"""Days from the end of a month to the detail by destination. Source: calendar of China's customs,
-which names the 18th or 20th; used where the store holds no release."""
-
-_RECENT_MONTHS: Final = 24
 _RELEASES: Final = 3
 """Months within which releases are listed."""
 
@@ -141,26 +137,14 @@ def _due_days(
 
     January and February come together in March.
     """
-    lag = pd.Timedelta(days=_lag_days(publication))
+    rows = publication.published.calendar
+    calendar = ReleaseCalendar({}) if rows is None else ReleaseCalendar.from_frame(rows)
     due: dict[pd.Timestamp, pd.Timestamp] = {}
     month = cutoff
     while not due or max(due.values()) < today or month.month == 1:
         month = month + pd.DateOffset(months=1)
-        last = month.replace(month=2) if month.month == 1 else month
-        due[month] = last + pd.offsets.MonthEnd(0) + lag
+        due[month] = calendar.released_on(month)
     return due
-
-
-def _lag_days(publication: Publication) -> int:
-    calendar = publication.published.calendar
-    if calendar is None:
-        return USUAL_LAG_DAYS
-    detail = calendar.loc[calendar["what"] == "detail"].sort_values("period_to")
-    recent = detail.drop_duplicates("period_to").tail(_RECENT_MONTHS)
-    if recent.empty:
-        return USUAL_LAG_DAYS
-    ends = recent["period_to"] + pd.offsets.MonthEnd(0)
-    return round(float((recent["released_on"] - ends).dt.days.median()))
 
 
 def _held(publication: Publication) -> list[str]:

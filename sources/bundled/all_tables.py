@@ -17,9 +17,10 @@ from sources.bundled.published_figures import (
     published_figures,
     read_figures,
 )
-from sources.bundled.release_calendar import ReleaseCalendar, latest_plausible_day, release_dates
+from sources.bundled.release_calendar import latest_plausible_day, release_dates
 from sources.files.file_reader import Row, read_table
 from store.facts.batch import Batch, FileRows
+from store.release_calendar import ReleaseCalendar
 from store.vocabulary import COMMODITY, ORIGIN, UNITS
 
 _COLUMNS: Final = ("period", "rank_order", "source_url", "note")

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from sources.bundled.notation import Period, half_width, parse_destination, parse_period
-from sources.bundled.release_calendar import ReleaseCalendar, latest_plausible_day, stated_day
+from sources.bundled.release_calendar import latest_plausible_day, stated_day
 from sources.files.file_reader import Problems, Row, Table, read_table
 from store.facts.batch import FileRows
 from store.numbers import plain_number
+from store.release_calendar import ReleaseCalendar
 from store.vocabulary import COMMODITY, MEASURES, ORIGIN, UNITS
 
 Record = dict[str, object]

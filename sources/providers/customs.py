@@ -12,7 +12,6 @@ from typing import ClassVar, Final, Literal
 import pandas as pd
 import pycountry
 
-from sources.bundled.release_calendar import ReleaseCalendar
 from sources.files.file_reader import Line, Problems, content_of, package_table, tables_of
 from sources.providers.downloads import (
     LEADING,
@@ -27,6 +26,7 @@ from sources.providers.rows import not_after, observations
 from store.errors import DataError, first_few
 from store.facts.batch import FileRows
 from store.facts.commodities import partner_codes
+from store.release_calendar import ReleaseCalendar
 from store.schema.frames import MOMENT_DTYPE
 from store.vocabulary import COMMODITY, WORLD
 
