@@ -26,7 +26,7 @@ from store.home import chosen_home
 set_defaults()  # before a verb loads Prefect or MLflow
 
 VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
-    "Forecast": {"forecast_commands": ("run", "predict", "backtest", "panel", "scenario")},
+    "Forecast": {"forecast_commands": ("run", "forecast", "backtest", "panel", "scenario")},
     "Explain": {"explain_commands": ("explain",)},
     "Data": {"ingest_commands": ("ingest",), "data_commands": ("data",)},
     "Models": {"model_commands": ("train", "promote", "rollback", "compare")},
@@ -140,7 +140,9 @@ def _check_words(words: Sequence[str]) -> None:
                 f"{word!a} is not UTF-8 text. Expected words and file names in UTF-8. "
                 "Rename the file, or choose a locale such as C.UTF-8. Nothing was done."
             )
-    verb = next((word for word in words if word in {"predict", "backtest"}), None)
+    if "predict" in words[:3]:
+        raise DataError("`magnetcast predict` is called forecast. Use `magnetcast forecast`.")
+    verb = next((word for word in words if word in {"forecast", "backtest"}), None)
     if verb and any(word.partition("=")[0] == "--panel" for word in words):
         raise DataError(
             f"`magnetcast {verb}` has no option --panel. Expected `magnetcast panel FILE`, with "

@@ -1,4 +1,4 @@
-"""``magnetcast run``, ``predict``, ``backtest``, ``panel`` and ``scenario``."""
+"""``magnetcast run``, ``forecast``, ``backtest``, ``panel`` and ``scenario``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -40,7 +40,7 @@ def run(
     run_and_tell(settings, as_of_time, commodity, label)
 
 
-def predict(
+def forecast(
     *,
     as_of: AsOf = None,
     commodity: Commodity = None,

@@ -30,7 +30,7 @@ print("slow imports:", ", ".join(slow) or "none")
 
 READING = (
     "data vintages", "publications list", "data review list", "status", "config show",
-    *(f"{verb} --set learing_rate=1" for verb in ("train", "predict", "backtest")),
+    *(f"{verb} --set learing_rate=1" for verb in ("train", "forecast", "backtest")),
     "backtest --since 2019-06",
 )  # fmt: skip
 
@@ -104,7 +104,8 @@ def test_an_as_of_is_a_utc_moment(text: str, stamp: str) -> None:
         ("panel bad.csv --cutoffs 2021-06", "A: row 2: -1.0 tonnes is negative"),
         ("panel panel.csv --horizon 0 --cutoffs 2021-06", "--horizon 0 is out of range"),
         ("panel panel.csv --cutoffs 2021-06 --format json", "--format json has nothing to show"),
-        ("predict --panel panel.csv --as-of 2021-06-30", "Expected `magnetcast panel FILE`"),
+        ("forecast --panel panel.csv --as-of 2021-06-30", "Expected `magnetcast panel FILE`"),
+        ("predict --as-of 2021-06-30", "is called forecast"),
         ("backtest --panel=panel.csv", "`magnetcast backtest` has no option --panel"),
         ("panel panel.csv --cutoffs soon", "has a month that cannot be read"),
         ("panel panel.csv --cutoffs 2031-01", "lies outside the panel"),

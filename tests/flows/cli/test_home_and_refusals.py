@@ -23,7 +23,7 @@ READING = [
     "rollback", "site", "run --commodity 850511", "status", "train", "data vintages",
 ]  # fmt: skip
 
-ELSEWHERE = {"config", "ingest", "panel", "predict", "restore", "scenario", "serve", "up"}
+ELSEWHERE = {"config", "ingest", "forecast", "panel", "restore", "scenario", "serve", "up"}
 """Verbs that read nothing of the home, or bring the first of it."""
 
 REFUSED = {
@@ -34,12 +34,12 @@ REFUSED = {
     "ingest comtrade --since 2150-01": "--since 2150-01 lies in the future",
     **{
         f"{verb} --as-of 2200-01-01": "--as-of 2200-01-01 lies in the future"
-        for verb in ("backtest", "data panel", "predict", "run", "train")
+        for verb in ("backtest", "data panel", "forecast", "run", "train")
     },
-    "predict --set fancy=1": "there is no parameter 'fancy'",
-    "predict --set num_leaves=many": "num_leaves=many does not fit",
-    "predict --set num_leaves=3 --set num_leaves=4": "--set num_leaves is given twice",
-    "predict --parameters old.toml": "old.toml has format 0. Expected 1",
+    "forecast --set fancy=1": "there is no parameter 'fancy'",
+    "forecast --set num_leaves=many": "num_leaves=many does not fit",
+    "forecast --set num_leaves=3 --set num_leaves=4": "--set num_leaves is given twice",
+    "forecast --parameters old.toml": "old.toml has format 0. Expected 1",
     "restore none.tar.gz": "none.tar.gz is refused: [Errno 2]",
     "restore old.toml": "old.toml is refused: Not a gzipped file",
     "run --as-of soon": "--as-of 'soon' is no date",
@@ -117,7 +117,7 @@ def test_an_empty_home_is_forecast_and_then_asked_what_if(nowhere: Path, magnetc
     words = ("--as-of", "2020-01-22", "--format", "csv")
     made_store(Settings())  # as `magnetcast serve` does
 
-    code, out, err = magnetcast("predict", *words)
+    code, out, err = magnetcast("forecast", *words)
     again = magnetcast("scenario", SCENARIO, *words)
 
     assert code == 0, err

@@ -115,7 +115,7 @@ def test_beside_packages_of_the_same_names_it_forecasts(
     python, command = str(installed / "python"), str(installed / "magnetcast")
     ran([python, "-c", PLAIN, LATER], cwd=tmp_path, env=own)
     ran([python, "code.py", LATER, "api.json", ",".join(ROOMS)], cwd=tmp_path, env=own)
-    words = ["predict", "--as-of", LATER, "--format", "json", "--out", "command.json"]
+    words = ["forecast", "--as-of", LATER, "--format", "json", "--out", "command.json"]
     ran([command, *words], cwd=tmp_path, env=own)
 
     published = there.outcome.forecasts

@@ -60,7 +60,7 @@ def test_moments_of_the_clock_are_found_again_by_file_verb_and_python(magnetcast
     # A bare day counts whole: the figure of 09:00 and the publication after it.
     medians = pytest.approx(rows.loc[rows["destination"] == "USA", "p50"].tolist(), abs=1e-3)
     levers = PROJECT_ROOT / "scenarios" / "us-tariff-60.yaml"
-    for words in (("explain", "USA"), ("predict",), ("scenario", str(levers))):
+    for words in (("explain", "USA"), ("forecast",), ("scenario", str(levers))):
         assert answer_of(*words)["p50"].tolist() == medians, words
     for made in (mc.explain("USA", DAY), mc.forecast(DAY, "USA")):
         assert made["p50"].tolist() == medians
