@@ -50,7 +50,12 @@ A4 = 718
 def test_pages_fit_window_phone_and_paper(browser: Browser, site: Path, code: str) -> None:
     watch, faults = opened(browser, ""), {}
     for name in PAGES[:-1]:
+        watch.page.emulate_media(media="screen")
+        watch.page.set_viewport_size({"width": 1280, "height": 900})
         watch.page.goto(address_of(site, f"{folder_of(code)}{name}"))
+        if name in {"index", "destinations/USA"}:
+            watch.page.locator("figure.fan").scroll_into_view_if_needed()
+            watch.page.locator("figure.fan figcaption").wait_for(state="attached")
         for width in (1280, 390, 360, A4):
             watch.page.emulate_media(media="print" if width == A4 else "screen")
             watch.page.set_viewport_size({"width": width, "height": 900})
