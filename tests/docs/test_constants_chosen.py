@@ -38,10 +38,3 @@ def test_the_page_names_what_the_magnets_preset_priors_and_policy_effect_hold() 
     assert {f"ResponsePrior().{field.name}" for field in fields(ResponsePrior)} <= NAMES
     shares = {name for name, value in vars(policy_effect).items() if isinstance(value, float)}
     assert {name for name in shares if name.isupper()} - {"LEAST"} <= NAMES
-
-
-def test_each_constant_has_its_data_and_magnets_after_april_2025_are_marked() -> None:
-    for name, _, _, chosen_on, until in ROWS:
-        assert chosen_on.strip(), name
-        assert re.search(r"\d{4}|^-$", until), name
-        assert until.startswith("**") or "origins from June 2024" not in chosen_on, name

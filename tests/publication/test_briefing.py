@@ -1,9 +1,7 @@
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -17,7 +15,6 @@ from publication.pages.record_pages import policy_page, track_page
 from publication.queries import track
 from publication.state import Publication
 from service.lever_form import LeverForm, lever_texts
-from store.database import open_store
 from store.publications.explanations import (
     Announced,
     NewFigure,
@@ -27,7 +24,7 @@ from store.publications.explanations import (
 )
 from tests.publication.levers import GROUND
 from tests.publication.pages import Outline, page_of, texts_of
-from tests.publication.stores import NOW, copied, publications_of, publish
+from tests.publication.stores import NOW, publications_of, publish
 
 LATER = datetime(2026, 11, 25, tzinfo=UTC)
 RETURN = Announced(
@@ -45,22 +42,11 @@ def state_of(engine: Engine) -> Publication:
     return publications_of(engine)[0]
 
 
-@pytest.fixture(scope="module")
-def raised_store(published_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """File of a store whose newest forecast is a tenth higher than the one before."""
-    engine = open_store(copied(published_store, tmp_path_factory.mktemp("raised")))
-    publish(engine, LATER, cutoff="2026-07", factor=1.1)
-    file = Path(str(engine.url.database))
-    engine.dispose()
-    return file
-
-
 @pytest.fixture
-def raised(raised_store: Path, tmp_path: Path) -> Iterator[Engine]:
-    """That store, as one of this test's own."""
-    opened = open_store(copied(raised_store, tmp_path))
-    yield opened
-    opened.dispose()
+def raised(engine: Engine) -> Engine:
+    """A store whose newest forecast is a tenth higher than the one before."""
+    publish(engine, LATER, cutoff="2026-07", factor=1.1)
+    return engine
 
 
 AUGUST = NewFigure(
@@ -141,7 +127,7 @@ JUNE = replace(
 WORLD = replace(AUGUST, destination="WLD", moved={"USA": {"2026-12": 20.0}})
 
 
-@pytest.mark.parametrize("language", ["en", "de", "ja", "ko", "zh"])
+@pytest.mark.parametrize("language", ["en", "ja"])
 def test_the_change_leads_with_the_largest_effect_and_lists_own_figures_first(
     raised: Engine, language: str
 ) -> None:

@@ -93,8 +93,6 @@ def test_the_package_describes_just_the_columns_of_its_files(home: Path) -> None
             assert len(set(keys)) == len(keys), one["path"]
             for name in (name for name, kind in fields.items() if kind in {"number", "integer"}):
                 assert [float(row[name]) for row in rows if row[name]], (one["path"], name)
-        forecasts = package["resources"][0]["schema"]["fields"]
-        assert {one["name"]: one.get("unit") for one in forecasts}["p50"] == "t"
 
 
 def test_revisions_of_one_figure_are_rows_of_their_own(site: Path) -> None:

@@ -2,13 +2,10 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from babel.messages.catalog import Catalog
 
-from features.panel.partner_table import Listing, PartnerTable, hindsight
-from publication.folder import write_folder
 from publication.language import phrases
 from publication.language.phrases import (
     LANGUAGES,
@@ -19,10 +16,8 @@ from publication.language.phrases import (
     translations_of,
     untranslated,
 )
-from publication.pages.render import environment, folder_of
-from store.months import month_number
+from publication.pages.render import environment
 from store.settings import PROJECT_ROOT
-from tests.publication.builders import AS_OF, make_panel, make_report
 from tests.publication.second_commodity import GOODS
 
 TRANSLATED = [code for code in LANGUAGES if code != "en"]
@@ -30,6 +25,7 @@ PAGES = [
     "index", "destinations/USA", "destinations/WLD", "track-record", "policy", "data",
     "publications", "planning", "goods", "what-if", "stock", f"goods/{GOODS}/index",
     f"goods/{GOODS}/destinations/WLD", f"goods/{GOODS}/track-record", "embed/USA",
+    "publications/85051110/2",
 ]  # fmt: skip
 SAME_EVERYWHERE = {"magnetcast", "English", "Deutsch", "group", "Frictionless"}
 """Names and formats."""
@@ -121,46 +117,15 @@ class Text(HTMLParser):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_japanese_page_has_no_word_of_another_language(site: Path, name: str) -> None:
-    text = (site / f"ja/{name}.html").read_text(encoding="utf-8")
+    path = f"{name}/ja/index" if name.startswith("publications/") else f"ja/{name}"
+    text = (site / f"{path}.html").read_text(encoding="utf-8")
 
     assert '<html lang="ja">' in text
     english = words_of(" ".join(untranslated("ja")))
-    assert words_in(text) - english - set(FALLBACK.split()) - {"plant", "level"} == set(), (
+    shown = words_of(" ".join(Text(text).found)) - SAME_EVERYWHERE
+    assert shown - english - set(FALLBACK.split()) - {"plant", "level"} == set(), (
         "a sentence that is not marked, or not in the catalogue yet: make catalogues"
     )
-
-
-def test_the_page_of_a_publication_is_japanese_in_japanese(tmp_path: Path) -> None:
-    panel = make_panel().assign(kind="estimated")
-    past = PartnerTable("850511", AS_OF, pd.DataFrame(), {}, pd.Series(), (), is_revised=True)
-    notes = (*odd_listing().notes(), *hindsight([past, past]))
-
-    write_folder(make_report(panel=panel, kept=["WLD", "THA"]), tmp_path / "1", notes=notes)
-
-    text = (tmp_path / "1/ja/index.html").read_text(encoding="utf-8")
-    assert words_in(text) - set(FALLBACK.split()) == set()
-    assert "2026年2月" in text
-    assert "メキシコ" in text
-
-
-def odd_listing() -> Listing:
-    """Return partners of 15 months: one not listed, one late, a value alone, a total too small."""
-    reported = np.tile([[10.0], [5.0]], 15)
-    reported[0, 0] = reported[1, 13] = np.nan
-    return Listing(
-        names=("FRA", "MEX"),
-        months=month_number(pd.Timestamp("2025-01-01")) + np.arange(15),
-        reported=reported,
-        has_value=np.isnan(reported) & (np.arange(15) == 0),
-        total=np.r_[np.full(14, 15.0), 10.0],
-        rest=np.zeros(15),
-        is_complete=np.arange(15) != 1,
-    )
-
-
-def words_in(page: str) -> set[str]:
-    """Return the words in Latin letters of what is in a page's own language."""
-    return words_of(" ".join(Text(page).found)) - SAME_EVERYWHERE
 
 
 def words_of(text: str) -> set[str]:
@@ -175,22 +140,6 @@ def test_a_page_names_its_other_languages(site: Path) -> None:
         ("ja", "../ja/destinations/USA.html"), ("ko", "../ko/destinations/USA.html"),
         ("zh-Hans", "../zh/destinations/USA.html"),
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize("code", LANGUAGES)
-def test_every_language_has_the_same_pages_and_feeds(site: Path, code: str) -> None:
-    root = site / folder_of(code)
-    names = {
-        path.relative_to(root).as_posix()
-        for path in root.rglob("*")
-        if path.suffix in {".html", ".txt", ".atom", ".ics"}
-        and path.relative_to(root).parts[0] not in {*LANGUAGES, "publications"}
-    }
-
-    assert names == {
-        path.relative_to(site / "de").as_posix()
-        for path in (site / "de").rglob("*.*")
-    }  # fmt: skip
 
 
 def test_a_sentence_without_translation_is_english_and_listed(

@@ -10,7 +10,6 @@ from sqlalchemy import Engine
 
 from models.forecasting.changes import shared_effects
 from publication.feeds import digest_of
-from publication.folder import write_folder
 from publication.pages.briefing import change_of, surprises_of
 from publication.queries.destination_months import next_months
 from publication.queries.explanation_sentences import run_sentence
@@ -133,16 +132,6 @@ def test_effects_are_shared_whatever_the_order() -> None:
     assert [float(part[0]) for part in three.values()] == pytest.approx([-89.0] * 3)
     assert reached[0] == -267.0
     assert {at: float(part[0]) for at, part in two.items()} == {1: 7.0, 2: 17.0}
-
-
-@pytest.mark.usefixtures("in_english")
-def test_a_folder_lists_one_line_for_one_story(surprised: Publication, tmp_path: Path) -> None:
-    write_folder(surprised, tmp_path / "3")
-
-    page = (tmp_path / "3/index.html").read_text(encoding="utf-8")
-
-    assert page.count("Germany, August to October 2026: 639") == 1
-    assert "Germany, September 2026" not in page
 
 
 def test_a_surprise_whose_effect_was_not_computed_says_only_what_came(engine: Engine) -> None:

@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from publication.charts.fan import pick_steps
-from publication.language.phrases import in_language
 from publication.queries import listings, track
 from publication.queries.freshness import freshness_of, releases_ahead
 from publication.state import Memo, Publication
@@ -68,23 +67,18 @@ def test_a_forecast_past_the_next_release_is_stale(publication: Publication) -> 
         "Stale: this forecast is as of 24 November 2026; a newer one should have been published."
     )
     assert fresh.next_release == pd.Timestamp("2026-12-20")
-    assert old.next_release > NOW.tz_localize(None) + pd.Timedelta(days=60)
 
 
 def test_data_on_time_by_the_champion_need_no_notice(publication: Publication) -> None:
     rows = publication.published.forecasts.assign(status="champion")
-    known = replace(publication.snapshot, cutoff="2026-10")
     good = replace(
         publication,
         published=replace(publication.published, forecasts=rows),
-        snapshots={publication.as_of: known},
+        snapshots={publication.as_of: replace(publication.snapshot, cutoff="2026-10")},
         memo=Memo(),
     )
 
-    fresh = freshness_of(good, now=NOW)
-
-    assert fresh.notices == ()
-    assert fresh.next_months == "November 2026"
+    assert freshness_of(good, now=NOW).notices == ()
 
 
 def test_a_release_is_missing_from_the_day_after_it_was_due(publication: Publication) -> None:
@@ -92,33 +86,28 @@ def test_a_release_is_missing_from_the_day_after_it_was_due(publication: Publica
     late = replace(publication, snapshots={publication.as_of: known})
     due = freshness_of(late, now=NOW).next_release - pd.DateOffset(months=1)
 
-    fresh = [
+    on_the_day, after = (
         freshness_of(late, now=(due + pd.Timedelta(days=n)).tz_localize("UTC")) for n in (0, 1)
-    ]
+    )
 
-    assert fresh[0].missing == ""
-    assert fresh[1].missing.startswith("Not loaded: China's figures of October 2026, due since ")
+    assert on_the_day.missing == ""
+    assert after.missing.startswith("Not loaded: China's figures of October 2026, due since ")
 
 
 def test_january_and_february_come_together_in_march(publication: Publication) -> None:
     ahead = releases_ahead(publication, now=pd.Timestamp("2027-01-25", tz="UTC"))
 
-    assert [(day.month, months) for day, months in ahead.items()][:2] == [
-        (3, "January to February 2027"), (4, "March 2027"),
-    ]  # fmt: skip
-
-
-def test_a_forecast_published_for_a_past_day_is_listed_as_such(publication: Publication) -> None:
-    assert [row["afterwards"] for row in listings.publications(publication)] == [False, True]
+    assert [*ahead.values()][:2] == ["January to February 2027", "March 2027"]
+    assert [day.month for day in ahead][:2] == [3, 4]
 
 
 def test_a_publication_is_listed_with_the_extent_of_its_rows(publication: Publication) -> None:
     newest, earlier = listings.publications(publication)
 
     # Fifteen months after July 2026 and July 2025, of ten destinations and two sums.
-    names = ("publication", "cutoff", "first_period", "last_period", "destinations")
-    assert [newest[name] for name in names] == [2, "2026-07", "2026-08", "2027-10", 12]
-    assert [earlier[name] for name in names] == [1, "2025-07", "2025-08", "2026-10", 12]
+    names = ("publication", "cutoff", "first_period", "last_period", "destinations", "afterwards")
+    assert [newest[name] for name in names] == [2, "2026-07", "2026-08", "2027-10", 12, False]
+    assert [earlier[name] for name in names] == [1, "2025-07", "2025-08", "2026-10", 12, True]
     assert newest["statuses"] == "champion; fallback: last good champion, training failed its gate"
 
 
@@ -129,7 +118,6 @@ def test_forecasts_are_scored_on_observed_months_only(publication: Publication) 
     kinds = {panel["kind"][row.destination, row.period] for row in cells.itertuples()}
     assert kinds == {"observed"}
     assert set(cells["as_of"]) == {pd.Timestamp(EARLIER)}
-    assert (cells["period"] > "2025-07-01").all()
 
 
 def test_a_month_that_the_forecast_knew_is_no_forecast(publication: Publication) -> None:
@@ -204,7 +192,6 @@ def test_a_published_month_counts_from_the_month_of_its_forecast(publication: Pu
     assert cells["lead"].tolist() == [(day.to_period("M") - month).n for day in cells["period"]]
     assert (cells["lead"] < cells["horizon"]).all()
     groups = track.coverage(cells, publication.destinations)["ALL"]
-    assert groups[0].lead_to == 0
     assert sum(group.forecasts for group in groups) == len(cells)
 
 
@@ -226,16 +213,11 @@ def test_the_worst_misses_come_first_with_what_was_announced_since(
 
 def test_tariff_steps_of_a_chart_are_those_of_its_importer(publication: Publication) -> None:
     tariffs = publication.snapshot.ledger.tariffs
-    window = {
-        "start": pd.Timestamp("2025-01-01"),
-        "end": pd.Timestamp("2026-12-31"),
-        "as_of": pd.Timestamp("2025-04-09T12:00"),
-    }
+    window = {"end": pd.Timestamp("2026-12-31"), "as_of": pd.Timestamp("2025-04-09T12:00")}
 
-    usa = pick_steps(tariffs, destination="USA", **window)
-    world = pick_steps(tariffs, destination="WLD", **window)
-    italy = pick_steps(
-        tariffs, destination="ITA", **{**window, "start": pd.Timestamp("2016-01-01")}
+    usa, world, italy = (
+        pick_steps(tariffs, destination=name, start=pd.Timestamp(first), **window)
+        for name, first in (("USA", "2025-01-01"), ("WLD", "2025-01-01"), ("ITA", "2016-01-01"))
     )
 
     april = next(step for step in usa if step.when == pd.Timestamp("2025-04-10"))
@@ -243,10 +225,6 @@ def test_tariff_steps_of_a_chart_are_those_of_its_importer(publication: Publicat
     assert "IEEPA reciprocal: 125%" in april.changes[0]
     assert world == ()
     assert "MFN: 2.2%" in " ".join(italy[0].changes)
-    with in_language("de"):
-        german = pick_steps(tariffs, destination="USA", **window)
-    changes = [change for step in german for change in step.changes]
-    assert [one for one in changes if one.startswith("Section 301, Zwangsarbeit: 12,5\u00a0% auf")]
 
 
 def test_scheduled_days_since_the_newest_act_have_no_outcome_in_the_data(
@@ -324,9 +302,6 @@ def test_a_country_page_asks_only_for_months_that_are_not_loaded(publication: Pu
         "WLD": f"{figures}August to October 2026",
     }
     assert "Germany: August 2026, September 2026" in freshness_of(state, now=NOW).missing
-    assert not any(
-        "Not loaded" in text for text in freshness_of(state, now=NOW, destination="DEU").notices
-    )
 
 
 def test_a_notice_of_a_later_day_is_true_before_that_day(publication: Publication) -> None:

@@ -1,5 +1,7 @@
+import pytest
+
 from models.forecasting.firm_needs import Firm
-from publication.planning.needs import firm_outlook, months_needed, need_document
+from publication.planning.needs import arrival_months, firm_outlook, need_document
 from publication.planning.planning_file import Need
 from publication.state import Publication
 from tests.data.builders import at
@@ -15,19 +17,28 @@ def test_the_month_that_runs_counts_and_the_one_before_does_not(publication: Pub
     assert (outlook.months[0], outlook.months[-1]) == ("2026-11", "2027-10")
 
 
-def test_a_need_has_its_first_and_its_last_month(publication: Publication) -> None:
-    rows = months_needed(publication, NEED)
-
-    assert rows["period"].dt.strftime("%Y-%m").tolist() == ["2026-11", "2026-12", "2027-01"]
-
-
-def test_a_month_is_past_once_it_is_over(publication: Publication) -> None:
+def test_a_need_has_its_first_and_last_month_and_a_month_is_past_once_it_is_over(
+    publication: Publication,
+) -> None:
     since_october = NEED.model_copy(update={"period_from": "2026-10"})
 
     months = need_document(publication, since_october, NOW)["months"]
 
     # As of 24 November 2026 October is over, November is not.
-    assert [(month["period"], month["past"]) for month in months[:2]] == [
-        ("2026-10", True), ("2026-11", False),
+    assert [(month["period"], month["past"], month["chance_out"] is None) for month in months] == [
+        ("2026-10", True, True), ("2026-11", False, False), ("2026-12", False, False),
+        ("2027-01", False, False),
     ]  # fmt: skip
-    assert [month["chance_out"] is None for month in months] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        ((0, 0), "Dec 2026"),
+        ((3, 10), "Dec 2026 to Jan 2027"),
+        ((31, 31), "Jan 2027"),
+        ((28, 50), "Dec 2026 to Feb 2027"),
+    ],
+)
+def test_goods_cleared_in_a_month_arrive_within_a_span(days: tuple[int, int], words: str) -> None:
+    assert arrival_months("2026-12", days) == words

@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import mlflow
@@ -18,17 +16,6 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
     return long(A=100.0, B=40.0, C=900.0)
-
-
-@contextmanager
-def tracked_in(address: str) -> Iterator[None]:
-    """Use a tracking server, and after that the one before."""
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(address)
-    try:
-        yield
-    finally:
-        mlflow.set_tracking_uri(before)
 
 
 def test_frames_of_arrow_with_texts_and_booleans_come_back_as_arrow(frame: pd.DataFrame) -> None:
@@ -91,13 +78,17 @@ def test_the_signature_in_mlflow_requires_what_predict_does(
     frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    before = mlflow.get_tracking_uri()
     panel = frame.assign(region="EU", sale=np.where(frame["ds"].dt.month % 5 == 0, "yes", "no"))
     past, future = panel[panel["ds"] < "2023-07-01"], panel[panel["ds"] >= "2023-07-01"]
     future = future.drop(columns=["y", "region"]).assign(h=3)
-    with tracked_in(f"sqlite:///{tmp_path}/mlflow.db"):
+    try:
+        mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
         model = mlflow.pyfunc.load_model(mc.Forecaster().fit(past).log_model())
 
         assert model.metadata.signature.inputs.input_names() == ["h", "unique_id", "ds", "sale"]
         assert len(model.predict(future)) == 9
         with pytest.raises(mlflow.exceptions.MlflowException, match=r"missing inputs.*sale"):
             model.predict(future.drop(columns="sale"))
+    finally:
+        mlflow.set_tracking_uri(before)
