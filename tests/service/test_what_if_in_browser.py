@@ -59,8 +59,6 @@ def test_answers_fit_window_and_phone(browser: Browser, what_if: WhatIf, code: s
     assert wide == [0] * 6
 
 
-
-
 def test_the_keyboard_alone_asks_what_if(browser: Browser, what_if: WhatIf) -> None:
     watch = opened(browser, what_if.address)
     page = watch.page
