@@ -8,6 +8,7 @@ import functools
 import json
 import os
 import secrets
+import select
 import signal
 import socket
 import subprocess
@@ -36,7 +37,7 @@ START_S: Final = 180.0
 """Longest start of a server in seconds."""
 
 END_S: Final = 5.0
-"""Seconds that a job's own server has to record the last states of a run."""
+"""Seconds in which a server ends: its own to record the last states, one that is killed to go."""
 
 _SERVE: Final = """
 import os, socket, sys, threading
@@ -111,7 +112,10 @@ def end_orphans(home: Path) -> int:
             is_near = Path("/proc/self/ns/pid").samefile(folder / "ns/pid")
             is_alive = Path("/proc", job.partition("=")[2]).exists()
             if is_server and of_home in variables and is_near and not is_alive:
+                ends = os.pidfd_open(int(folder.name))
                 os.kill(int(folder.name), signal.SIGKILL)
+                select.select([ends], [], [], END_S)  # until it is gone, not only told to go
+                os.close(ends)
                 count += 1
     return count
 

@@ -1,6 +1,9 @@
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 from functools import cache
 from html import unescape
 from pathlib import Path
@@ -255,3 +258,39 @@ def test_a_home_with_a_partner_table_alone_has_a_site(tmp_path: Path) -> None:
     assert faults_of(root) == []
     index = json.loads((root / "api/v1/index.json").read_text())
     assert index["publications"][0]["commodity"] == GOODS
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from publication import site
+from tests.publication.fixtures import sites_in_english, source_of
+
+def killed(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+site._take_over = killed
+if __name__ == "__main__":
+    home = Path(sys.argv[1])
+    with sites_in_english():
+        site.write_site(source_of(home), home, status={})
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("in_english")
+def test_a_kill_while_it_is_written_leaves_the_old_site_whole(small: Path, tmp_path: Path) -> None:
+    before, folder = files_in(small / "site"), (small / "site").resolve()
+    (tmp_path / "killed.py").write_text(KILLED)
+    known = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path])}
+
+    done = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, str(tmp_path / "killed.py"), str(small)], env=known, check=False
+    )
+
+    assert done.returncode == -signal.SIGKILL
+    assert files_in(small / "site") == before
+    assert (small / "site").resolve() == folder
+    write_site(source_of(small), small, status=FINE)
+    assert files_in(small / "site") == before
+    assert {*(small / ".sites").iterdir()} == {folder, (small / "site").resolve()}

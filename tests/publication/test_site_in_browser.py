@@ -169,3 +169,20 @@ def test_the_keyboard_alone_reaches_content_and_the_months_of_a_chart(
     page.keyboard.press("Escape")
     expect(page.locator("#vg-tooltip-element")).to_be_hidden()
     page.context.close()
+
+
+def test_pages_and_charts_follow_the_colour_scheme(browser: Browser, site: Path) -> None:
+    seen = {}
+    for scheme in ("light", "dark"):
+        watch = opened(browser, "", color_scheme=scheme)
+        watch.page.goto(address_of(site, "destinations/USA"))
+        watch.page.locator("figure.fan").scroll_into_view_if_needed()
+        watch.page.locator("figure.fan svg.marks").wait_for()
+        seen[scheme] = watch.page.evaluate(
+            "[getComputedStyle(document.body).backgroundColor,"
+            " getComputedStyle(document.querySelector('svg [fill=\"var(--c-band80)\"]')).fill]"
+        )
+        watch.page.context.close()
+
+    assert seen["light"] == ["rgb(255, 255, 254)", "rgb(166, 204, 230)"]
+    assert seen["dark"] == ["rgb(23, 27, 32)", "rgb(38, 84, 120)"]

@@ -3,6 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.forecasting.firm_needs import Firm, FirmOutlook, cover_from, outlook_of, running_gap
 from models.forecasting.joint_paths import quantiles_of_sums
@@ -21,6 +23,11 @@ ALIKE = np.array([[50.0, 50.0], [50.0, 50.0], [150.0, 150.0], [150.0, 150.0]])
 """Two months that are always alike, each as likely 50 or 150 as before."""
 
 
+def gaps(paths: np.ndarray) -> list[float]:
+    """Largest cumulative shortage of each path at a need of 100 t a month."""
+    return running_gap(paths, np.full(paths.shape[1], 100.0)).max(axis=1).tolist()
+
+
 @pytest.mark.parametrize(
     ("paths", "expected"),
     [
@@ -34,36 +41,51 @@ ALIKE = np.array([[50.0, 50.0], [50.0, 50.0], [150.0, 150.0], [150.0, 150.0]])
 def test_the_largest_shortage_of_a_path_is_what_its_months_leave_open(
     paths: np.ndarray, expected: list[float]
 ) -> None:
-    needed = np.full(paths.shape[1], 100.0)
-    assert running_gap(paths, needed).max(axis=1).tolist() == expected
+    assert gaps(paths) == expected
 
 
 SPREAD = np.array([[60.0, 70.0, 85.0, 100.0, 115.0, 130.0, 140.0]] * 6)
 
 
-def test_a_stock_covers_less_the_more_an_error_persists() -> None:
+def spread_outlook(tonnes: float, *, stock: float = 0.0, carry: float = 0.7) -> FirmOutlook:
+    """Outlook over six months of a firm that takes all of its country's trade."""
     months = list(pd.date_range("2026-12-01", periods=6, freq="MS"))
-    found = [
-        outlook_of(Firm(100.0), months, SPREAD, 100.0, carry=carry, as_of=at("2026-12-01"))
-        for carry in (0.0, 0.7, 1.0)
-    ]
+    firm, day = Firm(tonnes, stock), at("2026-12-01")
+    return outlook_of(firm, months, SPREAD, tonnes, carry=carry, as_of=day)
 
-    stocks = [one.stock_90 for one in found]
+
+def test_a_stock_covers_less_the_more_an_error_persists() -> None:
+    stocks = [spread_outlook(100.0, carry=carry).stock_90 for carry in (0.0, 0.7, 1.0)]
+
     assert stocks == sorted(stocks)
-    assert all([*one.chances_out] == sorted(one.chances_out) for one in found)
-    assert all(one.stock_90 <= one.stock_95 for one in found)
     # All months alike: the path at the 10% quantile falls short by 30 t each month.
     assert stocks[-1] == pytest.approx(180.0, abs=6.0)
     assert stocks[0] < 110.0
 
 
+@given(st.tuples(st.floats(1.0, 1e4), st.floats(1.0, 1e4)), st.floats(0, 1e4))
+def test_a_stock_never_falls_with_the_need_and_chances_never_rise_with_it(
+    needs: tuple[float, float], stock: float
+) -> None:
+    less, more = (spread_outlook(need) for need in sorted(needs))
+    with_stock = spread_outlook(max(needs), stock=stock)
+
+    assert less.stock_90 <= more.stock_90 + 1e-6
+    assert more.stock_90 <= more.stock_95
+    assert list(more.chances_out) == sorted(more.chances_out)
+    assert all(np.array(with_stock.chances_out) <= np.array(more.chances_out))
+
+
 def test_the_band_of_a_sum_is_narrower_the_less_errors_persist() -> None:
+    row = [60.0, 70.0, 85.0, 100.0, 115.0, 130.0, 140.0]
+    quantiles = np.array([row] * 3)
+
     alike, usual, alone = (
-        quantiles_of_sums(SPREAD[None, :3], carry)[0] for carry in (1.0, 0.7, 0.0)
+        quantiles_of_sums(quantiles[None], carry)[0] for carry in (1.0, 0.7, 0.0)
     )
 
     # All months alike: the quantiles of the sum are the sums of the quantiles.
-    assert alike == pytest.approx(3.0 * SPREAD[0], abs=4.0)
+    assert alike == pytest.approx(3.0 * np.array(row), abs=4.0)
     widths = [found[-2] - found[1] for found in (alike, usual, alone)]
     assert widths == sorted(widths, reverse=True)
     # Three independent months: the width grows with the square root of their number.
@@ -94,7 +116,7 @@ def test_a_lead_time_counts_unless_as_much_is_on_order() -> None:
 def test_a_firm_gets_of_its_need_what_its_country_gets_of_a_normal_month() -> None:
     half = outlook(Firm(10.0, stock=11.0))
 
-    assert (half.out_in, half.chance_short) == ("2027-02", 1.0)
+    assert half.out_in == "2027-02"
     assert (half.stock_90, half.stock_95) == pytest.approx((15.0, 15.0), rel=0.01)
     assert outlook(Firm(10.0, stock=16.0)).out_in is None
 
@@ -145,6 +167,20 @@ def test_a_stock_lasts_from_the_start_of_its_need_and_an_order_may_be_too_late()
 @pytest.mark.parametrize(("name", "most"), [("DEU", 45), ("KOR", 10), ("WLD", 50), ("BRA", 50)])
 def test_every_destination_has_a_transit_time(name: str, most: int) -> None:
     assert transit_of(name)[1] == most
+
+
+@given(st.lists(st.floats(1.0, 1e4), min_size=3, max_size=3), st.floats(0.0, 1.0))
+def test_lower_exports_never_lower_the_chance_of_running_out(
+    falls: list[float], kept: float
+) -> None:
+    lower = EVEN * np.array([[1.0 - kept * fall / 1e4] for fall in falls])
+    wide = np.linspace(0.4, 1.6, 7)
+
+    chances = [outlook(Firm(10.0, stock=4.0), months * wide) for months in (EVEN, lower)]
+
+    before, after = chances
+    assert all(np.array(after.chances_out) >= np.array(before.chances_out))
+    assert after.chance_short >= before.chance_short
 
 
 @pytest.mark.parametrize(
