@@ -282,10 +282,10 @@ if __name__ == "__main__":
 def test_a_kill_while_it_is_written_leaves_the_old_site_whole(small: Path, tmp_path: Path) -> None:
     before, folder = files_in(small / "site"), (small / "site").resolve()
     (tmp_path / "killed.py").write_text(KILLED)
-    known = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path])}
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path])}
 
     done = subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, str(tmp_path / "killed.py"), str(small)], env=known, check=False
+        [sys.executable, str(tmp_path / "killed.py"), str(small)], env=variables, check=False
     )
 
     assert done.returncode == -signal.SIGKILL

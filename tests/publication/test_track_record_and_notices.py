@@ -81,6 +81,28 @@ def test_data_on_time_by_the_champion_need_no_notice(publication: Publication) -
     assert freshness_of(good, now=NOW).notices == ()
 
 
+def test_of_rows_of_several_models_the_newest_cutoff_and_the_champion_are_named(
+    publication: Publication,
+) -> None:
+    rows = publication.published.forecasts.copy()
+    half = rows["destination"].eq("USA")
+    mixed = replace(
+        publication,
+        published=replace(
+            publication.published,
+            forecasts=rows.assign(
+                cutoff=rows["cutoff"].mask(half, "2026-01"),
+                status=rows["status"].mask(half, "challenger"),
+            ),
+        ),
+        memo=Memo(),
+    )
+
+    row = listings.commodity_row(mixed)
+
+    assert (row["cutoff"], row["status"]) == (rows["cutoff"].max(), rows["status"].max())
+
+
 def test_a_release_is_missing_from_the_day_after_it_was_due(publication: Publication) -> None:
     known = replace(publication.snapshot, cutoff="2026-09")
     late = replace(publication, snapshots={publication.as_of: known})

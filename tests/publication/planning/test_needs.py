@@ -1,7 +1,7 @@
 import pytest
 
 from models.forecasting.firm_needs import Firm
-from publication.planning.needs import arrival_months, firm_outlook, need_document
+from publication.planning.needs import arrival_months, firm_outlook, need_document, need_outlook
 from publication.planning.planning_file import Need
 from publication.state import Publication
 from tests.data.builders import at
@@ -29,6 +29,15 @@ def test_a_need_has_its_first_and_last_month_and_a_month_is_past_once_it_is_over
         ("2026-10", True, True), ("2026-11", False, False), ("2026-12", False, False),
         ("2027-01", False, False),
     ]  # fmt: skip
+
+
+def test_a_need_of_the_month_that_runs_alone_has_a_chance(publication: Publication) -> None:
+    november = NEED.model_copy(update={"period_to": "2026-11"})
+
+    outlook = need_outlook(publication, november, publication.as_of)
+
+    assert outlook is not None
+    assert outlook.months == ("2026-11",)
 
 
 @pytest.mark.parametrize(

@@ -77,15 +77,12 @@ def test_a_stock_never_falls_with_the_need_and_chances_never_rise_with_it(
 
 
 def test_the_band_of_a_sum_is_narrower_the_less_errors_persist() -> None:
-    row = [60.0, 70.0, 85.0, 100.0, 115.0, 130.0, 140.0]
-    quantiles = np.array([row] * 3)
-
     alike, usual, alone = (
-        quantiles_of_sums(quantiles[None], carry)[0] for carry in (1.0, 0.7, 0.0)
+        quantiles_of_sums(SPREAD[None, :3], carry)[0] for carry in (1.0, 0.7, 0.0)
     )
 
     # All months alike: the quantiles of the sum are the sums of the quantiles.
-    assert alike == pytest.approx(3.0 * np.array(row), abs=4.0)
+    assert alike == pytest.approx(3.0 * SPREAD[0], abs=4.0)
     widths = [found[-2] - found[1] for found in (alike, usual, alone)]
     assert widths == sorted(widths, reverse=True)
     # Three independent months: the width grows with the square root of their number.
@@ -116,7 +113,7 @@ def test_a_lead_time_counts_unless_as_much_is_on_order() -> None:
 def test_a_firm_gets_of_its_need_what_its_country_gets_of_a_normal_month() -> None:
     half = outlook(Firm(10.0, stock=11.0))
 
-    assert half.out_in == "2027-02"
+    assert (half.out_in, half.chance_short) == ("2027-02", 1.0)
     assert (half.stock_90, half.stock_95) == pytest.approx((15.0, 15.0), rel=0.01)
     assert outlook(Firm(10.0, stock=16.0)).out_in is None
 

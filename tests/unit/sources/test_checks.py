@@ -210,6 +210,17 @@ def test_fourteen_of_652_cells_are_refused() -> None:
     assert "at least 80% of what the last vintage held" in only
 
 
+def test_a_new_month_is_as_full_as_most_and_not_as_the_fullest() -> None:
+    known = [
+        make_trade(first="2025-01", months=5, partners=30),
+        make_trade(first="2025-06", months=1, partners=100),
+    ]
+
+    new = make_trade(first="2025-07", months=1, partners=30)
+
+    assert objected(new, pd.concat(known, ignore_index=True)) == ()
+
+
 def test_a_sentence_names_values_of_its_check_and_nothing_else_of_the_module() -> None:
     names = re.findall(r"{(\w+)", Path(checks.__file__).with_suffix(".yaml").read_text("utf-8"))
 

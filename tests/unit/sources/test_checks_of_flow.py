@@ -53,6 +53,23 @@ def test_exports_pass_beside_what_is_known_and_a_control_that_halves_them_too() 
     assert found(EXPORTS, rows({}, "2026-08-01", "published_figures")) == ()
 
 
+def test_one_partner_that_is_far_off_does_not_make_a_table_one_of_imports() -> None:
+    apart = {**EXPORTS, "DEU": 9 * EXPORTS["DEU"]}
+
+    assert found(apart, rows(EXPORTS, "2026-08-01", "published_figures")) == ()
+    assert found(apart, rows(EXPORTS, "2026-07-01", "published_figures")) == ()
+
+
+def test_a_usual_month_is_not_one_that_stands_out() -> None:
+    months = {"2026-05-01": 1.0, "2026-06-01": 1.1, "2026-07-01": 20.0}
+    known = [
+        rows({name: times * tonnes for name, tonnes in EXPORTS.items()}, month, "published_figures")
+        for month, times in months.items()
+    ]
+
+    assert found(EXPORTS, pd.concat(known, ignore_index=True)) == ()
+
+
 def test_china_is_no_partner_of_its_own_exports() -> None:
     (objection,) = found({**EXPORTS, "CHN": 80.0}, rows(EXPORTS, "2026-08-01", "published_figures"))
 
@@ -118,6 +135,30 @@ def test_a_table_is_judged_by_most_of_its_value_and_not_by_a_parcel() -> None:
 
     assert unusual(priced(japan, parcel), JAPAN) == []
     assert len(unusual(priced(("JPN", "2026-08", 110.0, 95.0), parcel), JAPAN)) == 1
+
+
+def test_one_odd_price_of_three_months_decides_nothing() -> None:
+    new = priced(("JPN", "2026-08", 50.0, 61.0), ("JPN", "2026-09", 50.0, 150.0),
+                 ("JPN", "2026-10", 50.0, 62.0))  # fmt: skip
+
+    assert unusual(new, JAPAN) == []
+
+
+@pytest.mark.parametrize(("copies", "usable"), [(1, True), (3, False)], ids=["another", "unusable"])
+def test_usual_prices_are_those_of_most_usable_versions(copies: int, *, usable: bool) -> None:
+    is_value = JAPAN["measure"].eq("value_musd")
+    odd = JAPAN.assign(value=JAPAN["value"].mask(is_value, 10 * JAPAN["value"]), usable=usable)
+    known = pd.concat([JAPAN, JAPAN, *([odd] * copies)], ignore_index=True)
+
+    assert unusual(priced(("JPN", "2026-08", 110.0, 63.0)), known) == []
+
+
+def test_a_price_is_impossible_by_its_usual_month_and_not_by_its_worst() -> None:
+    new = priced(("JPN", "2026-08", 50.0, 50.0), ("JPN", "2026-09", 50.0, 6_000.0),
+                 ("JPN", "2026-10", 50.0, 50.0))  # fmt: skip
+    file = FileRows("customs", "japan.csv", "0", {"observations": new})
+
+    assert objections(file, stored=JAPAN.iloc[:0], ingested_at=NOW) == ()
 
 
 @pytest.mark.slow
