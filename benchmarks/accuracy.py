@@ -55,7 +55,7 @@ Without it the engine's MASE is {mase:.3f} of the best peer's (with it {mase_all
 {sql:.3f} ({sql_all:.3f}).
 """
 PARTS_TEXT = """
-What each part is worth: experts alone with the band of their own past errors, their median, and the
+What each part is worth: base forecasts alone with the band of their own past errors, their median, and the
 product. Ratios are to the best peer.
 """
 
@@ -193,10 +193,10 @@ def heavy_text(found: Found) -> str:
 
 def parts_text(found: Found) -> pd.DataFrame:
     scores = found.scores
-    experts = [name for name in scores.index if name in PANEL_FORECASTS]
+    base_forecasts = [name for name in scores.index if name in PANEL_FORECASTS]
     named = {
-        **{f"expert {name}": name for name in reversed(experts)},
-        "experts' median, the band of its past errors": BASE_MEDIAN,
+        **{f"base forecast {name}": name for name in reversed(base_forecasts)},
+        "their median, the band of its past errors": BASE_MEDIAN,
         f"**{MODEL}**": MODEL,
     }
     rows = [

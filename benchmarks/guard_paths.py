@@ -95,7 +95,7 @@ def _engine_paths() -> Iterator[tuple[str, Path]]:
     small = replace(BRIEF, pairs=60, rows=200, num_iterations=2, num_leaves=3)
     season = season_profiles(values)
     yield "engine features", features
-    yield "experts", lambda: [BASE_FORECASTS[name](values, season, 6) for name in IN_MEDIAN]
+    yield "base forecasts", lambda: [BASE_FORECASTS[name](values, season, 6) for name in IN_MEDIAN]
     yield "train", train
     engine = make_engine(values)
     rows = np.arange(len(values))

@@ -30,8 +30,8 @@ from models.forecasting.snapshot import Snapshot
 
 PYTHON = "MAGNETCAST_PEERS"
 ENGINE = "engine with seven quantiles"
-ALONE = "ten experts alone, no quantiles"
-SCORED = "backtest: engine, ten experts with bands, scores"
+ALONE = "ten base forecasts alone, no quantiles"
+SCORED = "backtest: engine, ten base forecasts with bands, scores"
 ROUNDS = {ENGINE: 3, ALONE: 3, SCORED: 1, "mlforecast": 3, "statsforecast": 1}
 """Times that each is measured; the median counts."""
 
@@ -42,9 +42,9 @@ WARM_UP_SERIES = 20
 
 INTRODUCTION = """
 One after the other on one machine, each six times refitted and asked for the forecasts of every
-series. *Engine with seven quantiles* is all that a forecast takes: experts, training, boosters,
+series. *Engine with seven quantiles* is all that a forecast takes: base forecasts, training, boosters,
 validation, bands and quantiles from the panel's table on; the scoreboard of a backtest, bands
-for each of the ten experts and scores, is not in it and is separate. *mlforecast* is one
+for each of the ten base forecasts and scores, is not in it and is separate. *mlforecast* is one
 LightGBM of 300 rounds on log differences with its conformal band of two windows;
 *statsforecast* is AutoETS and DynamicOptimizedTheta with their bands. Peers run in their own
 environment. Each first forecasts twenty series untimed, so neither imports nor compiling count.

@@ -39,7 +39,7 @@ def features(as_of: Moment = None, *, commodity: str | None = None) -> pd.DataFr
     Returns:
         One row per destination and month to forecast: destination, period, horizon in months, one
         column per feature, level_tonnes, offset_tonnes and experts_tonnes, the base forecast; of a
-        partner table usual_move_tonnes too, the scale of the series.
+        partner table usual_move_tonnes too, the spread of the series.
     """
     return rows_of(opened(as_of, commodity).origin)
 

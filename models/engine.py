@@ -267,7 +267,7 @@ class PanelView:
             quantile_model.LEVEL: point.base.reshape(-1),
             quantile_model.OFFSET: 0.0,
             quantile_model.BASE_TONNES: point.base.reshape(-1),
-            quantile_model.SCALE: np.repeat(point.stats.spread, self.horizon),
+            quantile_model.SPREAD: np.repeat(point.stats.spread, self.horizon),
         }
         recent = mean_known(self.tonnes[rows, -RECENT_MONTHS:])
         scales[quantile_model.RECENT_MEAN] = np.repeat(recent, self.horizon)

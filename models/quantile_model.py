@@ -48,8 +48,8 @@ SIDES: Final = "sides"
 """Key of the metadata: log ratio of the spreads above and below the median of which half is kept;
 without it one spread, half the distance of the outer quantiles, serves both sides."""
 
-SCALE: Final = "usual_move_tonnes"
-"""Column of the rows: usual change of a series from month to month, 0 where it never changed."""
+SPREAD: Final = "usual_move_tonnes"
+"""Column of the rows: spread of a series, 0 where it never changed."""
 
 SPREAD_LOG: Final = "spread_log"
 """Feature of panels: log of a series' usual monthly change, as a share of its level."""
@@ -200,7 +200,7 @@ def base_distance(metadata: Mapping[str, object], rows: pd.DataFrame) -> _Floats
     """Distance of the base forecasts' finite median from the level, in the model's unit."""
     base, level, offset = (_finite(rows, name) for name in (BASE_TONNES, LEVEL, OFFSET))
     if UNIT in metadata:
-        scale = _finite(rows, SCALE)
+        scale = _finite(rows, SPREAD)
         return np.divide(base - level, scale, out=np.zeros(len(rows)), where=scale > 0)
     shifted_base, shifted_level = (
         np.maximum(tonnes + offset, _SMALLEST_TONNES) for tonnes in (base, level)
@@ -220,7 +220,7 @@ def quantiles_of(
     level, offset = (_finite(rows, column) for column in (LEVEL, OFFSET))
     quantiles, start = _quantile_distances(distances, metadata, rows), level + offset
     if UNIT in metadata:
-        shifted = start[:, np.newaxis] + quantiles * _finite(rows, SCALE)[:, np.newaxis]
+        shifted = start[:, np.newaxis] + quantiles * _finite(rows, SPREAD)[:, np.newaxis]
     else:
         shifted = start[:, np.newaxis] * np.exp(quantiles)
     tonnes = np.maximum(shifted - offset[:, np.newaxis], 0.0)
@@ -335,7 +335,7 @@ def widened(distances: Distances, spread_log: _Floats, metadata: Mapping[str, An
 def _scale_columns(metadata: Mapping[str, object]) -> list[str]:
     optional = {
         HISTORY_WEIGHT: [HISTORY_STDERR],
-        UNIT: [SCALE],
+        UNIT: [SPREAD],
         RETURNS: [STOPPED_MONTHS, STOPPED_FROM],
         SKEWED: [RECENT_MEAN, STOPPED_MONTHS],
     }

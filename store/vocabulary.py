@@ -130,7 +130,7 @@ CONTRIBUTIONS: Final = (
     "level", *FAMILIES, "experts", "past_mean", "past_errors", "policy_response", "reconciliation",
 )  # fmt: skip
 """Parts that add up to a forecast's p50 in tonnes: the mean month of the last year, the
-contributions of the families and the statistical experts, the mean deviation of targets in
+contributions of the families and the base forecasts (``experts``), the mean deviation of targets in
 training, the bias correction from past errors, the response to controls, and reconciliation."""
 
 CHANGED_INPUTS: Final = (

@@ -38,19 +38,19 @@ FEATURES: Final = (
     *(
         _entry(
             f"{name}_distance",
-            "usual moves",
-            f"what {_WORDS.get(name, name.replace('_', ' '))} forecasts less the experts' median",
+            "spreads",
+            f"what {_WORDS.get(name, name.replace('_', ' '))} forecasts less the median base forecast",
         )
         for name in methods.PANEL_FORECASTS
     ),
-    _entry("experts_apart", "usual moves", "standard deviation of what the experts forecast"),
-    _entry("experts_level_log", "log ratio", "the experts' median, to the level"),
-    _entry("spread_log", "log ratio", "usual move from month to month, to the level"),
+    _entry("base_forecasts_apart", "spreads", "standard deviation of the base forecasts"),
+    _entry("base_forecast_level_log", "log ratio", "median base forecast, to the level"),
+    _entry("spread_log", "log ratio", "spread of monthly changes, to the level"),
     _entry("scale_log", "log ratio", "mean difference to the year before, to the level"),
-    _entry("spread_to_scale_log", "log ratio", "usual move, to that difference"),
+    _entry("spread_to_scale_log", "log ratio", "spread of monthly changes, to that difference"),
     _entry("zero_share", "share", "months of the last two years without trade"),
     _entry("known_months", "months", "months of the series that are known"),
-    _entry("panel_momentum", "usual moves", "last quarter of the middle series to the year before"),
+    _entry("panel_momentum", "spreads", "last quarter of the middle series to the year before"),
     _entry("season_here", "share", "usual season of the target month", "season"),
     _entry("season_strength", "share", "standard deviation of the usual season", "season"),
 )
@@ -99,8 +99,8 @@ def compute(
             f"{name}_distance": ratio(forecast - median, spread)
             for name, forecast in forecasts.items()
         },
-        "experts_apart": ratio(np.std(list(forecasts.values()), axis=0), spread),
-        "experts_level_log": np.log((median + offset) / (origin.level[:, None] + offset)),
+        "base_forecasts_apart": ratio(np.std(list(forecasts.values()), axis=0), spread),
+        "base_forecast_level_log": np.log((median + offset) / (origin.level[:, None] + offset)),
         "spread_log": log_ratio(stats.spread, stats.level),
         "scale_log": log_ratio(stats.scale, stats.level),
         "spread_to_scale_log": log_ratio(stats.spread, stats.scale),

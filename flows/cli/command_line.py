@@ -41,7 +41,7 @@ VERBS: Final[Mapping[str, Mapping[str, Sequence[str]]]] = {
 _FAMILIES: Final = {
     "config": "Show every setting and model parameter, its value, unit and source.",
     "ingest": "Load facts into the store; the bundled tables if no source is named.",
-    "data": "Show what was ingested, refused or waits for review, and the panel.",
+    "data": "Show what was ingested, refused or waits for review, and the evidence panel.",
     "publications": "List publications, check their digests, approve or reject held ones.",
     "home": "Migrate the database of an older version, or copy it to SQLite or PostgreSQL.",
 }

@@ -89,7 +89,7 @@ def release_refused(number: Number, /) -> None:
 def panel(
     *, as_of: AsOf = None, commodity: Commodity = None, out: Out = None, format: Form = "table"
 ) -> None:
-    """Write the panel of every month and destination as it was known on a day.
+    """Write the evidence panel of every month and destination as it was known on a day.
 
     Columns are destination, period, tonnes, stderr_t, kind and available_at. --commodity writes the
     partner table of that commodity: destination, period, tonnes.

@@ -46,8 +46,7 @@ Sets = Annotated[
 ParametersFile = Annotated[
     str | None,
     Parameter(
-        name=("--parameters", "--recipe"),
-        help="File of parameters, TOML or JSON; `default` for the preset.",
+        name="--parameters", help="File of parameters, TOML or JSON; `default` for the preset."
     ),
 ]
 

@@ -22,7 +22,7 @@ from models.quantile_model import (
     BASE_TONNES,
     LEVEL,
     OFFSET,
-    SCALE,
+    SPREAD,
     UNIT,
     TrainedModel,
     base_distance,
@@ -201,7 +201,7 @@ def _parts_in_moves(
     shares: dict[str, Floats], rows: pd.DataFrame, origin: Origin, stages: Stages
 ) -> pd.DataFrame:
     """Parts of a model whose boosters count in scales of the series: tonnes, which need no logs."""
-    parts = {name: share * rows[SCALE].to_numpy() for name, share in shares.items()}
+    parts = {name: share * rows[SPREAD].to_numpy() for name, share in shares.items()}
     level = rows["destination"].map(dict(zip(origin.series, origin.level, strict=True))).to_numpy()
     modelled, published = (stage["p50"].to_numpy() for stage in (stages.model, stages.published))
     parts["experts"] += rows[LEVEL].to_numpy() - level

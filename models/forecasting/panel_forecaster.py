@@ -127,7 +127,7 @@ class PanelForecaster:
 
     parameters: ModelParameters = field(default=PANEL_PRESET)
     baselines: Sequence[str] = ALL_BASE_FORECASTS
-    """Experts that it is compared with, ``BASE_MEDIAN`` or ``LAST_VALUE``."""
+    """Base forecasts that it is compared with, ``BASE_MEDIAN`` or ``LAST_VALUE``."""
     shifts_negative: bool = False
     """Whether series with values below zero are forecast above zero, by ``shift_of``, and the
     forecasts moved back; not together with a tree."""

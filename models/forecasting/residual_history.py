@@ -23,7 +23,7 @@ BASELINE_SPREAD: Final = 0.25
 """Spread by which errors of a forecast without boosters are scaled, log units."""
 
 PLAIN_SIDE: Final = 1.8
-"""The same in usual moves: a month ahead it covers 80 percent on young panels of trade."""
+"""The same in spreads of the series: a month ahead it covers 80 percent on young panels of trade."""
 
 SURE_STDERR: Final = 0.03
 """Months known at least this well may set weights and bands."""
@@ -93,8 +93,8 @@ def plain_distances(tonnes: Floats, rows: pd.DataFrame) -> Distances:
         rows: As ``models.forecasting.model_frame.rows_of``.
     """
     level = rows[quantile_model.LEVEL].fillna(ANY_LEVEL).to_numpy()
-    if quantile_model.SCALE in rows:
-        middle, side = ratio(tonnes - level, rows[quantile_model.SCALE].to_numpy()), PLAIN_SIDE
+    if quantile_model.SPREAD in rows:
+        middle, side = ratio(tonnes - level, rows[quantile_model.SPREAD].to_numpy()), PLAIN_SIDE
     else:
         offset = rows[quantile_model.OFFSET].to_numpy()
         middle, side = np.log((tonnes + offset) / (level + offset)), BASELINE_SPREAD

@@ -98,7 +98,7 @@ def test_the_source_of_the_page_can_be_stored_and_replayed(ports: str, tmp_path:
     assert offline.fetch(span, ingested_at=now).sha256 == file.sha256
 
 
-def test_the_expert_of_the_page_reaches_the_magnets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_base_forecast_of_the_page_reaches_the_magnets(monkeypatch: pytest.MonkeyPatch) -> None:
     origin = make_world().history().origin(at("2020-06-26"))
     monkeypatch.setitem(BASE_FORECASTS, "halfway", written("add-a-model")["HALFWAY"])
     season = series_stats(origin.tonnes).season

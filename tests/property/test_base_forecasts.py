@@ -1,4 +1,4 @@
-"""What holds of every expert whatever the series: units, order, time."""
+"""What holds of every base forecast whatever the series: units, order, time."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def fit(name: str, values: Floats) -> Floats:
 
 
 @pytest.mark.parametrize("name", BASE_FORECASTS)
-class TestEveryExpert:
+class TestEveryBaseForecast:
     @quick
     @given(values=PANELS)
     def test_states_a_number_of_at_least_zero_wherever_anything_is_known(

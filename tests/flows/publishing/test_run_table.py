@@ -111,7 +111,7 @@ def test_where_the_backtest_fails_the_champion_answers_without_new_scores(filled
 
 
 @pytest.mark.parametrize(("spoil", "fault"), [(np.nan, "no finite"), (-1.0, "it is negative")])
-def test_experts_answer_where_the_numbers_of_a_version_are_unusable(
+def test_base_forecasts_answer_where_the_numbers_of_a_version_are_unusable(
     filled: Filled, monkeypatch: pytest.MonkeyPatch, spoil: float, fault: str
 ) -> None:
     champion = champion_of(filled.settings, TABLE.model)
@@ -141,7 +141,7 @@ def test_experts_answer_where_the_numbers_of_a_version_are_unusable(
     assert set(forecast(known)["status"]) == {"statistical ensemble"}
 
 
-def test_what_experts_publish_with_parameters_of_their_own_after_a_failed_training_is_recomputed(
+def test_what_base_forecasts_publish_with_parameters_of_their_own_after_a_failed_training_is_recomputed(
     new_folder: Callable[[], Path], data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = settings_of(environment(new_folder(), data_dir))

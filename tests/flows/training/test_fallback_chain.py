@@ -93,7 +93,7 @@ def test_changed_texts_of_both_champions_leave_the_base_forecasts(twice: Setting
     assert_explained(made)
 
 
-def test_evidence_lost_for_one_destination_is_forecast_by_the_experts_and_published(
+def test_evidence_lost_for_one_destination_is_forecast_by_base_forecasts_and_published(
     twice: Settings,
 ) -> None:
     workspace = open_workspace(twice, at(LATER))

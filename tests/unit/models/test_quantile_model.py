@@ -247,7 +247,7 @@ def test_the_mean_of_a_skewed_series_is_that_of_its_last_years(
     }
     rows = make_rows(level=level).assign(
         **{
-            quantile_model.SCALE: scale,
+            quantile_model.SPREAD: scale,
             quantile_model.STOPPED_MONTHS: stopped,
             quantile_model.RECENT_MEAN: 400.0,
         }
@@ -267,7 +267,7 @@ def test_no_mean_of_a_skewed_series_lies_below_its_lowest_quantile() -> None:
         **quantile_model.SKEWNESS,
     }
     of_last_years = {quantile_model.STOPPED_MONTHS: 0.0, quantile_model.RECENT_MEAN: 1.0}
-    rows = make_rows(level=50.0).assign(**{quantile_model.SCALE: 100.0}, **of_last_years)
+    rows = make_rows(level=50.0).assign(**{quantile_model.SPREAD: 100.0}, **of_last_years)
 
     forecast = quantile_model.predict_quantiles(BOOSTERS, metadata, rows)
 

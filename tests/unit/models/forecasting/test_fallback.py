@@ -76,7 +76,7 @@ def assert_coherent(table: pd.DataFrame, origin: Origin) -> None:
         np.testing.assert_allclose(mean[members].sum(axis=0), mean[row], rtol=1e-6)
 
 
-def test_a_destination_without_a_year_of_evidence_falls_to_the_experts_alone() -> None:
+def test_a_destination_without_a_year_of_evidence_falls_to_the_base_forecasts_alone() -> None:
     origin = without(origin_at(), "JPN", 12)
 
     found = run_fallback_chain(chain(origin), origin.series, origin)

@@ -65,7 +65,7 @@ def test_without_a_past_there_is_nothing_to_train_on() -> None:
         evidence_training_set([], now(), QUICK)
 
 
-def test_rows_to_ask_about_are_the_features_and_what_the_experts_say() -> None:
+def test_rows_to_ask_about_are_the_features_and_what_the_base_forecasts_say() -> None:
     origin = make_world().history().origin(at("2020-04-22"))
 
     rows = rows_of(origin)
