@@ -42,10 +42,10 @@ WARM_UP_SERIES = 20
 
 INTRODUCTION = """
 One after the other on one machine, each six times refitted and asked for the forecasts of every
-series. *Engine with seven quantiles* is all that a forecast takes: base forecasts, training, boosters,
-validation, bands and quantiles from the panel's table on; the scoreboard of a backtest, bands
-for each of the ten base forecasts and scores, is not in it and is separate. *mlforecast* is one
-LightGBM of 300 rounds on log differences with its conformal band of two windows;
+series. *Engine with seven quantiles* is all that a forecast takes: base forecasts, training,
+boosters, validation, bands and quantiles from the panel's table on; the scoreboard of a backtest,
+bands for each of the ten base forecasts and scores, is not in it and is separate. *mlforecast* is
+one LightGBM of 300 rounds on log differences with its conformal band of two windows;
 *statsforecast* is AutoETS and DynamicOptimizedTheta with their bands. Peers run in their own
 environment. Each first forecasts twenty series untimed, so neither imports nor compiling count.
 Seconds are the median of the rounds.

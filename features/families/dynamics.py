@@ -25,7 +25,7 @@ _WORDS: Final = {
     "level": "the mean of the last year",
     "tsb": "smoothing of trade that comes and goes",
     "steady": "robust smoothing at a slow pace",
-    "swift_unadjusted": "robust smoothing at a fast pace, its season learned from none,",
+    "swift_unadjusted": "robust smoothing at a fast pace with a season learned from none",
 }
 
 
@@ -39,7 +39,7 @@ FEATURES: Final = (
         _entry(
             f"{name}_distance",
             "spreads",
-            f"what {_WORDS.get(name, name.replace('_', ' '))} forecasts less the median base forecast",
+            f"{_WORDS.get(name, name.replace('_', ' '))} less the median of the base forecasts",
         )
         for name in methods.PANEL_FORECASTS
     ),

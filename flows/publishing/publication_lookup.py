@@ -278,7 +278,7 @@ def _forecast_of(
     except StoreError as err:
         raise DataError(
             f"{err} {name} cannot be loaded, so what it forecast cannot be recomputed. Expected a "
-            "model of the registry: what base forecasts or the seasonal naive say without one is not "
+            "model of the registry: base forecasts and the seasonal naive without one are not "
             "recomputed. If it was one, restore MLflow's files from a backup."
         ) from err
     return modelled(model, features).table

@@ -23,7 +23,7 @@ BASELINE_SPREAD: Final = 0.25
 """Spread by which errors of a forecast without boosters are scaled, log units."""
 
 PLAIN_SIDE: Final = 1.8
-"""The same in spreads of the series: a month ahead it covers 80 percent on young panels of trade."""
+"""The same in spreads: a month ahead it covers 80 percent on young panels of trade."""
 
 SURE_STDERR: Final = 0.03
 """Months known at least this well may set weights and bands."""

@@ -141,7 +141,7 @@ def test_base_forecasts_answer_where_the_numbers_of_a_version_are_unusable(
     assert set(forecast(known)["status"]) == {"statistical ensemble"}
 
 
-def test_what_base_forecasts_publish_with_parameters_of_their_own_after_a_failed_training_is_recomputed(
+def test_base_forecasts_with_parameters_of_their_own_after_a_failed_training_are_recomputed(
     new_folder: Callable[[], Path], data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = settings_of(environment(new_folder(), data_dir))
