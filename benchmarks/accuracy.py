@@ -55,7 +55,7 @@ Without it the engine's MASE is {mase:.3f} of the best peer's (with it {mase_all
 {sql:.3f} ({sql_all:.3f}).
 """
 PARTS_TEXT = """
-What each part is worth: base forecasts alone with the band of their own past errors, their median, and
+What each part is worth: base forecasts alone with the band of their past errors, their median, and
 the product. Ratios are to the best peer.
 """
 
