@@ -61,6 +61,11 @@ def series_stats(values: Floats, profile: Floats | None = None) -> SeriesStats:
         values: Series x months up to the origin, NaN where missing; not modified.
         profile: The panel's season, by ``seasonality.common_profile``, if these are some of its
             series; None if they are all.
+
+    Examples:
+        >>> stats = series_stats(np.array([[100.0, 110.0] * 12]))
+        >>> stats.level.tolist(), stats.known_months.tolist(), stats.zero_share.tolist()
+        ([105.0], [24], [0.0])
     """
     season = season_profiles(values, profile)
     places = range(0, max(len(values), 1), BLOCK)
@@ -122,6 +127,11 @@ def zero_runs(values: Floats) -> tuple[Floats, Floats]:
 
     Returns:
         Both series x months; 0 where a series has not stopped.
+
+    Examples:
+        >>> runs, levels = zero_runs(np.array([[5.0] * 12 + [0.0] * 6]))
+        >>> runs[0, -2:].tolist(), levels[0, -2:].tolist()
+        ([0.0, 6.0], [0.0, 5.0])
     """
     runs, levels = np.zeros(values.shape), np.zeros(values.shape)
     rows = np.flatnonzero((values == 0).sum(axis=1) >= STOP_MONTHS)
@@ -146,7 +156,12 @@ def zero_runs(values: Floats) -> tuple[Floats, Floats]:
 
 
 def mean_known(window: Floats, weight: Floats | None = None) -> Floats:
-    """Mean of each row over its finite values, NaN without any."""
+    """Mean of each row over its finite values, NaN without any.
+
+    Examples:
+        >>> mean_known(np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan]])).tolist()
+        [2.0, nan]
+    """
     is_known = np.isfinite(window)
     counts = is_known * (1.0 if weight is None else weight)
     total = (np.where(is_known, window, 0.0) * counts).sum(axis=1)
@@ -156,13 +171,23 @@ def mean_known(window: Floats, weight: Floats | None = None) -> Floats:
 
 
 def ratio(value: Floats, unit: Floats) -> Floats:
-    """Values divided by a unit, 0 where the unit is 0."""
+    """Values divided by a unit, 0 where the unit is 0.
+
+    Examples:
+        >>> ratio(np.array([6.0, 6.0]), np.array([2.0, 0.0])).tolist()
+        [3.0, 0.0]
+    """
     value, unit = np.broadcast_arrays(value, unit)
     return np.divide(value, unit, out=np.zeros(value.shape), where=unit > 0)
 
 
 def log_ratio(value: Floats, unit: Floats) -> Floats:
-    """Log ratio of one number a series to another, as a column."""
+    """Log ratio of one number a series to another, as a column.
+
+    Examples:
+        >>> log_ratio(np.array([20.0]), np.array([10.0])).round(3).tolist()
+        [[0.693]]
+    """
     share = np.divide(value, unit, out=np.full(len(value), np.nan), where=unit > 0)
     logs: Floats = np.log(share + LEAST_RATIO)[:, None]
     return logs

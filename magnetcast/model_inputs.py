@@ -29,6 +29,11 @@ def panel(as_of: Moment = None, *, commodity: str | None = None) -> pd.DataFrame
     Returns:
         One row per destination and month: destination, period, tonnes, stderr_t, kind
         (``observed``, ``derived`` or ``estimated``), available_at.
+
+    Examples:
+        >>> panel = mc.panel("2026-11-25").set_index(["destination", "period"])
+        >>> float(panel.loc[("USA", "2025-05-01"), "tonnes"].round(1))
+        46.4
     """
     return opened(as_of, commodity).panel.frame.copy()
 
@@ -40,6 +45,11 @@ def features(as_of: Moment = None, *, commodity: str | None = None) -> pd.DataFr
         One row per destination and month to forecast: destination, period, horizon in months, one
         column per feature, level_tonnes, offset_tonnes and experts_tonnes, the base forecast; of a
         partner table usual_move_tonnes too, the spread of the series.
+
+    Examples:
+        >>> rows = mc.features("2026-11-25")
+        >>> sorted({"horizon", "tonnes_lag_1m_log", "experts_tonnes"} - set(rows))
+        []
     """
     return rows_of(opened(as_of, commodity).origin)
 

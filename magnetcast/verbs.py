@@ -58,6 +58,11 @@ def forecast(
 
     Raises:
         DataError: A destination is not forecast, or a parameter is unknown or out of range.
+
+    Examples:
+        >>> usa = mc.forecast("2026-11-25", "USA").set_index("period")
+        >>> usa.loc["2027-01-01", ["p10", "p50", "p90"]].is_monotonic_increasing
+        True
     """
     workspace = opened(as_of, commodity, parameters)
     forecasts = trial_forecast(workspace) if parameters else forecast_in(workspace)
@@ -89,6 +94,11 @@ def backtest(
 
     Raises:
         DataError: A destination is not forecast, or no origin is left to score.
+
+    Examples:
+        >>> cells = mc.backtest("2026-11-25", "USA", since="2026-06")
+        >>> {"magnetcast", "experts", "seasonal_naive"} <= set(cells["model"])
+        True
     """
     workspace = opened(as_of, commodity, parameters)
     result = workspace.backtest(first_origin(since, workspace.as_of))
@@ -104,6 +114,13 @@ def scenario(levers: str | Path | Mapping[str, object], as_of: Moment = None) ->
 
     Raises:
         DataError: The scenario is invalid or contradicts known facts.
+
+    Examples:
+        >>> rise = {"importer": "USA", "rate_pct": 60, "effective_from": "2027-02-01"}
+        >>> what_if = mc.scenario({"name": "60% on magnets", "tariffs": [rise]}, "2026-11-25")
+        >>> usa = what_if[what_if["destination"].eq("USA")].set_index("period")
+        >>> bool(usa["scenario_p50"]["2027-03-01"] < usa["base_p50"]["2027-03-01"])
+        True
     """
     snapshot = scenario_snapshot(Settings(), opened(as_of).as_of)
     if isinstance(levers, Mapping):
@@ -137,6 +154,11 @@ def explain(
 
     Raises:
         DataError: The destination or month was not forecast, or there is no earlier publication.
+
+    Examples:
+        >>> why = mc.explain("USA", "2026-11-25", period="2027-01").iloc[0]
+        >>> bool(abs(why.loc["level":"not_reproduced"].sum() - why["p50"]) < 1e-6)
+        True
     """
     settings = Settings()
     ingest_if_empty(settings)
@@ -182,6 +204,12 @@ def train(
 
     Raises:
         DataError: A parameter is unknown or out of range.
+
+    Examples:
+        >>> mc.train("2026-11-25")  # the version
+        1
+        >>> mc.train("2026-11-25", num_leaves=8)
+        2
     """
     settings, known_by = Settings(), moment(as_of, option="as_of")
     place, config = None if file is None else str(file), config_of(commodity)
@@ -199,6 +227,11 @@ def compare(a: int | str, b: int | str, *, commodity: str | None = None) -> pd.D
 
     Returns:
         One row per scope and metric: A, B, the difference B minus A, and its bounds p05 and p95.
+
+    Examples:
+        >>> scores = mc.compare(1, 2)
+        >>> scores.loc[scores["scope"].eq("ALL"), "metric"].tolist()
+        ['mase', 'sql', 'wape', 'coverage80']
     """
     return compare_runs(Settings(), str(a), str(b), config_of(commodity)).scores
 
@@ -215,6 +248,10 @@ def promote(
 
     Returns:
         ``is_champion``, and the ``decision`` with its ``table`` of rules.
+
+    Examples:
+        >>> mc.promote(2, accept="to show it").is_champion
+        True
     """
     settings = Settings()
     with single_writer(settings):
@@ -227,6 +264,10 @@ def rollback(reason: str, *, commodity: str | None = None) -> int:
     Args:
         reason: Why; kept with the version that is withdrawn.
         commodity: Commodity of the model, as in ``train``.
+
+    Examples:
+        >>> mc.rollback("to show it")  # the version that publishes again
+        1
     """
     settings = Settings()
     with single_writer(settings):

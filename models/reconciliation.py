@@ -58,6 +58,10 @@ def tree_of(parts: Mapping[str, Sequence[str]], series: Iterable[str]) -> Tree:
 
     Args:
         parts: Parts of each sum, without cycles; a leaf reached by several paths counts once.
+
+    Examples:
+        >>> tree_of({"all": ["USA", "DEU"]}, ["USA", "DEU"]).sum_names
+        ('all',)
     """
     panel_series = set(series)
     named = {part for names in parts.values() for part in names}
@@ -89,6 +93,11 @@ def add_sums(table: pd.DataFrame, tree: Tree) -> pd.DataFrame:
     Returns:
         One row for each of ``tree.series``, in that order. A month of an added sum is the sum of
         the leaves with values, NaN without any.
+
+    Examples:
+        >>> table = pd.DataFrame({24303: [100.0, 80.0]}, index=["DEU", "USA"])
+        >>> add_sums(table, tree_of({"all": ["DEU", "USA"]}, table.index))[24303].to_dict()
+        {'DEU': 100.0, 'USA': 80.0, 'all': 180.0}
     """
     places = [place for place, name in enumerate(tree.sum_names) if name not in table.index]
     total, known_count = _added_up(table, tree)
@@ -476,6 +485,12 @@ def coherent_factors(mean: Floats, spread: Floats, groups: Sequence[Ints]) -> Fl
 
     Returns:
         Factors, series x months; ones without sums.
+
+    Examples:
+        >>> groups = [np.array([0]), np.array([1]), np.array([0, 1])]
+        >>> mean, spread = np.array([[60.0], [30.0], [100.0]]), np.array([[6.0], [3.0], [3.0]])
+        >>> (mean * coherent_factors(mean, spread, groups)).round(1).tolist()
+        [[66.0], [33.0], [99.0]]
     """
     series, months = mean.shape
     bottom = [row for row in range(series) if len(groups[row]) == 1]

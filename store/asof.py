@@ -24,6 +24,13 @@ def until(text: str, *, now: pd.Timestamp, name: str = "as_of") -> pd.Timestamp:
     """The moment up to which rows count as known; the one reading of an as-of.
 
     A bare day counts whole, and today until now; a moment is UTC unless it says otherwise.
+
+    Examples:
+        >>> today = pd.Timestamp("2026-01-01", tz="UTC")
+        >>> until("2025-04-10", now=today)
+        Timestamp('2025-04-10 23:59:59+0000', tz='UTC')
+        >>> until("2025-04-10T09:00Z", now=today)
+        Timestamp('2025-04-10 09:00:00+0000', tz='UTC')
     """
     stamp = pd.to_datetime(text, errors="coerce") if re.fullmatch(MOMENT, text) else pd.NaT
     if pd.isna(stamp) or stamp.year <= 1:  # pandas reads years that no store can hold
@@ -68,6 +75,14 @@ def known_at(rows: pd.DataFrame, *, key: Sequence[str], as_of: pd.Timestamp) -> 
 
     Raises:
         LeakError: ``as_of`` has no time zone, so it cannot be compared safely.
+
+    Examples:
+        >>> may, june, july = pd.date_range("2025-05-01", periods=3, freq="MS", tz="UTC")
+        >>> rows = pd.DataFrame({"period": "2025-03", "t": [580, 585], "available_at": [may, july]})
+        >>> known_at(rows, key=["period"], as_of=june)["t"].tolist()
+        [580]
+        >>> known_at(rows, key=["period"], as_of=july)["t"].tolist()
+        [585]
     """
     require_time_zone(as_of)
     names = list(key)

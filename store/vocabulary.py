@@ -56,7 +56,12 @@ EU27_MEMBERS: Final = frozenset(
 
 
 def importer_of(destination: str) -> str:
-    """Customs union or country whose tariff applies to a destination."""
+    """Customs union or country whose tariff applies to a destination.
+
+    Examples:
+        >>> importer_of("DEU"), importer_of("USA")
+        ('EU27', 'USA')
+    """
     return EU27 if destination in EU27_MEMBERS.union(AGGREGATES[EU27]) else destination
 
 
@@ -113,7 +118,12 @@ _HS_CODE: Final = re.compile(r"\d{4}(\d\d){0,3}", re.ASCII)
 
 
 def is_covered(text: str) -> bool:
-    """Whether a text names something that an act may cover: an HS code or one of ``COVERED``."""
+    """Whether a text names something that an act may cover: an HS code or one of ``COVERED``.
+
+    Examples:
+        >>> is_covered("850511"), is_covered("magnet steel")
+        (True, False)
+    """
     return text in COVERED or _HS_CODE.fullmatch(text) is not None
 
 

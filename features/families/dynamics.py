@@ -73,13 +73,24 @@ def base_forecasts(
 
 
 def forecast_ceiling(values: Floats) -> Floats:
-    """Largest base forecast allowed for each series, series x 1, in tonnes."""
+    """Largest base forecast allowed for each series, series x 1, in tonnes.
+
+    Examples:
+        >>> forecast_ceiling(np.array([[3.0, np.nan, 2.0]])).tolist()
+        [[150.0]]
+    """
     highest: Floats = np.where(np.isfinite(values), values, 0.0).max(axis=1)
     return CEILING * highest[:, None]
 
 
 def median_forecast(forecasts: dict[str, Floats], *, is_panel: bool = False) -> Floats:
-    """Median of the base forecasts in ``IN_MEDIAN``, of panels in ``PANEL_MEDIAN``."""
+    """Median of the base forecasts in ``IN_MEDIAN``, of panels in ``PANEL_MEDIAN``.
+
+    Examples:
+        >>> tonnes = dict.fromkeys(methods.IN_MEDIAN, np.array([[10.0, 20.0]]))
+        >>> median_forecast({**tonnes, methods.IN_MEDIAN[0]: np.array([[900.0, 0.0]])}).tolist()
+        [[10.0, 20.0]]
+    """
     names = methods.PANEL_MEDIAN if is_panel else methods.IN_MEDIAN
     return np.asarray(np.median(np.stack([forecasts[name] for name in names]), axis=0))
 

@@ -55,6 +55,11 @@ def season_profiles(values: Floats, panel: Floats | None = None) -> Floats:
         Series x months of the year, at least 0.3; column k is for the matrix columns k, k + 12, ...
         Ones for panels under two years. Series without a full year of ratios get the panel's
         profile, which is ones if fewer than ten series have a profile.
+
+    Examples:
+        >>> year = np.where(np.arange(12) == 1, 0.5, 1.0)  # February is half of the others
+        >>> season_profiles(100 * np.tile(year, (1, 5)))[0, :3].round(2).tolist()
+        [1.04, 0.52, 1.04]
     """
     if values.shape[1] < LEAST_YEARS * YEAR or not len(values):
         return np.ones((len(values), YEAR))

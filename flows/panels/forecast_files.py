@@ -48,6 +48,16 @@ def compare_forecasts(
 
     Raises:
         DataError: A table cannot be used, or they share no cell.
+
+    Examples:
+        >>> months = pd.date_range("2021-01-01", periods=48, freq="MS")
+        >>> df = pd.DataFrame({"unique_id": "a", "ds": months, "y": 100.0 + months.month})
+        >>> cut = pd.Timestamp("2023-12-01")
+        >>> ahead = df[df["ds"] > cut].rename(columns={"y": "p50"}).assign(cutoff=cut)
+        >>> high = ahead.assign(p50=1.1 * ahead["p50"])
+        >>> found = mc.compare_forecasts(df, ahead, high)
+        >>> found.loc[found["metric"].eq("wape"), "difference"].round(2).tolist()[0]
+        -0.1
     """
     columns: Names | None = None
     if id_col or time_col or target_col:

@@ -111,6 +111,12 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         refused_: Reasons by series that cannot be used.
         left_out_: Table of all series that are not forecast, with the reason of each.
         freq_: ``MS`` or ``ME``, if dates are the first or the last day of months.
+
+    Examples:
+        >>> months = pd.date_range("2019-01-01", periods=72, freq="MS")
+        >>> df = pd.DataFrame({"unique_id": "a", "ds": months, "y": 100.0 + months.month})
+        >>> mc.Forecaster().fit(df).predict(3, level=[80]).shape
+        (3, 6)
     """
 
     models: Any = None

@@ -74,7 +74,13 @@ def cell_scores(forecasts: pd.DataFrame, truth: pd.DataFrame, scale: pd.DataFram
 
 
 def lead_of(forecasts: pd.DataFrame) -> Ints:
-    """Months from that of the as-of to the target, of a panel file the horizon."""
+    """Months from that of the as-of to the target, of a panel file the horizon.
+
+    Examples:
+        >>> days = {"as_of": "2025-04-25", "period": "2025-06-01"}
+        >>> lead_of(pd.DataFrame([days]).apply(pd.to_datetime)).tolist()
+        [2]
+    """
     if "as_of" not in forecasts:
         return forecasts["horizon"].to_numpy(dtype=np.int64)
     return month_numbers(forecasts["period"]) - month_numbers(forecasts["as_of"])
@@ -294,7 +300,12 @@ LEAD_SCOPES: Final = (ALL, FORECASTABLE, WORLD, "USA", "DEU", "EU27")
 
 
 def group_label(first: int, last: int) -> str:
-    """A group of leads or horizons in words: ``over`` or e.g. ``1-3``."""
+    """A group of leads or horizons in words: ``over`` or e.g. ``1-3``.
+
+    Examples:
+        >>> group_label(1, 3), group_label(-12, 0)
+        ('1-3', 'over')
+    """
     return f"{first}-{last}" if last > 0 else "over"
 
 

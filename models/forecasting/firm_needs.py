@@ -201,6 +201,10 @@ def running_gap(paths: Floats, needed: Floats) -> Floats:
     Args:
         paths: What arrives, paths x months, the first month first.
         needed: By month.
+
+    Examples:
+        >>> running_gap(np.array([[80.0, 130.0, 90.0]]), np.array([100.0, 100.0, 100.0])).tolist()
+        [[20.0, 0.0, 10.0]]
     """
     gap, gaps = np.zeros(len(paths)), np.zeros_like(paths)
     for month, need in enumerate(needed):

@@ -118,7 +118,13 @@ def metadata_of(
 
 
 def weighted_quantiles(values: Floats, weights: Floats, levels: Floats) -> Floats:
-    """Quantiles of weighted values, interpolated between the middles of their weights."""
+    """Quantiles of weighted values, interpolated between the middles of their weights.
+
+    Examples:
+        >>> values, weights = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 1.0])
+        >>> weighted_quantiles(values, weights, np.array([0.5])).tolist()
+        [2.0]
+    """
     order = np.argsort(values, kind="stable")
     ordered = weights[order]
     place = (np.cumsum(ordered) - 0.5 * ordered) / ordered.sum()

@@ -260,7 +260,12 @@ def _number(parameters: ModelParameters, name: str, value: object, *, where: str
 
 
 def parse_assignment(text: str) -> tuple[str, str]:
-    """Name and value of ``name=value``."""
+    """Name and value of ``name=value``.
+
+    Examples:
+        >>> parse_assignment("learning_rate=0.1")
+        ('learning_rate', '0.1')
+    """
     name, equals, value = (part.strip() for part in text.partition("="))
     if not (name and equals and value):
         raise DataError(

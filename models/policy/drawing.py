@@ -102,7 +102,13 @@ def _edges(plain: Floats) -> Floats:
 
 
 def summed(draws: Floats, groups: Sequence[Ints]) -> Floats:
-    """Draws, those of sums added up from their members'; draws x series x targets."""
+    """Draws, those of sums added up from their members'; draws x series x targets.
+
+    Examples:
+        >>> groups = [np.array([0]), np.array([1]), np.array([0, 1])]
+        >>> summed(np.array([[[1.0], [2.0], [9.0]]]), groups).tolist()
+        [[[1.0], [2.0], [3.0]]]
+    """
     totals = draws.copy()
     for row, members in enumerate(groups):
         if len(members) > 1:

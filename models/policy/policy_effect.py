@@ -391,6 +391,10 @@ def faded(share: Floats, held: Floats, age: Floats) -> Floats:
         share: Share of the level before, by months under the control alone.
         held: Part of what is held back that still is, in logs, 0 to 1.
         age: Months since the control began; what lies above the level ends at ``WORKED_OFF``.
+
+    Examples:
+        >>> faded(np.array([0.25]), np.array([0.5]), np.array([3.0])).tolist()
+        [0.5]
     """
     return np.asarray(share ** np.where(share < 1.0, held, age < WORKED_OFF))
 
@@ -401,6 +405,10 @@ def withheld(past: Floats, level: Floats) -> float:
     Args:
         past: Exports under it, destinations x months; NaN where not known.
         level: Exports expected without it.
+
+    Examples:
+        >>> withheld(np.array([[40.0, 90.0, 120.0]]), np.array([[100.0, 100.0, 100.0]]))
+        50.0
     """
     stock = 0.0
     for gap in np.nansum(level - past, axis=0).tolist():
@@ -418,6 +426,10 @@ def worked_off(tonnes: Floats, level: Floats, stock: float) -> Floats:
         tonnes: Draws x destinations x months.
         level: Exports expected without the control, destinations x months.
         stock: Tonnes held back by now.
+
+    Examples:
+        >>> worked_off(np.array([[[150.0, 150.0]]]), np.array([[100.0, 100.0]]), 60.0).tolist()
+        [[[150.0, 110.0]]]
     """
     above, below = np.maximum(tonnes - level, 0.0), np.maximum(level - tonnes, 0.0)
     paths, left = np.minimum(tonnes, level), np.full(len(tonnes), stock)

@@ -65,7 +65,12 @@ def _percent_sign(code: str) -> str:
 
 
 def dated(moment: date, form: Form) -> str:
-    """Date in the language of the reader, as a day, a month or a year."""
+    """Date in the language of the reader, as a day, a month or a year.
+
+    Examples:
+        >>> dated(date(2025, 4, 4), "day")
+        '4 Apr 2025'
+    """
     code = language()
     if code == DEFAULT:
         return format_date(moment, _ENGLISH[form], locale_of(code))
@@ -75,7 +80,12 @@ def dated(moment: date, form: Form) -> str:
 
 
 def months_between(first: date, last: date) -> str:
-    """Run of months by its first and last; a year that both share is written once."""
+    """Run of months by its first and last; a year that both share is written once.
+
+    Examples:
+        >>> months_between(date(2026, 8, 1), date(2026, 10, 1))
+        'August to October 2026'
+    """
     code = language()
     if (first.year, first.month) == (last.year, last.month):
         return dated(last, "long month")
@@ -92,7 +102,12 @@ def territory(alpha_2: str) -> str | None:
 
 
 def listed(parts: Sequence[str]) -> str:
-    """Parts as a list in a sentence: ``A, B and C``."""
+    """Parts as a list in a sentence: ``A, B and C``.
+
+    Examples:
+        >>> listed(["USA", "Germany", "Korea"])
+        'USA, Germany and Korea'
+    """
     return format_list(parts, locale=locale_of(_COMMAS.get(language(), language())))
 
 

@@ -321,7 +321,12 @@ T = TypeVar("T")
 
 
 def decimal_point(text: str) -> str:
-    """A number with a decimal point and no other mark, unchanged."""
+    """A number with a decimal point and no other mark, unchanged.
+
+    Examples:
+        >>> decimal_point("585.2")
+        '585.2'
+    """
     if not _NUMBER.fullmatch(text):
         raise ValueError("a plain number")
     return text
@@ -404,7 +409,12 @@ def check_year(text: str) -> None:
 
 
 def parse_day(text: str) -> pd.Timestamp:
-    """Day of ``YYYY-MM-DD``."""
+    """Day of ``YYYY-MM-DD``.
+
+    Examples:
+        >>> parse_day("2025-04-04")
+        Timestamp('2025-04-04 00:00:00')
+    """
     if not _DAY.fullmatch(text):
         raise ValueError("a day YYYY-MM-DD")
     check_year(text)

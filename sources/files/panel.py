@@ -45,6 +45,10 @@ def our_names(header: Sequence[str], called: Sequence[str] | None = None) -> lis
 
     Args:
         called: What the file calls ``OURS``; where None, names of ``NIXTLA`` are ours too.
+
+    Examples:
+        >>> our_names(["unique_id", "ds", "y"])
+        ['destination', 'period', 'tonnes']
     """
     pairs = zip(called or NIXTLA, OURS, strict=True)
     ours = {their: our for their, our in pairs if called or our not in header}
@@ -52,7 +56,12 @@ def our_names(header: Sequence[str], called: Sequence[str] | None = None) -> lis
 
 
 def names_of(text: str | None) -> Names | None:
-    """Names of series, date and value in ``--columns``."""
+    """Names of series, date and value in ``--columns``.
+
+    Examples:
+        >>> names_of("sku, month, sales")
+        ('sku', 'month', 'sales')
+    """
     if text is None:
         return None
     names = [name.strip() for name in text.split(",")]
@@ -163,7 +172,12 @@ def names_in(ids: "pd.Series[Any]") -> "pd.Series[str]":
 
 
 def numbers_of(column: "pd.Series[str] | pd.Series[float]") -> tuple[Floats, Flags]:
-    """Numbers of a column, NaN where there is none, and a mask of the wrong cells."""
+    """Numbers of a column, NaN where there is none, and a mask of the wrong cells.
+
+    Examples:
+        >>> numbers_of(pd.Series(["1.5", "", "about 3"]))
+        (array([1.5, nan, nan]), array([False, False,  True]))
+    """
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         plain = np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
         return plain, np.zeros(len(plain), dtype=np.bool_)
@@ -202,6 +216,10 @@ def read_month(text: str) -> int:
 
     Raises:
         ValueError: The text is not a month; the message says why.
+
+    Examples:
+        >>> read_month("2025-04"), read_month("202504"), read_month("2025-04-30")
+        (24303, 24303, 24303)
     """
     match = _MONTH.fullmatch(text.strip().removesuffix(".0"))
     if not match:

@@ -427,7 +427,12 @@ def _column(place: int, title: str) -> Column:
 
 
 def month_of(text: str) -> str:
-    """``YYYY-MM`` of a cell such as 202608, 2026-08 or 2026年8月."""
+    """``YYYY-MM`` of a cell such as 202608, 2026-08 or 2026年8月.
+
+    Examples:
+        >>> month_of("2026年8月"), month_of("202608")
+        ('2026-08', '2026-08')
+    """
     match = _MONTH.fullmatch(folded(text))
     if match is None:
         raise ValueError("one month (202608, 2026-08, 2026年8月)")
@@ -435,7 +440,12 @@ def month_of(text: str) -> str:
 
 
 def tonnes_of(unit: str) -> float:
-    """Tonnes of a unit of weight."""
+    """Tonnes of a unit of weight.
+
+    Examples:
+        >>> tonnes_of("千克"), tonnes_of("t")
+        (0.001, 1.0)
+    """
     if (tonnes := _units().get(folded(unit))) is None:
         raise ValueError("a unit of weight (千克, kg, 吨, t)")
     return tonnes
@@ -450,6 +460,10 @@ def partner_place(name: str, code: str = "") -> str | None:
     Args:
         name: Chinese or English, however spaced and punctuated; may be empty beside a code.
         code: 贸易伙伴编码, three digits; anything else is no code.
+
+    Examples:
+        >>> partner_place("美国"), partner_place("Germany"), partner_place("", "987")
+        ('USA', 'DEU', 'C987')
     """
     plain = _letters(name)
     plain = plain if plain in _names() else plain.removeprefix("the").removesuffix("the")

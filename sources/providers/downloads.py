@@ -156,7 +156,12 @@ def amounts_of(title: str, texts: "pd.Series[str]", problems: Problems) -> pd.Da
 
 
 def amount_of(text: str) -> float | None:
-    """A number with or without thousands separators; None where there is none."""
+    """A number with or without thousands separators; None where there is none.
+
+    Examples:
+        >>> amount_of("1,234.5"), amount_of("-")
+        (1234.5, None)
+    """
     plain = folded(text).replace(" ", "")
     if plain in {"", "-", "--", "—", "..", "n/a"}:
         return None

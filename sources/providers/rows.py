@@ -29,6 +29,11 @@ def usual_moment(months: pd.Series, *, lag_days: int, ingested_at: pd.Timestamp)
     Args:
         months: first days.
         lag_days: days after the month's end.
+
+    Examples:
+        >>> today, april = pd.Timestamp("2026-01-01", tz="UTC"), pd.Timestamp("2025-04-01")
+        >>> usual_moment(pd.Series([april]), lag_days=20, ingested_at=today)[0]
+        Timestamp('2025-05-20 00:00:00+0000', tz='UTC')
     """
     ends = months + pd.offsets.MonthEnd(0) + pd.Timedelta(days=lag_days)
     return not_after(ends.dt.tz_localize("UTC"), ingested_at)
@@ -213,5 +218,9 @@ def comtrade_place(code: int) -> str:
 
     A code that is not a country ("Areas, not elsewhere specified" is 899) gets its own name,
     ``X899``, so that destinations still add up to the world.
+
+    Examples:
+        >>> comtrade_place(842), comtrade_place(899)
+        ('USA', 'X899')
     """
     return comtrade_places().get(code, f"X{code:03d}")
