@@ -45,7 +45,7 @@ def flat(document: object) -> pd.DataFrame:
     leaves = list(_leaves(document))
     numbers = [leaf if isinstance(leaf, int | float) else np.nan for leaf in leaves]
     texts = ["" if isinstance(leaf, int | float) else str(leaf) for leaf in leaves]
-    return pd.DataFrame({"numbers": numbers, "texts": texts})
+    return pd.DataFrame({"numbers": np.array(numbers, dtype=np.float64), "texts": texts})
 
 
 def _leaves(document: object) -> Iterator[object]:
