@@ -1,6 +1,5 @@
 import numpy as np
 import pandas as pd
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -95,7 +94,6 @@ def test_baselines_say_a_number_wherever_anything_is_known(row: list[float], hor
         assert (result >= 0).all(), name
 
 
-@pytest.mark.slow
 @few(15)
 @given(
     st.lists(

@@ -62,7 +62,6 @@ def test_published_levels_are_met_within_their_rounding() -> None:
     assert np.abs(np.array(found) - result["value"]).max() <= 0.5
 
 
-@pytest.mark.slow
 def test_no_destination_has_more_than_all_metal_magnets_that_china_reports_for_it() -> None:
     table = pd.read_csv(PROJECT_ROOT / "data" / "wider_scope.csv", dtype={"period": str})
     caps = table[table["measure"].eq("hs6_net_weight_t")]
@@ -80,7 +79,6 @@ DAYS = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("day", DAYS)
 def test_sums_are_exact_and_every_cell_is_positive(day: str) -> None:
     table = cells(bundled(day)).loc[lambda months: months["WLD"].notna()]
@@ -249,7 +247,6 @@ def test_a_unit_value_that_rises_for_good_is_no_rise_of_trade() -> None:
         )
 
 
-@pytest.mark.slow
 def test_a_year_without_figures_follows_its_share_of_value_once_that_is_available() -> None:
     frame = levels()
     year = frame["period_from"].dt.year

@@ -61,7 +61,6 @@ def key(history: EvidenceHistory, moment: pd.Timestamp, **choices: int) -> str:
     return history.key(moment, "forecast", choices, fact_names=FACTS)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("change", [only_known, poisoned, revised])
 def test_a_cache_key_changes_with_what_was_known_and_with_parameters_alone(
     change: Callable[[World, pd.Timestamp], World],

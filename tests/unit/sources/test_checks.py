@@ -34,7 +34,6 @@ def times(frame: pd.DataFrame, factor: float, **wanted: str) -> pd.DataFrame:
     return frame.assign(value=frame["value"].mask(where(frame, **wanted), frame["value"] * factor))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("file", load_bundled(PROJECT_ROOT / "data").files, ids=lambda f: f.source)
 def test_the_bundled_tables_raise_no_objection(file: FileRows) -> None:
     known = file.tables.get("observations", NOTHING)
@@ -53,7 +52,6 @@ def test_a_page_delivered_twice_is_objected_to() -> None:
     assert "page delivered twice" in only
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [

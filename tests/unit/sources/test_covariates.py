@@ -182,7 +182,6 @@ def seen(found: Covariates, cutoff: int) -> bytes:
     return found.at(cutoff, 3, needed=np.zeros(2, dtype=bool)).tobytes()
 
 
-@pytest.mark.slow
 @quick
 @given(ROWS, st.integers(0, 8))
 def test_values_that_became_available_later_change_no_bit(

@@ -183,7 +183,6 @@ def tables(draw: st.DrawFn) -> tuple[list[list[str]], dict[str, float]]:
     return lines, dict(tonnes)
 
 
-@pytest.mark.slow
 @few(20)
 @given(
     table=tables(),
@@ -207,7 +206,6 @@ def test_every_honest_table_is_read(
     assert weights(file) == pytest.approx(tonnes)
 
 
-@pytest.mark.slow
 @few(20)
 @given(
     table=tables().filter(lambda table: len(table[0]) > 0),

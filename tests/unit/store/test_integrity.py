@@ -71,7 +71,6 @@ def test_the_digest_hangs_on_every_number_and_on_no_order(engine: Engine) -> Non
     assert content_hash(rows.assign(data_vintage="other")) != digest
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "message"),
     [

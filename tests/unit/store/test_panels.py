@@ -108,7 +108,6 @@ def test_what_is_held_names_its_panel_and_keeps_it_when_approved(engine: Engine)
     assert tampered(engine, NO_FOLDERS) == ()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [

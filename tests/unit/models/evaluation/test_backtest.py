@@ -19,7 +19,6 @@ def world_result() -> Backtest:
     return backtest_evidence(make_world().history(), at("2020-04-22"), parameters=QUICK)
 
 
-@pytest.mark.slow
 def test_only_months_with_a_published_level_are_scored() -> None:
     result = world_result()
 
@@ -29,7 +28,6 @@ def test_only_months_with_a_published_level_are_scored() -> None:
     assert set(result.cells["period"]) == {pd.Timestamp("2020-03-01")}
 
 
-@pytest.mark.slow
 def test_origins_of_a_replay_are_older_than_the_as_of() -> None:
     result = world_result()
 
@@ -38,7 +36,6 @@ def test_origins_of_a_replay_are_older_than_the_as_of() -> None:
     assert (result.forecasts["cutoff"] < "2020-03").all()
 
 
-@pytest.mark.slow
 def test_all_models_are_scored_on_the_same_cells() -> None:
     scores = world_result().scores.query("scope == 'ALL' and metric == 'wape'")
 

@@ -57,7 +57,6 @@ def test_ranks_of_months_are_independent_or_alike() -> None:
     assert np.quantile(alone, [0.1, 0.9]) == pytest.approx([0.1, 0.9], abs=0.01)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("carry", [0.0, 0.6])
 def test_the_band_of_three_months_holds_as_often_as_it_states(carry: float) -> None:
     sums = sum_cells(cells_of(ErrorCopula(carry, 0.0), origins=800), carry)

@@ -54,7 +54,6 @@ def test_both_are_scored_on_the_months_as_the_later_one_knew_them() -> None:
     assert error["B"] < 2.0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bias", "verdict"), [(0.0, "B better"), (40.0, "A better"), (20.0, "not significant")]
 )

@@ -76,7 +76,6 @@ def test_inputs_are_replaced_in_their_order_and_each_step_is_a_part() -> None:
     }
 
 
-@pytest.mark.slow
 def test_a_new_figure_is_named_with_what_was_expected_and_what_it_moved() -> None:
     made = replay(frozenset({"new_actuals", "revised_actuals"}))
     panel = evidence_panel(made.facts.observations, as_of=AFTER)
@@ -97,7 +96,6 @@ def test_a_new_figure_is_named_with_what_was_expected_and_what_it_moved() -> Non
     assert all(abs(tonnes) > 0.1 for tonnes in moved)
 
 
-@pytest.mark.slow
 def test_a_figure_of_the_world_counts_by_how_far_it_is_from_what_was_expected() -> None:
     """That a month of the world is known moves the start of the forecast, whatever its value."""
     made, month = replay(frozenset()), pd.Timedelta(days=31)

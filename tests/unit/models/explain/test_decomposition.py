@@ -49,7 +49,6 @@ def test_every_feature_is_reported_as_one_family_and_every_family_has_one() -> N
     assert set(EXPLAINS.values()) == set(FAMILIES)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("analogs", [(), (halted_analog(),)], ids=["calm", "control"])
 @pytest.mark.parametrize("weight", [(0.7, 0.5), (1.0,)], ids=["both", "trees"])
 def test_parts_add_up_to_the_published_median(

@@ -83,7 +83,6 @@ def test_rows_known_later_change_no_bit_of_a_forecast(forecast: pd.DataFrame) ->
     pd.testing.assert_frame_equal(made, forecast, check_exact=True)
 
 
-@pytest.mark.slow
 def test_past_tables_are_scored_against_what_is_known_now() -> None:
     now = table_at(NOW)
 

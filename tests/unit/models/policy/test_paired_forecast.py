@@ -32,7 +32,6 @@ def answer(text: str, snapshot: ScenarioSnapshot | None = None) -> pd.DataFrame:
     return paired(found, make_scenario(text, found)).table.set_index(["destination", "period"])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
