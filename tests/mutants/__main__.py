@@ -113,7 +113,8 @@ class Tests:
     def rank(self, file: str, place: Place) -> tuple[int, float]:
         """Place of a file of tests among those to run: of the module's name, of its room, cheap."""
         room, stem = place.path.relative_to(TREE).parts[0], place.path.stem
-        is_named, is_near = stem in Path(file).stem, f"/{room}/" in file
+        is_named = stem in Path(file).stem
+        is_near = f"/{room}/" in file or "/golden/" in file
         return 0 if is_named else 1 if is_near else 2, self.seconds(self.by_file[file])
 
     def seconds(self, tests: list[str]) -> float:

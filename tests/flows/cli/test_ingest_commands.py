@@ -184,19 +184,30 @@ def test_another_commodity_is_ingested_by_its_code_and_forecast(magnetcast: Call
     assert not latest_forecast(store_of(Settings()), commodity="811292").empty
 
 
-@pytest.mark.slow
+AUGUST = CUSTOMS + "202608,85051110,116,Japan,51234,kg,2817900\n"
+
+
 @pytest.mark.usefixtures("place")
-def test_a_dry_run_shows_what_would_change_and_writes_nothing(
+def test_a_dry_run_shows_what_would_be_new_and_writes_nothing(
     magnetcast: Call, tmp_path: Path
 ) -> None:
-    path = tmp_path / "august.csv"
-    words = ("ingest", "customs", str(path), "--flow", "export")
-    path.write_text(CUSTOMS + "202608,85051110,116,Japan,51234,kg,2817900\n", encoding="utf-8")
+    (path := tmp_path / "august.csv").write_text(AUGUST, encoding="utf-8")
+    event = str(write_csv(tmp_path / "event.csv", EVENT, {}))
 
-    first = magnetcast(*words, "--dry-run")
-    assert first[0] == 0
-    assert "2 new amounts, 0 revised" in " ".join(first[2].split())
+    code, _, output = magnetcast("ingest", "customs", str(path), "--flow", "export", "--dry-run")
+    _, _, act = magnetcast("ingest", "events", event, "--dry-run")
+
+    assert code == 0
+    assert "2 new amounts, 0 revised" in " ".join(output.split())
+    assert "1 new policy_events" in " ".join(act.split())
     assert not has_store(Settings())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("place")
+def test_a_dry_run_shows_what_would_be_revised(magnetcast: Call, tmp_path: Path) -> None:
+    (path := tmp_path / "august.csv").write_text(AUGUST, encoding="utf-8")
+    words = ("ingest", "customs", str(path), "--flow", "export")
 
     assert magnetcast(*words)[0] == 0
     path.write_text(path.read_text().replace("51234", "52000"), encoding="utf-8")
@@ -205,5 +216,3 @@ def test_a_dry_run_shows_what_would_change_and_writes_nothing(
     assert "0 new amounts, 1 revised" in second
     assert "51.234 to 52" in second
     assert stored(source="customs")["value"].tolist() == [51.234, 2.8179]
-    events = ("ingest", "events", str(write_csv(tmp_path / "event.csv", EVENT, {})))
-    assert "1 new policy_events" in " ".join(magnetcast(*events, "--dry-run")[2].split())

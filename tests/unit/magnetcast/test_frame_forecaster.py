@@ -554,6 +554,7 @@ def test_a_saved_forecaster_forecasts_the_same_without_training(
     ("old", "new"),
     [
         (r"split_feature=\d+", "split_feature=99999"),
+        (r"split_feature=\d+ ", "split_feature="),
         (r"left_child=-?\d+", "left_child=7777"),
         (r"left_child=\d+", "left_child=0"),
         (r"leaf_value=\S+ ", "leaf_value="),

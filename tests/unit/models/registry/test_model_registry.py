@@ -168,7 +168,6 @@ def test_metadata_of_other_rows_are_refused_as_of_another_version_before_lightgb
         check_rows(texts, 1)
 
 
-@pytest.mark.slow
 def test_code_in_a_stored_model_is_not_executed_whatever_its_digest(
     register: Register, mlflow_settings: Settings, mlflow_rows: pd.DataFrame, expected: pd.DataFrame
 ) -> None:
@@ -254,7 +253,6 @@ def test_an_mlflow_server_names_the_same_champion_as_its_file(
     assert (champions.champion.version, champions.challenger.version) == (1, 2)
 
 
-@pytest.mark.slow
 def test_the_same_model_from_the_same_facts_is_no_new_version(
     register: Register, mlflow_settings: Settings
 ) -> None:
