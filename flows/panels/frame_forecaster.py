@@ -49,7 +49,7 @@ from models.forecasting.model_names import MODEL
 from models.forecasting.panel_forecaster import PanelForecaster, at_ends, fitted_estimator
 from models.forecasting.residual_history import PLAIN_SIDE
 from models.forecasting.snapshot import Snapshot
-from models.learning.boosters import Boosters, booster_of, texts_of
+from models.learning.boosters import Boosters, parsed_booster, texts_of
 from models.learning.parameters import PANEL_PRESET, ModelParameters, with_changes
 from models.quantile_model import (
     combined,
@@ -449,7 +449,7 @@ class Forecaster(_Engine, BaseEstimator):  # type: ignore[misc]
         model = cls(**parameters).fit(tables.pop("panel"), None, **tables)
         for months, texts, metadata in content["models"]:
             names = feature_names(metadata)
-            boosters = {name: booster_of(text, len(names)) for name, text in texts.items()}
+            boosters = {name: parsed_booster(text, len(names)) for name, text in texts.items()}
             row, zero = pd.DataFrame(1.0, [0], needed_columns(metadata)), np.zeros(1)
             quantiles_of(combined((zero, zero, zero), metadata, row), metadata, row)
             model._models[months] = _Model(boosters or None, metadata, {})

@@ -17,7 +17,7 @@ from features.statistical.base_forecasts import BASELINES
 from models import quantile_model
 from models.executor import Executor
 from models.forecasting.decomposition import stages_from, stages_of
-from models.forecasting.model_frame import boosters_of, evidence_training_set, rows_of
+from models.forecasting.model_frame import evidence_training_set, fitted_boosters, rows_of
 from models.forecasting.model_names import BASE_MEDIAN, MODEL, UNANSWERED
 from models.forecasting.residual_history import (
     TREES,
@@ -72,7 +72,7 @@ def trained_boosters(
     """Boosters trained at a moment; the errors of earlier forecasts do not enter."""
     origin = history.origin(moment)
     rows = evidence_training_set(history.past(moment), origin, parameters)
-    return boosters_of(rows, origin, parameters)
+    return fitted_boosters(rows, origin, parameters)
 
 
 @dataclass(frozen=True, slots=True)

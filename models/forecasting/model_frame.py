@@ -113,7 +113,7 @@ def _targets(origin: Origin, scored_at: Origin, parameters: ModelParameters) -> 
     )
 
 
-def boosters_of(data: TrainingSet, origin: Origin, parameters: ModelParameters) -> Boosters:
+def fitted_boosters(data: TrainingSet, origin: Origin, parameters: ModelParameters) -> Boosters:
     """Boosters trained on some cells at an origin."""
     [boosters] = fitted(data, [np.ones(len(data), dtype=bool)], origin.cutoff, parameters)
     if boosters is None:

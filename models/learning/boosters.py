@@ -216,7 +216,7 @@ def texts_of(boosters: Mapping[str, lgb.Booster]) -> dict[str, str]:
 _NODES: Final = ("split_feature", "threshold", "decision_type", "left_child", "right_child")
 
 
-def booster_of(text: str, features: int) -> lgb.Booster:
+def parsed_booster(text: str, features: int) -> lgb.Booster:
     """Booster in LightGBM's text form, whose indices LightGBM itself does not check.
 
     Args:

@@ -31,7 +31,7 @@ def rising() -> TrainingSet:
     return replace(rows, names=NAMES)
 
 
-def boosters_of(rows: TrainingSet, parameters: ModelParameters) -> Boosters:
+def fitted_boosters(rows: TrainingSet, parameters: ModelParameters) -> Boosters:
     [boosters] = fitted(rows, [np.ones(len(rows), dtype=bool)], LAST, parameters)
     return boosters
 
@@ -42,7 +42,9 @@ def test_a_higher_tariff_never_raises_a_quantile(quantile: str) -> None:
     features = np.tile(np.nanmean(rising().features, axis=0), (len(rates), 1))
     features[:, NAMES.index("tariff_rate_pct")] = rates
 
-    predicted = boosters_of(rising(), replace(QUICK, num_iterations=60))[quantile].predict(features)
+    predicted = fitted_boosters(rising(), replace(QUICK, num_iterations=60))[quantile].predict(
+        features
+    )
 
     assert (np.diff(np.asarray(predicted)) <= 0).all()
 
@@ -51,7 +53,7 @@ def test_a_higher_tariff_never_raises_a_quantile(quantile: str) -> None:
 def test_boosters_lie_at_their_quantiles_in_sample(parameters: ModelParameters) -> None:
     rows = replace(rising(), target=np.random.default_rng(9).normal(0, 0.5, 1_200))
 
-    boosters = boosters_of(rows, replace(parameters, num_iterations=200, feature_fraction=1.0))
+    boosters = fitted_boosters(rows, replace(parameters, num_iterations=200, feature_fraction=1.0))
 
     for name, level in BOOSTER_LEVELS.items():
         below = (rows.target < boosters[name].predict(rows.features)).mean()
@@ -59,7 +61,7 @@ def test_boosters_lie_at_their_quantiles_in_sample(parameters: ModelParameters) 
 
 
 def test_a_loss_that_is_not_rounded_off_takes_no_monotone_features() -> None:
-    assert set(boosters_of(rising(), replace(QUICK, smoothing=0.0))) == {"p10", "p50", "p90"}
+    assert set(fitted_boosters(rising(), replace(QUICK, smoothing=0.0))) == {"p10", "p50", "p90"}
 
 
 def test_too_few_cells_fit_no_booster() -> None:
@@ -75,6 +77,6 @@ def test_older_rows_count_less() -> None:
     target, origin = np.where(is_old, 10.0, -10.0), np.where(is_old, 0, LAST - 1)
     rows = replace(rising(), target=target, origin=origin)
 
-    boosters = boosters_of(rows, replace(BRIEF, half_life_months=12.0))
+    boosters = fitted_boosters(rows, replace(BRIEF, half_life_months=12.0))
 
     assert np.median(np.asarray(boosters["p50"].predict(rows.features))) < -9.0
