@@ -231,7 +231,7 @@ def compare(a: int | str, b: int | str, *, commodity: str | None = None) -> pd.D
     Examples:
         >>> scores = mc.compare(1, 2)
         >>> scores.loc[scores["scope"].eq("ALL"), "metric"].tolist()
-        ['mase', 'sql', 'wape', 'coverage80']
+        ['mase', 'sql', 'wape', 'coverage80', 'bias']
     """
     return compare_runs(Settings(), str(a), str(b), config_of(commodity)).scores
 
