@@ -86,7 +86,7 @@ def _opened(files: PanelFiles) -> "tuple[dd.DataFrame, list[Panel]]":
     if counts[series].duplicated().any():
         echo("panel     series are spread over several files: Dask moves each into one partition")
         rows = rows.shuffle(series)
-    look = delayed(_looked_at)
+    look = delayed(panel_ends)
     results = compute(*[look(part, files) for part in rows.to_delayed()])
     partitions = [partition for partition in results if partition is not None]
     refused = [
@@ -99,12 +99,15 @@ def _opened(files: PanelFiles) -> "tuple[dd.DataFrame, list[Panel]]":
     return rows, partitions
 
 
-def _looked_at(rows: pd.DataFrame, files: PanelFiles) -> Panel | None:
-    """A partition with its first and its last month alone, from the first pass."""
+def panel_ends(rows: pd.DataFrame, files: PanelFiles) -> Panel | None:
+    """Panel of a partition with its first and its last month alone, from the first pass.
+
+    A copy: a view would keep every month of every partition in memory.
+    """
     if rows.empty:
         return None
     panel = files.read(rows)
-    return replace(panel, table=panel.table.iloc[:, [0, -1]])
+    return replace(panel, table=panel.table.iloc[:, [0, -1]].copy())
 
 
 def _trained(

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from flows.panels.panel_files import PanelFiles, forecast_panel
-from flows.panels.partitions import predict_folder
+from flows.panels.partitions import panel_ends, predict_folder
 from models.learning.parameters import PANEL_PRESET
 from store.errors import DataError
 from store.progress import untracked
@@ -107,6 +107,16 @@ def test_a_folder_of_numbered_series_is_forecast_too(tmp_path: Path) -> None:
     )
 
     assert apart(pd.read_parquet(tmp_path / "out"), whole(tmp_path, panel)) < 1e-9
+
+
+def test_the_first_pass_keeps_the_first_and_the_last_month_alone_in_memory() -> None:
+    panel = panel_ends(rows(), PanelFiles(rows()))
+
+    assert panel is not None
+    memory = values = panel.table.to_numpy()
+    while memory.base is not None:
+        memory = memory.base
+    assert memory.nbytes == values.nbytes == 12 * 2 * 8
 
 
 def test_a_series_that_was_not_drawn_is_forecast_too(tmp_path: Path) -> None:
