@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from features.panel.estimation import evidence_panel
+from models.forecasting import changes
 from models.forecasting.changes import MedianForecast, named_figures, news_of, split, with_effects
 from store.vocabulary import CHANGED_INPUTS, CHANGES
 from tests.data.builders import at, make_events, make_tariffs
@@ -120,6 +121,20 @@ def test_a_figure_of_the_world_counts_by_how_far_it_is_from_what_was_expected() 
     assert moved(2000.0) == 0.0
     assert moved(2500.0) < -0.1
     assert moved(1900.0) > 0.1
+
+
+def test_of_many_figures_of_a_month_the_worlds_is_the_first_whose_effect_is_computed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = replay(frozenset({"new_actuals", "revised_actuals"}))
+    panel = evidence_panel(made.facts.observations, as_of=AFTER)
+    rest, usa = named_figures(made.facts, made.news, panel, {}).items()
+    world = dataclasses.replace(usa[0], destination="WLD")
+    monkeypatch.setattr(changes, "_APART", 1)
+
+    found = with_effects(made, {rest[0]: rest[1], world: usa[1]})
+
+    assert {one.destination: one.moved is None for one in found} == {"WLD": False, "ROW": True}
 
 
 def test_what_another_source_repeats_is_no_new_figure() -> None:
