@@ -154,5 +154,6 @@ def test_monthly_cutoffs_count_as_autocorrelated() -> None:
         row = differences(pd.concat([ours, theirs]), "own", ["other"]).iloc[0]
         widths.append(row["p95"] - row["p05"])
 
-    single, runs = widths
-    assert runs > 1.3 * single
+    # 12 cutoffs, each by itself; then four groups of three, weights 1, 2/3 and 1/3 of Bartlett.
+    by_hand = [2 * 1.7959 * (1 / 11) ** 0.5, 2 * 2.3534 * (28 / 144 * 4 / 3) ** 0.5]
+    assert widths == pytest.approx(by_hand, rel=1e-4)
