@@ -42,7 +42,7 @@ LONGEST = (
     "publication/test_pages_and_files_agree.py", "flows/cli/test_ingest_commands.py",
     "flows/publishing/test_run.py", "faults/test_kills.py", "flows/test_up.py",
     "unit/models/registry/test_model_registry.py", "flows/cli/test_command_line.py",
-    "flows/publishing/test_publications.py", "service/test_serve.py", "property/test_guards.py",
+    "flows/publishing/test_publications.py", "service/test_serve.py",
     "property/test_scenarios.py", "flows/training/test_fallback_chain.py",
     "flows/publishing/test_run_table.py", "faults/test_store.py", "faults/test_moments.py",
     "flows/publishing/test_run_many.py", "flows/cli/test_explain_commands.py",

@@ -56,15 +56,6 @@ def test_who_calls_prefect_must_name_the_password() -> None:
     assert "*" not in prefect["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"]
 
 
-def test_the_guard_of_main_checks_and_audits_with_one_version_of_uv() -> None:
-    guard, makefile = ((PROJECT_ROOT / name).read_text() for name in (".ci/run", "Makefile"))
-
-    assert {"make lint", "make test-all"} <= set(guard.splitlines())
-    assert re.search(r"^make audit", guard, re.MULTILINE)
-    assert re.search(r"^UV_VERSION := \d+\.\d+\.\d+$", makefile, re.MULTILINE)
-    assert '"uv==$(UV_VERSION)"' in makefile
-
-
 def pins(name: str) -> set[str]:
     return set(re.findall(r"^\S+==\S+", (PROJECT_ROOT / name).read_text(), re.MULTILINE))
 

@@ -5,12 +5,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from features.panel.estimation import evidence_panel
-from features.statistical.base_forecasts import BASELINES
 from models.learning.calibration import PastErrors, calibrate, metadata_of
 from models.quantile_model import quantiles_of
-from models.reconciliation import coherent_factors
 from store.vocabulary import AGGREGATES, DESTINATIONS, MAX_HORIZON, QUANTILE_COLUMNS
-from tests.data.builders import QUICK, at, make_bare, make_levels
+from tests.data.builders import QUICK, at, make_levels
 from tests.data.store_builders import make_observations
 from tests.examples import few
 
@@ -19,8 +17,6 @@ GROUPS = tuple(
     np.array([NAMES.index(member) for member in AGGREGATES.get(name, (name,))]) for name in NAMES
 )
 TONNES = st.floats(0.0, 1e5, allow_subnormal=False)
-MEANS = hnp.arrays(float, (12, 2), elements=TONNES)
-SPREADS = hnp.arrays(float, (12, 2), elements=st.floats(0.0, 1e4, allow_subnormal=False))
 ERRORS = st.integers(0, 60).flatmap(
     lambda n: st.tuples(
         hnp.arrays(float, n, elements=st.floats(1, 18)),
@@ -33,16 +29,6 @@ ERRORS = st.integers(0, 60).flatmap(
 
 def summed(bottom: np.ndarray) -> np.ndarray:
     return np.stack([bottom[members].sum(axis=0) for members in GROUPS])
-
-
-@given(MEANS, SPREADS)
-def test_coherent_means_add_up_and_are_never_negative(mean: np.ndarray, spread: np.ndarray) -> None:
-    mean = np.maximum(mean, 1e-3)
-
-    found = mean * coherent_factors(mean, spread, GROUPS)
-
-    assert (found >= 0).all()
-    np.testing.assert_allclose(summed(found), found, rtol=1e-6, atol=1e-6)
 
 
 @given(ERRORS)
@@ -76,22 +62,6 @@ def test_published_quantiles_are_ordered_tonnes_around_their_mean(
     assert (np.diff(table[list(QUANTILE_COLUMNS)], axis=1) >= 0).all()
     assert (table >= 0).all(axis=None)
     assert table["mean"].between(table["p05"] - 1e-9, table["p95"] + 1e-9).all()
-
-
-@given(
-    st.lists(st.one_of(st.just(float("nan")), TONNES), min_size=3, max_size=40).filter(
-        lambda row: any(np.isfinite(row))
-    ),
-    st.integers(1, 18),
-)
-def test_baselines_say_a_number_wherever_anything_is_known(row: list[float], horizon: int) -> None:
-    origin = make_bare({"A": row}, horizon=horizon)
-
-    for name, baseline in BASELINES.items():
-        result = baseline(origin.tonnes, horizon)
-        assert result.shape == (1, horizon), name
-        assert np.isfinite(result).all(), name
-        assert (result >= 0).all(), name
 
 
 @few(15)

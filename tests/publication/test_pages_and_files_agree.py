@@ -28,7 +28,12 @@ def plain(page: str) -> str:
     return re.sub(r"<span>(.*?)</span>", r"\1", page)
 
 
-@pytest.mark.parametrize("code", ["en", "de", "zh"])
+in_languages = pytest.mark.parametrize(
+    "code", ["en", *(pytest.param(code, marks=pytest.mark.slow) for code in ("de", "zh"))]
+)
+
+
+@in_languages
 def test_pages_feeds_and_files_have_one_value_for_one_quantity(
     site: Path, publication: Publication, code: str
 ) -> None:
@@ -89,7 +94,7 @@ def test_pages_feeds_and_files_have_one_value_for_one_quantity(
         assert {*marked} == {estimated}
 
 
-@pytest.mark.parametrize("code", ["en", "de", "zh"])
+@in_languages
 def test_overview_page_digest_and_feed_say_the_same_first(
     site: Path, publication: Publication, code: str
 ) -> None:

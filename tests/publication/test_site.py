@@ -241,6 +241,7 @@ def test_for_another_host_it_has_whole_addresses_in_feeds(small: Path, tmp_path:
     assert f"{base}/publications/" in text_of(tmp_path / "destinations/USA.html")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_english")
 def test_a_home_with_a_partner_table_alone_has_a_site(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'magnetcast.db'}"

@@ -130,7 +130,11 @@ def test_documents_are_reviewed_and_an_accepted_one_is_an_event_known_from_now(
 
 @pytest.mark.usefixtures("at_providers")
 @pytest.mark.parametrize(
-    ("source", "key"), [("mofcom", "商务部公告2025年第61号"), ("white-house", "ensuring-supply")]
+    ("source", "key"),
+    [
+        ("mofcom", "商务部公告2025年第61号"),
+        pytest.param("white-house", "ensuring-supply", marks=pytest.mark.slow),
+    ],
 )
 def test_an_accepted_act_on_magnets_moves_the_forecast_that_is_known_next(
     magnetcast: Call, filled: Path, tmp_path: Path, source: str, key: str

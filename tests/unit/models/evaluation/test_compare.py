@@ -96,6 +96,7 @@ def test_a_model_that_leads_or_loses_nearly_everywhere_is_distinguished(
     assert set(differences(cells, "own", ["other"])["verdict"]) == {verdict}
 
 
+@pytest.mark.slow
 def test_intervals_cover_a_known_difference_about_as_often_as_they_say() -> None:
     rng = np.random.default_rng(SEED)
     covered = []
