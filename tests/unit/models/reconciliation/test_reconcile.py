@@ -30,13 +30,14 @@ PLAIN = tree_of({"S": "ab"}, ["a", "b"])
 """Rows: S, a, b."""
 
 
-def test_means_are_those_of_hierarchicalforecast() -> None:
+@pytest.mark.parametrize("unit", [1.0, 1e-9])
+def test_means_are_those_of_hierarchicalforecast(unit: float) -> None:
     """From hierarchicalforecast 1.5.3.
 
     ``MinTrace("mint_shrink").fit_predict(S, y_hat=MEANS, y_insample=ERRORS, y_hat_insample=0)``
     with the rows of S in the order of NAMES.
     """
-    assert coherent_means(MEANS, ERRORS, TREE) == pytest.approx(
+    assert coherent_means(unit * MEANS, unit * ERRORS, TREE) / unit == pytest.approx(
         np.array(
             [
                 [106.732614, 94.008206],
