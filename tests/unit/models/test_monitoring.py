@@ -31,6 +31,9 @@ def test_cells_that_hit_and_miss_together_count_for_few() -> None:
 
     assert effective_sample_size(apart, counts, 12, 0.8) == 120.0
     assert effective_sample_size(together, counts, 12, 0.8) < 15.0
+    # A correlation above 0.8 is not read from 24 months: 0.16 over 0.0283 of variance.
+    lasting = np.repeat([1.0, 0.6], 12)
+    assert effective_sample_size(lasting, counts, 12, 0.8) == pytest.approx(5.651, abs=1e-3)
 
 
 @pytest.mark.parametrize(("inside", "fired"), [(8, False), (5, True), (10, True)])
