@@ -186,10 +186,17 @@ def test_a_collapse_under_an_export_control_is_believed() -> None:
     assert objected(new, known) == ()
 
 
-def test_destinations_that_miss_the_total_are_objected_to_in_a_full_table() -> None:
-    frame = make_trade(months=1)
+@pytest.mark.parametrize(
+    ("partners", "completeness"), [(30, 0.8), (30, None), (5, 0.8)], ids=["both", "long", "whole"]
+)
+def test_destinations_that_miss_the_total_are_objected_to_in_a_full_table(
+    partners: int, completeness: float | None
+) -> None:
+    """A table is full that has many destinations, or comes from who tells all there are."""
+    frame = make_trade(months=1, partners=partners)
+    short = frame[~where(frame, destination="USA")].reset_index(drop=True)
 
-    (only,) = objected(frame[~where(frame, destination="USA")].reset_index(drop=True))
+    (only,) = objected(short, completeness=completeness)
 
     assert only.startswith(
         "In 2 of 2 months the world is not the sum of its destinations: 2026-01 net_weight_t: total"
