@@ -1,4 +1,6 @@
+import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -6,8 +8,10 @@ from publication.queries.explanation_sentences import (
     CAUSES,
     CHANGE_CAUSES,
     change_sentences,
+    explanation,
     forecast_sentences,
 )
+from publication.state import Memo, Publication
 from publication.words import MINUS
 from store.vocabulary import CHANGES, CONTRIBUTIONS, NOT_REPRODUCED
 
@@ -54,6 +58,25 @@ def test_a_rule_starts_from_what_it_says_itself_and_names_each_step_from_there()
         f"correction from past errors: {MINUS}9 t; reconciling destinations with the world total: "
         "+6 t."
     )
+
+
+def test_the_data_have_the_parts_of_a_month_that_are_stored_and_its_sentences(
+    publication: Publication,
+) -> None:
+    rows = publication.published.forecasts
+    month = publication.latest["period"].min()
+    is_first = rows["destination"].eq("USA") & rows["period"].eq(month)
+    told = rows.assign(contributions=None)
+    told.loc[is_first, "contributions"] = json.dumps(parts(tariffs=-9.0004))
+    state = replace(
+        publication, published=replace(publication.published, forecasts=told), memo=Memo()
+    )
+
+    first, second, *_ = explanation(state, "USA")["months"]
+
+    assert first["parts"] == parts(tariffs=-9.0)
+    assert first["sentences"] == forecast_sentences("USA", first["period"], parts(tariffs=-9.0004))
+    assert (second["parts"], second["sentences"]) == (None, [])
 
 
 @pytest.mark.parametrize(
