@@ -6,6 +6,7 @@ import pytest
 
 from flows.clock import utc_now
 from flows.context.stores import store_of
+from flows.publishing import forecast_explanation
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import read_forecasts, read_observations
 from store.facts.writing import write_batch
@@ -52,12 +53,33 @@ def test_a_change_is_split_into_parts_that_add_up(
     assert set(table["as_of"]) == {LATER}
     assert (table["period"].min(), table["period"].max()) == ("2020-05", "2021-03")
     change = (table["after_p50"] - table["before_p50"]).tolist()
+    assert table["change"].tolist() == pytest.approx(change)
     assert table[list(CHANGES)].sum(axis=1).tolist() == pytest.approx(change, abs=1e-9)
     assert table["new_actuals"].abs().max() > 1.0
     for name in ("revised_actuals", NOT_REPRODUCED):
         assert table[name].abs().max() < 1e-6, name
     for words in (("--since", LATER, "--as-of", AS_OF), ("--since", AS_OF, "--period", "2021-04")):
         assert magnetcast("explain", "USA", *words)[0] == 1, words
+
+
+def test_a_change_of_which_no_model_is_left_is_not_reproduced(
+    second_run: Published,
+    data_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    magnetcast: Call,
+) -> None:
+    point_at(copied(second_run, tmp_path / "place", data_dir).folder, data_dir, monkeypatch)
+    monkeypatch.setattr(forecast_explanation, "model_of", lambda *_: None)
+
+    code, text, err = magnetcast("explain", "USA", "--since", "2020-05-01", "--format", "csv")
+
+    assert code == 0, err
+    table = pd.read_csv(io.StringIO(text))
+    change = (table["after_p50"] - table["before_p50"]).tolist()
+    assert table["change"].tolist() == table[NOT_REPRODUCED].tolist() == pytest.approx(change)
+    assert not table[[name for name in CHANGES if name != NOT_REPRODUCED]].any(axis=None)
+    assert max(map(abs, change)) > 1.0
 
 
 @pytest.mark.usefixtures("home")
