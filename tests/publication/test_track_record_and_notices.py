@@ -184,6 +184,23 @@ def test_the_rules_of_thumb_know_only_what_the_forecast_knew(publication: Public
     assert own.index.max() == pd.Timestamp("2025-07-01")
 
 
+def test_the_same_month_of_a_forecast_of_over_a_year_is_of_two_years_before(
+    publication: Publication,
+) -> None:
+    panel = publication.snapshot.panel
+    july = panel.loc[panel["destination"].eq("USA") & panel["kind"].eq("observed")].tail(1)
+    august = july.assign(period=pd.Timestamp("2026-08-01"))
+    known = replace(publication.snapshot, panel=pd.concat([panel, august]))
+    snapshots = {**publication.snapshots, publication.as_of: known}
+
+    cells = track.cells_of(replace(publication, snapshots=snapshots, memo=Memo()))
+
+    [cell] = cells.loc[cells["period"].eq("2026-08-01")].to_dict("records")
+    then = publication.snapshots[pd.Timestamp(EARLIER)].panel
+    own = then.loc[then["destination"] == "USA"].set_index("period")["tonnes"]
+    assert (cell["horizon"], cell["seasonal_naive"]) == (13, own["2024-08-01"])
+
+
 def test_scores_are_shares_of_the_tonnes_that_came() -> None:
     cells = pd.DataFrame(
         {

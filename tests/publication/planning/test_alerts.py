@@ -194,6 +194,8 @@ def test_a_message_that_was_cut_off_is_not_sent_again(
         with pytest.raises(KeyboardInterrupt):
             alert(hooked, NOW)
 
+    (row,) = read_alerts(store_of(hooked)).to_dict("records")
+    assert (row["attempts"], row["trouble"]) == (1, "it was cut off")
     assert alert(hooked, NOW).delivered == 0
     assert len(receiver.taken) == 1
 
