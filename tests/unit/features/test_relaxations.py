@@ -7,7 +7,7 @@ import pytest
 from features.controls.analogs import MAGNET_MATERIAL, magnet_analogs
 from features.controls.controls import Control, controls_at, levels_without, relaxations_at
 from features.origin import Origin
-from tests.data.builders import make_events, make_origin
+from tests.data.builders import make_bare, make_events, make_origin
 
 FELT = {"event_id": "felt", "effective_from": "2020-04-04"}
 RELAXED = {
@@ -35,6 +35,11 @@ def test_a_relaxation_to_come_frees_in_part() -> None:
     assert easing.event_id == "relaxed"
     assert 0 < easing.share < 1
     assert easing.hit.all()
+
+
+def test_without_events_nothing_is_relaxed() -> None:
+    assert relaxations_at(make_bare({"A": [1.0] * 12}), ()) == ()
+    assert relaxations() == ()
 
 
 def test_an_end_to_come_frees_wholly() -> None:
