@@ -10,6 +10,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
+from filelock import FileLock
 from mlflow.entities import Run
 
 from models.registry import model_registry
@@ -61,6 +62,18 @@ def test_two_processes_open_a_fresh_database_at_once_and_say_nothing(tmp_path: P
 
     assert [process.returncode for process in processes] == [0, 0]
     assert outputs == ["", ""]
+
+
+def test_a_database_that_another_opens_is_waited_for_and_then_refused(
+    mlflow_settings: Settings,
+) -> None:
+    hasty = mlflow_settings.model_copy(update={"lock_timeout_s": 0.05})
+
+    with (
+        FileLock(f"{record_file(hasty)}.lock"),
+        pytest.raises(StoreError, match="is being opened by another process"),
+    ):
+        connect(hasty)
 
 
 def test_a_run_keeps_what_is_logged_and_the_process_its_own_database(
