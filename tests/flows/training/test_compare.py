@@ -64,7 +64,6 @@ def other(settings: Settings) -> str:
     return run
 
 
-@pytest.mark.slow
 def test_a_version_and_a_run_are_distinguished_by_choices_and_scores(
     compared: Published,
     data_dir: Path,

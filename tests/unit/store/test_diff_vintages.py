@@ -8,6 +8,7 @@ from store.errors import DataError
 from store.facts.batch import Batch, FileRows
 from store.facts.reading import diff_vintages
 from store.facts.writing import write_batch
+from tests.data.builders import make_events
 from tests.data.store_builders import make_observations
 
 AUGUST_20 = "2025-08-20T00:00:00Z"
@@ -54,6 +55,32 @@ def test_two_ingests_of_one_source_are_compared_without_other_sources(engine: En
 
     assert diff_vintages(engine, first, last)["source"].tolist() == ["comtrade"]
     assert diff_vintages(engine, first, other)["source"].tolist() == ["census"]
+
+
+def test_a_new_act_and_each_changed_field_of_a_known_one_are_told(engine: Engine) -> None:
+    first, second = (
+        write_batch(
+            engine,
+            Batch((FileRows("acts", "acts", digest * 64, {"policy_events": make_events(*acts)}),)),
+        ).vintage_ids[0]
+        for digest, acts in (
+            ("a", [{}]),
+            ("b", [
+                {"effective_to": "2019-01-31", "severity": 2, "available_at": "2018-12-01"},
+                {"event_id": "2018-12-ban", "announced_on": "2018-12-05", "destinations": "USA",
+                 "effective_from": None, "summary": "A ban."},
+            ]),
+        )
+    )  # fmt: skip
+
+    frame = diff_vintages(engine, first, second)
+
+    columns = ["destination", "measure", "period", "before", "after", "what"]
+    assert set(frame[columns].astype(str).itertuples(index=False, name=None)) == {
+        ("WLD", "effective_to", "2018-09-04", "", "2019-01-31", "revised"),
+        ("WLD", "severity", "2018-09-04", "3", "2", "revised"),
+        ("USA", "event", "2018-12-05", "", "A ban.", "new"),
+    }
 
 
 def test_an_unknown_vintage_is_named_with_the_known_ones(engine: Engine) -> None:
