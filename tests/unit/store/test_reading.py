@@ -18,6 +18,17 @@ def test_a_row_of_the_very_moment_is_known_and_a_later_one_is_not(engine: Engine
     assert known["destination"].tolist() == ["USA"]
 
 
+def test_figures_of_a_commodity_of_some_or_of_a_source_are_read(engine: Engine) -> None:
+    rows = make_observations({}, {"commodity": "gallium"}, {"commodity": "850511", "source": "ct"})
+    write_batch(engine, make_batch(rows))
+
+    asked = ({"commodities": ["gallium", "850511"]}, {"commodity": "gallium"}, {"source": "ct"})
+
+    assert [[*read_observations(engine, **words)["commodity"]] for words in asked] == [
+        ["850511", "gallium"], ["gallium"], ["850511"],
+    ]  # fmt: skip
+
+
 def test_the_fingerprint_ignores_writing_order_and_later_rows(engine: Engine) -> None:
     late = {"destination": "DEU", "available_at": "2025-08-20T00:00:00Z"}
     write_batch(engine, make_batch(make_observations({})))
