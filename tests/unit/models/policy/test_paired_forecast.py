@@ -100,6 +100,28 @@ def test_a_control_is_answered_by_its_analogs() -> None:
     assert hard.loc[world, "scenario_p50"] < 0.5 * hard.loc[world, "base_p50"]
 
 
+@pytest.mark.parametrize(
+    ("strictness", "kept", "words"),
+    [
+        ("hardest", 1.0, ("the lowest month of any licences on record: 2% left in month 1, and "
+         "under 80% for over 12 months.")),
+        ("hardest", 3.0, ("the lowest month of any licences on record: 5% left in month 1, 80% "
+         "again in month 6.")),
+        ("minerals", 3.0, ("the licences on 2 other minerals: 16% left in month 1, 80% again in "
+         "month 6.")),
+    ],
+)  # fmt: skip
+def test_a_licence_says_what_it_is_as_strict_as_and_what_that_one_left(
+    strictness: str, kept: float, words: str
+) -> None:
+    snapshot = make_standing(analogs=tuple(halted(name, kept=kept) for name in "ab"))
+    text = DUTY.replace("covers:", f"strictness: {strictness}, covers:")
+
+    [note] = paired(snapshot, make_scenario(text, snapshot)).notes
+
+    assert str(note) == f"2020-10-duty: as strict as {words}"
+
+
 def test_news_of_a_later_month_changes_no_earlier_one() -> None:
     text = DUTY.replace("effective_from", "announced_on: 2020-09-15, effective_from")
 
