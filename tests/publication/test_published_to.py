@@ -64,6 +64,23 @@ def test_an_act_of_unknown_coverage_is_listed_among_what_the_forecast_could_not_
     assert any(line.startswith("What 1 act covers (2026-11-open)") for line in lines)
 
 
+def test_announced_ends_of_suspensions_and_easings_within_the_horizon_are_listed() -> None:
+    days = {
+        "suspension": {"suspended_to": "2027-01-10"},
+        "truce": {"direction": "easing", "effective_to": "2026-12-31"},
+        "restriction": {"effective_to": "2027-02-01"},
+        "far": {"suspended_to": "2029-01-10"},
+        "past": {"suspended_to": "2026-01-10"},
+    }
+    acts = [{"event_id": name, "evidence": "primary", **day} for name, day in days.items()]
+
+    [line] = [line for line in unknowns(make_report(events=make_events(*acts))) if "end" in line]
+
+    assert line.startswith(
+        "What follows the announced ends of 2 suspensions and truces (31 Dec 2026, 10 Jan 2027)"
+    )
+
+
 @pytest.mark.parametrize(
     ("kinds", "words"),
     [

@@ -88,6 +88,15 @@ def test_another_magnets_code_is_refused_by_name() -> None:
     assert only.startswith("Commodities are not rare-earth magnets: 85051190, in comtrade 2026-01")
 
 
+def test_other_goods_are_taken_from_who_was_asked_for_their_code() -> None:
+    frame = make_trade(months=1, partners=5, commodity="811292")
+    elsewhere = FileRows("customs", "customs.csv", "b" * 64, {"observations": frame})
+
+    assert objected(frame) == ()
+    [only] = objections(elsewhere, stored=NOTHING, ingested_at=NOW)
+    assert only.startswith("Commodities are not rare-earth magnets: 811292, in customs.csv")
+
+
 def test_kilograms_reported_as_tonnes_show_in_the_price() -> None:
     reasons = objected(times(make_trade(), 1000.0, measure="net_weight_t"))
 
